@@ -12,6 +12,8 @@ SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	if $$p -c '$(SUPPORTED)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 BIN = $(VENV)/bin
+# One process a core, four at the most: each holds a TensorFlow of its own.
+PYTEST_FLAGS ?= --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test lint wheel clean
 
@@ -19,7 +21,7 @@ demo: $(VENV)/installed
 	$(BIN)/kvae demo --overwrite --output $(OUTPUT)
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

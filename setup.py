@@ -34,6 +34,7 @@ TEST = [
     "mypy>=1.11",
     "pyright>=1.1.380",
     "pytest>=8.0",
+    "pytest-xdist>=3.6",
     "ruff>=0.6",
     "tensorflow-serving-api>=2.21",  # pure Python: the format of warm-up requests
     "selenium>=4.20",

@@ -1,7 +1,8 @@
 """How fast is one decode, batch of one, in LiteRT and its peers on this machine?
 
 Every preset of `kvae.export.tflite` on one and two threads against ONNX Runtime, OpenVINO, the
-SavedModel in TensorFlow and Keras' `predict`, all in float32 and taking turns in one process.
+SavedModel in TensorFlow, Keras' `predict` and eager torch, all in float32 and taking turns in one
+process.
 A peer that is not installed (benchmarks/requirements-peers.txt) is left out, and said so.
 
     python benchmarks/decoder_latency.py MODEL.keras [--data FILE.npz] [--rounds 20] [--calls 20]
@@ -97,6 +98,55 @@ def tensorflow(vae, folder, data):
     )
 
 
+def torch_eager(vae, folder, data):
+    """The decoder's layers with their weights in torch, without gradients."""
+    import torch
+
+    steps = [torch_step(torch, layer) for layer in vae.decoder.layers]
+    mean = torch.sigmoid if "Bernoulli" in type(vae.likelihood_layer).__name__ else None
+    if mean is None:
+        raise ValueError("torch is compared on Bernoulli decoders alone.")
+
+    def call(z, threads):
+        torch.set_num_threads(threads)
+        with torch.inference_mode():
+            tensor = torch.from_numpy(z)
+            for step in steps:
+                tensor = step(tensor)
+            return mean(tensor).permute(0, 2, 3, 1).numpy()
+
+    for threads in THREADS:
+        yield f"torch eager, {threads} thread(s)", None, lambda z, n=threads: call(z, n)
+
+
+def torch_step(torch, layer):
+    """A Keras layer as a function of torch tensors, pictures channels first."""
+    functional = torch.nn.functional
+    if isinstance(layer, keras.layers.InputLayer):
+        return lambda tensor: tensor
+    if isinstance(layer, keras.layers.Reshape):
+        return lambda tensor: tensor.reshape(-1, *layer.target_shape).permute(0, 3, 1, 2)
+    weights = [torch.from_numpy(np.array(weight)) for weight in layer.weights]
+    kernel, bias = weights
+    activation = {"relu": torch.relu, "linear": lambda t: t}[layer.activation.__name__]
+    if isinstance(layer, keras.layers.Dense):
+        kernel = kernel.T.contiguous()
+        return lambda tensor: activation(functional.linear(tensor, kernel, bias))
+    stride = layer.strides[0]
+    if isinstance(layer, keras.layers.Conv2DTranspose):
+        kernel = kernel.permute(3, 2, 0, 1).contiguous()
+        cut = (layer.kernel_size[0] - stride) // 2  # of what "same" leaves out, the part before
+
+        def transposed(tensor):
+            rows, columns = (stride * size for size in tensor.shape[-2:])
+            full = functional.conv_transpose2d(tensor, kernel, bias, stride=stride)
+            return activation(full[..., cut : cut + rows, cut : cut + columns])
+
+        return transposed
+    kernel = kernel.permute(3, 2, 0, 1).contiguous()
+    return lambda tensor: activation(functional.conv2d(tensor, kernel, bias, padding="same"))
+
+
 def saved_model(vae, folder, data):
     path = folder / "serving"
     if not path.exists():
@@ -107,12 +157,14 @@ def saved_model(vae, folder, data):
 def gather(vae, folder, data):
     """Return the functions and file sizes by name; say which peers are missing."""
     calls, sizes = {}, {}
-    for contender in (litert, onnx_runtime, openvino, tensorflow):
+    for contender in (litert, onnx_runtime, openvino, tensorflow, torch_eager):
         try:
             for name, size, call in contender(vae, folder, data):
                 calls[name], sizes[name] = call, size
         except ModuleNotFoundError as error:
             print(f"Left out: {contender.__name__}, because {error.name} is not installed.")
+        except ValueError as error:
+            print(f"Left out: {contender.__name__}. {error}")
     return calls, sizes
 
 

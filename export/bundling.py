@@ -8,6 +8,7 @@ runtime.py           runs the files on numpy and ai-edge-litert alone
 README.md            the model card, with the pictures beside it
 """
 
+import hashlib
 import io
 import json
 import tempfile
@@ -21,6 +22,7 @@ import numpy as np
 
 from kvae import files, pictures
 from kvae._version import __version__
+from kvae.diagnosis import LatentReport, diagnose
 from kvae.evaluation import LatentAxis, latent_axes
 
 from . import litert, runtime
@@ -28,7 +30,7 @@ from .card import card
 from .checking import Measured, in_child, measure
 from .machine import machine
 from .presets import preset as find_preset
-from .probe import Probe
+from .probe import Probe, stand_in
 from .result import ExportResult
 from .signatures import SIGNATURES, VAEModule
 from .subject import exportable
@@ -37,13 +39,16 @@ from .to_tflite import FULL_INT8, tflite
 __all__ = ["bundle", "verify"]
 
 PICTURE_DPI = 120
+STAND_INS = 1_000
+DIAGNOSED = 2_000
+LEAST_DIAGNOSED = 50
 
 
 def bundle(
     vae: Any,
     path: Any,
     *,
-    data: Any,
+    data: Any = None,
     presets: Sequence[str] = ("float32", "int8"),
     signatures: Sequence[str] = SIGNATURES,
     preprocessing: str = "",
@@ -55,7 +60,8 @@ def bundle(
         vae: a built `kvae.VAE`.
         path: folder to be.
         data: examples, (examples, *event_shape), held out if possible: they rank the latent axes,
-            give their safe ranges, and are what the check encodes.
+            give their safe ranges, are diagnosed, and are what the check encodes. Without any,
+            1,000 decoded draws from the prior stand in, and there is no diagnosis.
         presets: precisions, see `tflite`; "int8-full" carries `decode` alone.
         signatures: see `tflite`.
         preprocessing: a sentence on what was done to raw data, for the manifest.
@@ -78,12 +84,19 @@ def bundle(
     """
     vae = exportable(vae)
     target = Path(path) if overwrite else files.vacant(path)
-    data = vae.expected_targets().check_array(data)
     for name in presets:
         find_preset(name)
+    if not presets or "decode" not in signatures:
+        raise ValueError(
+            "Expected at least one preset, and 'decode' among the signatures. Received: "
+            f"presets={list(presets)}, signatures={list(signatures)}"
+        )
+    given = data is not None
+    data = vae.expected_targets().check_array(data) if given else stand_in(vae, STAND_INS)
     module = VAEModule(vae)
     probe = Probe.of(vae, [module.signature(name) for name in signatures], data)
     axes = latent_axes(vae, data)
+    report = diagnose(vae, data[:DIAGNOSED]) if given and len(data) >= LEAST_DIAGNOSED else None
     results = {}
     with files.replacing(target) as folder:
         folder.mkdir()
@@ -92,18 +105,19 @@ def bundle(
             results[name] = tflite(
                 vae, folder / f"model-{name}.tflite", preset=name, signatures=kept, data=data
             )
-        manifest = _manifest(vae, results, axes, preprocessing)
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+        manifest = _manifest(vae, results, axes, report, preprocessing)
+        manifest["examples"] = {"count": len(data), "source": "given" if given else "prior draws"}
         (folder / "golden.npz").write_bytes(_golden(probe))
         (folder / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
         drawn = _draw(vae, data, folder)
         (folder / "README.md").write_text(card(manifest, drawn), "utf-8")
-        content = {
-            file.relative_to(folder).as_posix(): file.read_bytes()
-            for file in folder.rglob("*")
-            if file.is_file()
+        manifest["sha256"] = {
+            name: hashlib.sha256(content).hexdigest() for name, content in _content(folder).items()
         }
-        (folder / runtime.SUMS).write_text(runtime.sums_of(content), "ascii", newline="\n")
+        written = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
+        (folder / "manifest.json").write_text(written, "utf-8")
+        sums = runtime.sums_of(_content(folder))
+        (folder / runtime.SUMS).write_text(sums, "ascii", newline="\n")
     return {name: replace(r, path=target / r.path.name) for name, r in results.items()}
 
 
@@ -147,6 +161,11 @@ def verify(path: Any) -> dict[str, dict[str, dict[str, Measured]]]:
     return measured
 
 
+def _content(folder: Path) -> dict[str, bytes]:
+    files_in = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files_in}
+
+
 def _golden(probe: Probe) -> bytes:
     """Return the probe as the content of an .npz file."""
     arrays: dict[str, Any] = {
@@ -164,6 +183,7 @@ def _manifest(
     vae: Any,
     results: dict[str, ExportResult],
     axes: tuple[LatentAxis, ...],
+    report: LatentReport | None,
     preprocessing: str,
 ) -> dict[str, Any]:
     likelihood = vae.likelihood_layer
@@ -200,7 +220,22 @@ def _manifest(
         ],
         "machine": {"processor": machine(), "threads": 1},
         "axes": [asdict(axis) for axis in axes],
+        "diagnosis": None if report is None else _summary(report),
         "versions": {"keras": keras.__version__},
+    }
+
+
+def _summary(report: LatentReport) -> dict[str, Any]:
+    """Return what a diagnosis came to: the verdict, and each number with its standard error."""
+    found = report.to_dict()
+    return {
+        "examples": found["examples"],
+        "verdict": found["verdict"],
+        "active_units": found["active_units"],
+        "numbers": {
+            name: {"value": found[name]["value"], "stderr": found[name]["stderr"]}
+            for name in ("kl", "mutual_information", "marginal_kl", "drift", "overlap")
+        },
     }
 
 

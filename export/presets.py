@@ -16,11 +16,13 @@ class Preset:
     Attributes:
         name: what callers call it.
         budget: how far an artefact may stray from Keras.
+        weight_bytes: size of a weight, in bytes.
         about: one line for people.
     """
 
     name: str
     budget: Budget
+    weight_bytes: int
     about: str
 
 
@@ -32,11 +34,11 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("float32", Budget(error=1e-5), "as trained"),
-        Preset("float16", Budget(error=1e-3), "weights in float16, computed in float32"),
-        Preset("int8-weights", Budget(psnr=50.0), "weights in int8, computed in float32"),
-        Preset("int8", Budget(psnr=40.0), "weights in int8, products in int8: the edge default"),
-        Preset("int8-full", Budget(psnr=35.0), "everything in int8, calibrated"),
+        Preset("float32", Budget(error=1e-5), 4, "as trained"),
+        Preset("float16", Budget(error=1e-3), 2, "weights in float16, computed in float32"),
+        Preset("int8-weights", Budget(psnr=50.0), 1, "weights in int8, computed in float32"),
+        Preset("int8", Budget(psnr=40.0), 1, "weights in int8, products in int8: the edge default"),
+        Preset("int8-full", Budget(psnr=35.0), 1, "everything in int8, calibrated"),
     )
 }
 

@@ -8,9 +8,24 @@ import tensorflow as tf
 
 from .signatures import Signature
 
-__all__ = ["ROWS", "Probe"]
+__all__ = ["ROWS", "Probe", "stand_in"]
 
 ROWS = 64
+
+
+def stand_in(vae: Any, rows: int) -> np.ndarray:
+    """Return decoded draws from the prior, (rows, *event_shape), for want of examples.
+
+    They are the likelihood's means where those can be data (grey pixels), else draws from it
+    (counts, classes).
+    """
+    z = vae.prior.distribution().sample(rows, seed=[0, 0])
+    expected = vae.expected_targets()
+    try:
+        return expected.check_array(vae.decode(np.asarray(z, "float32")))
+    except ValueError:
+        drawn = vae.likelihood(z).sample(seed=[0, 2])
+        return expected.check_array(np.asarray(drawn, "float32"))
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,7 @@ class Probe:
             data: examples, (examples, *event_shape); by default decoded prior draws stand in.
         """
         prior = vae.prior.distribution().sample(ROWS, seed=[0, 0]).numpy().astype("float32")
-        x = vae.decode(prior) if data is None else vae.expected_targets().check_array(data)
+        x = stand_in(vae, ROWS) if data is None else vae.expected_targets().check_array(data)
         x = np.asarray(x[np.arange(ROWS) % len(x)], "float32")
         posterior = vae.posterior(tf.constant(x)).sample(seed=[0, 1]).numpy().astype("float32")
         z = np.concatenate([prior, posterior])

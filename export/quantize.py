@@ -1,19 +1,26 @@
 """Smaller and faster `.tflite` files by ai-edge-quantizer: int8 weights, perhaps int8 products."""
 
 import contextlib
+import copy
 import io
 from typing import Any
 
 __all__ = ["quantized"]
 
+# Tensors with a smaller share of the weights stay in float32. In a decoder of 1.84M weights those
+# are the first dense layer and the last convolution, 0.3% of the weights; they cost 0.6% in size
+# and gain 6.7 dB (int8) and 2.4 dB (int8-weights).
+LEAST_SHARE = 0.005
 
-def quantized(content: bytes, name: str) -> bytes:
+
+def quantized(content: bytes, name: str, weights: int) -> bytes:
     """Return a float32 flatbuffer with int8 weights.
 
     Args:
         content: the float32 file.
         name: "int8-weights" (products in float32) or "int8" (products in int8, activations
             quantized on the fly).
+        weights: how many weights the file holds.
     """
     from ai_edge_quantizer import quantizer, recipe
 
@@ -21,7 +28,10 @@ def quantized(content: bytes, name: str) -> bytes:
         "int8-weights": recipe.weight_only_wi8_afp32,
         "int8": recipe.dynamic_wi8_afp32,
     }
-    tool = quantizer.Quantizer(bytearray(content), recipes[name]())
+    rules = copy.deepcopy(recipes[name]())
+    for rule in rules:
+        rule["op_config"]["min_weight_elements"] = int(LEAST_SHARE * weights)
+    tool = quantizer.Quantizer(bytearray(content), rules)
     with contextlib.redirect_stderr(io.StringIO()):  # one progress bar ignores the argument
         result = tool.quantize(enable_progress_bar=False, enable_progress_report=False)
     return bytes(result.quantized_model or b"")

@@ -96,10 +96,17 @@ class VAEModule(tf.Module):
         """Return the signature `name`, one of `SIGNATURES`.
 
         Raises:
-            ValueError: If there is no such signature.
+            ValueError: If there is no such signature, or if it is "score" and the likelihood's
+                scale is set by the batch it scores.
         """
         checks.choice("signature", name, SIGNATURES)
         vae, encoder, _ = self._keras()
+        if name == "score" and "sample" not in vae.likelihood_layer.conversions:
+            raise ValueError(
+                "The signature 'score' needs a likelihood that knows its scale without the rest of "
+                f"the batch. Received: {type(vae.likelihood_layer).__name__} with a scale that the "
+                "data set. Fix the scale, or leave 'score' out of signatures."
+            )
         z = ((int(vae.latent_dim),), tf.float32)
         x = (tuple(encoder.input_shape)[1:], tf.float32)
         inputs = {

@@ -19,6 +19,7 @@ from kvae import checks, files
 
 from . import litert
 from .checking import in_child, measure
+from .graphs import check_builtin, weights_read
 from .presets import Preset
 from .presets import preset as find_preset
 from .probe import Probe
@@ -67,7 +68,8 @@ def tflite(
         The measured `ExportResult`.
 
     Raises:
-        ExportError: If the model needs operations beyond the builtin ones, or if the file, run in
+        ExportError: If the model needs operations beyond the builtin ones (those that kvae's own
+            distributions need are found before the conversion starts), or if the file, run in
             LiteRT's Interpreter and CompiledModel, yields NaN or strays further from Keras than
             the preset allows. Nothing is left at `path` then.
         FileExistsError: If something stands at `path`.
@@ -91,11 +93,18 @@ def tflite(
         for signature in wanted
         for name, size in ((signature.name, size) for size in sizes)
     }
+    functions = {key: function for key, (_, function) in traced.items()}
+    check_builtin(vae, functions)
     probe = Probe.of(vae, wanted, data)
     inputs = {key: probe.inputs[signature.name] for key, (signature, _) in traced.items()}
-    functions = {key: function for key, (_, function) in traced.items()}
     module.hold(functions.values())
     content = _convert(module, functions, chosen, inputs, int8_io)
+    least = weights_read(functions.values()) * chosen.weight_bytes // 4
+    if len(content) < least:
+        raise ExportError(
+            f"The converted file has {len(content)} bytes; its weights alone need {least}: the "
+            "converter has lost some of them."
+        )
     with files.replacing(target) as temporary:
         temporary.write_bytes(content)
         results, latencies = in_child(litert, temporary, inputs)
@@ -127,7 +136,7 @@ def _check_full_int8(chosen: Preset, signatures: Sequence[str], int8_io: bool) -
 
 
 def _convert(
-    module: tf.Module,
+    module: VAEModule,
     functions: dict[str, Any],
     chosen: Preset,
     inputs: dict[str, dict[str, np.ndarray]],
@@ -162,7 +171,7 @@ def _convert(
                 + (f"they need {', '.join(beyond)}" if beyond else str(error).strip()[:300])
             ) from error
     if chosen.name in ("int8", "int8-weights"):
-        content = quantized(content, chosen.name)
+        content = quantized(content, chosen.name, module.weight_bytes // 4)
     return content
 
 

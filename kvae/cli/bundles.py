@@ -13,17 +13,29 @@ __all__ = ["export", "read_examples", "verify"]
 
 
 def export(
-    model: Path, output: Path, data: Path, presets: list[str], overwrite: bool, as_json: bool
+    model: Path,
+    output: Path,
+    data: Path | None,
+    presets: list[str],
+    signatures: list[str] | None,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Load a saved VAE and write a bundle."""
     with quiet_native_logs():
         import keras
 
         import kvae
+        from kvae.export.signatures import SIGNATURES
 
         vae = keras.saving.load_model(model)
         results = kvae.export.bundle(
-            vae, output, data=read_examples(data), presets=presets, overwrite=overwrite
+            vae,
+            output,
+            data=None if data is None else read_examples(data),
+            presets=presets,
+            signatures=signatures or SIGNATURES,
+            overwrite=overwrite,
         )
     if as_json:
         print((output / "manifest.json").read_text("utf-8"))

@@ -60,10 +60,20 @@ def demo(
 def export(
     model: Annotated[Path, typer.Argument(help="A VAE saved as .keras.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to be.")],
-    data: Annotated[Path, typer.Option(help="Examples, .npy or .npz (x_test or x).")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Examples, .npy or .npz (x_test or x). Without them draws from the prior stand "
+            "in, and nothing is diagnosed."
+        ),
+    ] = None,
     preset: Annotated[
         list[str], typer.Option(help="float32, float16, int8-weights, int8, int8-full; repeatable.")
     ] = ["float32", "int8"],  # noqa: B006  # typer copies defaults
+    signature: Annotated[
+        list[str] | None,
+        typer.Option(help="decode, encode, score, ...; repeatable; by default all of them."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace what stands there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
@@ -72,7 +82,7 @@ def export(
     from kvae.cli.terminal import fail
 
     try:
-        bundles.export(model, output, data, preset, overwrite, as_json)
+        bundles.export(model, output, data, preset, signature, overwrite, as_json)
     except (ValueError, OSError, RuntimeError) as error:
         fail(error)
 
@@ -131,8 +141,13 @@ def anatomy(
         "kvae-anatomy"
     ),
     data: Annotated[str, typer.Option(help="digits, sprites or faces.")] = "digits",
+    examples: Annotated[int, typer.Option(min=50, help="Pictures to train on.")] = 2000,
+    beta: Annotated[
+        list[float], typer.Option(min=0.0, help="A weight of the KL to try; give several.")
+    ] = [0.25, 4.0, 16.0],  # noqa: B006 - typer reads it and changes nothing
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the data, each arm.")] = 40,
     latent_dim: Annotated[int, typer.Option(min=1, help="Latent dimensions.")] = 6,
+    hidden: Annotated[int, typer.Option(min=1, help="Units of each hidden layer.")] = 128,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier anatomy.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -142,6 +157,17 @@ def anatomy(
     from kvae.cli.terminal import fail
 
     try:
-        experiment.run(output, data, epochs, latent_dim, seed, overwrite, as_json)
+        experiment.run(
+            output,
+            data,
+            examples,
+            beta,
+            seed,
+            overwrite,
+            as_json,
+            epochs=epochs,
+            latent_dim=latent_dim,
+            hidden=hidden,
+        )
     except (ValueError, OSError, RuntimeError) as error:
         fail(error)

@@ -3,8 +3,8 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from kvae.layers.distribution_layer import DistributionLayer
@@ -16,6 +16,7 @@ __all__ = ["IndependentNormal", "MultivariateNormalDiag", "MultivariateNormalTri
 # At scales s below this one, x / s^2, which the gradient of x / s takes, leaves float32 for an x of
 # a few thousand.
 TINY_SCALE = 1e-15
+TRIL_FLOOR = 1e-5  # TFP's
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -113,7 +114,7 @@ class MultivariateNormalTriL(VectorLayer):
         152
 
     References:
-        `tfp.layers.MultivariateNormalTriL` (tensorflow/probability), whose `new` it calls.
+        `tfp.layers.MultivariateNormalTriL` (tensorflow/probability), whose packing it shares.
     """
 
     @property
@@ -123,4 +124,34 @@ class MultivariateNormalTriL(VectorLayer):
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.MultivariateNormalTriL`."""
-        return tfp.layers.MultivariateNormalTriL.new(params, self.event_size, self.validate_args)
+        loc, raw = tf.split(params, [self.event_size, params.shape[-1] - self.event_size], axis=-1)
+        raw_matrix = _lower_triangular(raw, self.event_size)
+        eye = tf.eye(self.event_size, dtype=params.dtype)
+        diagonal = positive_scale(tf.reduce_sum(raw_matrix * eye, axis=-1), floor=TRIL_FLOOR)
+        matrix = raw_matrix * (1.0 - eye) + diagonal[..., tf.newaxis] * eye
+        return _MultivariateNormalTriL(loc, matrix, validate_args=self.validate_args)
+
+
+class _MultivariateNormalTriL(tfd.MultivariateNormalTriL):
+    """`tfd.MultivariateNormalTriL` whose variance is a sum of squares.
+
+    TFP takes it from the diagonal of L L^T, which costs a matrix product and which TFLite has no
+    operation for.
+    """
+
+    def _variance(self) -> Any:
+        return tf.reduce_sum(tf.square(self.parameters["scale_tril"]), axis=-1)
+
+    def _stddev(self) -> Any:
+        return tf.sqrt(self._variance())
+
+
+def _lower_triangular(vector: Any, size: int) -> Any:
+    """Return `vector`, (batch..., size (size + 1) / 2), as lower triangles in TFP's order.
+
+    The vector without its first `size` elements, followed by the whole vector backwards, has size
+    squared elements: read by rows, its lower triangle is what `tfp.math.fill_triangular` fills.
+    """
+    square = tf.concat([vector[..., size:], tf.reverse(vector, axis=[-1])], axis=-1)
+    square = tf.reshape(square, tf.concat([tf.shape(vector)[:-1], [size, size]], axis=0))
+    return square * np.tri(size, dtype=vector.dtype.as_numpy_dtype)

@@ -90,7 +90,19 @@ class _PowerSpherical(tfp.distributions.PowerSpherical):
         return tf.identity(self.mean_direction)
 
     def _variance(self) -> Any:
-        return tf.linalg.diag_part(self.covariance())
+        # z = t u + sqrt(1 - t^2) v with v uniform on the sphere around u, t = 2 Beta(a, b) - 1.
+        dimensions = self.mean_direction.shape[-1]
+        k = self.concentration[..., tf.newaxis]
+        b = (dimensions - 1) / 2
+        a = b + k
+        mean = (a - b) / (a + b)
+        variance = 4.0 * a * b / (tf.square(a + b) * (a + b + 1.0))
+        along = tf.square(self.mean_direction)
+        across = (1.0 - variance - tf.square(mean)) / (dimensions - 1)
+        return variance * along + across * (1.0 - along)
+
+    def _stddev(self) -> Any:
+        return tf.sqrt(self._variance())
 
 
 def _unit(vector: Any) -> Any:

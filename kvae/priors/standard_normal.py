@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -80,9 +81,11 @@ def _gaussian_moments(posterior: Any) -> tuple[Any, Any, Any]:
     """Return mean (B, d), diagonal of the scale (B, d), squared sum below the diagonal (B,)."""
     if isinstance(posterior, tfd.Independent):
         return posterior.distribution.loc, posterior.distribution.scale, 0.0
-    diagonal = posterior.scale.diag_part()
     if isinstance(posterior, tfd.MultivariateNormalDiag):
-        return posterior.loc, diagonal, 0.0
-    matrix = posterior.scale.to_dense()  # (B, d, d), lower triangular
-    below = matrix - tf.linalg.diag(diagonal)
+        return posterior.loc, posterior.scale.diag_part(), 0.0
+    # From the parameter itself: TFLite has no operation that takes a matrix's diagonal or triangle.
+    matrix = posterior.parameters["scale_tril"]  # (B, d, d)
+    size = matrix.shape[-1]
+    diagonal = tf.reduce_sum(matrix * tf.eye(size, dtype=matrix.dtype), axis=-1)
+    below = matrix * np.tri(size, k=-1, dtype=matrix.dtype.as_numpy_dtype)
     return posterior.loc, diagonal, tf.reduce_sum(tf.square(below), axis=(-2, -1))

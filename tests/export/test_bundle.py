@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -388,6 +389,45 @@ def test_manifest_says_what_is_there(pictured, conv_vae):
 
 
 @pytest.mark.slow
+def test_the_manifest_holds_the_digest_of_every_other_file(pictured):
+    path, _ = pictured
+    told = json.loads((path / "manifest.json").read_text("utf-8"))["sha256"]
+    found = {
+        file.relative_to(path).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in plain_files(path)
+    }
+    assert told == {k: v for k, v in found.items() if k not in ("manifest.json", SUMS)}
+
+
+def test_the_manifest_holds_what_the_diagnosis_says(pictured, conv_vae, digits):
+    path, _ = pictured
+    manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+    report = kvae.diagnose(conv_vae, digits[1])
+    assert manifest["examples"] == {"count": len(digits[1]), "source": "given"}
+    assert manifest["diagnosis"]["verdict"]["state"] == report.verdict.state
+    kl = manifest["diagnosis"]["numbers"]["kl"]
+    np.testing.assert_allclose([kl["value"], kl["stderr"]], [report.kl.value, report.kl.stderr])
+
+
+def test_without_examples_draws_from_the_prior_stand_in(tmp_path):
+    vae = make_vae((3,), 2, likelihood=kvae.layers.IndependentPoisson((3,)))
+    path = tmp_path / "bundle"
+    kvae.export.bundle(vae, path, presets=["float32"], signatures=("decode", "encode"))
+    manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+    assert manifest["examples"] == {"count": 1000, "source": "prior draws"}
+    assert manifest["diagnosis"] is None
+    x = runtime.Decoder(path).golden()["inputs/encode/x"]
+    assert np.all(x >= 0)
+    np.testing.assert_array_equal(x, np.round(x))  # counts, not means of counts
+
+
+@pytest.mark.parametrize("wrong", [{"presets": []}, {"signatures": ("encode",)}])
+def test_a_bundle_needs_a_preset_and_decode(wrong, tmp_path):
+    with pytest.raises(ValueError, match=r"preset.*decode"):
+        kvae.export.bundle(make_vae((3,)), tmp_path / "bundle", **wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_golden_vectors_are_what_keras_says(pictured, conv_vae):
     golden = runtime.Decoder(pictured[0]).golden()
     np.testing.assert_allclose(

@@ -1,0 +1,121 @@
+"""What a traced function is made of: what TFLite lacks of it, and weights that a file must hold."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from .result import ExportError
+
+__all__ = ["check_builtin", "weights_read"]
+
+# TensorFlow's operations that kvae's distributions are made of and that TFLite has no builtin
+# operation for. The converter would find them too, minutes later and without saying whose they are.
+UNAVAILABLE = {
+    "Betainc": "the incomplete beta function",
+    "Digamma": "the derivative of the logarithm of the gamma function",
+    "Igamma": "the incomplete gamma function",
+    "Igammac": "the incomplete gamma function",
+    "Lgamma": "the logarithm of the gamma function",
+    "MatrixDiagPart": "the diagonal of a matrix",
+    "MatrixDiagPartV3": "the diagonal of a matrix",
+    "MatrixTriangularSolve": "the solution of a triangular system",
+}
+PASSING = ("ReadVariableOp", "Identity", "Cast", "Reshape", "Squeeze", "ExpandDims")
+PARTS = {
+    "encode": ("posterior_layer",),
+    "score": ("likelihood_layer", "posterior_layer", "prior"),
+    "sample": ("likelihood_layer", "prior"),
+    "reconstruct": ("likelihood_layer", "posterior_layer"),
+}
+
+
+def check_builtin(vae: Any, functions: dict[str, Any]) -> None:
+    """Raise if a traced function needs an operation that TFLite does not have.
+
+    Operations on constants and variables alone do not count: they are computed at conversion.
+
+    Args:
+        vae: the `kvae.VAE`.
+        functions: concrete functions by the name of their signature.
+
+    Raises:
+        ExportError: If one does; it names the operations, the parts of the model that the
+            signature is made of, and the signatures that can leave.
+    """
+    lacking = {name: _types(function) & UNAVAILABLE.keys() for name, function in functions.items()}
+    lacking = {name: operations for name, operations in lacking.items() if operations}
+    if not lacking:
+        return
+    sentences = []
+    for name, operations in lacking.items():
+        parts = PARTS.get(name.split("_")[0], ("likelihood_layer",))
+        made_of = ", ".join(type(getattr(vae, part)).__name__ for part in parts)
+        needed = " and ".join(f"{UNAVAILABLE[o]} ({o})" for o in sorted(operations))
+        sentences.append(f"{name} (made of the networks and {made_of}) needs {needed}")
+    rest = [name for name in functions if name not in lacking]
+    raise ExportError(
+        "TFLite has no builtin operation for what these signatures need: "
+        + "; ".join(sentences)
+        + (f". Leave them out: signatures={rest}." if rest else ". A SavedModel can hold them.")
+    )
+
+
+def weights_read(functions: Iterable[Any]) -> int:
+    """Return how many bytes of float32 weights the functions combine with their inputs.
+
+    A file that is smaller has lost some of them. Weights that only other weights meet (the
+    encoder's, where a VampPrior alone needs it) may shrink to the constants they lead to.
+    """
+    handles = {}
+    for function in functions:
+        graph = function.graph
+        outside = {id(variable.handle): variable for variable in function.variables}
+        source = {
+            inner.op.name: outside[id(outer)]
+            for outer, inner in graph.captures
+            if id(outer) in outside
+        }
+        for operation in _varying(function):
+            for tensor in operation.inputs:
+                read = tensor.op
+                while read.type in PASSING and read.inputs:
+                    read = read.inputs[0].op
+                if read.name in source:
+                    handles[id(source[read.name])] = source[read.name]
+    return sum(v.dtype.size * v.shape.num_elements() for v in handles.values())
+
+
+def _varying(function: Any) -> list[Any]:
+    """Return the operations on the way from a function's own inputs to its outputs."""
+    graph = function.graph
+    captured = {id(tensor) for tensor in graph.internal_captures}
+    varying = {tensor.op.name for tensor in graph.inputs if id(tensor) not in captured}
+    needed: set[str] = set()
+    waiting = [tensor.op for tensor in graph.outputs]
+    while waiting:
+        operation = waiting.pop()
+        if operation.name not in needed:
+            needed.add(operation.name)
+            waiting += [tensor.op for tensor in operation.inputs]
+    found = []
+    for operation in graph.get_operations():  # in the order of their computation
+        if operation.name in needed and any(t.op.name in varying for t in operation.inputs):
+            varying.add(operation.name)
+            found.append(operation)
+    return found
+
+
+def _types(function: Any) -> set[str]:
+    """Return the types of these operations, and of those in the functions that they call."""
+    library = {f.signature.name: f for f in function.graph.as_graph_def().library.function}
+    return set().union(*(_called(operation.node_def, library) for operation in _varying(function)))
+
+
+def _called(node: Any, library: dict[str, Any]) -> set[str]:
+    """Return the type of a node, and of all nodes of the functions it calls."""
+    types = {node.op}
+    for attribute in node.attr.values():
+        names = [attribute.func.name, *(f.name for f in attribute.list.func)]
+        for name in filter(library.__contains__, names):
+            inner = {key: value for key, value in library.items() if key != name}
+            types |= set().union(*(_called(part, inner) for part in library[name].node_def))
+    return types

@@ -1,0 +1,62 @@
+"""What TFLite cannot hold is refused before the converter starts; lost weights are noticed."""
+
+import pytest
+import tensorflow as tf
+
+import kvae
+from kvae.export import graphs, to_tflite
+from kvae.export.signatures import VAEModule
+from tests.small import make_vae
+
+
+@pytest.fixture
+def no_converter(monkeypatch):
+    def forbidden(*_, **__):
+        raise AssertionError("the converter was started")
+
+    monkeypatch.setattr(to_tflite, "_convert", forbidden)
+
+
+def test_a_density_of_gamma_functions_is_refused_before_conversion(no_converter, tmp_path):
+    vae = make_vae((4,), likelihood=kvae.layers.IndependentNegativeBinomial((4,)))
+    with pytest.raises(kvae.export.ExportError) as caught:
+        kvae.export.tflite(vae, tmp_path / "x.tflite", signatures=("decode", "encode", "score"))
+    said = str(caught.value)
+    assert all(word in said for word in ("score", "IndependentNegativeBinomial", "Lgamma"))
+    assert "signatures=['decode', 'encode']" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_operations_on_weights_alone_are_no_obstacle(tmp_path):
+    """They are computed at conversion: TFLite has no Lgamma, and needs none here."""
+    weight = tf.Variable([2.5, 3.5])
+
+    @tf.function(autograph=False)
+    def function(x):
+        tf.math.lgamma(x)  # leads nowhere
+        return x * tf.math.lgamma(weight)
+
+    concrete = function.get_concrete_function(tf.TensorSpec((1, 2)))
+    graphs.check_builtin(make_vae((3,)), {"decode": concrete})
+
+    @tf.function(autograph=False)
+    def inside(x):
+        return tf.cond(tf.reduce_all(x > 0.0), lambda: tf.math.lgamma(x), lambda: x)
+
+    concrete = inside.get_concrete_function(tf.TensorSpec((1, 2)))
+    with pytest.raises(kvae.export.ExportError, match="Lgamma"):
+        graphs.check_builtin(make_vae((3,)), {"decode": concrete})
+
+
+def test_the_weights_of_a_decoder_are_those_of_its_network():
+    vae = make_vae(networks="conv", latent_dim=3)
+    function = VAEModule(vae).signature("decode").trace(1)
+    assert graphs.weights_read([function, function]) == 4 * vae.decoder.count_params()
+
+
+def test_a_file_that_lost_its_weights_is_refused(monkeypatch, tmp_path):
+    vae = make_vae(networks="conv")
+    monkeypatch.setattr(to_tflite, "_convert", lambda *_: b"TFL3" * 8)
+    with pytest.raises(kvae.export.ExportError, match="lost"):
+        kvae.export.tflite(vae, tmp_path / "x.tflite")
+    assert list(tmp_path.iterdir()) == []

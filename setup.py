@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+?)"', (ROOT / "kvae/_version.py").read_text()).group(1)
 
 SUBPACKAGES = [
+    "callbacks",
     "cli",
     "data",
     "diagnosis",

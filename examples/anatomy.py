@@ -16,6 +16,8 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", choices=anatomy.DATA, default="digits")
     parser.add_argument("--output", type=Path, default=Path("kvae-anatomy"))
+    parser.add_argument("--examples", type=int, default=2000)
+    parser.add_argument("--betas", type=float, nargs="*", default=[0.25, 4.0, 16.0])
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--latent-dim", type=int, default=6)
     parser.add_argument("--hidden", type=int, default=128)
@@ -23,11 +25,13 @@ def main(arguments=None):
     anatomy.run(
         options.output,
         options.data,
-        options.epochs,
-        options.latent_dim,
+        options.examples,
+        options.betas,
         seed=0,
         overwrite=True,
         as_json=False,
+        epochs=options.epochs,
+        latent_dim=options.latent_dim,
         hidden=options.hidden,
     )
 

@@ -7,6 +7,7 @@ than ``import kvae``.
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -122,5 +123,25 @@ def _register_with_keras() -> None:
         wrapt.when_imported(name)(note)
 
 
+class _RegisterWhenNeeded:
+    """Calls `_register_with_keras` before the first module that it watches is loaded.
+
+    Until then nothing imports wrapt, which takes longer than all of kvae.
+    """
+
+    NAMES = frozenset({"tensorflow", "keras", *(f"kvae.{name}" for name in _SERIALIZABLE)})
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Find no module itself, except that the import under way has to meet the hooks as well."""
+        if name not in self.NAMES:
+            return None
+        sys.meta_path.remove(self)
+        _register_with_keras()
+        return importlib.util.find_spec(name)
+
+
 _require_tensorflow_backend()
-_register_with_keras()
+if _RegisterWhenNeeded.NAMES & sys.modules.keys():
+    _register_with_keras()
+else:
+    sys.meta_path.insert(0, _RegisterWhenNeeded())

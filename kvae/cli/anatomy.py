@@ -1,5 +1,6 @@
 """`kvae anatomy`: a VAE taken apart on made or bundled pictures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,16 @@ from rich.markdown import Markdown
 from kvae import checks, files
 from kvae.cli.terminal import console, quiet_native_logs
 
-__all__ = ["DATA", "run"]
+__all__ = ["DATA", "made", "run"]
 
 DATA = ("digits", "sprites", "faces")
-EXAMPLES = 2_000
 
 
 def run(
     output: Path,
     data: str,
-    epochs: int,
-    latent_dim: int,
+    examples: int,
+    betas: Sequence[float],
     seed: int,
     overwrite: bool,
     as_json: bool,
@@ -29,12 +29,12 @@ def run(
     Args:
         output: folder to write to; its own folder has to exist.
         data: one of `DATA`.
-        epochs: passes over the data for each arm.
-        latent_dim: latent dimensions.
+        examples: how many; there are 1,797 digits.
+        betas: weights of the KL to try beside one.
         seed: int, seeds data and training.
         overwrite: whether to replace what stands at `output`.
         as_json: whether to print the result as JSON instead of tables.
-        **training: passed to `kvae.diagnosis.train_arm`.
+        **training: passed to `kvae.diagnosis.train_arm`: epochs, latent_dim, hidden.
     """
     checks.choice("data", data, DATA)
     if not overwrite:
@@ -44,10 +44,8 @@ def run(
 
         if not as_json:
             console.print("Training the arms, each a VAE without one of its parts ...", style="dim")
-        x = _pictures(data, seed)
-        result = kvae.diagnosis.anatomy(
-            x, seed=seed, epochs=epochs, latent_dim=latent_dim, **training
-        )
+        arms = kvae.diagnosis.arms_with(betas)
+        result = kvae.diagnosis.anatomy(made(data, examples, seed), arms, seed, **training)
     with files.replacing(output) as folder:
         folder.mkdir()
         (folder / "anatomy.json").write_text(result.to_json(), encoding="utf-8")
@@ -61,13 +59,13 @@ def run(
     console.print(f"Table and pictures are in [bold]{output.resolve()}[/].", highlight=False)
 
 
-def _pictures(data: str, seed: int) -> Any:
+def made(data: str, examples: int, seed: int) -> Any:
+    """Return pictures of one of `DATA`, (examples, height, width, 1)."""
     import numpy as np
 
     import kvae
 
-    if data == "sprites":
-        return kvae.data.sprites(EXAMPLES, resolution=16, seed=seed).images
-    if data == "faces":
-        return kvae.data.faces(EXAMPLES, resolution=16, seed=seed).images
-    return np.concatenate(kvae.data.digits(seed=seed))
+    if data == "digits":
+        return np.concatenate(kvae.data.digits(seed=seed))[:examples]
+    draw = {"sprites": kvae.data.sprites, "faces": kvae.data.faces}[data]
+    return draw(examples, resolution=16, seed=seed).images

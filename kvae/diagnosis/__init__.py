@@ -1,6 +1,6 @@
 """Is this latent space meaningful? A trained VAE's latent space in numbers, and a verdict."""
 
-from kvae.diagnosis.arms import ARMS, Arm, train_arm
+from kvae.diagnosis.arms import ARMS, Arm, arms_with, train_arm
 from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.examination import diagnose
 from kvae.diagnosis.experiment import anatomy
@@ -17,6 +17,7 @@ __all__ = [
     "LatentReport",
     "Verdict",
     "anatomy",
+    "arms_with",
     "diagnose",
     "train_arm",
 ]

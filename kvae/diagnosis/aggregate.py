@@ -124,21 +124,24 @@ def log_densities(
     for start in range(0, len(z), step):
         point = z[start : start + step]
         log_prob = constant + point @ cross - 0.5 * (point**2 @ precision.T)  # (chunk, components)
-        top = log_prob.max(axis=1)
-        mass = np.exp(log_prob - top[:, None])
-        aggregate = top + np.log(mass.sum(axis=1)) - np.log(count)
         if own is None:
-            parts.append((top, aggregate, aggregate))
+            aggregate = _log_sum(log_prob) - np.log(count)
+            parts.append((log_prob.max(axis=1), aggregate, aggregate))
             continue
         rows, mine = np.arange(len(point)), own[start : start + step]
         itself = log_prob[rows, mine]
         log_prob[rows, mine] = -np.inf
-        top = log_prob.max(axis=1)
-        mass = np.exp(log_prob - top[:, None])
-        others = top + np.log(mass.sum(axis=1)) - np.log(count - 1)
-        parts.append((itself, aggregate, others))
+        others = _log_sum(log_prob)
+        aggregate = np.logaddexp(others, itself) - np.log(count)
+        parts.append((itself, aggregate, others - np.log(count - 1)))
     first, second, third = (np.concatenate(part) for part in zip(*parts, strict=True))
     return first, second, third
+
+
+def _log_sum(log_prob: np.ndarray) -> np.ndarray:
+    """Return log sum exp over the last axis, (queries,)."""
+    top = log_prob.max(axis=1)
+    return top + np.log(np.exp(log_prob - top[:, None]).sum(axis=1))
 
 
 @dataclass(frozen=True)

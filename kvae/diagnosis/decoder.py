@@ -50,12 +50,11 @@ def reading(
         stddev: standard deviations of their posteriors, (examples, d).
         rng: draws the noise.
     """
-    at_mean = nll(vae, mean, x)
-    other = nll(vae, np.roll(mean, 1, axis=0), x)
     up, down = np.exp(SCALE_STEP), np.exp(-SCALE_STEP)
     noise = stddev * rng.standard_normal(mean.shape)
-    drawn = nll(vae, mean + noise, x)
-    slope = nll(vae, mean + up * noise, x) - nll(vae, mean + down * noise, x)
+    codes = [mean, np.roll(mean, 1, axis=0), mean + noise, mean + up * noise, mean + down * noise]
+    at_mean, other, drawn, more, less = nll(vae, np.stack(codes), x)
+    slope = more - less
     kl_slope = np.sum(2.0 * SCALE_STEP - 0.5 * stddev**2 * (up**2 - down**2), axis=1)
     nll_slope = Estimate.of_mean(slope)
     if kl_slope.mean() > LEAST_SLOPE * mean.shape[1]:
@@ -68,14 +67,25 @@ def reading(
 
 
 def nll(vae: Any, z: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return -log p(x|z) in nats of each example, shape (examples,)."""
+    """Return -log p(x|z) in nats of each example under several codes, (codes, examples).
+
+    Args:
+        vae: a `kvae.VAE`.
+        z: codes, (codes, examples, d).
+        x: examples, (examples, *event_shape).
+    """
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def of_batch(z: Any, x: Any) -> Any:
+        likelihood = vae.likelihood(z)
+        return -likelihood.log_prob(tf.cast(x, likelihood.dtype))
+
     parts = []
-    for start in range(0, len(z), BATCH_SIZE):
+    for start in range(0, len(x), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
-        likelihood = vae.likelihood(tf.constant(z[batch], "float32"))
-        log_prob = likelihood.log_prob(tf.cast(x[batch], likelihood.dtype))
-        parts.append(-np.asarray(log_prob, "float64"))
-    return np.concatenate(parts)
+        target = tf.constant(x[batch])
+        parts.append([of_batch(tf.constant(code[batch], "float32"), target) for code in z])
+    return np.concatenate(parts, axis=1, dtype="float64")
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ import numpy as np
 
 from kvae.diagnosis import aggregate, decoder, paths
 from kvae.diagnosis.estimate import Estimate
+from kvae.diagnosis.nearness import Nearness
 from kvae.diagnosis.report import LatentDimension, LatentReport, Sketch
 from kvae.diagnosis.verdict import judge
-from kvae.evaluation import latent_axes
+from kvae.evaluation.axes import kl_by_axis, safe_ranges
 from kvae.layers import MultivariateNormalDiag
+from kvae.models.latent_model import LatentModel
 from kvae.priors import StandardNormal
 
 __all__ = ["diagnose"]
@@ -18,7 +20,10 @@ __all__ = ["diagnose"]
 LEAST_EXAMPLES = 50
 FEW_EXAMPLES = 500
 DECODED_EXAMPLES = 1_000  # those whose codes are decoded again and again
+DECODINGS = 8_000  # to find what each axis is spent on, so that many axes take no longer
+SPENDING_EXAMPLES = (100, 500)  # the least and the most decoded for that
 PAIRS = 200
+SAMPLES = 200
 SKETCHED = 150
 STREAM = 5  # so that data made with default_rng(seed) do not meet their own random numbers again
 
@@ -27,8 +32,8 @@ def diagnose(vae: Any, x: Any, seed: int = 0) -> LatentReport:
     """Measure the latent space of a VAE on data, and say whether it is healthy.
 
     The parts of the cost: every example is encoded once; information, gaps and overlap compare
-    1,000 draws with at most 10,000 posteriors; 1,000 examples are decoded a few times per latent
-    dimension. Which examples those are depends on `seed` alone.
+    1,000 draws with at most 10,000 posteriors; 1,000 examples are decoded a few times, and 100 to
+    500 twice for each latent dimension. Which examples those are depends on `seed` alone.
 
     Args:
         vae: a `kvae.VAE`; it is read and not changed.
@@ -39,8 +44,8 @@ def diagnose(vae: Any, x: Any, seed: int = 0) -> LatentReport:
         A `LatentReport`; print it, or see `to_json` and `plot`.
 
     Raises:
-        ValueError: If `x` does not fit the model, holds too few examples or does not vary; if the
-            model's codes are not finite.
+        ValueError: If `vae` is no `kvae.VAE`; if `x` does not fit it, holds too few examples or
+            does not vary; if the model's codes are not finite.
 
     Example:
         >>> report = kvae.diagnose(vae, x_test)
@@ -65,15 +70,18 @@ def diagnose(vae: Any, x: Any, seed: int = 0) -> LatentReport:
     prior_draws = _prior_draws(vae, len(codes.z), seed)
     information = aggregate.information(codes)
     kl = _kl(vae, mean, stddev, rng)
-    axes = {axis.index: axis for axis in latent_axes(vae, x, seed)}
+    low, high = safe_ranges(mean, stddev, seed)
 
     some = rng.permutation(len(x))[:DECODED_EXAMPLES]
     reading = decoder.reading(vae, x[some], mean[some], stddev[some], rng)
     ranking = np.argsort([-part.value for part in information.per_dimension], kind="stable")
-    fewer = some[: DECODED_EXAMPLES // 2]  # each is decoded twice for every dimension
+    # Each is decoded twice for every dimension.
+    fewer = some[: int(np.clip(DECODINGS // (2 * vae.latent_dim), *SPENDING_EXAMPLES))]
     spending = decoder.spending(vae, x[fewer], mean[fewer], ranking)
-    pairs = mean[rng.permutation(len(x))[: 2 * min(PAIRS, len(x) // 2)]].reshape(2, -1, len(axes))
-    per_dimension_kl = 0.5 * (mean**2 + stddev**2 - 1.0) - np.log(stddev)
+    ends = rng.permutation(len(x))[: 2 * min(PAIRS, len(x) // 2)]
+    pairs = mean[ends].reshape(2, -1, vae.latent_dim)
+    nearness = Nearness(x[some])
+    per_dimension_kl = kl_by_axis(mean, stddev)
     apart = sum(part.value for part in information.per_dimension)
     apart_error = np.sqrt(sum(part.stderr**2 for part in information.per_dimension))
     kl_sum = max(float(per_dimension_kl.sum(axis=1).mean()), 1e-12)
@@ -86,8 +94,8 @@ def diagnose(vae: Any, x: Any, seed: int = 0) -> LatentReport:
             share=max(information.per_dimension[d].value, 0.0) / total,
             mean_variance=Estimate.of_variance(mean[:, d]),
             mean_stddev=Estimate.of_mean(stddev[:, d]),
-            low=axes[d].low,
-            high=axes[d].high,
+            low=float(low[d]),
+            high=float(high[d]),
             output_variance=spending.per_dimension[d],
         )
         for d in ranking
@@ -112,9 +120,10 @@ def diagnose(vae: Any, x: Any, seed: int = 0) -> LatentReport:
         seed=int(seed),
         verdict=verdict,
         paths={
-            path.__name__: paths.walk(vae, pairs[0], pairs[1], path, seed)
-            for path in (paths.linear, paths.spherical)
+            path: paths.walk(vae, pairs[0], pairs[1], path, nearness, seed)
+            for path in ("linear", "spherical")
         },
+        sample_distance=Estimate.of_mean(nearness(vae.decode(prior_draws[:SAMPLES]))),
         sketch=_sketch(mean, stddev, ranking),
         notes=_notes(vae, x, codes, numbers),
         **numbers,
@@ -122,6 +131,8 @@ def diagnose(vae: Any, x: Any, seed: int = 0) -> LatentReport:
 
 
 def _checked(vae: Any, x: Any) -> np.ndarray:
+    if not isinstance(vae, LatentModel):
+        raise ValueError(f"Expected vae to be a kvae.VAE. Received: {vae!r}")
     x = vae.expected_targets().check_array(x)
     if len(x) < LEAST_EXAMPLES:
         raise ValueError(
@@ -143,8 +154,7 @@ def _prior_draws(vae: Any, count: int, seed: int) -> np.ndarray:
 def _kl(vae: Any, mean: np.ndarray, stddev: np.ndarray, rng: np.random.Generator) -> Estimate:
     """Return E KL(q(z|x) || p(z)), in closed form where the prior is a standard normal."""
     if isinstance(vae.prior, StandardNormal):
-        terms = 0.5 * (mean**2 + stddev**2 - 1.0) - np.log(stddev)
-        return Estimate.of_mean(terms.sum(axis=1))
+        return Estimate.of_mean(kl_by_axis(mean, stddev).sum(axis=1))
     noise = rng.standard_normal(mean.shape)
     log_q = -0.5 * (noise**2 + aggregate.LOG_2_PI) - np.log(stddev)
     log_p = vae.prior.distribution().log_prob((mean + stddev * noise).astype("float32"))

@@ -12,6 +12,7 @@ from kvae.diagnosis.drawing import scatter
 from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.examination import diagnose
 from kvae.diagnosis.report import LatentReport
+from kvae.exploration import interpolate
 
 __all__ = ["Anatomy", "Claim", "Evidence", "anatomy", "claims"]
 
@@ -203,6 +204,16 @@ def claims(reports: dict[str, Any]) -> tuple[Claim, ...]:
                     free.paths["linear"].unevenness,
                     full.paths["linear"].unevenness,
                 ),
+                _more(
+                    "decoded midpoints lie further from the nearest example without it",
+                    free.paths["linear"].data_distance,
+                    full.paths["linear"].data_distance,
+                ),
+                _more(
+                    "decoded draws from the prior lie further from it",
+                    free.sample_distance,
+                    full.sample_distance,
+                ),
             ),
         ),
         Claim(
@@ -237,12 +248,10 @@ def _noise(report: Any) -> Estimate:
 
 def _walks(models: dict[str, Any], x: np.ndarray) -> dict[str, np.ndarray]:
     """Return the decoded straight walk between the codes of the same two examples."""
-    share = np.linspace(0.0, 1.0, PICTURES, dtype="float32")[:, None]
-    walks = {}
-    for name, vae in models.items():
-        mean, _ = vae.encode(x[:2])
-        walks[name] = vae.decode((1.0 - share) * mean[0] + share * mean[1])
-    return walks
+    return {
+        name: interpolate(vae, x[:1], x[1:2], PICTURES, encoded=False).decoded[0]
+        for name, vae in models.items()
+    }
 
 
 def _posteriors(reports: dict[str, LatentReport]) -> Figure:
@@ -261,4 +270,5 @@ def _posteriors(reports: dict[str, LatentReport]) -> Figure:
 def _strips(models: dict[str, Any], images: dict[str, np.ndarray], title: str) -> Figure:
     from kvae import pictures
 
-    return pictures.grid(np.stack([images[name] for name in models]), title, list(models))
+    labels = [name.replace(" ", "\n") for name in models]
+    return pictures.grid(np.stack([images[name] for name in models]), title, labels)

@@ -83,6 +83,8 @@ class LatentReport:
         overlap: mean overlap of neighbouring posteriors, 0 to 1.
         decoder: how the decoder reads the codes.
         noise_share: `decoder.noise_cost` as a share of `decoder.code_gain`.
+        sample_distance: distance of decoded draws from the prior to the nearest example, in units
+            of that of the examples to each other.
         paths: walks between real pairs, "linear" and "spherical".
         spending: what the decoder spends its axes on, against PCA.
         dimensions: the dimensions, the most informative first.
@@ -109,6 +111,7 @@ class LatentReport:
     overlap: Estimate
     decoder: Reading
     noise_share: Estimate
+    sample_distance: Estimate
     paths: dict[str, Path]
     spending: Spending
     dimensions: tuple[LatentDimension, ...]
@@ -149,6 +152,9 @@ class LatentReport:
             "  spherical ": spherical.elbo_drop,
             "unevenness of steps": linear.unevenness,
             "  spherical  ": spherical.unevenness,
+            "midpoint to the nearest example": linear.data_distance,
+            "  spherical   ": spherical.data_distance,
+            "prior draw to the nearest example": self.sample_distance,
         }
 
     def __str__(self) -> str:

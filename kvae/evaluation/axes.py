@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LatentAxis", "latent_axes"]
+__all__ = ["LatentAxis", "kl_by_axis", "latent_axes", "safe_ranges"]
 
 SAFE_QUANTILES = (0.005, 0.995)
+STREAM = 3  # so that data made with default_rng(seed) do not meet their own random numbers again
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,28 @@ def latent_axes(vae: Any, x: np.ndarray, seed: int = 0) -> tuple[LatentAxis, ...
         True
     """
     mean, stddev = (np.asarray(value, "float64") for value in vae.encode(x))
-    kl = np.mean(0.5 * (mean**2 + stddev**2 - 1.0) - np.log(stddev), axis=0)
-    noise = np.random.default_rng(seed).standard_normal(mean.shape)
-    low, high = np.quantile(mean + stddev * noise, SAFE_QUANTILES, axis=0)
+    kl = np.mean(kl_by_axis(mean, stddev), axis=0)
+    low, high = safe_ranges(mean, stddev, seed)
     share = kl / max(float(kl.sum()), 1e-12)
     return tuple(
         LatentAxis(int(i), float(kl[i]), float(share[i]), float(low[i]), float(high[i]))
         for i in np.argsort(-kl, kind="stable")
     )
+
+
+def kl_by_axis(mean: np.ndarray, stddev: np.ndarray) -> np.ndarray:
+    """Return KL(N(m, s^2) || N(0, 1)) = 1/2 (m^2 + s^2 - 1) - log s in nats, elementwise."""
+    return 0.5 * (mean**2 + stddev**2 - 1.0) - np.log(stddev)
+
+
+def safe_ranges(mean: np.ndarray, stddev: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the quantiles between which 99% of draws from the posteriors lie, each (latent_dim,).
+
+    Args:
+        mean: means of the posteriors, (examples, latent_dim).
+        stddev: their standard deviations, (examples, latent_dim).
+        seed: int, seeds one draw from each posterior.
+    """
+    noise = np.random.default_rng([seed, STREAM]).standard_normal(mean.shape)
+    low, high = np.quantile(mean + stddev * noise, SAFE_QUANTILES, axis=0)
+    return low, high

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae.layers.distribution_layer import DistributionLayer
@@ -54,7 +55,7 @@ class IndependentBernoulli(DistributionLayer):
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.Bernoulli)`."""
         (logits,) = self.blocks(params)
-        bernoulli = tfd.Bernoulli(
+        bernoulli = _Bernoulli(
             logits, dtype=self.sample_dtype or logits.dtype, validate_args=self.validate_args
         )
         return tfd.Independent(bernoulli, len(self.event_shape))
@@ -74,3 +75,23 @@ class IndependentBernoulli(DistributionLayer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""
         return {**super().get_config(), "sample_dtype": self.sample_dtype}
+
+
+class _Bernoulli(tfd.Bernoulli):
+    """`tfd.Bernoulli` of logits whose density takes one exponential and one logarithm a value.
+
+    TFP's takes two of each, and the density of the pixels is what costs most in a dense VAE beside
+    its matrix products.
+    """
+
+    def _log_prob(self, event: Any) -> Any:
+        # -log p = relu(l) (1 - x) + relu(-l) x + log1p(exp(-|l|)): both large terms vanish where x
+        # is right, so that no digits cancel, and `multiply_no_nan` stands infinite logits. `where`
+        # and not tf.nn.relu, whose gradient and that of abs are both zero at l = 0.
+        logits = tf.convert_to_tensor(self.logits)
+        event = tf.cast(event, logits.dtype)
+        positive = tf.where(logits >= 0.0, logits, tf.zeros_like(logits))
+        negative = tf.where(logits >= 0.0, tf.zeros_like(logits), -logits)
+        curved = tf.math.log1p(tf.exp(-(positive + negative)))
+        off = tf.math.multiply_no_nan(positive, 1.0 - event)
+        return -(off + tf.math.multiply_no_nan(negative, event) + curved)

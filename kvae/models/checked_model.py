@@ -10,17 +10,19 @@ import tensorflow as tf
 
 from kvae import files
 from kvae.training import feed
+from kvae.training.course import Course
+from kvae.training.execution import TunedModel
 from kvae.training.feed import Expected
 
 __all__ = ["CheckedModel"]
 
 
-class CheckedModel(keras.Model):
+class CheckedModel(TunedModel):
     """`fit`, `evaluate` and `predict` of Keras, with the data checked at the door.
 
     A subclass says what it takes by `expected_inputs` and `expected_targets`; the target is the
-    input itself where none is given. Arrays are held in memory once and gathered by shuffled
-    indices.
+    input itself where none is given. Arrays stay where they are, in memory or in a mapped file,
+    and batches are gathered from them.
     """
 
     def expected_inputs(self) -> Expected:
@@ -50,7 +52,8 @@ class CheckedModel(keras.Model):
 
         Arguments are those of `keras.Model.fit`. `y` is the target, `x` itself by default (give
         both to train a denoising model); `validation_data` may be x alone; `sample_weight`
-        weighs the whole loss of an example.
+        weighs the whole loss of an example. A `kvae.callbacks.Checkpoint` among the callbacks
+        decides where training begins. A `np.memmap` may be larger than the memory.
 
         Raises:
             ValueError: If data are empty, of the wrong shape, not finite, or outside the
@@ -64,12 +67,15 @@ class CheckedModel(keras.Model):
         if class_weight is not None:
             raise ValueError("class_weight has no meaning here: use sample_weight.")
         validation_batch_size = kwargs.pop("validation_batch_size", None) or batch_size
+        order = None
         if _is_array(x):
             arrays = self._checked_arrays(x, y, sample_weight)
             if validation_split and validation_data is None:
                 arrays, held_out = _split(arrays, validation_split)
                 validation_data = feed.as_dataset(held_out, validation_batch_size)
-            x, y, sample_weight = feed.as_dataset(arrays, batch_size, shuffle), None, None
+            batches = kwargs.pop("steps_per_epoch", None)
+            fed = feed.array_feed(arrays, batch_size, shuffle, batches)
+            x, y, sample_weight, order = fed.dataset, None, None, fed.order
             batch_size, shuffle = None, False  # the dataset does both
         else:
             x = feed.checked(x, self.expected_inputs(), self.expected_targets())
@@ -77,14 +83,24 @@ class CheckedModel(keras.Model):
             shuffle = shuffle and getattr(x, "num_batches", None) is not None
         if validation_data is not None:
             validation_data = self._dataset(validation_data, validation_batch_size)
+        course = Course(
+            callbacks,
+            model=self,
+            data=x,
+            run=feed.sizes(x, order, kwargs.get("steps_per_epoch")),
+            order=order,
+            initial_epoch=kwargs.pop("initial_epoch", 0),
+            epochs=epochs,
+            verbose=verbose,
+        )
         with _explained_errors():
             history = super().fit(
                 x,
                 y,
                 batch_size=batch_size,
                 epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
+                initial_epoch=course.start.epoch,
+                callbacks=course,
                 validation_split=0.0 if validation_data is not None else validation_split,
                 validation_data=validation_data,
                 shuffle=shuffle,

@@ -234,8 +234,9 @@ class VAE(LatentModel):
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Update the metrics given to `compile` with the data and the likelihood's mean."""
-        mean = self.likelihood_layer.mean(y_pred)
-        return super().compute_metrics(x, x if y is None else y, mean, sample_weight)
+        if len(self.metrics) > len(self.trackers):
+            y_pred = self.likelihood_layer.mean(y_pred)
+        return super().compute_metrics(x, x if y is None else y, y_pred, sample_weight)
 
 
 def _check_fit(

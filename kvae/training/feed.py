@@ -16,8 +16,19 @@ import numpy as np
 import tensorflow as tf
 
 from kvae.layers import Support
+from kvae.training.arrays import ArrayFeed, without_autotune
+from kvae.training.mapped import chunks, is_mapped
+from kvae.training.order import Order
 
-__all__ = ["Expected", "as_dataset", "checked", "explained", "without_autotune"]
+__all__ = [
+    "Expected",
+    "array_feed",
+    "as_dataset",
+    "checked",
+    "explained",
+    "sizes",
+    "without_autotune",
+]
 
 MARK = "kvae expected "
 DEFAULT_BATCH_SIZE = 32
@@ -55,8 +66,11 @@ class Expected:
             )
 
     def check_array(self, value: Any) -> np.ndarray:
-        """Return `value` as an array, or raise a ValueError that says what does not fit."""
-        value = np.asarray(value)
+        """Return `value` as an array, or raise a ValueError that says what does not fit.
+
+        A `np.memmap` stays one. Elements are looked at in chunks, without copies of the whole.
+        """
+        value = value if is_mapped(value) else np.asarray(value)
         if value.dtype == object or value.dtype.kind in "USO":
             raise ValueError(f"Expected {self.name} to hold numbers. Received: {value.dtype}")
         self.check_spec(value.shape, value.dtype)
@@ -64,12 +78,24 @@ class Expected:
             raise ValueError(
                 f"Expected {self.name} to hold at least one example. Received: shape {value.shape}"
             )
-        for part, support, elements in self.support.parts(value):
-            whole = not support.integer or bool(np.all(elements == np.floor(elements)))
-            problem = support.problem(float(elements.min()), float(elements.max()), whole)
+        self._check_elements(value)
+        if value.dtype == np.float64 and not is_mapped(value):  # those are cast batch by batch
+            return value.astype(keras.config.floatx())
+        return value
+
+    def _check_elements(self, value: np.ndarray) -> None:
+        """Raise a ValueError if elements lie outside the support."""
+        found: dict[str, tuple[Support, list[float], list[bool]]] = {}
+        for chunk in chunks(value):
+            for part, support, elements in self.support.parts(chunk):
+                _, ends, whole = found.setdefault(part, (support, [], []))
+                ends += [float(elements.min()), float(elements.max())]
+                whole.append(not support.integer or bool(np.all(elements == np.floor(elements))))
+        for part, (support, ends, whole) in found.items():
+            # NumPy's min and max pass NaN on, Python's do not.
+            problem = support.problem(float(np.min(ends)), float(np.max(ends)), all(whole))
             if problem:
                 raise ValueError(f"Expected {self.name}{part} to hold {problem}")
-        return value.astype(keras.config.floatx()) if value.dtype == np.float64 else value
 
     def check_tensor(self, value: Any) -> Any:
         """Return `value` behind an assertion that `explained` can read back; for pipelines."""
@@ -93,7 +119,7 @@ class Expected:
 def as_dataset(
     arrays: tuple[Any, ...], batch_size: int | None = None, shuffle: bool = False
 ) -> tf.data.Dataset:
-    """Return a dataset of batches gathered from arrays that are held in memory once.
+    """Return a dataset of batches gathered from arrays, which are not copied.
 
     Args:
         arrays: (x, y, sample_weight), each of shape (examples, ...) or None.
@@ -103,31 +129,50 @@ def as_dataset(
     Returns:
         A dataset of tuples (x,), (x, y) or (x, y, sample_weight); y is x where it was None.
     """
-    held: list[Any] = [None if value is None else tf.convert_to_tensor(value) for value in arrays]
-    x, y, sample_weight = held
-    examples = int(x.shape[0])
-    indices = tf.data.Dataset.range(examples)
-    if shuffle:
-        indices = indices.shuffle(examples)
-
-    def gather(index: Any) -> tuple[Any, ...]:
-        batch = tf.gather(x, index)
-        if y is None and sample_weight is None:
-            return (batch,)
-        target = batch if y is None else tf.gather(y, index)
-        if sample_weight is None:
-            return batch, target
-        return batch, target, tf.gather(sample_weight, index)
-
-    batches = indices.batch(batch_size or DEFAULT_BATCH_SIZE).map(gather).prefetch(2)
-    return without_autotune(batches)
+    return array_feed(arrays, batch_size, shuffle).dataset
 
 
-def without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Return `dataset` with tf.data's autotuner off."""
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)
+def array_feed(
+    arrays: tuple[Any, ...],
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    batches: int | None = None,
+) -> ArrayFeed:
+    """Return the feed behind `as_dataset`, which can be told the epoch.
+
+    Args:
+        arrays: as for `as_dataset`.
+        batch_size: as for `as_dataset`.
+        shuffle: as for `as_dataset`.
+        batches: batches an epoch; all that there are by default.
+    """
+    # Keras' own generator of seeds, so that keras.utils.set_random_seed decides the order.
+    seed = int(keras.random.randint((), 0, 2**31 - 1)) if shuffle else 0
+    size = batch_size or DEFAULT_BATCH_SIZE
+    return ArrayFeed(arrays, Order(len(arrays[0]), size, shuffle, seed, batches))
+
+
+def sizes(data: Any, order: Order | None, batches: int | None = None) -> dict[str, Any]:
+    """Return what tells one run from another: the sizes of its data and batches.
+
+    Args:
+        data: what is handed to Keras' `fit`.
+        order: the order of arrays, None for other data.
+        batches: batches an epoch as far as the user said it.
+    """
+    if order is not None:
+        return {
+            "batches": order.batches,
+            "batch_size": order.batch_size,
+            "examples": order.examples,
+            "shuffle": order.shuffle,
+        }
+    if batches is None and isinstance(data, tf.data.Dataset):
+        cardinality = int(data.cardinality())
+        batches = cardinality if cardinality >= 0 else None  # negative: endless or unknown
+    if batches is None and isinstance(data, keras.utils.PyDataset):
+        batches = data.num_batches
+    return {"batches": batches}
 
 
 def checked(dataset: Any, inputs: Expected, targets: Expected) -> Any:

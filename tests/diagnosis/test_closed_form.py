@@ -158,3 +158,29 @@ def test_overlap_is_the_bhattacharyya_coefficient(rng):
     pairs = np.array([[0.0, 0.0], [1.0, 0.0], [50.0, 0.0], [51.0, 0.0]])
     codes = Codes.choose(pairs, np.ones((4, 2)), rng)
     assert overlap(codes).value == pytest.approx(np.exp(-1.0 / 8.0))
+
+
+def test_one_is_as_near_to_the_data_as_they_are_to_each_other():
+    from kvae.diagnosis.nearness import Nearness
+
+    # A grid of spacing 2: each example has its neighbour at 2, the middle of a cell at sqrt(2).
+    grid = 2.0 * np.stack(np.meshgrid(np.arange(20), np.arange(20)), axis=-1).reshape(-1, 2, 1)
+    distance = Nearness(grid)
+    np.testing.assert_allclose(distance(grid[:5] + 1.0), np.sqrt(2.0) / 2.0, rtol=1e-6)
+    np.testing.assert_allclose(distance(grid[:5]), 0.0, atol=1e-6)
+    np.testing.assert_allclose(distance(np.array([[[-4.0], [0.0]]])), 2.0)
+
+
+def test_strict_json_where_numbers_are_not_finite(report):
+    # A decoder that no code moves has no price: infinity becomes null, never a word JSON lacks.
+    vae = truth.make()
+    vae.decoder.set_weights([0.0 * weight for weight in vae.decoder.get_weights()])
+    found = kvae.diagnose(vae, truth.data(200, seed=7))
+    assert not np.isfinite([found.noise_share.low, found.noise_share.stderr]).all()
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    read = json.loads(found.to_json(), parse_constant=refuse)
+    assert read["noise_share"]["stderr"] is None
+    json.dumps(found.to_dict(), allow_nan=False)

@@ -51,17 +51,23 @@ def fake(**changes):
         "reencoding_error": 0.1,
         "elbo_drop": 2.0,
         "unevenness": 0.2,
+        "data_distance": 1.0,
+        "sample_distance": 1.1,
         "stddev": 0.5,
         "explained": 0.6,
     }
     values = {name: number(value) for name, value in {**values, **changes}.items()}
     path = SimpleNamespace(
-        **{name: values[name] for name in ("reencoding_error", "elbo_drop", "unevenness")}
+        **{
+            name: values[name]
+            for name in ("reencoding_error", "elbo_drop", "unevenness", "data_distance")
+        }
     )
     dimension = SimpleNamespace(information=number(1.0), mean_stddev=values["stddev"])
     return SimpleNamespace(
         **{name: values[name] for name in ("noise_share", "mutual_information", "drift", "kl")},
         overlap=values["overlap"],
+        sample_distance=values["sample_distance"],
         gaps=SimpleNamespace(prior=values["gap"]),
         paths={"linear": path},
         dimensions=(dimension,),
@@ -82,6 +88,8 @@ def as_the_idea_says():
             reencoding_error=0.4,
             elbo_drop=30.0,
             unevenness=0.4,
+            data_distance=2.0,
+            sample_distance=3.0,
         ),
         "KL alone": fake(mutual_information=0.0, drift=0.01, kl=0.0),
     }

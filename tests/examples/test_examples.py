@@ -8,9 +8,10 @@ from tests.helpers import ROOT
 
 # file name -> arguments of a run of few seconds; a new example needs a line here
 ARGUMENTS = {
-    "anatomy.py": ["--epochs", "1", "--latent-dim", "2", "--hidden", "8"],
+    "anatomy.py": ["--examples", "60", "--betas", "--epochs", "1", "--latent-dim", "2"],
     "bits_per_dim.py": ["--images", "100", "--epochs", "1", "--latent-dim", "2", "--hidden", "8"],
     "counts.py": ["--examples", "100", "--features", "5", "--epochs", "1", "--hidden", "8"],
+    "disentangle.py": ["--examples", "120", "--epochs", "1", "--hidden", "8", "--fast"],
     "tabular.py": ["--rows", "100", "--epochs", "1", "--latent-dim", "2", "--hidden", "8"],
 }
 

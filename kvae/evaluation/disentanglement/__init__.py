@@ -9,6 +9,7 @@ Locatello et al. means). Say which you used.
 
 from kvae.evaluation.disentanglement.beta_vae import beta_vae_score
 from kvae.evaluation.disentanglement.dci import DCI, dci
+from kvae.evaluation.disentanglement.every import scores
 from kvae.evaluation.disentanglement.factor_vae import factor_vae_score
 from kvae.evaluation.disentanglement.mig import mig
 from kvae.evaluation.disentanglement.modularity import modularity
@@ -24,4 +25,5 @@ __all__ = [
     "mig",
     "modularity",
     "sap",
+    "scores",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kvae.evaluation.disentanglement.known_factors import known_factors
-from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap, gap
+from kvae.evaluation.disentanglement.score import DRAWS, DisentanglementScore, bootstrap, gap
 
 __all__ = ["sap"]
 
@@ -54,7 +54,7 @@ def sap(
     """
     known = known_factors(codes, factors, discrete)
     examples = len(known.codes)
-    first_half = np.random.default_rng(seed).permutation(examples) < examples // 2
+    first_half = np.random.default_rng([seed, DRAWS]).permutation(examples) < examples // 2
 
     def scores(index: np.ndarray) -> np.ndarray:
         return np.stack(

@@ -7,7 +7,10 @@ import numpy as np
 
 from kvae import checks
 
-__all__ = ["DisentanglementScore", "bootstrap", "gap"]
+__all__ = ["DRAWS", "SHUFFLED", "DisentanglementScore", "bootstrap", "gap"]
+
+# Data are often made with default_rng(seed): what is drawn here must not repeat their numbers.
+DRAWS, RESAMPLES, SHUFFLED = 4, 1, 2  # streams of default_rng([seed, stream])
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,7 @@ def bootstrap(
         return np.array(np.nan)
     if checks.positive_int("repeats", repeats) < 2:
         raise ValueError(f"Expected repeats to be 0 or at least 2. Received: repeats={repeats}")
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([seed, RESAMPLES])
     values = [statistic(rng.integers(examples, size=examples), rng) for _ in range(repeats)]
     return np.std(np.array(values), axis=0, ddof=1)
 

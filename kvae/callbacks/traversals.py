@@ -1,4 +1,4 @@
-"""Callbacks that show, while `fit` runs, what the latent space is becoming."""
+"""Latent traversals drawn while `fit` runs: what the latent space is becoming."""
 
 import io
 from pathlib import Path

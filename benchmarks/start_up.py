@@ -1,0 +1,64 @@
+"""How long do `import kvae`, `kvae --help` and the runtime's import take?
+
+Each is the least of several fresh processes, less that of one which imports what the row stands
+on. On a busy machine the processor's time says more than the wall's.
+
+    python benchmarks/start_up.py [--runs 7]
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+HELP = "import sys; sys.argv = ['kvae', '--help']; from kvae.cli.main import app; app()"
+BASE = "import numpy, ai_edge_litert.interpreter"
+# name: what to run, what it stands on, seconds that it may take beyond that
+CASES = {
+    "import kvae": ("import kvae", "pass", 0.1),
+    "kvae --help": (HELP, "", 0.5),
+    "kvae.export.runtime beyond numpy and LiteRT": (
+        f"{BASE}; import kvae.export.runtime",
+        BASE,
+        0.3,
+    ),
+}
+
+
+def least_seconds(script, runs):
+    """Return the shortest wall and processor time of a fresh Python that runs `script`."""
+    seconds = []
+    for _ in range(runs):
+        started, used = time.perf_counter(), children_seconds()
+        run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)  # noqa: S603
+        seconds.append((time.perf_counter() - started, children_seconds() - used))
+        if run.returncode:
+            raise SystemExit(run.stderr)
+    return np.min(seconds, axis=0)
+
+
+def children_seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=7)
+    options = parser.parse_args(argv)
+    loaded = "import kvae, sys; print('tensorflow' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout  # noqa: S603
+    print(f"import kvae loads TensorFlow: {said.strip()}")
+    for name, (script, base, allowed) in CASES.items():
+        taken = least_seconds(script, options.runs)
+        if base:
+            taken = taken - least_seconds(base, options.runs)
+        wall, cpu = taken
+        print(f"{name:46s} {wall:.3f} s ({cpu:.3f} s of processor), may take {allowed:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,344 @@
+"""Is `vae.fit(x)` as fast as the best loop written by hand, and as the matrix products allow?
+
+Every contender trains the same networks in a process of its own, and they take turns, epoch by
+epoch. A round during which another program used the processor is thrown away and counted. Peers
+that need their own environment (see `requirements-peers.txt`) are given by the path of its Python.
+
+    python benchmarks/train_speed.py [--peers PYTHON] [--data mnist.npz] [--rounds 5]
+        [--net mlp conv] [--only kvae "raw XLA"] [--write]
+    python benchmarks/train_speed.py --stall [--epochs 40] [--seconds 10]
+
+`--write` puts the report into `benchmarks/SPEED.md`, whose parts for the two networks and for the
+stall are kept apart.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+REPORT = HERE / "SPEED.md"
+BATCH_SIZE = 128
+CONV_EXAMPLES = 100 * BATCH_SIZE  # an epoch of a hundred steps
+FOREIGN_SHARE = 0.03  # of the processor's time in a round
+MATRIX_FLOPS = 12 * 2 * 2048**3  # of an epoch of contenders/matrix_product.py
+
+# name: script, variant, nets, whether it runs in the peers' environment
+CONTENDERS = {
+    "kvae": ("kvae_fit", "", ("mlp", "conv"), False),
+    "kvae, bfloat16": ("kvae_fit", "bfloat16", ("mlp", "conv"), False),
+    "raw XLA": ("raw_tensorflow", "xla", ("mlp", "conv"), False),
+    "raw": ("raw_tensorflow", "", ("mlp", "conv"), False),
+    "keras.io style": ("keras_io", "", ("mlp", "conv"), False),
+    "tfp.layers diagonal": ("tfp_layers", "diagonal", ("mlp", "conv"), False),
+    "tfp.layers TriL": ("tfp_layers", "tril", ("mlp", "conv"), False),
+    "torch": ("torch_loop", "", ("mlp", "conv"), True),
+    "torch channels_last": ("torch_loop", "channels_last", ("conv",), True),
+    "pythae": ("pythae_trainer", "", ("mlp", "conv"), True),
+    "JAX scan": ("jax_scan", "", ("mlp", "conv"), True),
+    "matrix product": ("matrix_product", "", ("mlp", "conv"), False),
+}
+# What kvae's time over another's may be.
+TARGETS = {
+    "mlp": {
+        "best raw": 1.10,
+        "tfp.layers diagonal": 0.75,
+        "tfp.layers TriL": 0.45,
+        "torch": 0.62,
+        "pythae": 0.65,
+        "JAX scan": 1.15,
+        "limit": 1.8,
+    },
+    "conv": {
+        "best raw": 1.08,
+        "torch": 0.50,
+        "torch channels_last": 0.62,
+        "pythae": 0.55,
+    },
+}
+BFLOAT16_TARGET = {"conv": 0.80}
+
+
+@dataclass
+class Worker:
+    """A contender's process and what it measured."""
+
+    name: str
+    process: subprocess.Popen
+    missing: str = ""
+    walls: list[float] = field(default_factory=list)
+    peak: float = 0.0
+
+    def answer(self):
+        """Return the next thing that the contender says."""
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else {"missing": f"ended with {self.process.wait()}"}
+
+    def epoch(self):
+        """Train an epoch; return seconds, and the share of the processor that others used."""
+        before, wall = busy_seconds(), time.perf_counter()
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        said = self.answer()
+        wall = time.perf_counter() - wall
+        if "missing" in said:
+            raise RuntimeError(f"{self.name} {said['missing']}")
+        foreign = busy_seconds() - before - said["cpu"]
+        self.peak = said["peak"]
+        return said["wall"], max(foreign, 0.0) / (wall * os.cpu_count())
+
+    def close(self):
+        """Let the contender end."""
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def busy_seconds():
+    """Return the seconds that all processors together have worked, for whomever."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def start(name, net, data, python):
+    """Start a contender and wait until it is warm."""
+    script, variant, _, _ = CONTENDERS[name]
+    command = [python, HERE / "contenders" / f"{script}.py", "--net", net, "--data", data]
+    command += ["--batch-size", str(BATCH_SIZE), "--variant", variant]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
+    process = subprocess.Popen(  # noqa: S603
+        list(map(str, command)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+    worker = Worker(name, process)
+    said = worker.answer()
+    worker.missing = said.get("missing", "")
+    worker.peak = said.get("peak", 0.0)
+    print(f"  {name}: {worker.missing or 'warm'}", flush=True)
+    return worker
+
+
+def examples(options, net):
+    """Return MNIST of an npz file, or made pictures as sparse, as float32 (n, 784)."""
+    count = min(options.examples, CONV_EXAMPLES) if net == "conv" else options.examples
+    if options.data:
+        with np.load(options.data) as arrays:
+            return arrays["x_train"][:count].reshape(-1, 784).astype("float32") / 255.0
+    return (np.random.default_rng(0).random((count, 784)) < 0.2).astype("float32")
+
+
+def flops_per_step(net):
+    """Return the floating-point operations of the matrix products and convolutions of a step.
+
+    Forward, and twice as much backward, except that nobody asks for the gradient of the data.
+    """
+    if net == "mlp":
+        first, others = 784 * 500, 500 * 500 + 500 * 100 + 50 * 500 + 500 * 500 + 500 * 784
+    else:
+        first = 14 * 14 * 9 * 1 * 32
+        others = 7 * 7 * 9 * 32 * 64 + 49 * 64 * 16 + 16 * 32 + 16 * 49 * 64
+        # A transposed convolution multiplies at each of its inputs.
+        others += 7 * 7 * 9 * 64 * 64 + 14 * 14 * 9 * 64 * 32 + 28 * 28 * 9 * 32
+    return 2 * BATCH_SIZE * (2 * first + 3 * others)
+
+
+def race(net, options):
+    """Return the workers after the rounds, and how many rounds were thrown away."""
+    names = [name for name, (_, _, nets, _) in CONTENDERS.items() if net in nets]
+    if options.only:
+        names = [name for name in names if name in (*options.only, "matrix product")]
+    workers, thrown = [], 0
+    with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+        np.save(file, examples(options, net))
+        file.flush()
+        for name in names:
+            if CONTENDERS[name][3] and not options.peers:
+                worker = Worker(name, None, "no --peers given")
+            else:
+                python = options.peers if CONTENDERS[name][3] else sys.executable
+                worker = start(name, net, file.name, python)
+            workers.append(worker)
+        running = [worker for worker in workers if not worker.missing]
+        kept = 0
+        while kept < options.rounds and kept + thrown < options.most:
+            measured = [(worker, *worker.epoch()) for worker in running]
+            foreign = max(share for _, _, share in measured)
+            said = ", ".join(f"{worker.name} {wall:.2f}" for worker, wall, _ in measured)
+            print(f"  foreign {foreign:.1%}: {said}", flush=True)
+            if foreign > FOREIGN_SHARE and not options.accept_load:
+                thrown += 1
+                continue
+            kept += 1
+            for worker, wall, _ in measured:
+                worker.walls.append(wall)
+    for worker in running:
+        worker.close()
+    return workers, thrown
+
+
+def table(net, workers, thrown, options):
+    """Return the lines of the report on one network."""
+    steps = len(examples(options, net)) / BATCH_SIZE
+    scale, unit = (1.0, "s an epoch") if net == "mlp" else (1e3 / steps, "ms a step")
+    medians = {w.name: statistics.median(w.walls) for w in workers if w.walls}
+    rounds = max((len(worker.walls) for worker in workers), default=0)
+    lines = [
+        f"{rounds} rounds kept, {thrown} thrown away because other programs used more than "
+        f"{FOREIGN_SHARE:.0%} of the processor."
+        + (" Kept under foreign load, by request." if options.accept_load else ""),
+        "",
+    ]
+    if not medians:
+        return [*lines, "No clean round: no figures."]
+    if "matrix product" in medians:
+        rate = MATRIX_FLOPS / medians.pop("matrix product")
+        medians["limit"] = flops_per_step(net) * steps / rate
+        lines += [
+            f"Matrix products run at {rate / 1e9:.0f} GFLOP/s; {flops_per_step(net) / 1e9:.2f} "
+            "GFLOP a step make the limit.",
+            "",
+        ]
+    raw = [medians[name] for name in ("raw XLA", "raw") if name in medians]
+    if raw:
+        medians["best raw"] = min(raw)
+    lines += [f"| | {unit} | spread | kvae takes | target | GB |", "|---|---|---|---|---|---|"]
+    by_name = {worker.name: worker for worker in workers}
+    order = [worker.name for worker in workers if worker.name != "matrix product"]
+    for name in [*order, "best raw", "limit"]:
+        worker = by_name.get(name)
+        if name not in medians:
+            if worker:
+                lines.append(f"| {name} | missing: {worker.missing} | | | | |")
+            continue
+        spread = memory = ""
+        if worker:
+            spread = f"{min(worker.walls) * scale:.2f} to {max(worker.walls) * scale:.2f}"
+            memory = f"{worker.peak:.2f}"
+        target = TARGETS[net].get(name)
+        ratio = medians["kvae"] / medians[name] if "kvae" in medians else None
+        if name == "kvae, bfloat16" and ratio:
+            ratio, target = 1.0 / ratio, BFLOAT16_TARGET.get(net)
+        said = ""
+        if ratio and name != "kvae":
+            said = f"{ratio:.2f} times" if name != "kvae, bfloat16" else f"{ratio:.2f} of float32"
+        wanted = f"{target:.2f}" if target else ""
+        lines.append(
+            f"| {name} | {medians[name] * scale:.2f} | {spread} | {said} | {wanted} | {memory} |"
+        )
+    return lines
+
+
+def stall(options):
+    """Return the lines of the report on what happens between epochs."""
+    lines = [
+        f"{options.epochs} epochs of about {options.seconds:g} s. The longest time in which the "
+        "process slept, and the longest epoch over the median one.",
+        "",
+        "| data | autotune | longest sleep, s | longest epoch, s over the median | median, s |",
+        "|---|---|---|---|---|",
+    ]
+    for data in ("array", "tf.data"):
+        for autotune in ("off", "on"):
+            command = [sys.executable, HERE / "contenders" / "stall.py", "--data", data]
+            command += ["--epochs", options.epochs, "--seconds", options.seconds]
+            command += ["--autotune", autotune]
+            environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+            run = subprocess.run(  # noqa: S603
+                list(map(str, command)), env=environment, capture_output=True, text=True
+            )
+            if run.returncode:
+                raise SystemExit(run.stderr)
+            said = json.loads(run.stdout.splitlines()[-1])
+            who = "off (kvae)" if autotune == "off" else "on (Keras' default)"
+            lines.append(
+                f"| {data} | {who} | {said['sleep']:.2f} | {said['excess']:.2f} "
+                f"| {said['median']:.1f} |"
+            )
+            print(lines[-1], flush=True)
+    return lines
+
+
+def machine(python):
+    """Return a line on the machine and the versions."""
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    names = ["tensorflow", "keras", "tf-keras", "tensorflow-probability"]
+    said = [f"{name} {importlib.metadata.version(name)}" for name in names]
+    if python:
+        peers = "torch", "pythae", "jax"
+        script = "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]))"
+        found = subprocess.run([python, "-c", script, *peers], capture_output=True, text=True)  # noqa: S603
+        said += [f"{n} {v}" for n, v in zip(peers, found.stdout.split(), strict=False)]
+    return f"{model}, {os.cpu_count()} cores; {', '.join(said)}."
+
+
+def write(part, lines):
+    """Replace one part of the report."""
+    head = "# Speed of training\n\nWritten by `benchmarks/train_speed.py --write`.\n"
+    parts = dict.fromkeys(("mlp", "conv", "stall"), "")
+    if REPORT.exists():
+        for chunk in REPORT.read_text().split("\n<!-- ")[1:]:
+            name, text = chunk.split(" -->\n", 1)
+            parts[name] = text
+    parts[part] = "\n".join(lines) + "\n"
+    body = "".join(f"\n<!-- {name} -->\n{text}" for name, text in parts.items() if text)
+    REPORT.write_text(head + body)
+
+
+TITLES = {
+    "mlp": "## Dense: 784-500-500, 50 latent dimensions, batch 128, float32, {} examples",
+    "conv": "## Convolutions: 28x28x1, 32 and 64 filters of stride 2, 16 latent dimensions",
+    "stall": "## Between epochs",
+}
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peers", help="the Python that has torch, pythae and jax")
+    parser.add_argument("--data", help="an mnist.npz instead of made pictures")
+    parser.add_argument("--net", nargs="+", choices=("mlp", "conv"), default=["mlp", "conv"])
+    parser.add_argument("--only", nargs="+", choices=tuple(CONTENDERS), metavar="CONTENDER")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--most", type=int, default=30, help="rounds, with those thrown away")
+    parser.add_argument("--accept-load", action="store_true", help="keep rounds under load")
+    parser.add_argument("--examples", type=int, default=60_000, help="fewer, to try the script")
+    parser.add_argument("--stall", action="store_true")
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args(argv)
+    for part in ["stall"] if options.stall else options.net:
+        title = TITLES[part].format(f"{options.examples:,}")
+        if part == "stall":
+            lines = stall(options)
+        else:
+            lines = table(part, *race(part, options), options)
+        lines = [title, "", machine(options.peers), *lines]
+        print("\n".join(lines), flush=True)
+        if options.write:
+            write(part, lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""A run of `fit` that can be broken off at any moment and goes on as if it had not been."""
+
+import json
+import os
+import re
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kvae import checks
+from kvae.training.course import Position, Resumable
+
+__all__ = ["Checkpoint"]
+
+PREFIX = "ckpt"
+
+
+class Checkpoint(Resumable):
+    """Keep a run's whole state in a folder; `fit` with the same arguments goes on from there.
+
+    A checkpoint is one unit: the weights, the optimizer, the step that drives schedules, every
+    `keras.random.SeedGenerator` of the model, the metrics so far, the epoch, the batch in it, the
+    order of the data and the history. `fit` looks for the newest one before it begins. It goes on
+    at the very batch, in the very order, and ends with the weights of a run without a break, to
+    the last bit on the same machine and the same versions. What was trained after the newest
+    checkpoint is lost, not trained twice: the weights go back to it as well.
+
+    A process may die at any moment, also while it writes. A damaged checkpoint is passed over with
+    a warning, and the one before it is taken.
+
+    With a `tf.data.Dataset` or `keras.utils.PyDataset` of your own the batches before the break
+    are drawn from its beginning and left. That is exact where each iteration yields the same
+    batches; a pipeline that shuffles anew goes on in another order.
+
+    Outside a checkpoint are other callbacks' memories (how long `EarlyStopping` has waited) and
+    random numbers that no `SeedGenerator` of the model draws.
+
+    Args:
+        directory: folder of the checkpoints of this one run; it is created.
+        every: "epoch", or after how many batches to write. Batches are written at the end of an
+            execution: with `steps_per_execution` of 8, `every=3` writes every 8 batches. Whatever
+            it is, the end of each epoch is written, after validation.
+        keep: how many of the newest checkpoints to keep; with one alone there is none to fall
+            back on.
+
+    Raises:
+        ValueError: If an argument is not of the form above; when `fit` begins, if the checkpoints
+            are of another model or of other sizes of data or batches, or all are damaged.
+        NotADirectoryError: If `directory` is a file.
+
+    Example:
+        >>> def trained(epochs):
+        ...     keras.utils.set_random_seed(0)
+        ...     kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(2))
+        ...     posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl)
+        ...     likelihood = kvae.layers.IndependentBernoulli((8, 8, 1))
+        ...     vae = kvae.VAE(
+        ...         encoder=kvae.networks.mlp_encoder((8, 8, 1), posterior.params_size),
+        ...         posterior=posterior,
+        ...         decoder=kvae.networks.mlp_decoder(2, likelihood.params_shape),
+        ...         likelihood=likelihood,
+        ...     )
+        ...     vae.compile(optimizer="adam", jit_compile=False)
+        ...     keep = kvae.callbacks.Checkpoint(folder / "run", every=3)
+        ...     return vae.fit(x_train[:256], epochs=epochs, verbose=0, callbacks=[keep])
+        >>> trained(epochs=1).epoch
+        [0]
+        >>> trained(epochs=3).epoch  # a new model, which goes on at the second epoch
+        [0, 1, 2]
+    """
+
+    def __init__(self, directory: Any, every: Any = "epoch", keep: int = 3):
+        super().__init__()
+        if not isinstance(directory, str | os.PathLike) or not str(directory):
+            raise ValueError(
+                f"Expected directory to be the path of a folder. Received: directory={directory!r}"
+            )
+        self.directory = Path(directory)
+        if self.directory.exists() and not self.directory.is_dir():
+            raise NotADirectoryError(
+                f"Expected directory to be a folder. Received: directory={str(directory)!r}, a file"
+            )
+        if every != "epoch":
+            try:
+                every = checks.positive_int("every", every)
+            except ValueError:
+                raise ValueError(
+                    f'Expected every to be "epoch" or a positive integer, a number of batches. '
+                    f"Received: every={every!r}"
+                ) from None
+        self.every = every
+        self.keep = checks.positive_int("keep", keep)
+        self._state: dict[str, Any] = {}
+        self._found: str | None = None
+        self._metrics: list[Any] | None = None
+        self._stopped = False
+
+    def begin(self, run: dict[str, Any], start: Position) -> Position:
+        """Return where the newest sound checkpoint stands, or `start` where there is none."""
+        self._found, state = self._newest()
+        if state is None:
+            self._state = {
+                "run": run,
+                "epoch": start.epoch,
+                "batch": 0,
+                "trained": 0,
+                "seed": start.seed,
+                "history": {},
+                "epochs": [],
+            }
+            return start
+        for name in sorted({*run, *state["run"]}):
+            before, now = state["run"].get(name), run.get(name)
+            if before != now:
+                raise ValueError(
+                    f"Expected the run whose checkpoints are in directory="
+                    f"{str(self.directory)!r}, with {name}={before!r}. Received: {name}={now!r}. "
+                    "Call fit as before, or give a new run a folder of its own."
+                )
+        self._state = state
+        return Position(state["epoch"], state["batch"], state["seed"])
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Set the model to the checkpoint that was found."""
+        if not self._state:
+            raise ValueError(
+                "Expected Checkpoint to be given to the fit of a kvae model, which knows how to go "
+                f"on in the middle of an epoch. Received: a {type(self.model).__name__}"
+            )
+        optimizer = self.model.optimizer
+        if not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        parts = {
+            "model": list(self.model.variables),  # with the state of every SeedGenerator
+            "optimizer": list(optimizer.variables),
+            "metrics": self._metric_variables(),
+        }
+        self._text = tf.Variable("", dtype=tf.string, trainable=False)
+        held = {name: [v.value for v in variables] for name, variables in parts.items()}
+        checkpoint = tf.train.Checkpoint(state=self._text, **held)
+        described = {name: list(map(_described, each)) for name, each in parts.items()}
+        described["optimizer"].insert(0, type(optimizer).__name__)
+        if self._found is not None:
+            self._check_same(described)
+            checkpoint.restore(self._found).assert_consumed()
+            if self._state["batch"]:  # Keras sets the metrics to zero when the epoch begins
+                self._metrics = [variable.numpy() for variable in held["metrics"]]
+            self.model.history.history.update(self._state["history"])
+            self.model.history.epoch.extend(self._state["epochs"])
+        self._state["variables"] = described
+        self._saved = self._state["trained"]
+        _tidy(self.directory)
+        self._manager = tf.train.CheckpointManager(
+            checkpoint, str(self.directory), max_to_keep=self.keep, checkpoint_name=PREFIX
+        )
+        self._stopped = False
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Give the metrics of a broken epoch back what they had."""
+        self._first = self._state["trained"] - self._state["batch"]
+        if self._metrics is not None:
+            for variable, value in zip(self._metric_variables(), self._metrics, strict=True):
+                variable.assign(value)
+            self._metrics = None
+
+    @property
+    def counts_batches(self) -> bool:  # type: ignore[override]
+        """Whether it has to hear of every single batch."""
+        return self.every != "epoch"
+
+    def after_batch(self, batch: int) -> None:
+        """Write, if it is this batch's turn."""
+        state = self._state
+        batches = state["run"]["batches"]
+        # The last execution of an epoch may hold fewer steps than Keras counts.
+        state["batch"] = batch + 1 if batches is None else min(batch + 1, batches)
+        state["trained"] = self._first + state["batch"]
+        due = self.every != "epoch" and state["trained"] // self.every > self._saved // self.every
+        self._stopped = self.model.stop_training and state["batch"] != batches
+        if due or self._stopped:
+            self._save()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the epoch's end, unless the epoch was stopped before it."""
+        if self._stopped:
+            return
+        state = self._state
+        state.update(epoch=epoch + 1, batch=0)
+        state["history"], state["epochs"] = self.model.history.history, self.model.history.epoch
+        self._save()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Forget the run: the next call of `fit` looks at the folder again."""
+        self._state = {}
+
+    def _save(self) -> None:
+        self._text.assign(json.dumps(self._state, default=float))
+        self._manager.save()
+        self._saved = self._state["trained"]
+        # A break may leave a checkpoint that the manager does not know of.
+        known = {Path(path).name for path in self._manager.checkpoints}
+        for path in map(Path, self._paths()):
+            if path.name not in known:
+                for file in self.directory.glob(f"{path.name}.*"):
+                    file.unlink()
+
+    def _metric_variables(self) -> list[Any]:
+        return [variable for metric in self.model.metrics for variable in metric.variables]
+
+    def _paths(self) -> list[str]:
+        """Return the checkpoints in the folder, the newest last, complete or not."""
+        found = {}
+        for path in self.directory.glob(f"{PREFIX}-*.index"):
+            number = re.fullmatch(rf"{PREFIX}-(\d+)", path.stem)
+            if number:
+                found[int(number[1])] = str(path.with_suffix(""))
+        return [found[number] for number in sorted(found)]
+
+    def _newest(self) -> tuple[str | None, dict[str, Any] | None]:
+        """Return path and state of the newest checkpoint that can be read."""
+        paths = self._paths()
+        for path in reversed(paths):
+            try:
+                return path, _read(path)
+            except (tf.errors.OpError, RuntimeError, ValueError) as error:
+                warnings.warn(
+                    f"The checkpoint {path!r} is damaged and is passed over: {error}", stacklevel=2
+                )
+        if paths:
+            raise ValueError(
+                f"Expected a checkpoint that can be read. Received: directory="
+                f"{str(self.directory)!r}, in which all {len(paths)} are damaged. Give another "
+                "folder to begin anew."
+            )
+        return None, None
+
+    def _check_same(self, described: dict[str, list[Any]]) -> None:
+        """Raise if the checkpoint has not one value for each variable of this run."""
+        for name, now in described.items():
+            before = self._state["variables"][name]
+            if before != now:
+                pairs = zip(before, now, strict=False)
+                first = next((pair for pair in pairs if pair[0] != pair[1]), None)
+                first = first or (f"{len(before)} variables", f"{len(now)} variables")
+                raise ValueError(
+                    f"Expected the {name} whose checkpoints are in directory="
+                    f"{str(self.directory)!r}, with {first[0]}. Received: {first[1]}. Build and "
+                    "compile the model as before, or give a new run a folder of its own."
+                )
+
+
+def _described(variable: keras.Variable) -> str:
+    # Without its name: Keras numbers layers through a process.
+    return f"a variable of shape {tuple(variable.shape)}, {variable.dtype}"
+
+
+def _read(path: str) -> dict[str, Any]:
+    """Return the state in a checkpoint, of which every byte was read and checked."""
+    reader = tf.train.load_checkpoint(path)
+    for name in reader.get_variable_to_shape_map():
+        reader.get_tensor(name)  # TensorFlow compares checksums
+    text = tf.Variable("", dtype=tf.string, trainable=False)
+    tf.train.Checkpoint(state=text).restore(path).expect_partial()
+    return json.loads(text.numpy())
+
+
+def _tidy(directory: Path) -> None:
+    """Remove what a process left that died while it wrote."""
+    for folder in directory.glob(f"{PREFIX}-*_temp"):
+        shutil.rmtree(folder)
+    try:
+        tf.train.get_checkpoint_state(str(directory))
+    except ValueError:  # bytes that are no text; TensorFlow itself passes over other damage
+        (directory / "checkpoint").unlink()

@@ -1,0 +1,82 @@
+"""All scores in one call."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kvae.evaluation.disentanglement.beta_vae import beta_vae_score
+from kvae.evaluation.disentanglement.dci import dci
+from kvae.evaluation.disentanglement.factor_vae import factor_vae_score
+from kvae.evaluation.disentanglement.mig import mig
+from kvae.evaluation.disentanglement.modularity import modularity
+from kvae.evaluation.disentanglement.sap import sap
+from kvae.evaluation.disentanglement.score import DRAWS, DisentanglementScore
+
+__all__ = ["scores"]
+
+
+def scores(
+    codes: Any,
+    factors: np.ndarray,
+    discrete: bool | Sequence[bool],
+    *,
+    x: Any = None,
+    draws: bool = False,
+    seed: int = 0,
+    errors: bool = True,
+) -> dict[str, DisentanglementScore]:
+    """Return every score of this module by name.
+
+    Args:
+        codes: what the model made of each example, (n, latent_dim); or a `kvae.VAE`, which makes
+            them of `x`.
+        factors: the true factors of the same examples, (n, K), at least two that vary.
+        discrete: whether factors are discrete, one bool or K.
+        x: examples (n, *event_shape) for a `kvae.VAE` to encode; otherwise None.
+        draws: whether a `kvae.VAE` gives draws from its posteriors instead of their means.
+        seed: int, of the draws and of the scores.
+        errors: whether to spend time on standard errors.
+
+    Returns:
+        A `DisentanglementScore` by name: "mig", "sap", "modularity", "disentanglement",
+        "completeness", "informativeness" (the three of `dci`), "factor_vae" and "beta_vae".
+
+    Raises:
+        ValueError: If codes and factors do not fit together or are too few; if a model comes
+            without `x`, or codes come with it.
+
+    Example:
+        >>> factors = np.random.default_rng(0).uniform(size=(400, 2))
+        >>> found = kvae.evaluation.disentanglement.scores(factors, factors, False, errors=False)
+        >>> sorted(found)[:3]
+        ['beta_vae', 'completeness', 'disentanglement']
+        >>> bright = np.stack([x_test.mean((1, 2, 3)), x_test[:, :, :4].mean((1, 2, 3))], axis=1)
+        >>> found = kvae.evaluation.disentanglement.scores(
+        ...     vae, bright, False, x=x_test, errors=False
+        ... )
+        >>> 0.0 <= found["mig"].value <= 1.0
+        True
+    """
+    is_model = hasattr(codes, "encode")
+    if is_model != (x is not None):
+        raise ValueError(
+            "Expected codes to be a kvae.VAE with examples x, or an array without x. Received: "
+            f"codes of type {type(codes).__name__}, x of type {type(x).__name__}"
+        )
+    if is_model:
+        mean, stddev = codes.encode(x)
+        noise = np.random.default_rng([seed, DRAWS]).standard_normal(mean.shape)
+        codes = mean + stddev * noise if draws else mean
+    repeats: dict[str, Any] = {} if errors else {"repeats": 0}
+    three = dci(codes, factors, discrete, seed=seed, **repeats)
+    found = [
+        *(
+            score(codes, factors, discrete, seed=seed, **repeats)
+            for score in (mig, sap, modularity, factor_vae_score, beta_vae_score)
+        ),
+        three.disentanglement,
+        three.completeness,
+        three.informativeness,
+    ]
+    return {score.name: score for score in found}

@@ -1,0 +1,84 @@
+"""Batches gathered from arrays that stay where they are.
+
+NumPy gathers: an array in memory is not copied as a whole, and a mapped file is read row by row,
+so that it may be larger than the memory.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kvae.training.mapped import Released, is_mapped
+from kvae.training.order import Order
+
+__all__ = ["ArrayFeed", "without_autotune"]
+
+
+class ArrayFeed:
+    """A dataset of batches gathered from arrays in the order that an `Order` says.
+
+    Integers stay integers and floats of 64 bits become Keras' floats, batch by batch. The rows of
+    a batch are read in ascending order where an array is mapped from a file: which examples make a
+    batch is what matters, not their order in it.
+
+    Args:
+        arrays: (x, y, sample_weight), each of shape (examples, ...) or None.
+        order: which rows make up which batch.
+
+    Attributes:
+        dataset: tuples (x,), (x, y) or (x, y, sample_weight), an epoch an iteration; y is x where
+            it was None.
+
+    Example:
+        >>> from kvae.training.arrays import ArrayFeed
+        >>> from kvae.training.order import Order
+        >>> feed = ArrayFeed((np.arange(4), None, None), Order(4, batch_size=3))
+        >>> [batch.numpy().tolist() for batch, in feed.dataset]
+        [[0, 1, 2], [3]]
+    """
+
+    def __init__(self, arrays: tuple[Any, ...], order: Order):
+        self.order = order
+        self._has_target, self._has_weight = (array is not None for array in arrays[1:])
+        self._held = [np.asanyarray(array) for array in arrays if array is not None]
+        self._dtypes = [_fed_dtype(array.dtype) for array in self._held]
+        self._sorted = any(is_mapped(array) for array in self._held)
+        self._released = [Released(array) for array in self._held]
+        batches = tf.data.Dataset.range(order.batches).map(self._batch).prefetch(2)
+        self.dataset = without_autotune(batches)
+
+    def gather(self, batch: Any) -> list[np.ndarray]:
+        """Return the rows that a batch of the present epoch takes from each array."""
+        rows = self.order.rows(batch)
+        if self._sorted:
+            rows = np.sort(rows)
+        gathered = []
+        for array, dtype, released in zip(self._held, self._dtypes, self._released, strict=True):
+            gathered.append(np.asarray(array[rows], dtype))
+            released.read(len(rows))
+        return gathered
+
+    @tf.autograph.experimental.do_not_convert
+    def _batch(self, index: Any) -> tuple[Any, ...]:
+        gathered = tf.numpy_function(self.gather, [index], [tf.as_dtype(d) for d in self._dtypes])
+        x, *others = (
+            tf.ensure_shape(part, (None, *array.shape[1:]))
+            for part, array in zip(gathered, self._held, strict=True)
+        )
+        if self._has_weight and not self._has_target:
+            return x, x, *others
+        return x, *others
+
+
+def without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return `dataset` with tf.data's autotuner off."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def _fed_dtype(dtype: np.dtype) -> np.dtype:
+    """Return the dtype of batches: TensorFlow knows this machine's byte order alone."""
+    return np.dtype(keras.config.floatx() if dtype == np.float64 else dtype.newbyteorder("="))

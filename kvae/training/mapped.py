@@ -1,0 +1,60 @@
+"""Arrays that are mapped from a file: read piece by piece, without keeping what was read.
+
+What is read of a mapped file counts as the process's resident memory until the mapping lets go of
+it, so that one pass over a file larger than the memory looks like a leak, and is one where a
+container's limit is on resident memory.
+"""
+
+import mmap
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Released", "chunks", "is_mapped"]
+
+CHUNK_BYTES = 2**26
+PAGES_AROUND = 2**16  # Linux maps 64 KB around the byte that was touched
+HELD_BYTES = 2**28
+
+
+def is_mapped(array: Any) -> bool:
+    """Return whether `array` is a `np.memmap`, or a view of one that still says so."""
+    return isinstance(array, np.memmap)
+
+
+class Released:
+    """Lets go of a mapped file's pages after every 256 MB read; does nothing for other arrays.
+
+    Args:
+        array: any array.
+    """
+
+    def __init__(self, array: np.ndarray):
+        self.touched = 0
+        self.row_bytes = array.itemsize * int(np.prod(array.shape[1:])) + PAGES_AROUND
+        # Of a copy-on-write mapping ("c") the user's own changes would be lost.
+        shared = is_mapped(array) and getattr(array, "mode", "c") != "c"
+        self.mapping = _mapping(array) if shared and hasattr(mmap, "MADV_DONTNEED") else None
+
+    def read(self, rows: int) -> None:
+        """Note that `rows` rows were read."""
+        self.touched += rows * self.row_bytes
+        if self.mapping is not None and self.touched > HELD_BYTES:
+            self.mapping.madvise(mmap.MADV_DONTNEED)
+            self.touched = 0
+
+
+def chunks(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield `array` in pieces of whole rows, about 64 MB each."""
+    rows = max(1, CHUNK_BYTES // max(1, array.itemsize * int(np.prod(array.shape[1:]))))
+    released = Released(array)
+    for start in range(0, len(array), rows):
+        yield array[start : start + rows]
+        released.read(rows)
+
+
+def _mapping(array: Any) -> mmap.mmap | None:
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return array if isinstance(array, mmap.mmap) else None

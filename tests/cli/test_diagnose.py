@@ -1,0 +1,96 @@
+"""`kvae diagnose`: the report of a saved model, for people and as JSON; errors in a sentence."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import kvae
+from kvae.cli.main import app
+from tests.small import make_vae
+
+EXAMPLES = 120
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Paths of a saved VAE and of examples for it."""
+    folder = tmp_path_factory.mktemp("diagnose")
+    make_vae((6,), 3).save(folder / "vae.keras")
+    x = np.random.default_rng(0).uniform(size=(EXAMPLES, 6)).astype("float32")
+    np.save(folder / "x.npy", x)
+    np.savez(folder / "both.npz", x_test=x, other=x[:1])
+    np.savez(folder / "neither.npz", other=x)
+    np.save(folder / "few.npy", x[:10])
+    np.save(folder / "wide.npy", np.concatenate([x, x], axis=1))
+    return folder
+
+
+def said(*arguments):
+    return CliRunner().invoke(
+        app, ["diagnose", *map(str, arguments)], env={"COLUMNS": "200", "NO_COLOR": "1"}
+    )
+
+
+def test_json_is_the_report_that_python_gives(saved):
+    import keras
+
+    done = said(saved / "vae.keras", "--data", saved / "x.npy", "--seed", 3, "--json")
+    assert done.exit_code == 0, done.output
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    found = json.loads(done.stdout, parse_constant=refuse)
+    vae = keras.saving.load_model(saved / "vae.keras")
+    expected = kvae.diagnose(vae, np.load(saved / "x.npy"), seed=3).to_dict()
+    assert found == expected
+    assert found["examples"] == EXAMPLES
+    assert len(found["dimensions"]) == 3
+
+
+def test_text_tells_verdict_advice_figures_and_every_axis(saved):
+    done = said(saved / "vae.keras", "--data", saved / "both.npz")
+    assert done.exit_code == 0, done.output
+    state = done.stdout.split(".")[0].split(" (")[0]
+    assert state in kvae.diagnosis.STATES
+    text = " ".join(done.stdout.split())
+    assert kvae.diagnosis.ADVICE[state] in text
+    for words in ("mutual information, nats", "95% interval", "safe range", "z0", "z1", "z2"):
+        assert words in text
+
+
+def test_it_draws_the_report_where_it_is_told(saved, tmp_path):
+    picture = tmp_path / "report.png"
+    done = said(saved / "vae.keras", "--data", saved / "x.npy", "--picture", picture, "--json")
+    assert done.exit_code == 0, done.output
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "message"),
+    [
+        ("vae.keras", "missing.npy", "Expected --data to name a file"),
+        ("vae.keras", "neither.npz", "to hold an array x_test or x. Received: ['other']"),
+        ("vae.keras", "few.npy", "at least 50 examples"),
+        ("vae.keras", "wide.npy", "to have shape"),
+        ("missing.keras", "x.npy", "missing.keras"),
+        ("x.npy", "x.npy", "x.npy"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(saved, model, data, message):
+    done = said(saved / model, "--data", saved / data)
+    assert done.exit_code == 1, done.output
+    error = " ".join(done.stderr.split())
+    assert message in error
+    assert "Error:" in error
+    assert "Traceback" not in error
+
+
+def test_a_saved_model_that_is_no_vae_is_refused(saved, tmp_path):
+    make_vae((6,), 3).encoder.save(tmp_path / "encoder.keras")
+    done = said(tmp_path / "encoder.keras", "--data", saved / "x.npy")
+    assert done.exit_code == 1
+    assert "kvae.VAE" in done.stderr
+    assert "Traceback" not in done.stderr

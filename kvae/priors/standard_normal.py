@@ -84,7 +84,7 @@ def _gaussian_moments(posterior: Any) -> tuple[Any, Any, Any]:
     if isinstance(posterior, tfd.MultivariateNormalDiag):
         return posterior.loc, posterior.scale.diag_part(), 0.0
     # From the parameter itself: TFLite has no operation that takes a matrix's diagonal or triangle.
-    matrix = posterior.parameters["scale_tril"]  # (B, d, d)
+    matrix = tf.convert_to_tensor(posterior.parameters["scale_tril"])  # (B, d, d)
     size = matrix.shape[-1]
     diagonal = tf.reduce_sum(matrix * tf.eye(size, dtype=matrix.dtype), axis=-1)
     below = matrix * np.tri(size, k=-1, dtype=matrix.dtype.as_numpy_dtype)

@@ -29,7 +29,7 @@ def tight(monkeypatch):
     """Give a preset a budget that nothing meets."""
 
     def tighten(name, **budget):
-        monkeypatch.setitem(presets.PRESETS, name, Preset(name, Budget(**budget), "too tight"))
+        monkeypatch.setitem(presets.PRESETS, name, Preset(name, Budget(**budget), 1, "too tight"))
 
     return tighten
 

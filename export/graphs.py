@@ -1,5 +1,6 @@
 """What a traced function is made of: what TFLite lacks of it, and weights that a file must hold."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -51,7 +52,9 @@ def check_builtin(vae: Any, functions: dict[str, Any]) -> None:
         made_of = ", ".join(type(getattr(vae, part)).__name__ for part in parts)
         needed = " and ".join(f"{UNAVAILABLE[o]} ({o})" for o in sorted(operations))
         sentences.append(f"{name} (made of the networks and {made_of}) needs {needed}")
-    rest = [name for name in functions if name not in lacking]
+    plain = {name: re.sub(r"_\d+$", "", name) for name in functions}  # decode_8 is decode
+    refused = {plain[name] for name in lacking}
+    rest = [name for name in dict.fromkeys(plain.values()) if name not in refused]
     raise ExportError(
         "TFLite has no builtin operation for what these signatures need: "
         + "; ".join(sentences)

@@ -26,11 +26,10 @@ class Preset:
     about: str
 
 
-# Measured on a 2M-parameter convolutional decoder: size / speed against float32 / PSNR are
-# float16 2.0x / 1.0x / 100 dB, int8-weights 3.35x / 1.0x / 80 dB, int8 3.35x / 4x / 55 dB,
-# int8-full 2.96x / 4.5x / 46 dB. int4 is barely smaller and int16x8 is 20 times slower. Small
-# networks lose more (a 0.5 MB decoder of 8x8 digits: 59, 56 and 46 dB); the budgets refuse what is
-# broken, not what is small.
+# Measured on a trained convolutional decoder of 1.84M weights: times smaller / PSNR are
+# int8-weights 3.40 / 66 dB, int8 3.77 / 53 dB, int8-full 2.96 / 44 dB. int4 is barely smaller and
+# int16x8 is 20 times slower. Small networks lose more (a 0.5 MB decoder of 8x8 digits: 59, 56 and
+# 46 dB); the budgets refuse what is broken, not what is small.
 PRESETS = {
     preset.name: preset
     for preset in (

@@ -128,6 +128,11 @@ class VAEModule(tf.Module):
         """Size of the variables that the functions need, in bytes."""
         return sum(v.dtype.size * v.shape.num_elements() for v in self.held)
 
+    @property
+    def weight_sizes(self) -> list[int]:
+        """How many elements each of these variables has."""
+        return [v.shape.num_elements() for v in self.held]
+
     def _decode(self, z: Any) -> dict[str, Any]:
         vae, _, decoder = self._keras()
         params = decoder(z, training=False)

@@ -171,7 +171,7 @@ def _convert(
                 + (f"they need {', '.join(beyond)}" if beyond else str(error).strip()[:300])
             ) from error
     if chosen.name in ("int8", "int8-weights"):
-        content = quantized(content, chosen.name, module.weight_bytes // 4)
+        content = quantized(content, chosen.name, module.weight_sizes)
     return content
 
 

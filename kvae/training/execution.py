@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kvae.training.compiled import compiles_loop, loop_of_steps
 from kvae.training.course import Course, Resumable
 
 __all__ = ["TunedModel", "batches_between", "batches_of", "steps_per_execution", "xla_pays"]
@@ -133,6 +134,14 @@ class TunedModel(keras.Model):
             return super().predict(x, **kwargs)
         with chosen.applied(self, 1, self.jit_compile):
             return super().predict(x, **kwargs)
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Make what `fit` calls for each execution: under XLA one program of several steps."""
+        made = self.train_function is None or force
+        super().make_train_function(force)
+        if made and compiles_loop(self) and not _accelerators():
+            self.train_function = loop_of_steps(self, otherwise=self.train_function)
+        return self.train_function
 
     def _tuned(self, x: Any, epochs: int, callbacks: Any, given: tuple[int | None, ...]) -> Any:
         """Return a context in which the model runs as is best for this training."""

@@ -27,6 +27,14 @@ def test_a_density_of_gamma_functions_is_refused_before_conversion(no_converter,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_signatures_for_a_batch_size_are_named_without_it():
+    concrete = {}
+    for name, op in (("decode", tf.math.exp), ("score_8", tf.math.lgamma), ("decode_8", tf.exp)):
+        concrete[name] = tf.function(op).get_concrete_function(tf.TensorSpec((1, 2)))
+    with pytest.raises(kvae.export.ExportError, match=r"signatures=\['decode'\]"):
+        graphs.check_builtin(make_vae((3,)), concrete)
+
+
 def test_operations_on_weights_alone_are_no_obstacle(tmp_path):
     """They are computed at conversion: TFLite has no Lgamma, and needs none here."""
     weight = tf.Variable([2.5, 3.5])

@@ -52,6 +52,18 @@ def test_every_preset_keeps_its_budget_on_codes_it_was_not_checked_on(
     assert result.size_bytes == result.path.stat().st_size
 
 
+def test_int8_weights_keep_small_tensors_in_float16(conv_vae, digits, tmp_path):
+    path = tmp_path / "w.tflite"
+    kvae.export.tflite(conv_vae, path, preset="int8-weights", data=digits[1])
+    details = Interpreter(model_path=str(path)).get_tensor_details()
+    held = {kind: [] for kind in (np.int8, np.float16)}
+    for detail in details:
+        if detail["dtype"] in held:
+            held[detail["dtype"]].append(int(np.prod(detail["shape"])))
+    assert max(held[np.float16]) < min(held[np.int8])
+    assert 0 < sum(held[np.float16]) <= 0.15 * (sum(held[np.float16]) + sum(held[np.int8]))
+
+
 @pytest.mark.parametrize("name", ["float16", "int8-weights", "int8"])
 def test_presets_hold_all_signatures(conv_vae, digits, tmp_path, name):
     result = kvae.export.tflite(

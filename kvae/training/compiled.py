@@ -1,0 +1,80 @@
+"""Several training steps as one program of XLA.
+
+Keras compiles one step and calls it in a loop that is not compiled, so that between two steps every
+weight goes in and out of XLA's memory. Here the loop is inside the program: the batches are drawn
+and stacked first, then the program runs over them.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+__all__ = ["compiles_loop", "loop_of_steps"]
+
+
+def compiles_loop(model: keras.Model) -> bool:
+    """Return whether the model's steps can run in one program.
+
+    The steps must report what the model's metrics hold, as those of Keras and kvae do; a
+    `train_step` or `compute_metrics` from elsewhere may report anything.
+    """
+    methods = type(model).train_step, type(model).compute_metrics
+    ours = all(method.__module__.split(".")[0] in ("keras", "kvae") for method in methods)
+    return bool(ours and model.jit_compile and model.steps_per_execution > 1)
+
+
+def loop_of_steps(
+    model: keras.Model, otherwise: Callable[[Any], dict[str, Any]]
+) -> Callable[[Any], dict[str, Any]]:
+    """Return a function that draws the batches of an execution and trains on them.
+
+    It is what Keras keeps as `model.train_function`. XLA compiles it once for each shape of a
+    batch; how many batches are left at the end of an epoch does not matter.
+
+    Args:
+        model: a compiled model of which `compiles_loop` is true.
+        otherwise: Keras' own function, for what is not a `tf.data` iterator.
+    """
+    steps = model.steps_per_execution
+
+    @tf.function(jit_compile=True, reduce_retracing=True, autograph=False)
+    def train(stacked: Any, count: Any) -> dict[str, Any]:
+        def body(index: Any) -> Any:
+            model.train_step(_mapped(lambda part: part[index], stacked))
+            return index + 1
+
+        tf.while_loop(lambda index: index < count, body, [tf.constant(0)])
+        return model.get_metrics_result()
+
+    def function(iterator: Any) -> dict[str, Any]:
+        if not isinstance(iterator, tf.data.Iterator):
+            return otherwise(iterator)
+        drawn = list(itertools.islice(iterator, steps))
+        if not drawn:
+            raise StopIteration
+        for _, group in itertools.groupby(drawn, key=_shapes):
+            batches = list(group)
+            # The last batch fills up what is missing; the program does not come to it.
+            filled = batches + batches[-1:] * (steps - len(batches))
+            logs = train(_mapped(_stacked, *filled), tf.constant(len(batches)))
+        return logs
+
+    return function
+
+
+def _shapes(batch: Any) -> list[Any]:
+    return [None if part is None else tuple(part.shape) for part in tf.nest.flatten(batch)]
+
+
+def _stacked(*parts: Any) -> Any:
+    return tf.stack(parts)
+
+
+def _mapped(function: Callable[..., Any], *structures: Any) -> Any:
+    """Map over the tensors of structures; where there is none, there is none after it."""
+    return tf.nest.map_structure(
+        lambda *parts: None if parts[0] is None else function(*parts), *structures
+    )

@@ -27,7 +27,7 @@ from kvae.evaluation import LatentAxis, latent_axes
 
 from . import litert, runtime
 from .card import card
-from .checking import Measured, in_child, measure
+from .checking import Measured, in_child, measure, without_batch_size
 from .machine import machine
 from .presets import preset as find_preset
 from .probe import Probe, stand_in
@@ -51,6 +51,7 @@ def bundle(
     data: Any = None,
     presets: Sequence[str] = ("float32", "int8"),
     signatures: Sequence[str] = SIGNATURES,
+    batch_sizes: Sequence[int] = (1,),
     preprocessing: str = "",
     overwrite: bool = False,
 ) -> dict[str, ExportResult]:
@@ -64,6 +65,8 @@ def bundle(
             1,000 decoded draws from the prior stand in, and there is no diagnosis.
         presets: precisions, see `tflite`; "int8-full" carries `decode` alone.
         signatures: see `tflite`.
+        batch_sizes: see `tflite`; 1 has to be among them. Another one (256, say) serves
+            `kvae.export.beam`, which runs the largest that it has rows for.
         preprocessing: a sentence on what was done to raw data, for the manifest.
         overwrite: whether to replace what stands at `path`.
 
@@ -91,6 +94,8 @@ def bundle(
             "Expected at least one preset, and 'decode' among the signatures. Received: "
             f"presets={list(presets)}, signatures={list(signatures)}"
         )
+    if 1 not in batch_sizes:
+        raise ValueError(f"Expected 1 among batch_sizes. Received: batch_sizes={batch_sizes}")
     given = data is not None
     data = vae.expected_targets().check_array(data) if given else stand_in(vae, STAND_INS)
     module = VAEModule(vae)
@@ -103,7 +108,12 @@ def bundle(
         for name in presets:
             kept = [s for s in signatures if s in FULL_INT8] if name == "int8-full" else signatures
             results[name] = tflite(
-                vae, folder / f"model-{name}.tflite", preset=name, signatures=kept, data=data
+                vae,
+                folder / f"model-{name}.tflite",
+                preset=name,
+                signatures=kept,
+                batch_sizes=batch_sizes,
+                data=data,
             )
         manifest = _manifest(vae, results, axes, report, preprocessing)
         manifest["examples"] = {"count": len(data), "source": "given" if given else "prior draws"}
@@ -147,14 +157,13 @@ def verify(path: Any) -> dict[str, dict[str, dict[str, Measured]]]:
     measured = {}
     with tempfile.TemporaryDirectory() as folder:
         for artefact in decoder.manifest["artefacts"]:
-            names = artefact["signatures"]
+            names = {name: without_batch_size(name) for name in artefact["signatures"]}
             file = Path(folder, artefact["file"])
             file.write_bytes(content[artefact["file"]])
-            probe = Probe(
-                {name: golden["inputs"][name] for name in names},
-                {name: golden["expected"][name] for name in names},
-            )
-            found, _ = in_child(litert, file, probe.inputs)
+            inputs = {name: golden["inputs"][base] for name, base in names.items()}
+            expected = {base: golden["expected"][base] for base in names.values()}
+            probe = Probe(inputs, expected)
+            found, _ = in_child(litert, file, inputs)
             measured[artefact["preset"]] = measure(
                 probe, found, find_preset(artefact["preset"]).budget
             )

@@ -13,7 +13,7 @@ import numpy as np
 from .probe import ROWS, Probe
 from .result import ExportError
 
-__all__ = ["Budget", "Measured", "in_child", "in_session", "measure"]
+__all__ = ["Budget", "Measured", "in_child", "in_session", "measure", "without_batch_size"]
 
 PICTURES = ("decode", "reconstruct", "sample", "interpolate", "interpolate_spherical")
 
@@ -73,7 +73,7 @@ def measure(
     measured: dict[str, dict[str, Measured]] = {}
     for key, found in results.items():
         runtime, signature, output = key.split("/")
-        base = _base(signature)
+        base = without_batch_size(signature)
         expected = probe.expected[base][output]
         what = f"The output {output} of {signature} in {runtime}"
         if not np.all(np.isfinite(expected)):
@@ -99,7 +99,7 @@ def measure(
         if output not in outputs or this.error > outputs[output].error:
             outputs[output] = this
     for base, outputs_expected in probe.expected.items():
-        traced = {name for name in measured if _base(name) == base} or {base}
+        traced = {name for name in measured if without_batch_size(name) == base} or {base}
         for signature in traced:
             missing = outputs_expected.keys() - measured.get(signature, {}).keys()
             if missing:
@@ -107,8 +107,14 @@ def measure(
     return measured
 
 
-def _base(signature: str) -> str:
-    """Return the name without its batch size."""
+def without_batch_size(signature: str) -> str:
+    """Return the name of a signature without its batch size.
+
+    Example:
+        >>> from kvae.export.checking import without_batch_size
+        >>> without_batch_size("decode_8"), without_batch_size("interpolate_spherical")
+        ('decode', 'interpolate_spherical')
+    """
     return signature.rstrip("0123456789").rstrip("_")
 
 

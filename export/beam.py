@@ -1,0 +1,564 @@
+"""Run a bundle over data that outgrow one machine: Apache Beam transforms on Parquet and TFRecord.
+
+What flows between the transforms are `pyarrow.Table`s of some thousand rows, not single rows: a
+step of a pipeline costs some microseconds an element, about what a small model costs a row. The
+rows of a file are read, run and written within one fused stage, so that a worker holds a few tables
+at a time however many rows there are.
+
+A worker needs neither TensorFlow nor Keras: the bundle's `.tflite` file runs on ai-edge-litert,
+loaded once a process after its digests have been checked. The bundle is a folder that every worker
+can read, a folder of the container image for example.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kvae import checks
+
+from .runtime import SUMS, BundleError, Decoder
+
+try:
+    import apache_beam as beam
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from apache_beam.io import fileio, filebasedsink, iobase
+    from apache_beam.io.filesystem import CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.io.tfrecordio import ReadAllFromTFRecord
+    from apache_beam.ml.inference.base import ModelHandler, RunInference
+except ImportError as error:
+    raise ImportError(
+        f"kvae.export.beam needs Apache Beam, of which {error.name} is missing here. Install the "
+        "extra 'beam' of kvae-keras, or: pip install 'apache-beam>=2.77' google-crc32c"
+    ) from error
+
+from . import tables
+from .example_records import table_of_examples
+from .tables import Columns
+
+__all__ = [
+    "BundleHandler",
+    "Encode",
+    "ReadFromParquet",
+    "ReadFromTFRecord",
+    "RunSignature",
+    "Score",
+    "WriteToParquet",
+]
+
+ROWS = 4096
+READ_BYTES = 1 << 20
+
+
+class BundleHandler(ModelHandler):
+    """Runs a signature of a bundle on tables, for `RunInference`.
+
+    Of the batch sizes that the bundle has for the signature (`score`, `score_256`), the largest
+    runs as long as there are rows enough for it.
+
+    Args:
+        bundle: folder of the bundle, where it is on the workers and here.
+        signature: "score", "encode", "reconstruct", "decode", ... without a batch size.
+        columns: for each input of the signature the column of flat lists, or the columns of
+            numbers, that hold it; an input that is not named has a column of its own name.
+        carry: columns that the results keep; by default all but those of the inputs.
+        preset: which file of the bundle runs.
+        num_threads: threads that LiteRT may use.
+
+    Raises:
+        BundleError: If the bundle is damaged, or has no such preset.
+        ValueError: If the bundle has no such signature or input, or if a column that is carried on
+            has the name of an output.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> from kvae.export.beam import BundleHandler
+        >>> handler = BundleHandler(bundle, "decode", preset="float32")
+        >>> model = handler.load_model()
+        >>> rows = pa.table({"id": [1, 2], "z": [[0.0, 1.0], [2.0, 3.0]]})
+        >>> (result,) = handler.run_inference([rows], model)
+        >>> result.column_names
+        ['id', 'mean', 'logits']
+    """
+
+    def __init__(
+        self,
+        bundle: Any,
+        signature: str,
+        *,
+        columns: Mapping[str, Columns] | None = None,
+        carry: Sequence[str] | None = None,
+        preset: str = "float32",
+        num_threads: int = 1,
+    ):
+        super().__init__(min_batch_size=1, max_batch_size=1)  # a table is a batch
+        self.bundle = str(bundle)
+        self.signature = signature
+        self.preset = preset
+        self.num_threads = checks.positive_int("num_threads", num_threads)
+        self.carry = None if carry is None else list(carry)
+        decoder = Decoder(self.bundle, preset=preset)
+        sizes = _batch_sizes(decoder.signatures, signature)
+        self._digest = _digest(self.bundle)
+        self._names = sorted(sizes, key=sizes.__getitem__, reverse=True)
+        described = decoder.signatures[self._names[0]]
+        given = dict(columns or {})
+        unknown = sorted(given.keys() - described["inputs"].keys())
+        if unknown:
+            raise ValueError(
+                f"Expected columns for the inputs {sorted(described['inputs'])} of {signature!r}. "
+                f"Received: columns for {unknown}"
+            )
+        self._inputs: dict[str, tuple[Columns, tuple[int, ...], str]] = {
+            name: (given.get(name, name), tuple(info["shape"][1:]), info["dtype"])
+            for name, info in described["inputs"].items()
+        }
+        self._outputs = list(described["outputs"])
+
+    def load_model(self) -> "_LockedDecoder":
+        """Open the bundle, once a process; the same one that was there when the pipeline was made.
+
+        Raises:
+            BundleError: If the bundle is damaged, or another one than the pipeline was made with.
+        """
+        if _digest(self.bundle) != self._digest:
+            raise BundleError(
+                f"The bundle {self.bundle!r} on this worker is not the one that the pipeline was "
+                "made with: their SHA256SUMS differ."
+            )
+        return _LockedDecoder(Decoder(self.bundle, self.preset, self.num_threads))
+
+    def run_inference(
+        self,
+        batch: Sequence[Any],
+        model: "_LockedDecoder",
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[Any]:
+        """Return tables with the columns that are carried on and those of the outputs."""
+        return [self._run(table, model) for table in batch if table.num_rows]
+
+    def get_num_bytes(self, batch: Sequence[Any]) -> int:
+        """Return the size of the tables in bytes."""
+        return sum(table.nbytes for table in batch)
+
+    def get_metrics_namespace(self) -> str:
+        """Return the name that Beam's counters of this model stand under."""
+        return f"kvae_{self.signature}"
+
+    def _run(self, table: Any, model: "_LockedDecoder") -> Any:
+        kept = self._carried(table)
+        arrays = {
+            name: tables.read(table, columns, name, shape, dtype)
+            for name, (columns, shape, dtype) in self._inputs.items()
+        }
+        for name, column in tables.results(model.run(self._names, arrays)).items():
+            kept = kept.append_column(name, column)
+        return kept
+
+    def _carried(self, table: Any) -> Any:
+        """Return the columns of a table that the result keeps."""
+        if self.carry is None:
+            read = {
+                name
+                for columns, _, _ in self._inputs.values()
+                for name in ([columns] if isinstance(columns, str) else columns)
+            }
+            names = [name for name in table.column_names if name not in read]
+        else:
+            names = self.carry
+            missing = [name for name in names if name not in table.column_names]
+            if missing:
+                raise ValueError(f"Expected the columns {missing}. Received: {table.column_names}")
+        twice = sorted(set(names) & set(self._outputs))
+        if twice:
+            raise ValueError(
+                f"Expected rows without a column {twice[0]!r}: {self.signature!r} has an output of "
+                f"that name. Rename it, or leave it out of carry. Received: {table.column_names}"
+            )
+        return table.select(names)
+
+
+class RunSignature(beam.PTransform):
+    """Runs a signature of a bundle over tables of rows: `RunInference` with a `BundleHandler`.
+
+    Every table becomes one with the columns that are carried on, and a column for each output of
+    the signature: a number a row, or a flat list of a fixed size.
+
+    Args:
+        bundle: see `BundleHandler`, as for the others.
+        signature: "score", "encode", "reconstruct", "decode", ... without a batch size.
+        columns: columns by input.
+        carry: columns that the results keep.
+        preset: which file of the bundle runs.
+        num_threads: threads that LiteRT may use.
+
+    Raises:
+        BundleError: If the bundle is damaged, or has no such preset.
+        ValueError: If the bundle has no such signature or input. In the pipeline: if rows do not
+            fit the input, naming the first that does not.
+
+    Example:
+        >>> import apache_beam as beam
+        >>> import pyarrow as pa
+        >>> from kvae.export.beam import RunSignature
+        >>> rows = pa.table({"id": [1, 2], "code": [[0.0, 1.0], [2.0, 3.0]]})
+        >>> with beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
+        ...     _ = (
+        ...         pipeline
+        ...         | beam.Create([rows])
+        ...         | RunSignature(bundle, "decode", columns={"z": "code"})
+        ...         | beam.Map(lambda table: print(table.column_names, table.num_rows))
+        ...     )
+        ['id', 'mean', 'logits'] 2
+    """
+
+    def __init__(
+        self,
+        bundle: Any,
+        signature: str,
+        *,
+        columns: Mapping[str, Columns] | None = None,
+        carry: Sequence[str] | None = None,
+        preset: str = "float32",
+        num_threads: int = 1,
+    ):
+        super().__init__()
+        self._handler = BundleHandler(
+            bundle,
+            signature,
+            columns=columns,
+            carry=carry,
+            preset=preset,
+            num_threads=num_threads,
+        )
+
+    def expand(self, pcoll: Any) -> Any:
+        """Run the signature on every table."""
+        return pcoll | "RunInference" >> RunInference(self._handler)
+
+
+class Score(RunSignature):
+    """Adds how surprising each row is: `score`, the negative ELBO at the posterior's mean, in nats.
+
+    score = nll + KL(q(z|x) || p(z)) at z = E_q[z]; `nll` = -log p(x|z) is a column of its own.
+
+    Args:
+        bundle: folder of a bundle with the signature `score`.
+        columns: the column of flat lists that holds x, or the columns of numbers.
+        **options: `carry`, `preset` and `num_threads`, see `BundleHandler`.
+
+    Raises:
+        BundleError: If the bundle is damaged, or has no such preset.
+        ValueError: If the bundle has no such signature. In the pipeline: if rows do not fit.
+
+    Example:
+        >>> from kvae.export.beam import Score
+        >>> Score(bundle)
+        Traceback (most recent call last):
+            ...
+        ValueError: Expected signature to be one of 'decode'. Received: signature='score'
+    """
+
+    def __init__(self, bundle: Any, columns: Columns = "x", **options: Any):
+        super().__init__(bundle, "score", columns={"x": columns}, **options)
+
+
+class Encode(RunSignature):
+    """Adds the posterior of each row: columns `mean` and `stddev`, flat lists of latent_dim.
+
+    Args:
+        bundle: folder of a bundle with the signature `encode`.
+        columns: the column of flat lists that holds x, or the columns of numbers.
+        **options: `carry`, `preset` and `num_threads`, see `BundleHandler`.
+
+    Raises:
+        BundleError: If the bundle is damaged, or has no such preset.
+        ValueError: If the bundle has no such signature. In the pipeline: if rows do not fit.
+
+    Example:
+        >>> from kvae.export.beam import Encode
+        >>> Encode(bundle, columns=["width", "height"])
+        Traceback (most recent call last):
+            ...
+        ValueError: Expected signature to be one of 'decode'. Received: signature='encode'
+    """
+
+    def __init__(self, bundle: Any, columns: Columns = "x", **options: Any):
+        super().__init__(bundle, "encode", columns={"x": columns}, **options)
+
+
+class ReadFromParquet(beam.PTransform):
+    """Reads Parquet files as tables of at most `rows` rows, one row group at a time and in parallel.
+
+    Beam's own `ReadFromParquetBatched` holds whole row groups, which may be whole files; this reads
+    pages. A table knows where it comes from, so that errors name the row of the file.
+
+    Args:
+        pattern: paths or patterns (`data/part-*.parquet`), on any file system that Beam knows.
+        columns: names of the columns to read; by default all.
+        rows: rows of a table at most.
+
+    Raises:
+        ValueError: If `rows` is no positive integer.
+
+    Example:
+        >>> import apache_beam as beam
+        >>> import pyarrow as pa
+        >>> import pyarrow.parquet as pq
+        >>> from kvae.export.beam import ReadFromParquet
+        >>> pq.write_table(pa.table({"id": [1, 2, 3]}), folder / "rows.parquet")
+        >>> with beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
+        ...     tables = pipeline | ReadFromParquet(str(folder / "*.parquet"), rows=2)
+        ...     _ = tables | beam.Map(lambda table: print(table.num_rows))
+        2
+        1
+    """
+
+    def __init__(
+        self,
+        pattern: str | Sequence[str],
+        columns: Sequence[str] | None = None,
+        rows: int = ROWS,
+    ):
+        super().__init__()
+        self._patterns = _patterns(pattern)
+        self._columns = None if columns is None else list(columns)
+        self._rows = checks.positive_int("rows", rows)
+
+    def expand(self, pbegin: Any) -> Any:
+        """Find the files, spread their row groups over the workers, and read."""
+        return (
+            _found(pbegin, self._patterns)
+            | "RowGroups" >> beam.ParDo(_RowGroups())
+            | "Spread" >> beam.Reshuffle()
+            | "Read" >> beam.ParDo(_ReadRowGroup(self._columns, self._rows))
+        )
+
+
+class ReadFromTFRecord(beam.PTransform):
+    """Reads TFRecord files of `tf.train.Example` as tables, without TensorFlow.
+
+    Args:
+        pattern: paths or patterns, on any file system that Beam knows; `.gz` is unpacked.
+        schema: `pyarrow.Schema` of the features to read: numbers, strings, binaries, or lists of
+            them. A fixed-size list (`pyarrow.list_(pyarrow.float32(), 64)`) asks for that many.
+        rows: rows of a table at most.
+
+    Raises:
+        ValueError: If `rows` is no positive integer. In the pipeline: if an example does not fit
+            the schema.
+
+    Example:
+        >>> import apache_beam as beam
+        >>> import pyarrow as pa
+        >>> from kvae.export.beam import ReadFromTFRecord
+        >>> example = tf.train.Example()
+        >>> example.features.feature["x"].float_list.value.extend([0.25, 0.5])
+        >>> with tf.io.TFRecordWriter(str(folder / "rows.tfrecord")) as writer:
+        ...     writer.write(example.SerializeToString())
+        >>> schema = pa.schema({"x": pa.list_(pa.float32(), 2)})
+        >>> with beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
+        ...     tables = pipeline | ReadFromTFRecord(str(folder / "rows.tfrecord"), schema)
+        ...     _ = tables | beam.Map(lambda table: print(table.to_pylist()))
+        [{'x': [0.25, 0.5]}]
+    """
+
+    def __init__(self, pattern: str | Sequence[str], schema: Any, rows: int = ROWS):
+        super().__init__()
+        self._patterns = _patterns(pattern)
+        self._schema = schema
+        self._rows = checks.positive_int("rows", rows)
+
+    def expand(self, pbegin: Any) -> Any:
+        """Find the files, spread them over the workers, and read their records."""
+        return (
+            _found(pbegin, self._patterns)
+            | "Spread" >> beam.Reshuffle()
+            | "Read" >> ReadAllFromTFRecord(with_filename=True)
+            | "Batch" >> beam.BatchElements(self._rows, self._rows)
+            | "Tables" >> beam.ParDo(_Examples(self._schema))
+        )
+
+
+class WriteToParquet(beam.PTransform):
+    """Writes tables to Parquet files `prefix-00000-of-00004.parquet`, all of them or none.
+
+    Args:
+        prefix: how the paths begin, on any file system that Beam knows.
+        num_shards: number of files; 0 leaves it to the runner, which lets a worker write what it
+            has computed. Another number moves all rows between workers, in memory on the
+            DirectRunner.
+
+    Example:
+        >>> import apache_beam as beam
+        >>> import pyarrow as pa
+        >>> from kvae.export.beam import WriteToParquet
+        >>> with beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
+        ...     tables = pipeline | beam.Create([pa.table({"id": [1, 2]})])
+        ...     _ = tables | WriteToParquet(str(folder / "out"))
+        >>> [path.name for path in folder.glob("out-*")]
+        ['out-00000-of-00001.parquet']
+    """
+
+    def __init__(self, prefix: Any, num_shards: int = 0):
+        super().__init__()
+        self._sink = _ParquetSink(str(prefix), num_shards)
+
+    def expand(self, pcoll: Any) -> Any:
+        """Write the tables; return the paths."""
+        return pcoll | "Write" >> iobase.Write(self._sink)
+
+
+class _LockedDecoder:
+    """A decoder that the threads of a process take turns with: LiteRT's interpreter serves one."""
+
+    def __init__(self, decoder: Decoder):
+        self._decoder = decoder
+        self._lock = threading.Lock()
+
+    def run(self, names: Sequence[str], inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run rows by the signatures `names`, of falling batch size, the last of which is 1."""
+        rows, start = len(next(iter(inputs.values()))), 0
+        parts = []
+        with self._lock:
+            for name in names:
+                first = next(iter(self._decoder.signatures[name]["inputs"].values()))
+                batch = first["shape"][0]
+                end = start + (rows - start) // batch * batch
+                if end > start:
+                    chunk = {key: value[start:end] for key, value in inputs.items()}
+                    parts.append(self._decoder.run(name, **chunk))
+                start = end
+        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+class _RowGroups(beam.DoFn):
+    """Yields path, number and first row of every row group of a file."""
+
+    def process(self, metadata: Any) -> Iterator[tuple[str, int, int]]:
+        with _open(metadata.path) as stream:
+            footer = pq.read_metadata(stream)
+        first = 0
+        for group in range(footer.num_row_groups):
+            yield metadata.path, group, first
+            first += footer.row_group(group).num_rows
+
+
+class _ReadRowGroup(beam.DoFn):
+    """Yields the rows of a row group as tables."""
+
+    def __init__(self, columns: list[str] | None, rows: int):
+        self._columns = columns
+        self._rows = rows
+
+    def process(self, place: tuple[str, int, int]) -> Iterator[Any]:
+        path, group, first = place
+        with _open(path) as stream:
+            file = pq.ParquetFile(stream, buffer_size=READ_BYTES, pre_buffer=False)
+            missing = [each for each in self._columns or [] if each not in file.schema_arrow.names]
+            if missing:
+                raise ValueError(
+                    f"Expected the columns {missing} in {path}. Received: {file.schema_arrow.names}"
+                )
+            for batch in file.iter_batches(self._rows, row_groups=[group], columns=self._columns):
+                yield tables.with_origin(pa.Table.from_batches([batch]), path, first)
+                first += batch.num_rows
+
+
+class _Examples(beam.DoFn):
+    """Yields a table of each batch of records."""
+
+    def __init__(self, schema: Any):
+        self._schema = schema
+
+    def process(self, records: Sequence[tuple[str, bytes]]) -> Iterator[Any]:
+        yield table_of_examples(records, self._schema)
+
+
+class _ParquetSink(filebasedsink.FileBasedSink):
+    """Parquet files whose schema is that of the first table; Beam's own wants it beforehand."""
+
+    def __init__(self, prefix: str, num_shards: int):
+        super().__init__(
+            prefix,
+            coder=None,
+            file_name_suffix=".parquet",
+            num_shards=num_shards,
+            compression_type=CompressionTypes.UNCOMPRESSED,  # Parquet compresses its own pages
+        )
+
+    def open(self, temp_path: str) -> "_ParquetFile":
+        return _ParquetFile(super().open(temp_path))
+
+    def write_record(self, file: "_ParquetFile", table: Any) -> None:
+        file.write(tables.without_origin(table))
+
+    def close(self, file: "_ParquetFile") -> None:
+        file.close()
+
+
+class _ParquetFile:
+    """A stream that becomes a Parquet file with its first table."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+        self._writer: Any = None
+
+    def write(self, table: Any) -> None:
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._stream, table.schema)
+        expected = self._writer.schema
+        if not table.schema.equals(expected):
+            raise ValueError(
+                f"Expected tables of one schema in all files, {_told(expected)}. Received: "
+                f"{_told(table.schema)}"
+            )
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is None:  # no rows at all
+            self._writer = pq.ParquetWriter(self._stream, pa.schema([]))
+        self._writer.close()
+        self._stream.close()
+
+
+def _told(schema: Any) -> str:
+    return ", ".join(f"{field.name}: {field.type}" for field in schema)
+
+
+def _patterns(pattern: str | Sequence[str]) -> list[str]:
+    return [str(pattern)] if isinstance(pattern, (str, Path)) else [str(each) for each in pattern]
+
+
+def _found(pbegin: Any, patterns: list[str]) -> Any:
+    """Return the files of the patterns; it is an error where one of them matches none."""
+    none = fileio.EmptyMatchTreatment.DISALLOW
+    return pbegin | "Patterns" >> beam.Create(patterns) | "Match" >> fileio.MatchAll(none)
+
+
+def _open(path: str) -> Any:
+    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def _digest(bundle: str) -> str:
+    return hashlib.sha256(Path(bundle, SUMS).read_bytes()).hexdigest()
+
+
+def _batch_sizes(signatures: Mapping[str, Any], signature: str) -> dict[str, int]:
+    """Return the batch sizes of a signature by the names that it has with them.
+
+    Raises:
+        ValueError: If there is no such signature.
+    """
+    sizes = {
+        name: next(iter(described["inputs"].values()))["shape"][0]
+        for name, described in signatures.items()
+    }
+    plain = [name for name, size in sizes.items() if size == 1]
+    checks.choice("signature", signature, plain)
+    return {name: size for name, size in sizes.items() if name in (signature, f"{signature}_{size}")}

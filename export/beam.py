@@ -156,8 +156,9 @@ class BundleHandler(ModelHandler):
             name: tables.read(table, columns, name, shape, dtype)
             for name, (columns, shape, dtype) in self._inputs.items()
         }
-        for name, column in tables.results(model.run(self._names, arrays)).items():
-            kept = kept.append_column(name, column)
+        results = tables.results(model.run(self._names, arrays))
+        for name in self._outputs:
+            kept = kept.append_column(name, results[name])
         return kept
 
     def _carried(self, table: Any) -> Any:

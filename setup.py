@@ -41,6 +41,8 @@ TEST = [
     "selenium>=4.20",
 ]
 
+BEAM = ["apache-beam>=2.77", "google-crc32c>=1.5"]  # the second checks TFRecord files
+
 setup(
     name="kvae-keras",
     version=VERSION,
@@ -74,7 +76,7 @@ setup(
         "typer>=0.12",
         "wrapt>=1.14",
     ],
-    extras_require={"test": TEST, "dev": [*TEST, "build>=1.0"]},
+    extras_require={"test": TEST, "beam": BEAM, "dev": [*TEST, "build>=1.0"]},
     entry_points={"console_scripts": ["kvae=kvae.cli.main:app"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

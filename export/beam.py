@@ -11,6 +11,7 @@ can read, a folder of the container image for example.
 """
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -97,7 +98,7 @@ class BundleHandler(ModelHandler):
         num_threads: int = 1,
     ):
         super().__init__(min_batch_size=1, max_batch_size=1)  # a table is a batch
-        self.bundle = str(bundle)
+        self.bundle = os.path.abspath(bundle)
         self.signature = signature
         self.preset = preset
         self.num_threads = checks.positive_int("num_threads", num_threads)
@@ -322,7 +323,7 @@ class ReadFromParquet(beam.PTransform):
 
     def __init__(
         self,
-        pattern: str | Sequence[str],
+        pattern: str | Path | Sequence[str | Path],
         columns: Sequence[str] | None = None,
         rows: int = ROWS,
     ):
@@ -369,7 +370,7 @@ class ReadFromTFRecord(beam.PTransform):
         [{'x': [0.25, 0.5]}]
     """
 
-    def __init__(self, pattern: str | Sequence[str], schema: Any, rows: int = ROWS):
+    def __init__(self, pattern: str | Path | Sequence[str | Path], schema: Any, rows: int = ROWS):
         super().__init__()
         self._patterns = _patterns(pattern)
         self._schema = schema
@@ -408,7 +409,7 @@ class WriteToParquet(beam.PTransform):
 
     def __init__(self, prefix: Any, num_shards: int = 0):
         super().__init__()
-        self._sink = _ParquetSink(str(prefix), num_shards)
+        self._sink = _ParquetSink(_absolute(prefix), num_shards)
 
     def expand(self, pcoll: Any) -> Any:
         """Write the tables; return the paths."""
@@ -532,8 +533,15 @@ def _told(schema: Any) -> str:
     return ", ".join(f"{field.name}: {field.type}" for field in schema)
 
 
-def _patterns(pattern: str | Sequence[str]) -> list[str]:
-    return [str(pattern)] if isinstance(pattern, (str, Path)) else [str(each) for each in pattern]
+def _patterns(pattern: str | Path | Sequence[str | Path]) -> list[str]:
+    each = [pattern] if isinstance(pattern, (str, Path)) else pattern
+    return [_absolute(one) for one in each]
+
+
+def _absolute(path: str | Path) -> str:
+    """Return a path that holds in every process; Beam's patterns know no working folder either."""
+    local = FileSystems.get_scheme(str(path)) is None
+    return os.path.abspath(path) if local else str(path)
 
 
 def _found(pbegin: Any, patterns: list[str]) -> Any:
@@ -562,4 +570,6 @@ def _batch_sizes(signatures: Mapping[str, Any], signature: str) -> dict[str, int
     }
     plain = [name for name, size in sizes.items() if size == 1]
     checks.choice("signature", signature, plain)
-    return {name: size for name, size in sizes.items() if name in (signature, f"{signature}_{size}")}
+    return {
+        name: size for name, size in sizes.items() if name in (signature, f"{signature}_{size}")
+    }

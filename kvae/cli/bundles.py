@@ -18,6 +18,7 @@ def export(
     data: Path | None,
     presets: list[str],
     signatures: list[str] | None,
+    batch_sizes: list[int],
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -35,6 +36,7 @@ def export(
             data=None if data is None else read_examples(data),
             presets=presets,
             signatures=signatures or SIGNATURES,
+            batch_sizes=batch_sizes,
             overwrite=overwrite,
         )
     if as_json:

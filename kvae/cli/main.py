@@ -74,6 +74,9 @@ def export(
         list[str] | None,
         typer.Option(help="decode, encode, score, ...; repeatable; by default all of them."),
     ] = None,
+    batch_size: Annotated[
+        list[int], typer.Option(min=1, help="Batch of the signatures; repeatable, 1 among them.")
+    ] = [1],  # noqa: B006
     overwrite: Annotated[bool, typer.Option(help="Replace what stands there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
@@ -82,7 +85,7 @@ def export(
     from kvae.cli.terminal import fail
 
     try:
-        bundles.export(model, output, data, preset, signature, overwrite, as_json)
+        bundles.export(model, output, data, preset, signature, batch_size, overwrite, as_json)
     except (ValueError, OSError, RuntimeError) as error:
         fail(error)
 
@@ -99,6 +102,27 @@ def verify(
     try:
         bundles.verify(bundle, as_json)
     except (ValueError, OSError, RuntimeError) as error:
+        fail(error)
+
+
+@app.command()
+def score(
+    bundle: Annotated[str, typer.Argument(help="Folder of a bundle.")],
+    rows: Annotated[list[str], typer.Argument(help="Parquet files, or patterns of such.")],
+    output: Annotated[str, typer.Option("-o", "--output", help="How the files to be begin.")],
+    signature: Annotated[str, typer.Option(help="score, encode, reconstruct, ...")] = "score",
+    column: Annotated[
+        list[str], typer.Option(help="The column of lists that is read; or, repeated, of numbers.")
+    ] = ["x"],  # noqa: B006
+    preset: Annotated[str, typer.Option(help="Which file of the bundle runs.")] = "float32",
+) -> None:
+    """Score the rows of Parquet files into Parquet files, as many as there are (needs Beam)."""
+    from kvae.cli import score as scoring
+    from kvae.cli.terminal import fail
+
+    try:
+        scoring.run(bundle, rows, output, signature, column, preset)
+    except (ImportError, ValueError, OSError, RuntimeError) as error:
         fail(error)
 
 

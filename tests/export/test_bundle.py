@@ -53,6 +53,22 @@ def pictured(conv_vae, digits, tmp_path_factory):
     return path, results
 
 
+def test_a_bundle_may_hold_several_batch_sizes(tmp_path, rng):
+    vae, path = make_vae((6,), 2), tmp_path / "bundle"
+    with pytest.raises(ValueError, match=r"Expected 1 among batch_sizes.*batch_sizes=\[8\]"):
+        kvae.export.bundle(vae, path, batch_sizes=[8])
+    kvae.export.bundle(
+        vae, path, presets=["float32"], signatures=["decode", "score"], batch_sizes=(1, 8)
+    )
+    measured = kvae.export.verify(path)["float32"]
+    assert sorted(measured) == ["decode", "decode_8", "score", "score_8"]
+    decoder = runtime.Decoder(path)
+    z = rng.normal(size=(16, 2)).astype("float32")
+    found = decoder.run("decode_8", z=z)["mean"]
+    np.testing.assert_allclose(found, vae.decode(z), atol=1e-5)
+    np.testing.assert_allclose(found, decoder.decode(z), atol=1e-6)
+
+
 @pytest.fixture
 def copy(small, tmp_path):
     return shutil.copytree(small, tmp_path / "bundle")

@@ -1,0 +1,28 @@
+"""Apache Beam is no part of kvae's own environment: what happens without it."""
+
+import re
+
+from kvae.export.checking import without_batch_size
+from tests.helpers import run_python
+
+
+def test_importing_exports_does_not_load_beam(tmp_path):
+    code = (
+        "import sys, kvae.export, kvae.export.runtime\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'apache_beam', 'pyarrow'}))"
+    )
+    assert run_python(code, tmp_path).strip() == "[]"
+
+
+def test_without_beam_the_error_says_what_to_install(tmp_path):
+    code = "import sys; sys.modules['apache_beam'] = None; import kvae.export.beam"
+    done = run_python(code, tmp_path, check=False)
+    assert done.returncode
+    last = done.stderr.strip().splitlines()[-1]
+    assert re.match(r"ImportError: kvae.export.beam needs Apache Beam, of which apache_beam", last)
+    assert "pip install 'apache-beam>=2.77' google-crc32c" in last
+
+
+def test_names_without_their_batch_size():
+    assert without_batch_size("interpolate_spherical_256") == "interpolate_spherical"
+    assert without_batch_size("decode") == "decode"

@@ -26,12 +26,11 @@ def with_origin(table: Any, path: str, first: int) -> Any:
     Example:
         >>> import pyarrow as pa
         >>> from kvae.export import tables
-        >>> table = tables.with_origin(pa.table({"x": [[0.5], [None]]}), "rows.parquet", 4)
-        >>> tables.read(table, "x", "x", (1,), "float32")
+        >>> table = tables.with_origin(pa.table({"t": [0.5, None]}), "rows.parquet", 4)
+        >>> tables.read(table, "t", "t", (1,), "float32")
         Traceback (most recent call last):
             ...
-        ValueError: Expected the column 'x' to hold 1 number in every row, for the input x of shape \
-(1,). Received: a missing number in row 5 of rows.parquet
+        ValueError: Expected the column 't' ... Received: a missing number in row 5 of rows.parquet
     """
     note = json.dumps({"path": path, "first": first}).encode()
     return table.replace_schema_metadata({**(table.schema.metadata or {}), ORIGIN: note})

@@ -37,7 +37,7 @@ class Checker(doctest.OutputChecker):
 
 
 # They import Apache Beam's packages; .ci/install-beam makes the environment that has them.
-WITH_BEAM = {f"kvae.export.{name}" for name in ("beam", "example_records", "tables")}
+WITH_BEAM = {f"kvae.export.{name}" for name in ("beam", "beam_files", "example_records", "tables")}
 
 
 def modules():

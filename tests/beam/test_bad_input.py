@@ -28,7 +28,7 @@ BAD_ROWS = [
     (pa.table({"y": [1.0]}), r"Expected the columns \['x'\] for the input x. Received: \['y'\]"),
     (
         with_rows(ROW, ROW[1:], ROW),
-        r"hold 64 numbers in every row, for the input x of shape \(8, 8, 1\). Received: 63 in row 1",
+        r"hold 64 numbers in every row, .* x of shape \(8, 8, 1\). Received: 63 in row 1",
     ),
     (with_rows(ROW, ROW, []), "Received: 0 in row 2"),
     (with_rows(ROW, None), "Received: no list in row 1"),
@@ -56,16 +56,16 @@ def test_rows_that_do_not_fit(bulk, table, words):
 def test_columns_of_numbers_that_do_not_fit(bulk):
     handler = BundleHandler(bulk.bundle, "decode", columns={"z": ["a", "b"]})
     model = handler.load_model()
-    with pytest.raises(ValueError, match="'b' to hold 2 numbers.*a missing number in row 1"):
+    with pytest.raises(ValueError, match=r"'b' to hold 2 numbers.*a missing number in row 1"):
         handler.run_inference([pa.table({"a": [0.0, 1.0], "b": [0.0, None]})], model)
-    with pytest.raises(ValueError, match="Expected the column 'b' to hold numbers.*string"):
+    with pytest.raises(ValueError, match=r"Expected the column 'b' to hold numbers.*string"):
         handler.run_inference([pa.table({"a": [0.0], "b": ["c"]})], model)
     with pytest.raises(ValueError, match="Received: inf in row 1 of a table"):
         handler.run_inference([pa.table({"a": [0.0, 1.0], "b": [0.0, np.inf]})], model)
     with pytest.raises(ValueError, match=r"Expected the columns \['a', 'b'\].*\['a'\]"):
         handler.run_inference([pa.table({"a": [0.0]})], model)
     handler = BundleHandler(bulk.bundle, "decode", columns={"z": ["a", "b", "c"]})
-    with pytest.raises(ValueError, match="or 2 columns of numbers.*'a' of int64, 'b' of int64"):
+    with pytest.raises(ValueError, match=r"or 2 columns of numbers.*'a' of int64, 'b' of int64"):
         handler.run_inference([pa.table({"a": [0], "b": [1], "c": [2]})], model)
 
 
@@ -109,7 +109,7 @@ def test_what_is_not_there_is_said(bulk, tmp_path):
 
 
 def test_the_bundle_is_checked_before_the_pipeline_runs(bulk, tmp_path):
-    with pytest.raises(ValueError, match="Expected signature to be one of .*'score'.*'dream'"):
+    with pytest.raises(ValueError, match=r"Expected signature to be one of .*'score'.*'dream'"):
         RunSignature(bulk.bundle, "dream")
     with pytest.raises(ValueError, match="Received: signature='score_64'"):
         RunSignature(bulk.bundle, "score_64")

@@ -16,7 +16,6 @@ from kvae.export.beam import (
     BundleHandler,
     Encode,
     ReadFromParquet,
-    ReadFromTFRecord,
     RunSignature,
     Score,
     WriteToParquet,

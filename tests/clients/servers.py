@@ -1,4 +1,4 @@
-"""The environments that `.ci/install-servers` and `.ci/install-beam` make, apart from kvae's own."""
+"""The environments that `.ci/install-servers` and `.ci/install-beam` make."""
 
 import os
 import subprocess

@@ -11,7 +11,7 @@ from tests.helpers import ROOT
 
 @pytest.mark.slow
 def test_the_tests_of_beam_pass_in_its_environment(tmp_path):
-    names = ("beam", "example_records", "tables")
+    names = ("beam", "beam_files", "example_records", "tables")
     documented = " or ".join(f"kvae.export.{name}" for name in names)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     for name in [name for name in environment if name.startswith("PYTEST_")]:

@@ -23,9 +23,10 @@ def run(
         ValueError: If the bundle does not fit, or a row.
     """
     with quiet_native_logs():
+        # It says what to install where Beam is missing, and so comes first.
+        from kvae.export.beam import ReadFromParquet, RunSignature, WriteToParquet  # isort: skip
         import apache_beam as beam
 
-        from kvae.export.beam import ReadFromParquet, RunSignature, WriteToParquet
         from kvae.export.runtime import Decoder
 
         described = Decoder(bundle, preset=preset).signatures.get(signature, {"inputs": ["x"]})

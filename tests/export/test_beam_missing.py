@@ -23,6 +23,17 @@ def test_without_beam_the_error_says_what_to_install(tmp_path):
     assert "pip install 'apache-beam>=2.77' google-crc32c" in last
 
 
+def test_without_beam_the_command_says_so_in_a_sentence(tmp_path):
+    code = (
+        "import sys; sys.modules['apache_beam'] = None\n"
+        "from kvae.cli.main import app; app(['score', 'bundle', 'rows.parquet', '-o', 'out'])"
+    )
+    done = run_python(code, tmp_path, check=False, env={"COLUMNS": "400"})
+    assert done.returncode == 1
+    assert "Error: kvae.export.beam needs Apache Beam" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_names_without_their_batch_size():
     assert without_batch_size("interpolate_spherical_256") == "interpolate_spherical"
     assert without_batch_size("decode") == "decode"

@@ -23,7 +23,8 @@ def compiles_loop(model: keras.Model) -> bool:
     """
     methods = type(model).train_step, type(model).compute_metrics
     ours = all(method.__module__.split(".")[0] in ("keras", "kvae") for method in methods)
-    return bool(ours and model.jit_compile and model.steps_per_execution > 1)
+    alone = model.distribute_strategy.num_replicas_in_sync == 1
+    return bool(ours and alone and model.jit_compile and model.steps_per_execution > 1)
 
 
 def loop_of_steps(

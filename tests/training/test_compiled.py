@@ -34,8 +34,8 @@ def trained(steps, data, arguments):
     return vae, history
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("form", [from_array, from_pipeline])
+@pytest.mark.slow
+@pytest.mark.parametrize(("form", "weighted"), [(from_array, True), (from_pipeline, False)])
 def test_training_is_that_of_single_steps(form, weighted):
     """Six batches, the last one short, four an execution: the second has one full and the short."""
     weights = np.linspace(0.1, 2.0, len(X)).astype("float32") if weighted else None

@@ -55,7 +55,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
-    packages=["kvae", *(f"kvae.{name}" for name in SUBPACKAGES), "kvae.export"],
+    packages=["kvae", *(f"kvae.{name}" for name in SUBPACKAGES), "kvae.export", "kvae.export.beam"],
     package_dir={"kvae": "kvae", "kvae.export": "export"},
     package_data={
         "kvae": ["py.typed"],

@@ -1,9 +1,9 @@
 """What a traced function is made of: what TFLite lacks of it, and weights that a file must hold."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
+from .checking import without_batch_size
 from .result import ExportError
 
 __all__ = ["check_builtin", "weights_read"]
@@ -52,7 +52,7 @@ def check_builtin(vae: Any, functions: dict[str, Any]) -> None:
         made_of = ", ".join(type(getattr(vae, part)).__name__ for part in parts)
         needed = " and ".join(f"{UNAVAILABLE[o]} ({o})" for o in sorted(operations))
         sentences.append(f"{name} (made of the networks and {made_of}) needs {needed}")
-    plain = {name: re.sub(r"_\d+$", "", name) for name in functions}  # decode_8 is decode
+    plain = {name: without_batch_size(name) for name in functions}
     refused = {plain[name] for name in lacking}
     rest = [name for name in dict.fromkeys(plain.values()) if name not in refused]
     raise ExportError(

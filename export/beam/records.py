@@ -32,7 +32,7 @@ def table_of_examples(records: Sequence[tuple[str, bytes]], schema: Any) -> Any:
 
     Example:
         >>> import pyarrow as pa
-        >>> from kvae.export.example_records import table_of_examples
+        >>> from kvae.export.beam.records import table_of_examples
         >>> example = tf.train.Example()
         >>> example.features.feature["x"].float_list.value.extend([0.25, 0.5])
         >>> example.features.feature["id"].int64_list.value.append(7)

@@ -20,7 +20,7 @@ from apache_beam.io.tfrecordio import ReadAllFromTFRecord
 from kvae import checks
 
 from . import tables
-from .example_records import table_of_examples
+from .records import table_of_examples
 
 __all__ = ["ReadFromParquet", "ReadFromTFRecord", "WriteToParquet"]
 

@@ -25,7 +25,7 @@ def with_origin(table: Any, path: str, first: int) -> Any:
 
     Example:
         >>> import pyarrow as pa
-        >>> from kvae.export import tables
+        >>> from kvae.export.beam import tables
         >>> table = tables.with_origin(pa.table({"t": [0.5, None]}), "rows.parquet", 4)
         >>> tables.read(table, "t", "t", (1,), "float32")
         Traceback (most recent call last):
@@ -59,7 +59,7 @@ def read(table: Any, columns: Columns, name: str, shape: tuple[int, ...], dtype:
 
     Example:
         >>> import pyarrow as pa
-        >>> from kvae.export import tables
+        >>> from kvae.export.beam import tables
         >>> table = pa.table({"id": [7, 8], "x": [[1.0, 2.0], [3.0, 4.0]]})
         >>> tables.read(table, "x", "x", (2, 1), "float32").shape
         (2, 2, 1)
@@ -106,7 +106,7 @@ def results(outputs: dict[str, np.ndarray]) -> dict[str, Any]:
         outputs: arrays (rows, ...) by name.
 
     Example:
-        >>> from kvae.export import tables
+        >>> from kvae.export.beam import tables
         >>> tables.results({"mean": np.zeros((2, 3, 4), "float32")})["mean"].type
         FixedSizeListType(fixed_size_list<item: float>[12])
     """

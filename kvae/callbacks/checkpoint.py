@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kvae import checks
 from kvae.training.course import Position, Resumable
+from kvae.training.distribute import from_all_workers, is_chief
 
 __all__ = ["Checkpoint"]
 
 PREFIX = "ckpt"
+NONE, DAMAGED = -1, -2  # in the place of a checkpoint's number
 
 
 class Checkpoint(Resumable):
@@ -35,6 +38,9 @@ class Checkpoint(Resumable):
     With a `tf.data.Dataset` or `keras.utils.PyDataset` of your own the batches before the break
     are drawn from its beginning and left. That is exact where each iteration yields the same
     batches; a pipeline that shuffles anew goes on in another order.
+
+    Under a `tf.distribute.MultiWorkerMirroredStrategy` the chief writes and says which checkpoint
+    all workers read: `directory` has to be on a file system that they share.
 
     Outside a checkpoint are other callbacks' memories (how long `EarlyStopping` has waited) and
     random numbers that no `SeedGenerator` of the model draws.
@@ -101,7 +107,7 @@ class Checkpoint(Resumable):
 
     def begin(self, run: dict[str, Any], start: Position) -> Position:
         """Return where the newest sound checkpoint stands, or `start` where there is none."""
-        self._found, state = self._newest()
+        self._found, state = self._agreed()
         if state is None:
             self._state = {
                 "run": run,
@@ -139,8 +145,9 @@ class Checkpoint(Resumable):
             "optimizer": list(optimizer.variables),
             "metrics": self._metric_variables(),
         }
-        self._text = tf.Variable("", dtype=tf.string, trainable=False)
-        held = {name: [v.value for v in variables] for name, variables in parts.items()}
+        self._text = _Text()
+        # Not the metrics, which the replicas have in part: they are read together, as numbers.
+        held = {name: [v.value for v in parts[name]] for name in ("model", "optimizer")}
         checkpoint = tf.train.Checkpoint(state=self._text, **held)
         described = {name: list(map(_described, each)) for name, each in parts.items()}
         described["optimizer"].insert(0, type(optimizer).__name__)
@@ -148,12 +155,14 @@ class Checkpoint(Resumable):
             self._check_same(described)
             checkpoint.restore(self._found).assert_consumed()
             if self._state["batch"]:  # Keras sets the metrics to zero when the epoch begins
-                self._metrics = [variable.numpy() for variable in held["metrics"]]
+                self._metrics = self._state["metrics"]
             self.model.history.history.update(self._state["history"])
             self.model.history.epoch.extend(self._state["epochs"])
         self._state["variables"] = described
         self._saved = self._state["trained"]
-        _tidy(self.directory)
+        self._chief = is_chief(self.model.distribute_strategy)
+        if self._chief:
+            _tidy(self.directory)
         self._manager = tf.train.CheckpointManager(
             checkpoint, str(self.directory), max_to_keep=self.keep, checkpoint_name=PREFIX
         )
@@ -198,9 +207,13 @@ class Checkpoint(Resumable):
         self._state = {}
 
     def _save(self) -> None:
-        self._text.assign(json.dumps(self._state, default=float))
-        self._manager.save()
         self._saved = self._state["trained"]
+        metrics = self._metric_variables() if self._state["batch"] else []
+        self._state["metrics"] = [np.asarray(v.value.numpy()).tolist() for v in metrics]
+        if not self._chief:
+            return
+        self._text.text = json.dumps(self._state, default=float)
+        self._manager.save()
         # A break may leave a checkpoint that the manager does not know of.
         known = {Path(path).name for path in self._manager.checkpoints}
         for path in map(Path, self._paths()):
@@ -215,10 +228,39 @@ class Checkpoint(Resumable):
         """Return the checkpoints in the folder, the newest last, complete or not."""
         found = {}
         for path in self.directory.glob(f"{PREFIX}-*.index"):
-            number = re.fullmatch(rf"{PREFIX}-(\d+)", path.stem)
-            if number:
-                found[int(number[1])] = str(path.with_suffix(""))
+            if re.fullmatch(rf"{PREFIX}-\d+", path.stem):
+                found[_number(path.stem)] = str(path.with_suffix(""))
         return [found[number] for number in sorted(found)]
+
+    def _agreed(self) -> tuple[str | None, dict[str, Any] | None]:
+        """Return path and state of the checkpoint that all workers take, the chief's newest."""
+        strategy = self.model.distribute_strategy
+        found: tuple[str | None, dict[str, Any] | None] = None, None
+        number, problem = NONE, None
+        if is_chief(strategy):
+            try:
+                found = self._newest()
+            except ValueError as error:
+                number, problem = DAMAGED, error
+            if found[0] is not None:
+                number = _number(found[0])
+        chosen = int(from_all_workers(strategy, number)[0, 0])
+        if not is_chief(strategy) and chosen >= 0:
+            path = str(self.directory / f"{PREFIX}-{chosen}")
+            try:
+                found = path, _read(path)
+            except (tf.errors.OpError, RuntimeError, ValueError) as error:
+                number, problem = DAMAGED, error
+        sound = from_all_workers(strategy, number)[:, 0] != DAMAGED
+        if problem is not None and is_chief(strategy):
+            raise problem
+        if not sound.all():
+            raise ValueError(
+                "Expected directory to be on a file system that all workers share. Received: "
+                f"directory={str(self.directory)!r}, in which workers "
+                f"{np.flatnonzero(~sound).tolist()} cannot read checkpoint {chosen}"
+            ) from problem
+        return found
 
     def _newest(self) -> tuple[str | None, dict[str, Any] | None]:
         """Return path and state of the newest checkpoint that can be read."""
@@ -258,14 +300,32 @@ def _described(variable: keras.Variable) -> str:
     return f"a variable of shape {tuple(variable.shape)}, {variable.dtype}"
 
 
+def _number(path: str) -> int:
+    return int(path.rsplit("-", 1)[1])
+
+
+class _Text(tf.train.experimental.PythonState):
+    """A text in a checkpoint; a variable of strings cannot be made under several workers."""
+
+    text = ""
+
+    def serialize(self) -> str:
+        """Return what is written."""
+        return self.text
+
+    def deserialize(self, string_value: Any) -> None:
+        """Take what was read."""
+        self.text = tf.compat.as_text(string_value)
+
+
 def _read(path: str) -> dict[str, Any]:
     """Return the state in a checkpoint, of which every byte was read and checked."""
     reader = tf.train.load_checkpoint(path)
     for name in reader.get_variable_to_shape_map():
         reader.get_tensor(name)  # TensorFlow compares checksums
-    text = tf.Variable("", dtype=tf.string, trainable=False)
-    tf.train.Checkpoint(state=text).restore(path).expect_partial()
-    return json.loads(text.numpy())
+    state = _Text()
+    tf.train.Checkpoint(state=state).restore(path).expect_partial()
+    return json.loads(state.text)
 
 
 def _tidy(directory: Path) -> None:

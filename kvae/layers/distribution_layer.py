@@ -20,6 +20,7 @@ from keras import ops
 
 from kvae import checks, regularizers
 from kvae.layers.support import Support
+from kvae.seeds import next_seed
 
 __all__ = ["DistributionLayer"]
 
@@ -187,7 +188,7 @@ class DistributionLayer(keras.layers.Layer):
     def convert(self, distribution: Any, name: str) -> Any:
         """Return the tensor that `name` (one of `conversions`) stands for."""
         if name == "sample":
-            return distribution.sample(seed=tf.cast(self.seed_generator.next(), tf.int32))
+            return distribution.sample(seed=next_seed(self.seed_generator))
         return getattr(distribution, name)()
 
     def mean(self, params: Any) -> Any:

@@ -16,6 +16,7 @@ from kvae import checks
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.logistic import IndependentLogistic
 from kvae.layers.normal import IndependentNormal
+from kvae.seeds import next_seed
 
 __all__ = [
     "Mixture",
@@ -86,7 +87,7 @@ class Mixture(DistributionLayer):
         """Return the tensor that `name` (one of `conversions`) stands for."""
         if name != "sample" or not distribution.parameters["reparameterize"]:
             return super().convert(distribution, name)
-        seed = tf.cast(self.seed_generator.next(), tf.int32)
+        seed = next_seed(self.seed_generator)
         draw = distribution.sample(seed=seed)
         # Where a density overflows TFP's reparameterized draw is NaN; its plain one never is.
         plain = distribution.copy(reparameterize=False).sample(seed=seed)

@@ -10,6 +10,7 @@ from kvae.models.latent_model import LatentModel, floats
 from kvae.priors import Prior, StandardNormal
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.regularizers.regularizer import weighted_mean
+from kvae.training.distribute import share_of_batch
 
 __all__ = ["VAE"]
 
@@ -181,7 +182,7 @@ class VAE(LatentModel):
         with tf.GradientTape() as tape:
             terms = self._elbo_terms(x, target, sample_weight, training=True)
             # Under tf.distribute each replica adds its share of the global batch's mean.
-            share = terms["loss"] / tf.distribute.get_strategy().num_replicas_in_sync
+            share = terms["loss"] * tf.cast(share_of_batch(x), terms["loss"].dtype)
             scaled = self.optimizer.scale_loss(share)
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
@@ -229,7 +230,10 @@ class VAE(LatentModel):
     def _report(self, x: Any, target: Any, sample_weight: Any, terms: Any) -> dict[str, Any]:
         examples = tf.shape(x)[0]
         for tracker in self.trackers:
-            tracker.update_state(terms[tracker.name], sample_weight=examples)
+            # The mean of no examples is a NaN: a replica may get none of a short last batch.
+            value = tf.convert_to_tensor(terms[tracker.name])
+            value = tf.where(examples > 0, value, tf.zeros_like(value))
+            tracker.update_state(value, sample_weight=examples)
         return self.compute_metrics(x, target, terms["params"], sample_weight)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:

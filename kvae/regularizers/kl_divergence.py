@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kvae import priors, registered
 from kvae.regularizers.regularizer import Regularizer
+from kvae.seeds import next_seed
 
 __all__ = ["KLDivergenceRegularizer"]
 
@@ -134,7 +135,7 @@ class _Draws(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def seed(self) -> Any:
-        return tf.cast(self.seed_generator.next(), tf.int32)
+        return next_seed(self.seed_generator)
 
     def build(self, input_shape: Any = None) -> None:
         self.built = True

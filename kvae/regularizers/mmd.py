@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kvae import priors
 from kvae.regularizers.regularizer import Regularizer, shares
+from kvae.seeds import of_replica
 
 __all__ = ["MaximumMeanDiscrepancy", "stateless_normal"]
 
@@ -89,7 +90,7 @@ class MaximumMeanDiscrepancy(Regularizer):
         """Return MMD^2 of a batch without `weight`, a scalar."""
         codes = tf.reshape(sample, [-1, self.prior.event_size])
         count = tf.shape(codes)[0]
-        seed = tf.stack([self.seed, tf.cast(0 if step is None else step, tf.int32)])
+        seed = of_replica(tf.stack([self.seed, tf.cast(0 if step is None else step, tf.int32)]))
         draws = tf.cast(self._prior_draws(count, seed), codes.dtype)
         share, mean_weight = shares(codes, sample_weight)
         equal, _ = shares(draws)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kvae.training.distribute import from_all_workers
 from kvae.training.order import Order
 
 __all__ = ["Course", "Position", "Resumable"]
@@ -36,7 +37,7 @@ class Resumable(keras.callbacks.Callback):
     counts_batches = False
 
     def begin(self, run: dict[str, Any], start: Position) -> Position:
-        """Return where to begin, before anything else happens.
+        """Return where to begin, before anything else happens; `model` is set already.
 
         Args:
             run: what has to be the same for a run to go on: the sizes of the data and the batches.
@@ -61,7 +62,8 @@ class Course(keras.callbacks.CallbackList):
         **params: as `keras.callbacks.CallbackList` takes them, `epochs` and `verbose`.
 
     Raises:
-        ValueError: If more than one callback says where to begin.
+        ValueError: If more than one callback says where to begin; if workers were given data of
+            other sizes.
     """
 
     def __init__(
@@ -87,8 +89,9 @@ class Course(keras.callbacks.CallbackList):
         if not any(isinstance(each, keras.callbacks.History) for each in others):
             others.append(keras.callbacks.History())
         self.keepers, self.data, self.order = keepers, data, order
-        self.start = Position(initial_epoch, 0, 0 if order is None else order.seed)
+        self.start = Position(initial_epoch, 0, _agreed_seed(model.distribute_strategy, order))
         if keepers:
+            keepers[0].set_model(model)
             self.start = keepers[0].begin(run, self.start)
         if order is not None:
             order.seed = self.start.seed
@@ -154,6 +157,20 @@ class Course(keras.callbacks.CallbackList):
     def _go_on(self) -> None:
         """Give the model its own function back."""
         self.model.train_function, self._train = self._train, None
+
+
+def _agreed_seed(strategy: Any, order: Order | None) -> int:
+    """Return the seed of the order of the data; among several workers the chief's."""
+    if order is None:
+        return 0
+    rows = from_all_workers(strategy, order.seed, order.examples, order.batch_size)
+    if (rows[:, 1:] != rows[0, 1:]).any():
+        raise ValueError(
+            "Expected every worker to be given all examples, of which it takes its part, and the "
+            "same batch_size, that of the global batch. Received: (examples, batch_size) of "
+            f"{[tuple(map(int, row[1:])) for row in rows]}"
+        )
+    return int(rows[0, 0])
 
 
 def _build_metrics(model: keras.Model, data: Any) -> None:

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from kvae.training.compiled import compiles_loop, loop_of_steps
 from kvae.training.course import Course, Resumable
+from kvae.training.distribute import DistributedModel
 
 __all__ = ["TunedModel", "batches_between", "batches_of", "steps_per_execution", "xla_pays"]
 
@@ -40,7 +41,7 @@ BATCH_HOOKS = (
 )
 
 
-class TunedModel(keras.Model):
+class TunedModel(DistributedModel):
     """A Keras model that chooses `steps_per_execution` and `jit_compile` where the user did not.
 
     What is given to `compile` is kept. The choice holds while `fit` or `evaluate` run: between

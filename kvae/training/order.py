@@ -84,10 +84,11 @@ class Order:
     def _permutation(self, index: int) -> np.ndarray:
         """Return the order of pass `index`; it is kept until another one is asked for."""
         key = (self.seed, index)
-        if self._drawn is None or self._drawn[0] != key:
+        drawn = self._drawn  # an iterator that nobody needs any more may still be drawing
+        if drawn is None or drawn[0] != key:
             # RandomState, since NumPy promises that its permutations stay what they are: a run
             # may be taken up again after an update. Whoever thinks of tf.random's index_shuffle,
             # which keeps nothing: its permutations under neighbouring seeds correlate by 0.9.
             bits = np.random.MT19937(np.random.SeedSequence(key))
-            self._drawn = key, np.random.RandomState(bits).permutation(self.examples)
-        return self._drawn[1]
+            drawn = self._drawn = key, np.random.RandomState(bits).permutation(self.examples)
+        return drawn[1]

@@ -1,0 +1,33 @@
+"""Seeds of random draws that differ from replica to replica."""
+
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["next_seed", "of_replica"]
+
+
+def next_seed(generator: Any) -> Any:
+    """Return the next seed of a `keras.random.SeedGenerator` for this replica, two int32.
+
+    Example:
+        >>> from kvae.seeds import next_seed
+        >>> next_seed(keras.random.SeedGenerator(5)).numpy()
+        array([5, 0], dtype=int32)
+    """
+    return of_replica(tf.cast(generator.next(), tf.int32))
+
+
+def of_replica(seed: Any) -> Any:
+    """Return `seed`, made another one in each replica of a `tf.distribute.Strategy`.
+
+    Generators count alike in all replicas: without this the first example of each replica would
+    get the same noise, the second too, and the gradient's variance would not fall with replicas.
+
+    Args:
+        seed: two int32.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return seed
+    return tf.random.experimental.stateless_fold_in(seed, context.replica_id_in_sync_group)

@@ -10,7 +10,7 @@ from kvae.models.latent_model import LatentModel, floats
 from kvae.priors import Prior, StandardNormal
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.regularizers.regularizer import weighted_mean
-from kvae.training.distribute import share_of_batch
+from kvae.training.distribute import shared
 
 __all__ = ["VAE"]
 
@@ -182,8 +182,7 @@ class VAE(LatentModel):
         with tf.GradientTape() as tape:
             terms = self._elbo_terms(x, target, sample_weight, training=True)
             # Under tf.distribute each replica adds its share of the global batch's mean.
-            share = terms["loss"] * tf.cast(share_of_batch(x), terms["loss"].dtype)
-            scaled = self.optimizer.scale_loss(share)
+            scaled = self.optimizer.scale_loss(terms["loss"] * terms["share"])
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
@@ -197,10 +196,14 @@ class VAE(LatentModel):
 
     def predict_step(self, data: Any) -> Any:
         """Reconstruct one batch; called by `predict`."""
-        return self._reconstruct(_unpack(data)[0])
+        x = _unpack(data)[0]
+        _, filled = shared(x)
+        return self._reconstruct(filled)[: tf.shape(x)[0]]
 
     def _elbo_terms(self, x: Any, target: Any, sample_weight: Any, training: bool) -> Any:
         """Return the batch means of nll and kl in nats, the loss, and the decoder's output."""
+        examples = tf.shape(x)[0]
+        share, x, target, sample_weight = shared(x, target, sample_weight)
         posterior_params = self.encoder(x, training=training)
         posterior = self.posterior_layer.distribution(posterior_params)
         step = self.posterior_layer.step()
@@ -224,16 +227,14 @@ class VAE(LatentModel):
             "kl": kl,
             "elbo": -(nll + kl),
             "kl_weight": self._kl.weight_at(step),
-            "params": likelihood_params,
+            "share": share,
+            "params": likelihood_params[:examples],
         }
 
     def _report(self, x: Any, target: Any, sample_weight: Any, terms: Any) -> dict[str, Any]:
         examples = tf.shape(x)[0]
         for tracker in self.trackers:
-            # The mean of no examples is a NaN: a replica may get none of a short last batch.
-            value = tf.convert_to_tensor(terms[tracker.name])
-            value = tf.where(examples > 0, value, tf.zeros_like(value))
-            tracker.update_state(value, sample_weight=examples)
+            tracker.update_state(terms[tracker.name], sample_weight=examples)
         return self.compute_metrics(x, target, terms["params"], sample_weight)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:

@@ -32,7 +32,7 @@ __all__ = [
     "faults",
     "from_all_workers",
     "is_chief",
-    "share_of_batch",
+    "shared",
 ]
 
 
@@ -53,7 +53,8 @@ class DistributedModel(keras.Model):
         """Return the metrics as scalars; within a step as Keras can reduce them over workers."""
         result = super().get_metrics_result()
         strategy = self.distribute_strategy
-        if tf.distribute.in_cross_replica_context() or "logs" not in faults(strategy):
+        in_step = tf.distribute.has_strategy() and not tf.distribute.in_cross_replica_context()
+        if not in_step or "logs" not in faults(strategy):
             return result
         return {name: tf.reshape(value, (1,)) for name, value in result.items()}
 
@@ -118,23 +119,46 @@ def _fails(attempt: Callable[[], Any]) -> bool:
     return False
 
 
-def share_of_batch(x: Any) -> Any:
-    """Return the share of the global batch's examples that this replica has, a float32 scalar.
+def shared(*parts: Any) -> tuple[Any, ...]:
+    """Return a replica's share of the global batch, and its parts with at least one example.
 
-    The mean over the global batch is the sum over the replicas of share * mean of the part. A part
-    may be empty where the last batch has fewer examples than there are replicas.
+    The mean over the global batch is the sum over the replicas of share * mean of the part, also
+    where the parts are not equally large. The last batch may have fewer examples than there are
+    replicas, and few networks and distributions compute anything from none: a replica that got
+    none gets the first replica's first example, which its share of 0 takes out again.
 
     Args:
-        x: the replica's part, shape (examples, ...).
+        *parts: tensors of shape (examples, ...) with the same number of examples, or None.
+
+    Returns:
+        (share, *parts); the share is a float32 scalar, 1 where there is one replica.
 
     Example:
-        >>> kvae.training.distribute.share_of_batch(tf.zeros((5, 2)))
-        1.0
+        >>> share, x, weight = kvae.training.distribute.shared(tf.zeros((5, 2)), None)
+        >>> share, x.shape, weight
+        (1.0, TensorShape([5, 2]), None)
     """
     if tf.distribute.get_strategy().num_replicas_in_sync == 1:
-        return 1.0
-    examples = tf.cast(tf.shape(x)[0], tf.float32)
-    return examples / tf.distribute.get_replica_context().all_reduce("SUM", examples)
+        return 1.0, *parts
+    context = tf.distribute.get_replica_context()
+    is_first = tf.equal(context.replica_id_in_sync_group, 0)
+    held = [part for part in parts if part is not None]
+    examples = tf.cast(tf.shape(held[0])[0], tf.float32)
+    firsts = [_first_or_zeros(part) for part in held]
+    rows = [tf.where(is_first, first, tf.zeros_like(first)) for first in firsts]
+    total, *rows = context.all_reduce("SUM", [examples, *rows])  # in one message
+    filled = iter(map(_at_least_one, held, rows))
+    return examples / total, *(None if part is None else next(filled) for part in parts)
+
+
+def _first_or_zeros(part: Any) -> Any:
+    zeros = tf.zeros(tf.concat([[1], tf.shape(part)[1:]], axis=0), part.dtype)
+    return tf.concat([part[:1], zeros], axis=0)[:1]
+
+
+def _at_least_one(part: Any, row: Any) -> Any:
+    filled = tf.concat([part, row], axis=0)[: tf.maximum(tf.shape(part)[0], 1)]
+    return tf.ensure_shape(filled, (None, *part.shape[1:]))
 
 
 def is_chief(strategy: Any) -> bool:

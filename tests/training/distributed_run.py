@@ -1,0 +1,104 @@
+"""A run of `fit` by one of several workers: `python -m tests.training.distributed_run FOLDER`.
+
+With TF_CONFIG it is a worker of that cluster; with REPLICAS it mirrors on as many logical CPUs.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kvae
+from kvae.training.distribute import faults
+from tests.small import make_vae, narrow
+
+BATCH_SIZE, BATCHES, EPOCHS = 16, 8, 13  # 104 steps
+EXAMPLES = BATCH_SIZE * (BATCHES - 1) + 1  # of the last batch all replicas but one get nothing
+VALIDATION = BATCH_SIZE + 3
+
+
+class Losses(keras.callbacks.Callback):
+    """Each step's mean loss so far in the epoch, of all replicas; kills a worker if told to."""
+
+    def __init__(self, dying_step):
+        super().__init__()
+        self.dying_step, self.steps, self.seen = dying_step, [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(int(self.model.optimizer.iterations.numpy()))
+        self.steps.append(float(self.model.trackers[0].result()))
+        if self.seen[-1] == self.dying_step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def make_model(weight):
+    """A VAE without noise: what is left to compare is the arithmetic."""
+    vae = narrow(make_vae(weight=weight))
+    vae.compile(optimizer=keras.optimizers.Adam(1e-3), metrics=["mse"])
+    return vae
+
+
+def train(strategy, checkpoints=None, dying_step=None):
+    """Return what a run under `strategy` came to, as arrays by name."""
+    keras.utils.set_random_seed(5)
+    images, _ = kvae.data.digits()
+    x, held_out = images[:EXAMPLES], images[-VALIDATION:]
+    with strategy.scope():
+        vae = make_model(kvae.regularizers.schedules.Linear(steps=BATCHES))
+    losses = Losses(dying_step)
+    callbacks = [losses]
+    if checkpoints:
+        callbacks.append(kvae.callbacks.Checkpoint(checkpoints, every=3))
+    history = vae.fit(
+        x,
+        sample_weight=np.linspace(0.5, 1.5, EXAMPLES),
+        batch_size=BATCH_SIZE,
+        epochs=EPOCHS,
+        validation_data=held_out,
+        validation_freq=6,
+        verbose=0,
+        callbacks=callbacks,
+    ).history
+    found = {f"history/{name}": np.array(values) for name, values in history.items()}
+    found["steps"], found["seen"] = np.array(losses.steps), np.array(losses.seen)
+    for i, variable in enumerate(vae.trainable_variables):
+        found[f"weights/{i:02}"] = variable.value.numpy()
+    found["predicted"] = vae.predict(held_out, batch_size=BATCH_SIZE, verbose=0)
+    found["encoded"] = vae.encode(held_out)[0]
+    return found
+
+
+def draws(strategy):
+    """Return one draw of a standard normal posterior in each local replica."""
+    with strategy.scope():
+        layer = kvae.layers.MultivariateNormalDiag(3, seed=1)
+    params = tf.concat([tf.zeros((4, 3)), tf.ones((4, 3))], axis=1)
+    values = strategy.run(tf.function(lambda: layer(params, training=True)))
+    return np.stack([value.numpy() for value in strategy.experimental_local_results(values)])
+
+
+def main(folder):
+    if "TF_CONFIG" in os.environ:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+    else:
+        replicas, index = int(os.environ["REPLICAS"]), 0
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * replicas,
+        )
+        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+    dying = json.loads(os.environ.get("DYING", "{}"))  # index of a worker -> step
+    checkpoints = folder / "run" if "CHECKPOINTS" in os.environ else None
+    found = train(strategy, checkpoints, dying.get(str(index)))
+    found["draws"], found["faults"] = draws(strategy), np.array(sorted(faults(strategy)))
+    np.savez(folder / f"worker-{index}.npz", **found)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Train one VAE on several machines, or here on several processes that take each other for machines.
+"""Train one VAE on several machines, or here on several processes in their place.
 
 Without TF_CONFIG the script starts its workers itself, on loopback ports, and starts all of them
 again where one dies: what a supervisor such as Kubernetes does. With TF_CONFIG it is one of them.
@@ -29,7 +29,9 @@ def main(argv=None):
     parser.add_argument("--batch-size", type=int, default=128, help="of all workers together")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--latent-dim", type=int, default=4)
-    parser.add_argument("--directory", help="checkpoints and model, on a file system of all workers")
+    parser.add_argument(
+        "--directory", help="checkpoints and model, on a file system of all workers"
+    )
     args = parser.parse_args(argv)
     if "TF_CONFIG" in os.environ:
         return work(args)

@@ -236,7 +236,8 @@ class Checkpoint(Resumable):
         """Return path and state of the checkpoint that all workers take, the chief's newest."""
         strategy = self.model.distribute_strategy
         found: tuple[str | None, dict[str, Any] | None] = None, None
-        number, problem = NONE, None
+        number = NONE
+        problem: Exception | None = None
         if is_chief(strategy):
             try:
                 found = self._newest()

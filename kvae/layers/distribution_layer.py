@@ -218,7 +218,9 @@ class DistributionLayer(keras.layers.Layer):
                 shape=(),
                 dtype="int64",
                 trainable=False,
-                aggregation="only_first_replica",  # every replica takes the same steps
+                # Every replica counts its own, which is the same. To agree on it here would let
+                # the losses that Keras holds for a layer get from one replica into the next.
+                aggregation="none",
                 name="training_step",
             )
         super().build(input_shape)

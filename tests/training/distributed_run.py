@@ -18,6 +18,7 @@ from kvae.training.distribute import faults
 from tests.small import make_vae, narrow
 
 BATCH_SIZE, BATCHES, EPOCHS = 16, 8, 13  # 104 steps
+SHORT = 3  # epochs of a run that is broken off
 EXAMPLES = BATCH_SIZE * (BATCHES - 1) + 1  # of the last batch all replicas but one get nothing
 VALIDATION = BATCH_SIZE + 3
 
@@ -27,13 +28,20 @@ class Losses(keras.callbacks.Callback):
 
     def __init__(self, dying_step):
         super().__init__()
-        self.dying_step, self.steps, self.seen = dying_step, [], []
+        self.dying_step, self.steps, self.seen, self.early = dying_step, [], [], {}
 
     def on_train_batch_end(self, batch, logs=None):
         self.seen.append(int(self.model.optimizer.iterations.numpy()))
         self.steps.append(float(self.model.trackers[0].result()))
         if self.seen[-1] == self.dying_step:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == SHORT - 1:
+            self.early = {
+                f"early/{i:02}": variable.value.numpy()
+                for i, variable in enumerate(self.model.variables + self.model.optimizer.variables)
+            }
 
 
 def make_model(weight):
@@ -43,7 +51,7 @@ def make_model(weight):
     return vae
 
 
-def train(strategy, checkpoints=None, dying_step=None):
+def train(strategy, epochs=EPOCHS, checkpoints=None, dying_step=None):
     """Return what a run under `strategy` came to, as arrays by name."""
     keras.utils.set_random_seed(5)
     images, _ = kvae.data.digits()
@@ -58,13 +66,14 @@ def train(strategy, checkpoints=None, dying_step=None):
         x,
         sample_weight=np.linspace(0.5, 1.5, EXAMPLES),
         batch_size=BATCH_SIZE,
-        epochs=EPOCHS,
+        epochs=epochs,
         validation_data=held_out,
-        validation_freq=6,
+        validation_freq=SHORT,
         verbose=0,
         callbacks=callbacks,
     ).history
     found = {f"history/{name}": np.array(values) for name, values in history.items()}
+    found.update(losses.early)
     found["steps"], found["seen"] = np.array(losses.steps), np.array(losses.seen)
     for i, variable in enumerate(vae.trainable_variables):
         found[f"weights/{i:02}"] = variable.value.numpy()
@@ -94,8 +103,9 @@ def main(folder):
         )
         strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
     dying = json.loads(os.environ.get("DYING", "{}"))  # index of a worker -> step
-    checkpoints = folder / "run" if "CHECKPOINTS" in os.environ else None
-    found = train(strategy, checkpoints, dying.get(str(index)))
+    epochs = int(os.environ.get("EPOCHS", EPOCHS))
+    checkpoints = folder / "run" if epochs == SHORT else None
+    found = train(strategy, epochs, checkpoints, dying.get(str(index)))
     found["draws"], found["faults"] = draws(strategy), np.array(sorted(faults(strategy)))
     np.savez(folder / f"worker-{index}.npz", **found)
 

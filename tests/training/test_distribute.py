@@ -139,16 +139,17 @@ def test_a_killed_worker_comes_back(two_workers, tmp_path):
         first = found["seen"][0]
         assert dying - 3 < first <= dying, "checkpoints are of every third batch"
         np.testing.assert_array_equal(found["seen"], np.arange(first, BATCHES * SHORT + 1))
-        np.testing.assert_array_equal(
-            found["steps"], unbroken["steps"][first - 1 : BATCHES * SHORT]
-        )
+        # A restored metric is shared out equally among the workers, so that sums round otherwise.
+        steps = unbroken["steps"][first - 1 : BATCHES * SHORT]
+        np.testing.assert_allclose(found["steps"], steps, rtol=1e-6)
         early = [name for name in unbroken if name.startswith("early/")]
         assert len(early) > 20
         for name in early:  # weights, optimizer and generators, bit for bit
             np.testing.assert_array_equal(found[name], unbroken[name])
         for name in unbroken:
             if name.startswith("history/"):
-                np.testing.assert_array_equal(found[name], unbroken[name][: len(found[name])])
+                whole = unbroken[name][: len(found[name])]
+                np.testing.assert_allclose(found[name], whole, rtol=1e-6)
     assert not list((tmp_path / "run").glob("*_temp"))
 
 

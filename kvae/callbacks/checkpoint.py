@@ -176,11 +176,6 @@ class Checkpoint(Resumable):
                 variable.assign(value)
             self._metrics = None
 
-    @property
-    def counts_batches(self) -> bool:  # type: ignore[override]
-        """Whether it has to hear of every single batch."""
-        return self.every != "epoch"
-
     def after_batch(self, batch: int) -> None:
         """Write, if it is this batch's turn."""
         state = self._state

@@ -31,10 +31,10 @@ class Resumable(keras.callbacks.Callback):
     It is called after all others, so that it finds what they have done.
 
     Attributes:
-        counts_batches: whether it has to hear of every single batch.
+        every: after how many batches it acts, or "epoch".
     """
 
-    counts_batches = False
+    every: int | str = "epoch"
 
     def begin(self, run: dict[str, Any], start: Position) -> Position:
         """Return where to begin, before anything else happens; `model` is set already.

@@ -106,9 +106,10 @@ def faults(strategy: Any) -> frozenset[str]:
         probe = _Probe()
         probe.compile(optimizer="sgd", jit_compile=False)
     probe.make_train_function()
+    step: Any = probe.train_function
     attempts: dict[str, Callable[[], Any]] = {
         "build": lambda: probe._maybe_symbolic_build(iterator=[(0, 0, iter([(batch,)]))]),
-        "logs": lambda: probe.train_function(iter([(batch,)])),
+        "logs": lambda: step(iter([(batch,)])),
     }
     return frozenset(name for name, attempt in attempts.items() if _fails(attempt))
 

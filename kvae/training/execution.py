@@ -49,6 +49,8 @@ class TunedModel(DistributedModel):
     Keras.
     """
 
+    train_function: Any
+
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -230,7 +232,7 @@ def batches_between(callback: Any) -> int | None:
     if isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore):
         every = callback.save_freq
     elif isinstance(callback, Resumable):
-        every = getattr(callback, "every", 1)
+        every = callback.every
     elif not any(_defines(callback, hook) for hook in BATCH_HOOKS):
         return None
     return None if every == "epoch" else every

@@ -57,7 +57,8 @@ def installed(wheel, tmp_path_factory):
 
 def modules_of_checkout():
     own = {f"kvae/{path.relative_to(ROOT / 'kvae').as_posix()}" for path in _python("kvae")}
-    exported = {f"kvae/export/{path.name}" for path in (ROOT / "export").glob("*.py")}
+    export = ROOT / "export"
+    exported = {f"kvae/export/{path.relative_to(export).as_posix()}" for path in _python("export")}
     return {name for name in own if not name.startswith("kvae/export/")} | exported
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,12 @@ def relative(found, expected):
     found, expected = np.asarray(found, "float64"), np.asarray(expected, "float64")
     assert found.shape == expected.shape, (found.shape, expected.shape)
     return np.max(np.abs(found - expected)) / max(1.0, np.max(np.abs(expected)))
+
+
+def free_ports(count):
+    """Return ports of this machine that nobody uses at the moment."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

@@ -60,9 +60,8 @@ class DistributedModel(keras.Model):
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         strategy = self.distribute_strategy
-        found = faults(
-            strategy
-        )  # here, outside of any graph, and at the same moment in all workers
+        # Asked here, outside of any graph, and at the same moment in all workers.
+        found = faults(strategy)
         if iterator is not None and "build" in found:
             batch = next(next(iter(iterator))[2])
             data_batch = tf.nest.map_structure(

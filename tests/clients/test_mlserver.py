@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,7 +15,7 @@ import tensorflow as tf
 import kvae
 from kvae.export.signatures import VAEModule
 from tests.clients.servers import servers_python
-from tests.helpers import ROOT
+from tests.helpers import ROOT, free_ports
 from tests.small import make_vae
 
 START_SECONDS = 240
@@ -68,14 +67,6 @@ def server(vae, tmp_path_factory):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
 
 
 def wait_until_ready(url, process, log):

@@ -1,9 +1,7 @@
 """Training on several replicas is training in one process: the same losses, the same weights."""
 
-import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,21 +11,12 @@ import pytest
 import tensorflow as tf
 
 from kvae.training.distribute import faults, from_all_workers, shared
-from tests.helpers import ROOT
+from tests.helpers import ROOT, free_ports
 from tests.training import distributed_run
 from tests.training.distributed_run import BATCHES, EPOCHS, SHORT
 
 TOLERANCE = 1e-5  # relative; sums over replicas round otherwise than one sum, 100 steps long
 SECONDS = 240  # a machine may be busy; TensorFlow notices a lost peer within about a minute
-
-
-def free_ports(count):
-    """Return ports of this machine that nobody uses at the moment."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def start(folder, **environment):

@@ -15,7 +15,7 @@ def next_seed(generator: Any) -> Any:
         >>> next_seed(keras.random.SeedGenerator(5)).numpy()
         array([5, 0], dtype=int32)
     """
-    return of_replica(tf.cast(generator.next(), tf.int32))
+    return of_replica(_as_sums(tf.cast(generator.next(), tf.int32)))
 
 
 def of_replica(seed: Any) -> Any:
@@ -31,3 +31,13 @@ def of_replica(seed: Any) -> Any:
     if context is None or context.num_replicas_in_sync == 1:
         return seed
     return tf.random.experimental.stateless_fold_in(seed, context.replica_id_in_sync_group)
+
+
+def _as_sums(seed: Any) -> Any:
+    """Return the same two numbers in a form that XLA keeps apart from what draws by them.
+
+    A draw first makes a key of its seed. From a slice of a vector XLA makes that key anew for each
+    number drawn (3.6 ms instead of 0.4 ms for 128 x 50 normal numbers on a processor with
+    TensorFlow 2.21); a sum it computes once.
+    """
+    return tf.stack([tf.reduce_sum(seed * [1, 0]), tf.reduce_sum(seed * [0, 1])])

@@ -115,7 +115,7 @@ def attempt(vae, data, folder, signatures):
             vae, folder / "x.tflite", signatures=signatures, data=data, overwrite=True
         )
     except Exception as error:  # whatever it is, the table is where to read it
-        return " ".join(str(error).split("\n")[0].split())[:240]
+        return " ".join(str(error).split("\n")[0].split())[:400]
     return None
 
 
@@ -124,7 +124,7 @@ def cell(folder, *parts):
     try:
         vae, data = make(*parts)
     except (ValueError, TypeError, NotImplementedError) as error:
-        return "not a model", {"model": " ".join(str(error).split())[:240]}
+        return "not a model", {"model": " ".join(str(error).split())[:400]}
     if attempt(vae, data, folder, SIGNATURES) is None:
         return "yes", {}
     why = {name: attempt(vae, data, folder, (name,)) for name in SIGNATURES}

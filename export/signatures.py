@@ -15,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from kvae import checks
+from kvae.layers.scale import without_softplus
 
 from .networks import float32_network
 from .threefry import standard_normal
@@ -55,7 +56,8 @@ class Signature:
         }
 
         def call(**inputs: Any) -> dict[str, Any]:
-            outputs = self.function(**inputs)
+            with without_softplus():
+                outputs = self.function(**inputs)
             return {
                 name: tf.identity(tf.cast(tensor, tf.float32), name=name)
                 for name, tensor in outputs.items()

@@ -17,6 +17,8 @@ __all__ = ["bench", "interleaved"]
 THREADS = (1, 2)
 ROUNDS = 15
 CALLS = 20
+WARM_UP = 3  # calls of a turn that are not timed
+PAUSE = 0.05  # seconds before a turn: idle threads of the last contender spin for milliseconds
 
 
 def bench(path: Path, as_json: bool) -> None:
@@ -45,10 +47,12 @@ def interleaved(
 ) -> dict[Any, np.ndarray]:
     """Time calls of every contender, taking turns, so that all meet the same disturbances.
 
+    A turn begins with a pause and a few calls that are not timed.
+
     Args:
         contenders: functions without arguments, by name.
         rounds: turns of each.
-        calls: timed calls in a turn, after one that is not timed.
+        calls: timed calls in a turn.
 
     Returns:
         Times in milliseconds, (rounds * calls,), by name.
@@ -56,7 +60,9 @@ def interleaved(
     times: dict[Any, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, call in contenders.items():
-            call()
+            time.sleep(PAUSE)
+            for _ in range(WARM_UP):
+                call()
             for _ in range(calls):
                 start = time.perf_counter()
                 call()

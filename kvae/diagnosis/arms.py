@@ -20,10 +20,9 @@ from kvae.models import VAE
 from kvae.networks import mlp_decoder, mlp_encoder
 from kvae.priors import StandardNormal
 from kvae.regularizers import KLDivergenceRegularizer
+from kvae.streams import Stream, generator
 
 __all__ = ["ARMS", "Arm", "arms_with", "train_arm"]
-
-STREAM = 6  # so that data made with default_rng(seed) do not meet their own random numbers again
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def train_arm(
     x = vae.expected_targets().check_array(x)
     loss = NegativeLogLikelihood(likelihood) if arm.reconstruction else None
     epoch = _epoch(trained, loss, keras.optimizers.Adam(learning_rate), x)
-    rng = np.random.default_rng([seed, STREAM])
+    rng = generator(seed, Stream.ARMS)
     for _ in range(epochs):
         order = rng.permutation(len(x))[: len(x) // batch_size * batch_size]
         epoch(tf.constant(order.reshape(-1, batch_size)))

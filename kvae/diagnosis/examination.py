@@ -14,6 +14,7 @@ from kvae.evaluation.axes import kl_by_axis, safe_ranges
 from kvae.layers import MultivariateNormalDiag
 from kvae.models.latent_model import LatentModel
 from kvae.priors import StandardNormal
+from kvae.streams import Stream, generator
 
 __all__ = ["diagnose"]
 
@@ -25,7 +26,6 @@ SPENDING_EXAMPLES = (100, 500)  # the least and the most decoded for that
 PAIRS = 200
 SAMPLES = 200
 SKETCHED = 150
-STREAM = 5  # so that data made with default_rng(seed) do not meet their own random numbers again
 
 
 def diagnose(vae: Any, x: Any, seed: int = 0) -> LatentReport:
@@ -59,7 +59,7 @@ def diagnose(vae: Any, x: Any, seed: int = 0) -> LatentReport:
         https://arxiv.org/abs/1509.00519
     """
     x = _checked(vae, x)
-    rng = np.random.default_rng([seed, STREAM])
+    rng = generator(seed, Stream.EXAMINATION)
     mean, stddev = (np.asarray(value, "float64") for value in vae.encode(x))
     if not (np.isfinite(mean).all() and np.isfinite(stddev).all() and (stddev > 0.0).all()):
         raise ValueError(

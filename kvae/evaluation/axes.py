@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from kvae.streams import Stream, generator
+
 __all__ = ["LatentAxis", "kl_by_axis", "latent_axes", "safe_ranges"]
 
 SAFE_QUANTILES = (0.005, 0.995)
-STREAM = 3  # so that data made with default_rng(seed) do not meet their own random numbers again
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,6 @@ def safe_ranges(mean: np.ndarray, stddev: np.ndarray, seed: int) -> tuple[np.nda
         stddev: their standard deviations, (examples, latent_dim).
         seed: int, seeds one draw from each posterior.
     """
-    noise = np.random.default_rng([seed, STREAM]).standard_normal(mean.shape)
+    noise = generator(seed, Stream.AXES).standard_normal(mean.shape)
     low, high = np.quantile(mean + stddev * noise, SAFE_QUANTILES, axis=0)
     return low, high

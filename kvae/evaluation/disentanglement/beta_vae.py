@@ -8,7 +8,8 @@ import numpy as np
 from kvae import checks
 from kvae.evaluation.disentanglement.agreeing import Agreeing
 from kvae.evaluation.disentanglement.known_factors import known_factors
-from kvae.evaluation.disentanglement.score import DRAWS, DisentanglementScore, bootstrap
+from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap
+from kvae.streams import Stream, generator
 
 __all__ = ["beta_vae_score"]
 
@@ -90,7 +91,7 @@ def beta_vae_score(
         return classifier.predict(fresh) == answers, answers, learned, held
 
     everything = np.arange(len(scaled))
-    right, answers, learned, held = classify(everything, np.random.default_rng([seed, DRAWS]))
+    right, answers, learned, held = classify(everything, generator(seed, Stream.SCORE_DRAWS))
     stderr = bootstrap(
         lambda index, rng: classify(index, rng)[0].mean(), len(everything), repeats, seed
     )

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from kvae.evaluation.disentanglement.known_factors import KnownFactors, known_factors
-from kvae.evaluation.disentanglement.score import DRAWS, DisentanglementScore, bootstrap
+from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap
+from kvae.streams import Stream, generator
 
 __all__ = ["DCI", "dci"]
 
@@ -86,7 +87,7 @@ def dci(
     """
     known = known_factors(codes, factors, discrete, at_least=2)
     examples = len(known.codes)
-    first_half = np.random.default_rng([seed, DRAWS]).permutation(examples) < examples // 2
+    first_half = generator(seed, Stream.SCORE_DRAWS).permutation(examples) < examples // 2
     everything = np.arange(examples)
     depths, importance, informativeness = [], [], []
     for k in range(len(known.columns)):

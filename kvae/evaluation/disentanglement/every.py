@@ -11,7 +11,8 @@ from kvae.evaluation.disentanglement.factor_vae import factor_vae_score
 from kvae.evaluation.disentanglement.mig import mig
 from kvae.evaluation.disentanglement.modularity import modularity
 from kvae.evaluation.disentanglement.sap import sap
-from kvae.evaluation.disentanglement.score import DRAWS, DisentanglementScore
+from kvae.evaluation.disentanglement.score import DisentanglementScore
+from kvae.streams import Stream, generator
 
 __all__ = ["scores"]
 
@@ -66,7 +67,7 @@ def scores(
         )
     if is_model:
         mean, stddev = codes.encode(x)
-        noise = np.random.default_rng([seed, DRAWS]).standard_normal(mean.shape)
+        noise = generator(seed, Stream.SCORE_DRAWS).standard_normal(mean.shape)
         codes = mean + stddev * noise if draws else mean
     repeats: dict[str, Any] = {} if errors else {"repeats": 0}
     three = dci(codes, factors, discrete, seed=seed, **repeats)

@@ -7,7 +7,8 @@ import numpy as np
 from kvae import checks
 from kvae.evaluation.disentanglement.agreeing import Agreeing
 from kvae.evaluation.disentanglement.known_factors import known_factors
-from kvae.evaluation.disentanglement.score import DRAWS, DisentanglementScore, bootstrap
+from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap
+from kvae.streams import Stream, generator
 
 __all__ = ["factor_vae_score"]
 
@@ -92,7 +93,7 @@ def factor_vae_score(
         ), learned
 
     everything = np.arange(len(scaled))
-    shares, learned = answer(everything, np.random.default_rng([seed, DRAWS]))
+    shares, learned = answer(everything, generator(seed, Stream.SCORE_DRAWS))
     stderr = bootstrap(lambda index, rng: answer(index, rng)[0][0], len(everything), repeats, seed)
     return DisentanglementScore(
         "factor_vae",

@@ -6,7 +6,8 @@ import numpy as np
 
 from kvae.evaluation.disentanglement.information import mutual_information
 from kvae.evaluation.disentanglement.known_factors import equal_width, known_factors
-from kvae.evaluation.disentanglement.score import SHUFFLED, DisentanglementScore, bootstrap
+from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap
+from kvae.streams import Stream, generator
 
 __all__ = ["modularity"]
 
@@ -83,7 +84,7 @@ def _above_chance(
     information: np.ndarray, labels: np.ndarray, bins: np.ndarray, seed: int
 ) -> np.ndarray:
     """Return which codes tell more about some factor than they do once shuffled, (codes,)."""
-    rng = np.random.default_rng([seed, SHUFFLED])
+    rng = generator(seed, Stream.SHUFFLED)
     chance = np.array(
         [mutual_information(labels, rng.permutation(bins, axis=0)) for _ in range(SHUFFLES)]
     )

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from kvae.evaluation.disentanglement.known_factors import known_factors
-from kvae.evaluation.disentanglement.score import DRAWS, DisentanglementScore, bootstrap, gap
+from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap, gap
+from kvae.streams import Stream, generator
 
 __all__ = ["sap"]
 
@@ -54,7 +55,7 @@ def sap(
     """
     known = known_factors(codes, factors, discrete)
     examples = len(known.codes)
-    first_half = np.random.default_rng([seed, DRAWS]).permutation(examples) < examples // 2
+    first_half = generator(seed, Stream.SCORE_DRAWS).permutation(examples) < examples // 2
 
     def scores(index: np.ndarray) -> np.ndarray:
         return np.stack(

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kvae import checks
+from kvae.streams import Stream, generator
 
-__all__ = ["DRAWS", "SHUFFLED", "DisentanglementScore", "bootstrap", "gap"]
-
-# Data are often made with default_rng(seed): what is drawn here must not repeat their numbers.
-DRAWS, RESAMPLES, SHUFFLED = 4, 1, 2  # streams of default_rng([seed, stream])
+__all__ = ["DisentanglementScore", "bootstrap", "gap"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +69,7 @@ def bootstrap(
         return np.array(np.nan)
     if checks.positive_int("repeats", repeats) < 2:
         raise ValueError(f"Expected repeats to be 0 or at least 2. Received: repeats={repeats}")
-    rng = np.random.default_rng([seed, RESAMPLES])
+    rng = generator(seed, Stream.RESAMPLES)
     values = [statistic(rng.integers(examples, size=examples), rng) for _ in range(repeats)]
     return np.std(np.array(values), axis=0, ddof=1)
 

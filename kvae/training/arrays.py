@@ -54,11 +54,10 @@ class ArrayFeed:
         rows = self.order.rows(batch)
         if self._sorted:
             rows = np.sort(rows)
-        gathered = []
-        for array, dtype, released in zip(self._held, self._dtypes, self._released, strict=True):
-            gathered.append(np.asarray(array[rows], dtype))
-            released.read(len(rows))
-        return gathered
+        return [
+            np.asarray(released.take(rows), dtype)
+            for released, dtype in zip(self._released, self._dtypes, strict=True)
+        ]
 
     @tf.autograph.experimental.do_not_convert
     def _batch(self, index: Any) -> tuple[Any, ...]:

@@ -14,7 +14,9 @@ import numpy as np
 __all__ = ["Released", "chunks", "is_mapped"]
 
 CHUNK_BYTES = 2**26
-PAGES_AROUND = 2**16  # Linux maps 64 KB around the byte that was touched
+# Linux maps 64 KB around the byte that was touched; 2 MB where it keeps the file in large pages,
+# as it does after the file was read from end to end.
+PAGES_AROUND = 2**21
 HELD_BYTES = 2**28
 
 
@@ -31,6 +33,7 @@ class Released:
     """
 
     def __init__(self, array: np.ndarray):
+        self.array = array
         self.touched = 0
         self.row_bytes = array.itemsize * int(np.prod(array.shape[1:])) + PAGES_AROUND
         # Of a copy-on-write mapping ("c") the user's own changes would be lost.
@@ -43,6 +46,18 @@ class Released:
         if self.mapping is not None and self.touched > HELD_BYTES:
             self.mapping.madvise(mmap.MADV_DONTNEED)
             self.touched = 0
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return a copy of some rows, letting go between those of a large batch as well."""
+        if self.mapping is None:
+            return self.array[rows]
+        taken = np.empty((len(rows), *self.array.shape[1:]), self.array.dtype)
+        piece = max(1, HELD_BYTES // self.row_bytes)
+        for start in range(0, len(rows), piece):
+            stop = min(start + piece, len(rows))
+            taken[start:stop] = self.array[rows[start:stop]]
+            self.read(stop - start)
+        return taken
 
 
 def chunks(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -13,6 +13,22 @@ from tests.small import make_vae
 EVERY, BATCHES, EPOCHS = 3, 10, 15
 
 
+class Content(keras.metrics.Metric):
+    """A number that tells the examples of the newest batch from those of others."""
+
+    def __init__(self):
+        super().__init__(name="content")
+        self.value = self.add_weight(shape=(), initializer="zeros", name="value")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        pixels = keras.ops.reshape(keras.ops.cast(y_true, "float32"), (-1, 64))
+        weights = keras.ops.cos(keras.ops.arange(64, dtype="float32"))
+        self.value.assign(keras.ops.sum(keras.ops.square(pixels @ weights[:, None])))
+
+    def result(self):
+        return self.value
+
+
 class Log(keras.callbacks.Callback):
     """Note each trained batch where a killed process cannot lose it."""
 
@@ -24,8 +40,9 @@ class Log(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        steps = int(self.model.optimizer.iterations)
-        os.write(self.file, f"{os.getpid()} {self.epoch * BATCHES + batch + 1} {steps}\n".encode())
+        number, steps = self.epoch * BATCHES + batch + 1, int(self.model.optimizer.iterations)
+        line = f"{os.getpid()} {number} {steps} {logs['content']!r}\n"
+        os.write(self.file, line.encode())
 
 
 def train(folder, epochs=EPOCHS, keep=True):
@@ -33,7 +50,7 @@ def train(folder, epochs=EPOCHS, keep=True):
     x, _ = kvae.data.digits()
     warm_up = kvae.regularizers.schedules.Linear(steps=BATCHES)
     vae = make_vae(weight=warm_up)
-    vae.compile(optimizer=keras.optimizers.Adam(1e-2))
+    vae.compile(optimizer=keras.optimizers.Adam(1e-2), metrics=[Content()])
     callbacks = [Log(folder / "log")]
     if keep:
         callbacks.append(kvae.callbacks.Checkpoint(folder / "run", every=EVERY))

@@ -23,10 +23,10 @@ def start(folder, epochs):
 
 
 def trained(folder):
-    """Return (pid, batch of the run, steps the optimizer has taken) of each batch in the log."""
+    """Return (pid, batch of the run, steps of the optimizer, content) of each batch in the log."""
     log = folder / "log"
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [tuple(map(int, line.split())) for line in lines]
+    lines = map(str.split, log.read_text().splitlines() if log.exists() else [])
+    return [(int(pid), int(batch), int(steps), float(x)) for pid, batch, steps, x in lines]
 
 
 def kill_after(folder, epochs, batches, seconds):
@@ -50,26 +50,28 @@ def check(folder, unbroken, epochs, processes):
     _, error = process.communicate()
     assert process.returncode == 0, error.decode()[-3000:]
 
-    log = trained(folder)
     runs = {}
-    for pid, batch, steps in log:
-        assert steps == batch, "the weights have taken every batch once"
+    for pid, *batch in trained(folder):
         runs.setdefault(pid, []).append(batch)
     assert len(runs) == processes
-    last = 0
+    made = []  # the batches whose updates are in the weights
     for batches in runs.values():
-        assert batches == list(range(batches[0], batches[-1] + 1))
-        first = batches[0] - 1  # where the checkpoint stood
+        first = batches[0][0] - 1  # where the checkpoint stood
         assert first % EVERY == 0 or first % BATCHES == 0
-        assert last - EVERY <= first <= last, "no more is lost than since the newest checkpoint"
-        last = batches[-1]
-    assert last == epochs * BATCHES
+        assert len(made) - EVERY <= first <= len(made), "no more is lost than since the newest one"
+        made = made[:first] + batches  # the weights went back to the checkpoint
+    numbers = list(range(1, epochs * BATCHES + 1))
+    assert [number for number, _, _ in made] == numbers, "each batch once, and in order"
+    assert [steps for _, steps, _ in made] == numbers, "the optimizer took each once"
+    content = [x for _, _, _, x in trained(unbroken)]
+    assert [x for _, _, x in made] == content, "the same examples in each batch"
+    assert len(set(content)) == len(content)
 
     found, expected = np.load(folder / "end.npz"), np.load(unbroken / "end.npz")
     assert len(found.files) == len(expected.files)
     for name in expected.files:
         np.testing.assert_array_equal(found[name], expected[name])
-    return sum(map(len, runs.values())) - last
+    return sum(map(len, runs.values())) - len(made)
 
 
 def unbroken_run(folder, epochs):

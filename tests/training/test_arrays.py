@@ -68,6 +68,24 @@ def test_letting_go_of_pages_loses_no_change(file, mode):
     assert np.all(x[3] == -1.0)
 
 
+def test_a_large_batch_of_a_mapped_file_is_read_in_pieces(file, monkeypatch):
+    """Else the pages around all its rows are in memory at once: 8 GB of 4096 random rows."""
+    monkeypatch.setattr(mapped, "PAGES_AROUND", 0)
+    monkeypatch.setattr(mapped, "HELD_BYTES", 100)  # four rows
+    x = np.load(file, mmap_mode="r")
+    released = mapped.Released(x)
+    held = []
+
+    class Watched:
+        def madvise(self, advice):
+            held.append(released.touched)
+
+    released.mapping = Watched()
+    rows = np.array([1, 2, 5, 7, 8, 11, 13, 17, 19])
+    np.testing.assert_array_equal(released.take(rows), np.asarray(x)[rows])
+    assert held == [8 * 24]  # of the eighth row, the ninth is held still
+
+
 def test_a_mapped_file_is_checked_in_chunks(file, monkeypatch):
     monkeypatch.setattr(mapped, "CHUNK_BYTES", 100)  # four rows
     x = np.load(file, mmap_mode="r+")

@@ -16,7 +16,7 @@ from tests.training import distributed_run
 from tests.training.distributed_run import BATCHES, EPOCHS, SHORT
 
 TOLERANCE = 1e-5  # relative; sums over replicas round otherwise than one sum, 100 steps long
-SECONDS = 240  # a machine may be busy; TensorFlow notices a lost peer within about a minute
+SECONDS = 900  # only a hang takes so long: four workers may share two busy cores
 
 
 def start(folder, **environment):

@@ -19,6 +19,7 @@ from kvae.evaluation.disentanglement import scores
 
 RESOLUTION = 32
 TEST_SEED = 1_000_000  # the same new sprites for every model
+IN_USE = 0.1  # nats
 PERIODS = {"square": np.pi / 2.0, "ellipse": np.pi, "heart": 2.0 * np.pi}  # of the rotation
 
 
@@ -92,6 +93,8 @@ def axes(vae, made, seed, mig):
     names = [made.names[column] for column in mig.factors]
     rows = []
     for axis in kvae.evaluation.latent_axes(vae, made.images, seed):
+        if axis.kl < IN_USE:
+            break
         known = mig.matrix[:, axis.index]  # I(z; factor)
         first, second = np.argsort(-known)[:2]
         rows.append(

@@ -2,9 +2,6 @@
 
 import json
 import os
-import re
-import shutil
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
+from kvae.callbacks.checkpoint_folder import PREFIX, UNREADABLE, CheckpointFolder, Text
 from kvae.training.course import Position, Resumable
 from kvae.training.distribute import from_all_workers, is_chief
 
 __all__ = ["Checkpoint"]
 
-PREFIX = "ckpt"
 NONE, DAMAGED = -1, -2  # in the place of a checkpoint's number
 
 
@@ -101,13 +98,15 @@ class Checkpoint(Resumable):
         self.every = every
         self.keep = checks.positive_int("keep", keep)
         self._state: dict[str, Any] = {}
-        self._found: str | None = None
+        self._files = CheckpointFolder(self.directory)
+        self._found: int | None = None
         self._metrics: list[Any] | None = None
         self._stopped = False
 
     def begin(self, run: dict[str, Any], start: Position) -> Position:
         """Return where the newest sound checkpoint stands, or `start` where there is none."""
-        self._found, state = self._agreed()
+        found = self._agreed()
+        self._found, state = found or (None, None)
         if state is None:
             self._state = {
                 "run": run,
@@ -145,7 +144,7 @@ class Checkpoint(Resumable):
             "optimizer": list(optimizer.variables),
             "metrics": self._metric_variables(),
         }
-        self._text = _Text()
+        self._text = Text()
         # Not the metrics, which the replicas have in part: they are read together, as numbers.
         held = {name: [v.value for v in parts[name]] for name in ("model", "optimizer")}
         checkpoint = tf.train.Checkpoint(state=self._text, **held)
@@ -153,7 +152,7 @@ class Checkpoint(Resumable):
         described["optimizer"].insert(0, type(optimizer).__name__)
         if self._found is not None:
             self._check_same(described)
-            checkpoint.restore(self._found).assert_consumed()
+            checkpoint.restore(self._files.prefix(self._found)).assert_consumed()
             if self._state["batch"]:  # Keras sets the metrics to zero when the epoch begins
                 self._metrics = self._state["metrics"]
             self.model.history.history.update(self._state["history"])
@@ -162,7 +161,7 @@ class Checkpoint(Resumable):
         self._saved = self._state["trained"]
         self._chief = is_chief(self.model.distribute_strategy)
         if self._chief:
-            _tidy(self.directory)
+            self._files.tidy()
         self._manager = tf.train.CheckpointManager(
             checkpoint, str(self.directory), max_to_keep=self.keep, checkpoint_name=PREFIX
         )
@@ -209,43 +208,29 @@ class Checkpoint(Resumable):
             return
         self._text.text = json.dumps(self._state, default=float)
         self._manager.save()
-        # A break may leave a checkpoint that the manager does not know of.
-        known = {Path(path).name for path in self._manager.checkpoints}
-        for path in map(Path, self._paths()):
-            if path.name not in known:
-                for file in self.directory.glob(f"{path.name}.*"):
-                    file.unlink()
+        self._files.keep(self._manager.checkpoints)
 
     def _metric_variables(self) -> list[Any]:
         return [variable for metric in self.model.metrics for variable in metric.variables]
 
-    def _paths(self) -> list[str]:
-        """Return the checkpoints in the folder, the newest last, complete or not."""
-        found = {}
-        for path in self.directory.glob(f"{PREFIX}-*.index"):
-            if re.fullmatch(rf"{PREFIX}-\d+", path.stem):
-                found[_number(path.stem)] = str(path.with_suffix(""))
-        return [found[number] for number in sorted(found)]
-
-    def _agreed(self) -> tuple[str | None, dict[str, Any] | None]:
-        """Return path and state of the checkpoint that all workers take, the chief's newest."""
+    def _agreed(self) -> tuple[int, dict[str, Any]] | None:
+        """Return number and state of the checkpoint that all workers take, the chief's newest."""
         strategy = self.model.distribute_strategy
-        found: tuple[str | None, dict[str, Any] | None] = None, None
+        found: tuple[int, dict[str, Any]] | None = None
         number = NONE
         problem: Exception | None = None
         if is_chief(strategy):
             try:
-                found = self._newest()
+                found = self._files.newest()
             except ValueError as error:
                 number, problem = DAMAGED, error
-            if found[0] is not None:
-                number = _number(found[0])
+            if found is not None:
+                number = found[0]
         chosen = int(from_all_workers(strategy, number)[0, 0])
         if not is_chief(strategy) and chosen >= 0:
-            path = str(self.directory / f"{PREFIX}-{chosen}")
             try:
-                found = path, _read(path)
-            except (tf.errors.OpError, RuntimeError, ValueError) as error:
+                found = chosen, self._files.read(chosen)
+            except UNREADABLE as error:
                 number, problem = DAMAGED, error
         sound = from_all_workers(strategy, number)[:, 0] != DAMAGED
         if problem is not None and is_chief(strategy):
@@ -257,24 +242,6 @@ class Checkpoint(Resumable):
                 f"{np.flatnonzero(~sound).tolist()} cannot read checkpoint {chosen}"
             ) from problem
         return found
-
-    def _newest(self) -> tuple[str | None, dict[str, Any] | None]:
-        """Return path and state of the newest checkpoint that can be read."""
-        paths = self._paths()
-        for path in reversed(paths):
-            try:
-                return path, _read(path)
-            except (tf.errors.OpError, RuntimeError, ValueError) as error:
-                warnings.warn(
-                    f"The checkpoint {path!r} is damaged and is passed over: {error}", stacklevel=2
-                )
-        if paths:
-            raise ValueError(
-                f"Expected a checkpoint that can be read. Received: directory="
-                f"{str(self.directory)!r}, in which all {len(paths)} are damaged. Give another "
-                "folder to begin anew."
-            )
-        return None, None
 
     def _check_same(self, described: dict[str, list[Any]]) -> None:
         """Raise if the checkpoint has not one value for each variable of this run."""
@@ -294,41 +261,3 @@ class Checkpoint(Resumable):
 def _described(variable: keras.Variable) -> str:
     # Without its name: Keras numbers layers through a process.
     return f"a variable of shape {tuple(variable.shape)}, {variable.dtype}"
-
-
-def _number(path: str) -> int:
-    return int(path.rsplit("-", 1)[1])
-
-
-class _Text(tf.train.experimental.PythonState):
-    """A text in a checkpoint; a variable of strings cannot be made under several workers."""
-
-    text = ""
-
-    def serialize(self) -> str:
-        """Return what is written."""
-        return self.text
-
-    def deserialize(self, string_value: Any) -> None:
-        """Take what was read."""
-        self.text = tf.compat.as_text(string_value)
-
-
-def _read(path: str) -> dict[str, Any]:
-    """Return the state in a checkpoint, of which every byte was read and checked."""
-    reader = tf.train.load_checkpoint(path)
-    for name in reader.get_variable_to_shape_map():
-        reader.get_tensor(name)  # TensorFlow compares checksums
-    state = _Text()
-    tf.train.Checkpoint(state=state).restore(path).expect_partial()
-    return json.loads(state.text)
-
-
-def _tidy(directory: Path) -> None:
-    """Remove what a process left that died while it wrote."""
-    for folder in directory.glob(f"{PREFIX}-*_temp"):
-        shutil.rmtree(folder)
-    try:
-        tf.train.get_checkpoint_state(str(directory))
-    except ValueError:  # bytes that are no text; TensorFlow itself passes over other damage
-        (directory / "checkpoint").unlink()

@@ -64,5 +64,5 @@ def test_contenders_take_turns():
     times = interleaved(
         {"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=3, calls=2
     )
-    assert "".join(order) == "aaabbb" * 3  # one call to warm up, two that are timed
+    assert "".join(order) == "aaaaabbbbb" * 3  # three calls to warm up, two that are timed
     assert {name: len(values) for name, values in times.items()} == {"a": 6, "b": 6}

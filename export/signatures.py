@@ -18,6 +18,7 @@ from kvae import checks
 from kvae.layers.scale import without_softplus
 
 from .networks import float32_network
+from .phases import by_phases
 from .threefry import standard_normal
 
 __all__ = ["SIGNATURES", "Signature", "VAEModule"]
@@ -85,11 +86,15 @@ class VAEModule(tf.Module):
 
     Args:
         vae: a built `kvae.VAE`.
+        edge: whether the functions are for LiteRT, whose kernels for transposed convolutions are
+            slow.
     """
 
-    def __init__(self, vae: Any):
+    def __init__(self, vae: Any, edge: bool = False):
         super().__init__(name="vae")
         encoder, decoder = float32_network(vae.encoder), float32_network(vae.decoder)
+        if edge:
+            encoder, decoder = by_phases(encoder), by_phases(decoder)
         # Behind a function, so that tf.Module does not track the Keras objects.
         self._keras: Callable[[], tuple[Any, ...]] = lambda: (vae, encoder, decoder)
         self.held: list[tf.Variable] = []

@@ -86,7 +86,7 @@ def tflite(
     target = Path(path) if overwrite else files.vacant(path)
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
     _check_full_int8(chosen, signatures, int8_io)
-    module = VAEModule(vae)
+    module = VAEModule(vae, edge=True)
     wanted = [module.signature(name) for name in signatures]
     traced = {
         name if size == 1 else f"{name}_{size}": (signature, signature.trace(size))

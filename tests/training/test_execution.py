@@ -234,6 +234,10 @@ def test_xla_pays_for_dense_layers_that_are_known():
     assert not xla_pays(keras.Model(inputs, Unknown()(inputs)))
     wrapped = keras.layers.TimeDistributed(keras.layers.Conv1D(2, 3))
     assert not xla_pays(keras.Model(inputs, wrapped(inputs)))
+    drops = keras.layers.Dropout(0.5)
+    assert not xla_pays(keras.Model(inputs, drops(inputs)))
+    idle = keras.layers.Dropout(0.0)  # draws nothing
+    assert xla_pays(keras.Model(inputs, idle(inputs)))
 
 
 def test_the_length_of_an_epoch_is_read_from_the_data():

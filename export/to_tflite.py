@@ -95,7 +95,9 @@ def tflite(
     }
     functions = {key: function for key, (_, function) in traced.items()}
     check_builtin(vae, functions)
-    probe = Probe.of(vae, wanted, data)
+    # What Keras says, of the networks as they are.
+    plain = VAEModule(vae)
+    probe = Probe.of(vae, [plain.signature(name) for name in signatures], data)
     inputs = {key: probe.inputs[signature.name] for key, (signature, _) in traced.items()}
     module.hold(functions.values())
     content = _convert(module, functions, chosen, inputs, int8_io)

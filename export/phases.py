@@ -21,6 +21,9 @@ def by_phases(network: keras.Model) -> keras.Model:
 
     Only models of Keras made of layers of Keras and kvae are copied: what a layer from elsewhere
     holds beside its configuration is not known.
+
+    Args:
+        network: a built model, of which every layer knows the size of its input.
     """
     layers = network.layers
     known = all(type(part).__module__.split(".")[0] in ("keras", "kvae") for part in layers)

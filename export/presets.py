@@ -27,7 +27,7 @@ class Preset:
 
 
 # Measured on a trained convolutional decoder of 1.84M weights: times smaller / PSNR are
-# int8-weights 3.40 / 66 dB, int8 3.77 / 53 dB, int8-full 3.64 / 44 dB. int4 is barely smaller and
+# int8-weights 3.40 / 66 dB, int8 3.75 / 54 dB, int8-full 3.59 / 44 dB. int4 is barely smaller and
 # int16x8 is 20 times slower. Small networks lose more (a 0.5 MB decoder of 8x8 digits: 59, 56 and
 # 46 dB); the budgets refuse what is broken, not what is small.
 PRESETS = {

@@ -15,7 +15,6 @@ from typing import Any
 import tensorflow as tf
 
 from kvae import checks
-from kvae.layers.scale import without_softplus
 
 from .networks import float32_network
 from .phases import by_phases
@@ -57,8 +56,7 @@ class Signature:
         }
 
         def call(**inputs: Any) -> dict[str, Any]:
-            with without_softplus():
-                outputs = self.function(**inputs)
+            outputs = self.function(**inputs)
             return {
                 name: tf.identity(tf.cast(tensor, tf.float32), name=name)
                 for name, tensor in outputs.items()

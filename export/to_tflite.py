@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks, files
+from kvae.layers.scale import without_softplus
 
 from . import litert
 from .checking import in_child, measure
@@ -88,11 +89,12 @@ def tflite(
     _check_full_int8(chosen, signatures, int8_io)
     module = VAEModule(vae, edge=True)
     wanted = [module.signature(name) for name in signatures]
-    traced = {
-        name if size == 1 else f"{name}_{size}": (signature, signature.trace(size))
-        for signature in wanted
-        for name, size in ((signature.name, size) for size in sizes)
-    }
+    with without_softplus():
+        traced = {
+            name if size == 1 else f"{name}_{size}": (signature, signature.trace(size))
+            for signature in wanted
+            for name, size in ((signature.name, size) for size in sizes)
+        }
     functions = {key: function for key, (_, function) in traced.items()}
     check_builtin(vae, functions)
     # What Keras says, of the networks as they are.

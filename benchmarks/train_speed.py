@@ -1,8 +1,9 @@
 """Is `vae.fit(x)` as fast as the best loop written by hand, and as the matrix products allow?
 
 Every contender trains the same networks in a process of its own, and they take turns, epoch by
-epoch. A round during which another program used the processor is thrown away and counted. Peers
-that need their own environment (see `requirements-peers.txt`) are given by the path of its Python.
+epoch. An epoch during which another program used the processor is thrown away, counted and taken
+again. Peers that need their own environment (see `requirements-peers.txt`) are given by the path of
+its Python.
 
     python benchmarks/train_speed.py [--peers PYTHON] [--data mnist.npz] [--rounds 5]
         [--net mlp conv] [--only kvae "raw XLA"] [--write]
@@ -31,7 +32,8 @@ HERE = Path(__file__).parent
 REPORT = HERE / "SPEED.md"
 BATCH_SIZE = 128
 CONV_EXAMPLES = 100 * BATCH_SIZE  # an epoch of a hundred steps
-FOREIGN_SHARE = 0.03  # of the processor's time in a round
+FOREIGN_SHARE = 0.03  # of the processor's time in an epoch
+PAUSE = 0.3  # seconds before an epoch, in which the threads of the contender before come to rest
 MATRIX_FLOPS = 12 * 2 * 2048**3  # of an epoch of contenders/matrix_product.py
 
 # name: script, variant, nets, whether it runs in the peers' environment
@@ -161,7 +163,7 @@ def flops_per_step(net):
 
 
 def race(net, options):
-    """Return the workers after the rounds, and how many rounds were thrown away."""
+    """Return the workers after the rounds, and how many epochs were thrown away."""
     names = [name for name, (_, _, nets, _) in CONTENDERS.items() if net in nets]
     if options.only:
         names = [name for name in names if name in (*options.only, "matrix product")]
@@ -177,21 +179,35 @@ def race(net, options):
                 worker = start(name, net, file.name, python)
             workers.append(worker)
         running = [worker for worker in workers if not worker.missing]
-        kept = 0
-        while kept < options.rounds and kept + thrown < options.most:
-            measured = [(worker, *worker.epoch()) for worker in running]
-            foreign = max(share for _, _, share in measured)
-            said = ", ".join(f"{worker.name} {wall:.2f}" for worker, wall, _ in measured)
-            print(f"  foreign {foreign:.1%}: {said}", flush=True)
-            if foreign > FOREIGN_SHARE and not options.accept_load:
-                thrown += 1
-                continue
-            kept += 1
-            for worker, wall, _ in measured:
-                worker.walls.append(wall)
+        for _ in range(options.rounds):
+            measured = []
+            for worker in running:
+                walls, clean = turn(worker, options)
+                thrown += len(walls) - clean
+                measured.append((worker, walls[-1], clean))
+            if all(clean for _, _, clean in measured):
+                for worker, wall, _ in measured:
+                    worker.walls.append(wall)
+            said = ", ".join(
+                f"{worker.name} {wall:.2f}{'' if clean else ' (under load)'}"
+                for worker, wall, clean in measured
+            )
+            print(f"  {thrown} thrown away so far: {said}", flush=True)
     for worker in running:
         worker.close()
     return workers, thrown
+
+
+def turn(worker, options):
+    """Return the seconds of a contender's epochs up to the first clean one, and whether it came."""
+    walls = []
+    while len(walls) < options.most:
+        time.sleep(PAUSE)
+        wall, foreign = worker.epoch()
+        walls.append(wall)
+        if foreign <= FOREIGN_SHARE or options.accept_load:
+            return walls, True
+    return walls, False
 
 
 def table(net, workers, thrown, options):
@@ -201,7 +217,7 @@ def table(net, workers, thrown, options):
     medians = {w.name: statistics.median(w.walls) for w in workers if w.walls}
     rounds = max((len(worker.walls) for worker in workers), default=0)
     lines = [
-        f"{rounds} rounds kept, {thrown} thrown away because other programs used more than "
+        f"{rounds} rounds; {thrown} epochs thrown away because other programs used more than "
         f"{FOREIGN_SHARE:.0%} of the processor."
         + (" Kept under foreign load, by request." if options.accept_load else ""),
         "",
@@ -320,8 +336,8 @@ def main(argv=None):
     parser.add_argument("--net", nargs="+", choices=("mlp", "conv"), default=["mlp", "conv"])
     parser.add_argument("--only", nargs="+", choices=tuple(CONTENDERS), metavar="CONTENDER")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--most", type=int, default=30, help="rounds, with those thrown away")
-    parser.add_argument("--accept-load", action="store_true", help="keep rounds under load")
+    parser.add_argument("--most", type=int, default=6, help="epochs of a turn until a clean one")
+    parser.add_argument("--accept-load", action="store_true", help="keep epochs under load")
     parser.add_argument("--examples", type=int, default=60_000, help="fewer, to try the script")
     parser.add_argument("--stall", action="store_true")
     parser.add_argument("--epochs", type=int, default=40)

@@ -4,6 +4,7 @@ NumPy gathers: an array in memory is not copied as a whole, and a mapped file is
 so that it may be larger than the memory.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -14,6 +15,10 @@ from kvae.training.mapped import Released, is_mapped
 from kvae.training.order import Order
 
 __all__ = ["ArrayFeed", "without_autotune"]
+
+# Batches gathered while the network computes: about those of an execution, if they are small.
+AHEAD_BYTES = 16 * 2**20
+MOST_AHEAD = 64  # batches
 
 
 class ArrayFeed:
@@ -46,8 +51,8 @@ class ArrayFeed:
         self._dtypes = [_fed_dtype(array.dtype) for array in self._held]
         self._sorted = any(is_mapped(array) for array in self._held)
         self._released = [Released(array) for array in self._held]
-        batches = tf.data.Dataset.range(order.batches).map(self._batch).prefetch(2)
-        self.dataset = without_autotune(batches)
+        batches = tf.data.Dataset.range(order.batches).map(self._batch)
+        self.dataset = without_autotune(batches.prefetch(self._ahead()))
 
     def gather(self, batch: Any) -> list[np.ndarray]:
         """Return the rows that a batch of the present epoch takes from each array."""
@@ -58,6 +63,13 @@ class ArrayFeed:
             np.asarray(released.take(rows), dtype)
             for released, dtype in zip(self._released, self._dtypes, strict=True)
         ]
+
+    def _ahead(self) -> int:
+        """Return how many batches to gather ahead."""
+        parts = zip(self._held, self._dtypes, strict=True)
+        row = sum(math.prod(array.shape[1:]) * dtype.itemsize for array, dtype in parts)
+        batch = self.order.batch_size * row
+        return min(max(AHEAD_BYTES // max(batch, 1), 2), MOST_AHEAD)
 
     @tf.autograph.experimental.do_not_convert
     def _batch(self, index: Any) -> tuple[Any, ...]:

@@ -53,17 +53,28 @@ def loop_of_steps(
     def function(iterator: Any) -> dict[str, Any]:
         if not isinstance(iterator, tf.data.Iterator):
             return otherwise(iterator)
-        drawn = list(itertools.islice(iterator, steps))
-        if not drawn:
-            raise StopIteration
-        for _, group in itertools.groupby(drawn, key=_shapes):
-            batches = list(group)
-            # The last batch fills up what is missing; the program does not come to it.
-            filled = batches + batches[-1:] * (steps - len(batches))
-            logs = train(_mapped(_stacked, *filled), tf.constant(len(batches)))
+        for stacked, count in _executions(iterator, steps):
+            logs = train(stacked, count)
         return logs
 
     return function
+
+
+def _executions(iterator: Any, steps: int) -> list[tuple[Any, Any]]:
+    """Draw up to `steps` batches; return them stacked, shape by shape, each with their number.
+
+    The batches themselves are gone when this returns, so that they take no memory in the training.
+    """
+    drawn = list(itertools.islice(iterator, steps))
+    if not drawn:
+        raise StopIteration
+    executions = []
+    for _, group in itertools.groupby(drawn, key=_shapes):
+        batches = list(group)
+        # The last batch fills up what is missing; the program does not come to it.
+        filled = batches + batches[-1:] * (steps - len(batches))
+        executions.append((_mapped(_stacked, *filled), tf.constant(len(batches))))
+    return executions
 
 
 def _shapes(batch: Any) -> list[Any]:

@@ -1,5 +1,7 @@
 """Batches gathered from arrays in memory and from mapped files."""
 
+import time
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -41,6 +43,26 @@ def test_arrays_in_memory_are_not_copied():
     x[:] = 7.0
     (batch,) = next(iter(fed.dataset))
     assert np.all(batch == 7.0)
+
+
+@pytest.mark.parametrize(("columns", "ahead"), [(1, 64), (2**20, 4)])
+def test_batches_are_gathered_ahead_as_far_as_they_are_small(columns, ahead):
+    class Counted(ArrayFeed):
+        gathered = 0
+
+        def gather(self, batch):
+            self.gathered += 1
+            return super().gather(batch)
+
+    x = np.broadcast_to(np.float32(0.0), (100, columns))
+    fed = Counted((x, None, None), Order(100, 1))
+    iterator = iter(fed.dataset)
+    next(iterator)
+    end = time.monotonic() + 30.0
+    while fed.gathered <= ahead and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    assert 1 + ahead <= fed.gathered <= 2 + ahead
 
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])

@@ -235,7 +235,7 @@ def table(net, workers, thrown, options):
     raw = [medians[name] for name in ("raw XLA", "raw") if name in medians]
     if raw:
         medians["best raw"] = min(raw)
-    lines += [f"| | {unit} | spread | kvae takes | target | GB |", "|---|---|---|---|---|---|"]
+    lines += [f"| | {unit} | spread | kvae takes | target | GiB |", "|---|---|---|---|---|---|"]
     by_name = {worker.name: worker for worker in workers}
     order = [worker.name for worker in workers if worker.name != "matrix product"]
     for name in [*order, "best raw", "limit"]:

@@ -26,8 +26,8 @@ def cpu_seconds():
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def peak_gigabytes():
-    """Return the most resident memory so far."""
+def peak_gibibytes():
+    """Return the most resident memory so far, in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
@@ -54,10 +54,10 @@ def serve(make, prepare=None):
         return answer(missing=str(error))
     for _ in range(WARM_UP):
         epoch()
-    answer(ready=time.perf_counter() - started, peak=peak_gigabytes())
+    answer(ready=time.perf_counter() - started, peak=peak_gibibytes())
     for _ in sys.stdin:
         cpu, wall = cpu_seconds(), time.perf_counter()
         epoch()
         wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
-        answer(wall=wall, cpu=cpu, peak=peak_gigabytes())
+        answer(wall=wall, cpu=cpu, peak=peak_gibibytes())
     return None

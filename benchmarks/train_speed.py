@@ -22,18 +22,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from contender import FOREIGN_SHARE, Worker, start
+from page import replace_section
 
 HERE = Path(__file__).parent
 REPORT = HERE / "SPEED.md"
 BATCH_SIZE = 128
 CONV_EXAMPLES = 100 * BATCH_SIZE  # an epoch of a hundred steps
-FOREIGN_SHARE = 0.03  # of the processor's time in an epoch
-PAUSE = 0.3  # seconds before an epoch, in which the threads of the contender before come to rest
 MATRIX_FLOPS = 12 * 2 * 2048**3  # of an epoch of contenders/matrix_product.py
 
 # name: script, variant, nets, whether it runs in the peers' environment
@@ -70,72 +68,6 @@ TARGETS = {
     },
 }
 BFLOAT16_TARGET = {"conv": 0.80}
-
-
-@dataclass
-class Worker:
-    """A contender's process and what it measured."""
-
-    name: str
-    process: subprocess.Popen
-    missing: str = ""
-    walls: list[float] = field(default_factory=list)
-    peak: float = 0.0
-
-    def answer(self):
-        """Return the next thing that the contender says."""
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else {"missing": f"ended with {self.process.wait()}"}
-
-    def epoch(self):
-        """Train an epoch; return seconds, and the share of the processor that others used."""
-        before, wall = busy_seconds(), time.perf_counter()
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-        said = self.answer()
-        wall = time.perf_counter() - wall
-        if "missing" in said:
-            raise RuntimeError(f"{self.name} {said['missing']}")
-        foreign = busy_seconds() - before - said["cpu"]
-        self.peak = said["peak"]
-        return said["wall"], max(foreign, 0.0) / (wall * os.cpu_count())
-
-    def close(self):
-        """Let the contender end."""
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def busy_seconds():
-    """Return the seconds that all processors together have worked, for whomever."""
-    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-
-
-def start(name, net, data, python):
-    """Start a contender and wait until it is warm."""
-    script, variant, _, _ = CONTENDERS[name]
-    command = [python, HERE / "contenders" / f"{script}.py", "--net", net, "--data", data]
-    command += ["--batch-size", str(BATCH_SIZE), "--variant", variant]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
-    process = subprocess.Popen(  # noqa: S603
-        list(map(str, command)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment,
-    )
-    worker = Worker(name, process)
-    said = worker.answer()
-    worker.missing = said.get("missing", "")
-    worker.peak = said.get("peak", 0.0)
-    print(f"  {name}: {worker.missing or 'warm'}", flush=True)
-    return worker
 
 
 def examples(options, net):
@@ -176,13 +108,15 @@ def race(net, options):
                 worker = Worker(name, None, "no --peers given")
             else:
                 python = options.peers if CONTENDERS[name][3] else sys.executable
-                worker = start(name, net, file.name, python)
+                script, variant, _, _ = CONTENDERS[name]
+                said = {"net": net, "data": file.name, "variant": variant}
+                worker = start(name, python, script, said | {"batch-size": BATCH_SIZE})
             workers.append(worker)
         running = [worker for worker in workers if not worker.missing]
         for _ in range(options.rounds):
             measured = []
             for worker in running:
-                walls, clean = turn(worker, options)
+                walls, clean = worker.turn(options.most, options.accept_load)
                 thrown += len(walls) - clean
                 measured.append((worker, walls[-1], clean))
             if all(clean for _, _, clean in measured):
@@ -198,18 +132,6 @@ def race(net, options):
     return workers, thrown
 
 
-def turn(worker, options):
-    """Return the seconds of a contender's epochs up to the first clean one, and whether it came."""
-    walls = []
-    while len(walls) < options.most:
-        time.sleep(PAUSE)
-        wall, foreign = worker.epoch()
-        walls.append(wall)
-        if foreign <= FOREIGN_SHARE or options.accept_load:
-            return walls, True
-    return walls, False
-
-
 def table(net, workers, thrown, options):
     """Return the lines of the report on one network."""
     steps = len(examples(options, net)) / BATCH_SIZE
@@ -217,8 +139,8 @@ def table(net, workers, thrown, options):
     medians = {w.name: statistics.median(w.walls) for w in workers if w.walls}
     rounds = max((len(worker.walls) for worker in workers), default=0)
     lines = [
-        f"{rounds} rounds; {thrown} epochs thrown away because other programs used more than "
-        f"{FOREIGN_SHARE:.0%} of the processor."
+        f"{rounds} of {options.rounds} rounds; {thrown} epochs thrown away because other programs "
+        f"used more than {FOREIGN_SHARE:.0%} of the processor."
         + (" Kept under foreign load, by request." if options.accept_load else ""),
         "",
     ]
@@ -309,19 +231,6 @@ def machine(python):
     return f"{model}, {os.cpu_count()} cores; {', '.join(said)}."
 
 
-def write(part, lines):
-    """Replace one part of the report."""
-    head = "# Speed of training\n\nWritten by `benchmarks/train_speed.py --write`.\n"
-    parts = dict.fromkeys(("mlp", "conv", "stall"), "")
-    if REPORT.exists():
-        for chunk in REPORT.read_text().split("\n<!-- ")[1:]:
-            name, text = chunk.split(" -->\n", 1)
-            parts[name] = text
-    parts[part] = "\n".join(lines) + "\n"
-    body = "".join(f"\n<!-- {name} -->\n{text}" for name, text in parts.items() if text)
-    REPORT.write_text(head + body)
-
-
 TITLES = {
     "mlp": "## Dense: 784-500-500, 50 latent dimensions, batch 128, float32, {} examples",
     "conv": "## Convolutions: 28x28x1, 32 and 64 filters of stride 2, 16 latent dimensions",
@@ -353,7 +262,7 @@ def main(argv=None):
         lines = [title, "", machine(options.peers), *lines]
         print("\n".join(lines), flush=True)
         if options.write:
-            write(part, lines)
+            replace_section(REPORT, part, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

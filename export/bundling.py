@@ -32,7 +32,7 @@ from .machine import machine
 from .presets import preset as find_preset
 from .probe import Probe, stand_in
 from .result import ExportResult
-from .signatures import SIGNATURES, VAEModule
+from .signatures import SIGNATURES, find
 from .subject import exportable
 from .to_tflite import FULL_INT8, tflite
 
@@ -98,8 +98,7 @@ def bundle(
         raise ValueError(f"Expected 1 among batch_sizes. Received: batch_sizes={batch_sizes}")
     given = data is not None
     data = vae.expected_targets().check_array(data) if given else stand_in(vae, STAND_INS)
-    module = VAEModule(vae)
-    probe = Probe.of(vae, [module.signature(name) for name in signatures], data)
+    probe = Probe.of(vae, find(vae.float32_copy(), signatures), data)
     axes = latent_axes(vae, data)
     report = diagnose(vae, data[:DIAGNOSED]) if given and len(data) >= LEAST_DIAGNOSED else None
     results = {}

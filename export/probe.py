@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .signatures import Signature
+from kvae.contract import Signature
 
 __all__ = ["ROWS", "Probe", "stand_in"]
 

@@ -13,7 +13,7 @@ from .checking import in_child, in_session, measure
 from .presets import PRESETS
 from .probe import Probe
 from .result import ExportResult
-from .signatures import SIGNATURES, VAEModule
+from .signatures import ExportModule, describe, find, trace
 from .subject import exportable
 from .warmup import write_warmup
 
@@ -24,7 +24,7 @@ def saved_model(
     vae: Any,
     path: Any,
     *,
-    signatures: Sequence[str] = SIGNATURES,
+    signatures: Sequence[str] | None = None,
     data: Any = None,
     overwrite: bool = False,
 ) -> ExportResult:
@@ -36,7 +36,7 @@ def saved_model(
         vae: a built `kvae.VAE`.
         path: folder to be. A name that is a number, as TensorFlow Serving wants it
             ("serving/1"), may stand in a folder that does not exist yet.
-        signatures: names as for `tflite`; by default all of them.
+        signatures: names as for `tflite`; by default all that the model has.
         data: examples, (examples, *event_shape), that the check encodes; by default decoded draws
             from the prior stand in.
         overwrite: whether to replace what stands at `path`.
@@ -58,6 +58,8 @@ def saved_model(
         True
     """
     vae = exportable(vae)
+    if signatures is None:
+        signatures = [signature.name for signature in vae.signatures()]
     if "decode" not in signatures:
         raise ValueError(
             "Expected signatures to hold 'decode', which is what serving_default stands for. "
@@ -67,10 +69,9 @@ def saved_model(
     if target.name.isdigit() and target.parent.parent.is_dir():
         target.parent.mkdir(exist_ok=True)
     target = target if overwrite else files.vacant(target)
-    module = VAEModule(vae)
-    wanted = [module.signature(name) for name in signatures]
-    functions = {signature.name: signature.trace(None) for signature in wanted}
-    module.hold(functions.values())
+    wanted = find(vae.float32_copy(), signatures)
+    functions = {signature.name: trace(signature, None) for signature in wanted}
+    module = ExportModule(functions.values())
     probe = Probe.of(vae, wanted, data)
     with files.replacing(target) as temporary:
         served = {**functions, "serving_default": functions["decode"]}
@@ -89,9 +90,7 @@ def saved_model(
         path=target,
         size_bytes=sum(file.stat().st_size for file in target.rglob("*") if file.is_file()),
         weight_bytes=module.weight_bytes,
-        signatures={
-            signature.name: signature.describe(functions[signature.name]) for signature in wanted
-        },
+        signatures={name: describe(function) for name, function in functions.items()},
         measured=measured,
         latency_ms=latencies,
         runtimes=tuple(sorted({key.split("/")[0] for key in results})),

@@ -21,12 +21,13 @@ from kvae.layers.scale import without_softplus
 from . import litert
 from .checking import in_child, measure
 from .graphs import check_builtin, weights_read
+from .phases import by_phases
 from .presets import Preset
 from .presets import preset as find_preset
 from .probe import Probe
 from .quantize import quantized
 from .result import ExportError, ExportResult
-from .signatures import VAEModule
+from .signatures import ExportModule, describe, find, trace
 from .subject import exportable
 
 __all__ = ["tflite"]
@@ -87,21 +88,21 @@ def tflite(
     target = Path(path) if overwrite else files.vacant(path)
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
     _check_full_int8(chosen, signatures, int8_io)
-    module = VAEModule(vae, edge=True)
-    wanted = [module.signature(name) for name in signatures]
+    find(vae, signatures)
+    # LiteRT's kernels for transposed convolutions are slow.
+    wanted = find(vae.float32_copy(replace=by_phases), signatures)
     with without_softplus():
         traced = {
-            name if size == 1 else f"{name}_{size}": (signature, signature.trace(size))
+            name if size == 1 else f"{name}_{size}": (signature, trace(signature, size))
             for signature in wanted
             for name, size in ((signature.name, size) for size in sizes)
         }
     functions = {key: function for key, (_, function) in traced.items()}
     check_builtin(vae, functions)
-    # What Keras says, of the networks as they are.
-    plain = VAEModule(vae)
-    probe = Probe.of(vae, [plain.signature(name) for name in signatures], data)
+    # Compared with the networks as they are.
+    probe = Probe.of(vae, find(vae.float32_copy(), signatures), data)
     inputs = {key: probe.inputs[signature.name] for key, (signature, _) in traced.items()}
-    module.hold(functions.values())
+    module = ExportModule(functions.values())
     content = _convert(module, functions, chosen, inputs, int8_io)
     least = weights_read(functions.values()) * chosen.weight_bytes // 4
     if len(content) < least:
@@ -119,7 +120,7 @@ def tflite(
         path=target,
         size_bytes=len(content),
         weight_bytes=module.weight_bytes,
-        signatures={key: signature.describe(f) for key, (signature, f) in traced.items()},
+        signatures={key: describe(f) for key, (_, f) in traced.items()},
         measured=measured,
         latency_ms=latencies,
         runtimes=tuple(sorted({key.split("/")[0] for key in results})),
@@ -140,7 +141,7 @@ def _check_full_int8(chosen: Preset, signatures: Sequence[str], int8_io: bool) -
 
 
 def _convert(
-    module: VAEModule,
+    module: ExportModule,
     functions: dict[str, Any],
     chosen: Preset,
     inputs: dict[str, dict[str, np.ndarray]],

@@ -1,18 +1,20 @@
 """From one example to another through the latent space."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from kvae import checks
 from kvae.exploration.codes import as_codes, decode_paths
 from kvae.exploration.geodesic import shorten
+from kvae.models import paths
 
 __all__ = ["Interpolation", "interpolate"]
 
 PATHS = ("linear", "spherical", "geodesic")
-PARALLEL = 1e-4  # radians; the limit of the spherical path is the line
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,34 +103,21 @@ def interpolate(
         raise ValueError(
             f"Expected a and b to hold as many. Received: {len(start)} in a and {len(end)} in b"
         )
-    line = _linear(start, end, steps)
+    line = _along(paths.linear, start, end, steps)
     on_line = decode_paths(vae, line)
     if path == "linear":
         z, decoded = line, on_line
     else:
-        z = _spherical(start, end, steps) if path == "spherical" else shorten(vae, line, iterations)
+        points = _along(paths.spherical, start, end, steps)
+        z = points if path == "spherical" else shorten(vae, line, iterations)
         decoded = decode_paths(vae, z)
     return Interpolation(path, z, decoded, _energy(decoded), _energy(on_line))
 
 
-def _linear(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
-    """Return (n, steps, latent_dim)."""
+def _along(path: Callable[..., Any], start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
+    """Return points on the paths from `start` to `end`, (n, steps, latent_dim)."""
     t = np.linspace(0.0, 1.0, steps, dtype="float32")[None, :, None]
-    return (1.0 - t) * start[:, None] + t * end[:, None]
-
-
-def _spherical(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
-    """Return (n, steps, latent_dim)."""
-    a, b = start.astype("float64"), end.astype("float64")
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    cosine = np.sum(a * b, axis=1) / np.where(lengths > 0.0, lengths, 1.0)
-    angle = np.where(lengths > 0.0, np.arccos(np.clip(cosine, -1.0, 1.0)), 0.0)
-    straight = (angle < PARALLEL) | (angle > np.pi - PARALLEL)
-    angle = np.where(straight, 1.0, angle)[:, None, None]
-    t = np.linspace(0.0, 1.0, steps)[None, :, None]
-    arc = (np.sin((1.0 - t) * angle) * a[:, None] + np.sin(t * angle) * b[:, None]) / np.sin(angle)
-    line = _linear(start, end, steps)
-    return np.where(straight[:, None, None], line, arc).astype("float32")
+    return np.asarray(path(tf.constant(start[:, None]), tf.constant(end[:, None]), tf.constant(t)))
 
 
 def _energy(decoded: np.ndarray) -> np.ndarray:

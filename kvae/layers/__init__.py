@@ -14,6 +14,7 @@ from kvae.layers.flow_posterior import InverseAutoregressiveFlow
 from kvae.layers.independent_categorical import IndependentCategorical
 from kvae.layers.kl_add_loss import KLDivergenceAddLoss
 from kvae.layers.laplace import IndependentLaplace
+from kvae.layers.likelihood import Likelihood
 from kvae.layers.logistic import IndependentLogistic
 from kvae.layers.mixture import MixtureLogistic, MixtureNormal, MixtureSameFamily
 from kvae.layers.mixture_discretized_logistic import MixtureDiscretizedLogistic
@@ -43,6 +44,7 @@ __all__ = [
     "InverseAutoregressiveFlow",
     "KLDivergenceAddLoss",
     "LearnedScale",
+    "Likelihood",
     "MixtureDiscretizedLogistic",
     "MixtureLogistic",
     "MixtureNormal",

@@ -19,10 +19,13 @@ import tensorflow as tf
 from keras import ops
 
 from kvae import checks, regularizers
+from kvae.contract import Batch, Latent
+from kvae.contract.term import total
 from kvae.layers.support import Support
+from kvae.noise import standard_normal
 from kvae.seeds import next_seed
 
-__all__ = ["DistributionLayer"]
+__all__ = ["DistributionLayer", "add_training_step", "mask_weight"]
 
 
 class _ParamsSize:
@@ -50,9 +53,10 @@ class DistributionLayer(keras.layers.Layer):
             another name of the class's `conversions`. A method of `tfd.Distribution`, such as
             `tfd.Distribution.mean` or `tfd.Bernoulli.logits`, is taken by its name.
         validate_args: whether TFP checks parameters and values at run time.
-        activity_regularizer: a `kvae.regularizers.Regularizer` (or a list of them), given the
-            distribution and its draw; its penalty, a batch mean in nats, joins the model's
-            losses. A plain Keras regularizer is applied to the layer's output as Keras does it.
+        activity_regularizer: a `kvae.regularizers.Regularizer` (or a list of them) of this
+            posterior. In a `kvae.VAE` its terms join the loss; in another Keras model the layer
+            adds them to the model's losses. A plain Keras regularizer is applied to the layer's
+            output as Keras does it.
         seed: int, makes the draws reproducible.
         **kwargs: Passed to `keras.layers.Layer`.
 
@@ -72,6 +76,8 @@ class DistributionLayer(keras.layers.Layer):
 
     params_per_element: int = 1
     conversions: tuple[str, ...] = ("sample", "mean", "mode", "stddev", "variance")
+    # Whether `draw` gives the same numbers with and without XLA, up to rounding.
+    same_draws_with_xla = False
     support = Support()
     params_size = _ParamsSize()
 
@@ -185,11 +191,54 @@ class DistributionLayer(keras.layers.Layer):
         """Return the distribution of checked float32 or float64 `params`; for subclasses."""
         raise NotImplementedError(f"{type(self).__name__} must define make_distribution")
 
+    def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
+        """Return draws that carry a gradient to the parameters where the distribution allows it.
+
+        Draws of Gaussians are the same with and without XLA, see `same_draws_with_xla`.
+
+        Args:
+            distribution: what `distribution(params)` returned, batch shape (batch...).
+            seed: two integers.
+            draws: int K, number of draws; None for one without an axis of its own.
+
+        Returns:
+            Shape (batch..., *event_shape), or (K, batch..., *event_shape).
+        """
+        shape = () if draws is None else (draws,)
+        return distribution.sample(shape, seed=seed)
+
+    def point(self, distribution: Any) -> Any:
+        """Return the point that stands for a posterior, shape (batch..., *event_shape): its mean.
+
+        Args:
+            distribution: what `distribution(params)` returned.
+        """
+        return distribution.mean()
+
+    def noise(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
+        """Return standard normals in the shape of draws; for subclasses that draw from them.
+
+        Args:
+            distribution: as for `draw`, also for the next two.
+            seed: two integers.
+            draws: int K or None.
+        """
+        first = () if draws is None else (draws,)
+        batch: Any = distribution.batch_shape
+        if not batch.is_fully_defined():
+            batch = tf.unstack(distribution.batch_shape_tensor())
+        return standard_normal((*first, *batch, *self.event_shape), seed)
+
     def convert(self, distribution: Any, name: str) -> Any:
         """Return the tensor that `name` (one of `conversions`) stands for."""
         if name == "sample":
-            return distribution.sample(seed=next_seed(self.seed_generator))
+            return self.draw(distribution, next_seed(self.seed_generator))
         return getattr(distribution, name)()
+
+    def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
+        """Return log p(x) of each example in nats, shape (batch...)."""
+        distribution = self.distribution(params)
+        return distribution.log_prob(tf.cast(x, distribution.dtype))
 
     def mean(self, params: Any) -> Any:
         """Return the mean, shape (batch..., *event_shape)."""
@@ -212,17 +261,8 @@ class DistributionLayer(keras.layers.Layer):
         for layer in self.regularizer_layers:
             if not layer.built:
                 layer.build(None)
-        counts = self.regularizer is not None and self.regularizer.needs_step
-        if counts and not self.built:
-            self.training_step = self.add_weight(
-                shape=(),
-                dtype="int64",
-                trainable=False,
-                # Every replica counts its own, which is the same. To agree on it here would let
-                # the losses that Keras holds for a layer get from one replica into the next.
-                aggregation="none",
-                name="training_step",
-            )
+        if self.counts_steps and not self.built:
+            self.training_step = add_training_step(self)
         super().build(input_shape)
 
     def call(
@@ -230,41 +270,91 @@ class DistributionLayer(keras.layers.Layer):
         params: Any,
         training: bool | None = None,
         mask: Any = None,
-        sample_weight: Any = None,
-        distribution: Any = None,
+        condition: Any = None,
     ) -> Any:
-        """Return a draw of shape (batch..., *event_shape); add the regularizer's penalty.
+        """Return a draw of shape (batch..., *event_shape); add the regularizer's terms as a loss.
 
         Args:
             params: tensor of shape (batch..., *params_shape).
             training: whether the model is training.
             mask: Keras mask of shape (batch...), True where an example counts.
-            sample_weight: weight of each example's penalty, shape (batch...).
-            distribution: what `distribution(params)` returned, where the caller has it already.
+            condition: tensor (batch, ...) for the regularizer's prior, where it is conditional.
         """
-        if distribution is None:
-            distribution = self.distribution(params)
-        value = self.convert(distribution, "sample" if training else self.convert_to_tensor_fn)
-        if self.regularizer is not None:
-            step = self.step()
-            if training and step is not None:
-                self.training_step.assign_add(1)
-            weight = example_weight(mask, sample_weight)
-            self.add_loss(self.regularizer(distribution, value, sample_weight=weight, step=step))
+        if self.regularizer is None:
+            value = self._value(self.distribution(params), training)
+        else:
+            value = self._penalized(params, training, mask, condition)
         return ops.cast(value, self.compute_dtype)
 
+    def _value(self, distribution: Any, training: bool | None) -> Any:
+        return self.convert(distribution, "sample" if training else self.convert_to_tensor_fn)
+
+    def _penalized(self, params: Any, training: bool | None, mask: Any, condition: Any) -> Any:
+        """Return the layer's value and add the regularizer's terms to the model's losses."""
+        batch_shape, params = self.flat_batch(params)
+        distribution = self.distribution(params)
+        value = self._value(distribution, training)
+        batch = Batch(
+            inputs={"params": params},
+            weight=None if mask is None else mask_weight(mask),
+            step=self.step(),
+            training=bool(training),
+        )
+        terms = self.regularizer.terms(self.latent(distribution, value, condition), batch)
+        if training:
+            self.advance_step()
+        self.add_loss(total(terms, batch))
+        if batch_shape is not None:
+            value = tf.reshape(value, tf.concat([batch_shape, tf.shape(value)[1:]], axis=0))
+        return value
+
+    def flat_batch(self, params: Any) -> tuple[Any, Any]:
+        """Return the batch axes of `params` and `params` with one batch axis.
+
+        The steps of a sequence count as examples. The shape is None where there is one axis.
+        """
+        params = tf.convert_to_tensor(params)
+        batch_axes = params.shape.rank - self._trailing_axes(params.shape)
+        if batch_axes == 1:
+            return None, params
+        shape = tf.shape(params)[:batch_axes]
+        return shape, tf.reshape(params, (-1, *params.shape[batch_axes:]))
+
+    def latent(
+        self, distribution: Any, value: Any, condition: Any = None, seed: Any = None
+    ) -> Latent:
+        """Return the latent group of a draw: its posterior, prior and penalties.
+
+        Args:
+            distribution: what `distribution(params)` returned.
+            value: a draw from it, or its point.
+            condition: as for `call`.
+            seed: two int32 for further draws; by default the layer's next one, where a
+                regularizer needs it.
+        """
+        kl = self.regularizer.kl_part if self.regularizer is not None else None
+        prior = None if kl is None else kl.prior.distribution(condition)
+        if seed is None and kl is not None and kl.test_points_fn == "sample":
+            seed = next_seed(self.seed_generator)
+        return Latent(value, distribution, prior, self.regularizer, seed)
+
+    @property
+    def counts_steps(self) -> bool:
+        """Whether the layer counts training steps, which schedules and some penalties need."""
+        return self.regularizer is not None and self.regularizer.needs_step
+
     def step(self) -> Any:
-        """Return the number of training calls so far; None where no regularizer asks for it."""
-        if self.regularizer is None or not self.regularizer.needs_step:
-            return None
-        return tf.identity(self.training_step.value)
+        """Return the number of training steps so far; 0 where no regularizer asks for it."""
+        return tf.identity(self.training_step.value) if self.counts_steps else 0
+
+    def advance_step(self) -> None:
+        """Count one training step."""
+        if self.counts_steps:
+            self.training_step.assign_add(1)
 
     def steps_left(self) -> int:
         """Return how many training steps from now the regularizer's schedules reach their end."""
-        step = self.step()
-        if self.regularizer is None or step is None:
-            return 0
-        return self.regularizer.steps_left(step)
+        return self.regularizer.steps_left(self.step()) if self.counts_steps else 0
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return (batch..., *event_shape)."""
@@ -286,10 +376,20 @@ class DistributionLayer(keras.layers.Layer):
         return config
 
 
-def example_weight(mask: Any, sample_weight: Any) -> Any:
-    """Join a Keras mask and weights so that a plain batch mean averages over unmasked examples."""
-    if mask is None:
-        return sample_weight
-    mask = tf.cast(mask, tf.float32)
-    mask = mask * tf.cast(tf.size(mask), tf.float32) / tf.maximum(tf.reduce_sum(mask), 1.0)
-    return mask if sample_weight is None else mask * tf.cast(sample_weight, tf.float32)
+def mask_weight(mask: Any) -> Any:
+    """Return weights (batch,) whose plain batch mean averages over the unmasked examples."""
+    mask = tf.reshape(tf.cast(mask, tf.float32), [-1])
+    return mask * tf.cast(tf.size(mask), tf.float32) / tf.maximum(tf.reduce_sum(mask), 1.0)
+
+
+def add_training_step(layer: keras.layers.Layer) -> Any:
+    """Add the weight that counts training steps to a layer and return it."""
+    return layer.add_weight(
+        shape=(),
+        dtype="int64",
+        trainable=False,
+        # Every replica counts its own, which is the same. To agree on it in a step would let the
+        # losses that Keras holds for a layer get from one replica into the next.
+        aggregation="none",
+        name="training_step",
+    )

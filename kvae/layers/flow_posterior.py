@@ -71,6 +71,7 @@ class InverseAutoregressiveFlow(VectorLayer):
     """
 
     conversions = ("sample", "mean", "stddev", "variance")
+    same_draws_with_xla = True
 
     def __init__(
         self,
@@ -126,6 +127,11 @@ class InverseAutoregressiveFlow(VectorLayer):
         normal = tfd.Independent(tfd.Normal(tf.zeros_like(loc), tf.ones_like(loc)), 1)
         bijector = OnePassBijector(flow.forward, flow.inverse)
         return _FlowDistribution(normal, bijector, validate_args=self.validate_args)
+
+    def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
+        """Return the flow of standard normals, see `DistributionLayer.draw`."""
+        noise = self.noise(distribution, seed, draws)
+        return distribution.bijector.forward(tf.cast(noise, distribution.dtype))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""

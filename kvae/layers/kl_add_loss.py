@@ -5,8 +5,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kvae.layers.distribution_layer import DistributionLayer, example_weight
+from kvae.contract import Batch, Latent
+from kvae.layers.distribution_layer import (
+    DistributionLayer,
+    add_training_step,
+    mask_weight,
+)
 from kvae.regularizers import KLDivergenceRegularizer
+from kvae.seeds import next_seed
 
 __all__ = ["KLDivergenceAddLoss"]
 
@@ -99,25 +105,24 @@ class KLDivergenceAddLoss(keras.layers.Layer):
             if not layer.built:
                 layer.build(None)
         if self.regularizer.needs_step:
-            self.training_step = self.add_weight(
-                shape=(),
-                dtype="int64",
-                trainable=False,
-                aggregation="only_first_replica",  # every replica takes the same steps
-                name="training_step",
-            )
+            self.training_step = add_training_step(self)
         super().build(input_shape)
 
     def call(self, params: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return `params`, the posterior's parameters; add the KL of their distribution."""
-        step = None
-        if self.regularizer.needs_step:
-            step = tf.identity(self.training_step.value)
-            if training:
-                self.training_step.assign_add(1)
-        distribution = self.posterior.distribution(params)
-        weight = example_weight(mask, None)
-        self.add_loss(self.regularizer(distribution, None, sample_weight=weight, step=step))
+        counts = self.regularizer.needs_step
+        _, flat = self.posterior.flat_batch(params)
+        distribution = self.posterior.distribution(flat)
+        batch = Batch(
+            inputs={"params": flat},
+            weight=None if mask is None else mask_weight(mask),
+            step=tf.identity(self.training_step.value) if counts else 0,
+            training=bool(training),
+        )
+        seed = next_seed(self.posterior.seed_generator)
+        self.add_loss(self.regularizer(Latent(None, distribution, seed=seed), batch))
+        if counts and training:
+            self.training_step.assign_add(1)
         return params
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -126,9 +131,9 @@ class KLDivergenceAddLoss(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""
-        # The layer itself, not its config: Keras then sees that the model holds it once.
         return {
             **super().get_config(),
             **self.regularizer.get_config(),
-            "posterior": self.posterior,
+            # Within a saved model Keras writes that the model holds this layer once.
+            "posterior": keras.saving.serialize_keras_object(self.posterior),
         }

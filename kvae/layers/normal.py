@@ -37,12 +37,18 @@ class IndependentNormal(DistributionLayer):
     """
 
     params_per_element = 2
+    same_draws_with_xla = True
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.Normal)`."""
         loc, raw_scale = self.blocks(params)
         normal = _Normal(loc, positive_scale(raw_scale), validate_args=self.validate_args)
         return tfd.Independent(normal, len(self.event_shape))
+
+    def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
+        """Return loc + scale * noise, see `DistributionLayer.draw`."""
+        noise = tf.cast(self.noise(distribution, seed, draws), distribution.dtype)
+        return distribution.distribution.loc + distribution.distribution.scale * noise
 
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return `loc` and `scale`, each (batch..., *event_shape)."""
@@ -88,12 +94,20 @@ class MultivariateNormalDiag(VectorLayer):
     """
 
     params_per_element = 2
+    same_draws_with_xla = True
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.MultivariateNormalDiag`."""
         loc, raw_scale = self.blocks(params)
         return tfd.MultivariateNormalDiag(
             loc, positive_scale(raw_scale), validate_args=self.validate_args
+        )
+
+    def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
+        """Return loc + scale * noise, see `DistributionLayer.draw`."""
+        noise = self.noise(distribution, seed, draws)
+        return distribution.loc + distribution.scale.diag_part() * tf.cast(
+            noise, distribution.dtype
         )
 
 
@@ -117,6 +131,8 @@ class MultivariateNormalTriL(VectorLayer):
         `tfp.layers.MultivariateNormalTriL` (tensorflow/probability), whose packing it shares.
     """
 
+    same_draws_with_xla = True
+
     @property
     def params_shape(self) -> tuple[int, ...]:
         """The shape a network's last layer has to emit for one example."""
@@ -130,6 +146,12 @@ class MultivariateNormalTriL(VectorLayer):
         diagonal = positive_scale(tf.reduce_sum(raw_matrix * eye, axis=-1), floor=TRIL_FLOOR)
         matrix = raw_matrix * (1.0 - eye) + diagonal[..., tf.newaxis] * eye
         return _MultivariateNormalTriL(loc, matrix, validate_args=self.validate_args)
+
+    def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
+        """Return loc + L noise, see `DistributionLayer.draw`."""
+        noise = tf.cast(self.noise(distribution, seed, draws), distribution.dtype)
+        matrix = tf.convert_to_tensor(distribution.parameters["scale_tril"])
+        return distribution.loc + tf.linalg.matvec(matrix, noise)
 
 
 class _MultivariateNormalTriL(tfd.MultivariateNormalTriL):

@@ -77,6 +77,10 @@ class PowerSpherical(VectorLayer):
             validate_args=self.validate_args,
         )
 
+    def point(self, distribution: Any) -> Any:
+        """Return the mean direction, shape (batch..., d): the mean lies inside the sphere."""
+        return tf.identity(distribution.mean_direction)
+
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return `mean_direction`, (batch..., d), and `concentration`, (batch...)."""
         sphere = self.distribution(params)

@@ -59,11 +59,6 @@ class CheckedModel(TunedModel):
             ValueError: If data are empty, of the wrong shape, not finite, or outside the
                 likelihood's support; if the model was compiled with a loss of its own.
         """
-        if getattr(self, "loss", None) is not None:
-            raise ValueError(
-                f"{type(self).__name__} brings its own loss, the negative ELBO. Received: "
-                f"compile(loss={self.loss!r}); compile it with an optimizer only."
-            )
         if class_weight is not None:
             raise ValueError("class_weight has no meaning here: use sample_weight.")
         validation_batch_size = kwargs.pop("validation_batch_size", None) or batch_size

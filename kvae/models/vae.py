@@ -1,16 +1,20 @@
 """The variational autoencoder as a Keras model."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from kvae.layers import DistributionLayer
-from kvae.models.latent_model import LatentModel, floats
-from kvae.priors import Prior, StandardNormal
-from kvae.regularizers import KLDivergenceRegularizer
-from kvae.regularizers.regularizer import weighted_mean
-from kvae.training.distribute import shared
+from kvae.contract import Latent, LatentSpec, Signature
+from kvae.layers import DistributionLayer, Likelihood, Support
+from kvae.models import paths
+from kvae.models.latent_model import LatentModel
+from kvae.priors import Prior
+from kvae.threefry import standard_normal
+from kvae.training.feed import Expected
+from kvae.training.step import floats
 
 __all__ = ["VAE"]
 
@@ -80,24 +84,27 @@ class VAE(LatentModel):
                 "Expected posterior to have events of shape (latent_dim,). Received: event_shape="
                 f"{posterior.event_shape}"
             )
+        kl = posterior.regularizer.kl_part if posterior.regularizer is not None else None
+        if kl is None:
+            raise ValueError(
+                "Expected posterior to have a KL regularizer: activity_regularizer="
+                "kvae.regularizers.KLDivergenceRegularizer(prior). For a model that trains on the "
+                f"reconstruction alone give it weight=0.0. Received: {posterior.name} with "
+                f"activity_regularizer={posterior.regularizer or posterior.activity_regularizer!r}"
+            )
         self.encoder = encoder
         self.posterior_layer = posterior
         self.decoder = decoder
         self.likelihood_layer = likelihood
         self.latent_dim = posterior.event_shape[0]
-        terms = posterior.regularizer.terms if posterior.regularizer is not None else ()
-        kls = [term for term in terms if isinstance(term, KLDivergenceRegularizer)]
-        absent = KLDivergenceRegularizer(StandardNormal(self.latent_dim), weight=0.0)
-        self._kl = kls[0] if kls else absent
-        if self.prior.event_size != self.latent_dim:
+        self.seed_generator = posterior.seed_generator  # a seed given to the posterior decides
+        self.evaluation_seed_generator = keras.random.SeedGenerator(posterior.seed)
+        if kl.prior.event_shape != posterior.event_shape:
             raise ValueError(
                 f"Expected the prior to have the posterior's {self.latent_dim} dimensions. "
-                f"Received: {type(self.prior).__name__}({self.prior.event_size})"
+                f"Received: {kl.prior.description()}"
             )
-        self.prior.bind(self.posterior)
-        self.trackers = [
-            keras.metrics.Mean(name=name) for name in ("loss", "nll", "kl", "elbo", "kl_weight")
-        ]
+        kl.prior.bind(self.posterior)
         if encoder.built:
             self.build(encoder.input_shape)
 
@@ -129,21 +136,17 @@ class VAE(LatentModel):
     @property
     def prior(self) -> Prior:
         """The prior over the latent vector."""
-        return self._kl.prior
-
-    def kl_divergence(self, posterior: Any, z: Any) -> Any:
-        """Return KL(posterior || prior) of each example in nats, shape (batch,).
-
-        Args:
-            posterior: what `posterior(x)` returned.
-            z: draws from it, (batch, latent_dim), used where the KL has no closed form.
-        """
-        return self._kl.divergence(posterior, z)
+        return self.posterior_layer.regularizer.kl_part.prior
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        """Return the likelihood's parameters, shape (batch, *params_shape)."""
-        z = self.posterior_layer(self.encoder(x, training=training), training=training)
-        return self.decoder(z, training=training)
+        """Return the likelihood's parameters, shape (batch, *params_shape).
+
+        In training at a draw of the latent vector, otherwise at the point of the posterior,
+        without draws. A call adds no loss: that is what `fit` does.
+        """
+        seed = self.evaluation_seed() if training else None
+        z = self.infer({"x": floats(x)}, seed, training=bool(training))["z"].value
+        return self.generate({"z": z}, training=bool(training)).params
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this model again."""
@@ -168,80 +171,170 @@ class VAE(LatentModel):
             }
         )
 
-    # -- training ----------------------------------------------------------------------------
+    # -- the contract ------------------------------------------------------------------------
 
-    @property
-    def metrics(self) -> list[Any]:
-        """The five trackers of the ELBO, then the metrics given to `compile`."""
-        own = {tracker.name for tracker in self.trackers}
-        return [*self.trackers, *(m for m in super().metrics if m.name not in own)]
+    def expected_inputs(self) -> Expected:
+        """What x has to be where y is given as well: the encoder's input, finite."""
+        return Expected("x", tuple(self.encoder.input_shape)[1:], Support())
 
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Take one step of the optimizer on one batch; called by `fit`."""
-        x, target, sample_weight = _unpack(data)
-        with tf.GradientTape() as tape:
-            terms = self._elbo_terms(x, target, sample_weight, training=True)
-            # Under tf.distribute each replica adds its share of the global batch's mean.
-            scaled = self.optimizer.scale_loss(terms["loss"] * terms["share"])
-        variables = self.trainable_variables
-        gradients = tape.gradient(scaled, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self._report(x, target, sample_weight, terms)
+    def expected_targets(self) -> Expected:
+        """What y has to be, and x where it stands alone: an event of the likelihood."""
+        layer = self.likelihood_layer
+        return Expected(f"x ({type(layer).__name__})", layer.event_shape, layer.support)
 
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Score one batch; called by `evaluate`."""
-        x, target, sample_weight = _unpack(data)
-        terms = self._elbo_terms(x, target, sample_weight, training=False)
-        return self._report(x, target, sample_weight, terms)
+    def latent_specs(self) -> dict[str, LatentSpec]:
+        """Return the one latent vector, `z`."""
+        kind = "gaussian" if "stddev" in self.posterior_layer.conversions else "continuous"
+        return {"z": LatentSpec((self.latent_dim,), kind, self._normals())}  # type: ignore[arg-type]
 
-    def predict_step(self, data: Any) -> Any:
-        """Reconstruct one batch; called by `predict`."""
-        x = _unpack(data)[0]
-        _, filled = shared(x)
-        return self._reconstruct(filled)[: tf.shape(x)[0]]
+    def regularizers(self) -> dict[str, Any]:
+        """Return the posterior layer's regularizer."""
+        return {"z": self.posterior_layer.regularizer}
 
-    def _elbo_terms(self, x: Any, target: Any, sample_weight: Any, training: bool) -> Any:
-        """Return the batch means of nll and kl in nats, the loss, and the decoder's output."""
-        examples = tf.shape(x)[0]
-        share, x, target, sample_weight = shared(x, target, sample_weight)
-        posterior_params = self.encoder(x, training=training)
-        posterior = self.posterior_layer.distribution(posterior_params)
-        step = self.posterior_layer.step()
-        z = self.posterior_layer(
-            posterior_params,
-            training=training,
-            sample_weight=sample_weight,
-            distribution=posterior,  # a flow knows the density of its own draws alone
-        )
-        likelihood_params = self.decoder(z, training=training)
-        likelihood = self.likelihood_layer.distribution(likelihood_params)
+    def posterior(self, x: Any, training: bool = False) -> Any:
+        """Return q(z|x), a `tfd.Distribution` of batch shape (batch,) and event (latent_dim,)."""
+        return self.posterior_layer.distribution(self.encoder(x, training=training))
 
-        nll = weighted_mean(-likelihood.log_prob(tf.cast(target, likelihood.dtype)), sample_weight)
-        kl = weighted_mean(
-            self._kl.divergence(posterior, tf.cast(z, posterior.dtype)), sample_weight
-        )
-        penalties = [tf.cast(loss, nll.dtype) for loss in self.losses]  # kl_weight * kl and others
+    def likelihood(self, z: Any) -> Any:
+        """Return p(x|z), a `tfd.Distribution` of batch shape (batch,) and event `event_shape`."""
+        return self.generate({"z": z}).distribution()
+
+    def infer(
+        self,
+        inputs: Mapping[str, Any],
+        seed: Any,
+        draws: int | None = None,
+        training: bool = False,
+    ) -> dict[str, Latent]:
+        """Return the latent vector `z`, see `LatentModel.infer`."""
+        layer = self.posterior_layer
+        posterior = self.posterior(inputs["x"], training)
+        if seed is None:
+            return {"z": layer.latent(posterior, layer.point(posterior))}
+        further = tf.random.experimental.stateless_fold_in(seed, 1)
+        return {"z": layer.latent(posterior, layer.draw(posterior, seed, draws), seed=further)}
+
+    def draw_prior(self, normals: Any, condition: Any = None) -> dict[str, Any]:
+        """Return draws of `z`, see `LatentModel.draw_prior`."""
+        return {"z": self.prior.from_normal(normals, condition)}
+
+    def _normals(self) -> int | None:
+        """Return how many standard normals make one draw from the prior; None if it cannot."""
+        try:
+            self.prior.from_normal(tf.zeros((1, self.prior.normals)))
+        except NotImplementedError:
+            return None
+        return self.prior.normals
+
+    def generate(
+        self, latents: Mapping[str, Any], condition: Any = None, training: bool = False
+    ) -> Likelihood:
+        """Return p(x|z), see `LatentModel.generate`."""
+        params = self.decoder(latents["z"], training=training)
+        return Likelihood(self.likelihood_layer, params, training)
+
+    def evaluation_seed(self) -> Any:
+        """Return the seed of one batch in `evaluate`; None where the posterior layer names a point.
+
+        That is where its `convert_to_tensor_fn` is not "sample".
+        """
+        if self.posterior_layer.convert_to_tensor_fn != "sample":
+            return None
+        return super().evaluation_seed()
+
+    def signatures(self) -> list[Signature]:
+        """Return the functions that can be exported."""
+        functions = self.tensor_functions()
+        x = (tuple(self.encoder.input_shape)[1:], tf.float32)
+        z = ((self.latent_dim,), tf.float32)
+        pair = {"z_a": z, "z_b": z, "t": ((1,), tf.float32)}
+        inputs = {
+            "decode": {"z": z},
+            "encode": {"x": x},
+            "reconstruct": {"x": x},
+            "score": {"x": x},
+            "sample": {"seed": ((2,), tf.int32)},
+            "interpolate": pair,
+            "interpolate_spherical": pair,
+        }
+        if self._normals() is None:
+            del inputs["sample"]
+        return [Signature(name, inputs[name], functions[name]) for name in inputs]
+
+    # -- arrays ------------------------------------------------------------------------------
+
+    def encode(self, x: Any, batch_size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the posterior's mean and standard deviation, each (examples, latent_dim).
+
+        Args:
+            x: array of shape (examples, *event_shape).
+            batch_size: examples computed at once.
+        """
+        found = self.run("encode", self.expected_targets().check_array(x), batch_size)
+        return found["mean"], found["stddev"]
+
+    def decode(self, z: Any, batch_size: int | None = None) -> np.ndarray:
+        """Return the likelihood's mean at `z`, shape (examples, *event_shape).
+
+        Args:
+            z: array of shape (examples, latent_dim).
+            batch_size: examples computed at once.
+        """
+        z = Expected("z", (self.latent_dim,), Support()).check_array(z)
+        return self.run("decode", z, batch_size)["mean"]
+
+    def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
+        """Return the functions behind the array methods and the signatures, by name."""
         return {
-            "loss": tf.add_n([nll, *penalties]),
-            "nll": nll,
-            "kl": kl,
-            "elbo": -(nll + kl),
-            "kl_weight": self._kl.weight_at(step),
-            "share": share,
-            "params": likelihood_params[:examples],
+            **super().tensor_functions(),
+            "encode": self._encode,
+            "decode": self._decode,
+            "sample": self._sample,
+            "generate": self._generate,
+            "interpolate": self._interpolate,
+            "interpolate_spherical": self._interpolate_spherical,
         }
 
-    def _report(self, x: Any, target: Any, sample_weight: Any, terms: Any) -> dict[str, Any]:
-        examples = tf.shape(x)[0]
-        for tracker in self.trackers:
-            tracker.update_state(terms[tracker.name], sample_weight=examples)
-        return self.compute_metrics(x, target, terms["params"], sample_weight)
+    def _encode(self, x: Any) -> dict[str, Any]:
+        posterior = self.posterior(floats(x))
+        return {"mean": posterior.mean(), "stddev": posterior.stddev()}
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Update the metrics given to `compile` with the data and the likelihood's mean."""
-        if len(self.metrics) > len(self.trackers):
-            y_pred = self.likelihood_layer.mean(y_pred)
-        return super().compute_metrics(x, x if y is None else y, y_pred, sample_weight)
+    def _decode(self, z: Any) -> dict[str, Any]:
+        likelihood = self.generate({"z": floats(z)})
+        parameters = likelihood.parameters()
+        if "mean" in parameters:
+            raise ValueError(
+                f"Expected named_parameters of {type(self.likelihood_layer).__name__} to leave the "
+                "name 'mean' to the likelihood's mean. Received: a parameter of that name"
+            )
+        return {"mean": likelihood.mean(), **parameters}
+
+    def _mean(self, z: Any) -> Any:
+        return self.generate({"z": z}).mean()
+
+    def _prior_draws(self, seed: Any) -> Any:
+        """Return z of each key, (n, latent_dim).
+
+        A prior that cannot be made of normals draws by its own sampler from the first key.
+        """
+        normals = self._normals()
+        if normals is None:
+            return self.prior.distribution().sample(tf.shape(seed)[0], seed=seed[0])
+        return self.draw_prior(standard_normal(seed, normals))["z"]
+
+    def _sample(self, seed: Any) -> dict[str, Any]:
+        z = self._prior_draws(seed)
+        return {"mean": self._mean(z), "z": z}
+
+    def _generate(self, rows: Any, seed: Any) -> dict[str, Any]:
+        z = self._prior_draws(rows)
+        return {"draw": self.generate({"z": z}).sample(seed), "z": z}
+
+    def _interpolate(self, z_a: Any, z_b: Any, t: Any) -> dict[str, Any]:
+        return {"mean": self._mean(paths.linear(z_a, z_b, t))}
+
+    def _interpolate_spherical(self, z_a: Any, z_b: Any, t: Any) -> dict[str, Any]:
+        return {"mean": self._mean(paths.spherical(z_a, z_b, t))}
 
 
 def _check_fit(
@@ -256,10 +349,3 @@ def _check_fit(
             f"{type(layer).__name__}({layer.event_shape}): output shape {expected}. Received: "
             f"{shape}. Give the {network} {role}.params_size or {role}.params_shape."
         )
-
-
-def _unpack(data: Any) -> tuple[Any, Any, Any]:
-    """Return x, the target (x itself by default) and the sample weights, as float tensors."""
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    x = floats(x)
-    return x, x if y is None else floats(y), sample_weight

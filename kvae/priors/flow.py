@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae import checks
 from kvae.priors.one_pass import OnePassBijector
-from kvae.priors.prior import Prior
+from kvae.priors.prior import VectorPrior
 
 __all__ = ["Flow"]
 
@@ -19,7 +19,7 @@ LOG_SCALE_BOUND = 2.0
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class Flow(Prior):
+class Flow(VectorPrior):
     """p(z) of z = f_n(... f_1(u)) with u ~ N(0, I) and f_i invertible: RealNVP.
 
     Each step keeps one half of the dimensions and moves the other half by a shift and a scale
@@ -31,7 +31,7 @@ class Flow(Prior):
     N(0, I). The KL to it has no closed form and is estimated by Monte Carlo.
 
     Args:
-        event_size: int d of at least 2, the number of latent dimensions.
+        event_shape: int d of at least 2, the number of latent dimensions.
         num_steps: number of steps; two move every dimension once.
         hidden: units of the hidden layers of each step's network.
         **kwargs: Passed to `keras.layers.Layer`.
@@ -54,15 +54,15 @@ class Flow(Prior):
 
     def __init__(
         self,
-        event_size: int,
+        event_shape: Any,
         num_steps: int = 6,
         hidden: Sequence[int] = (64, 64),
         **kwargs: Any,
     ):
-        super().__init__(event_size, **kwargs)
-        if self.event_size < 2:
+        super().__init__(event_shape, **kwargs)
+        if self.latent_dim < 2:
             raise ValueError(
-                f"Expected event_size to be at least 2. Received: event_size={event_size!r}"
+                f"Expected event_shape to be at least 2. Received: event_shape={event_shape!r}"
             )
         self.num_steps = checks.positive_int("num_steps", num_steps)
         self.hidden = checks.event_shape(hidden, "hidden")
@@ -73,7 +73,7 @@ class Flow(Prior):
         self.dense = []
         for step in range(self.num_steps):
             kept = self._kept(step)
-            widths = [kept, *self.hidden, 2 * (self.event_size - kept)]
+            widths = [kept, *self.hidden, 2 * (self.latent_dim - kept)]
             for index, (width, units) in enumerate(itertools.pairwise(widths)):
                 last = index == len(self.hidden)
                 start = keras.initializers.RandomNormal(stddev=1e-2)  # nearly the identity
@@ -90,8 +90,8 @@ class Flow(Prior):
 
     def _kept(self, step: int) -> int:
         """How many dimensions step `step` keeps: the first half or the second, in turns."""
-        half = self.event_size // 2
-        return half if step % 2 == 0 else self.event_size - half
+        half = self.latent_dim // 2
+        return half if step % 2 == 0 else self.latent_dim - half
 
     def _shift_and_log_scale(self, step: int, kept: Any) -> tuple[Any, Any]:
         """Return t(u_a) and s(u_a) of step `step`."""
@@ -103,8 +103,8 @@ class Flow(Prior):
 
     def _halves(self, step: int, vectors: Any) -> tuple[Any, Any]:
         """Return the kept and the moved dimensions of step `step`."""
-        half = self.event_size // 2
-        first, second = tf.split(vectors, [half, self.event_size - half], axis=-1)
+        half = self.latent_dim // 2
+        first, second = tf.split(vectors, [half, self.latent_dim - half], axis=-1)
         return (first, second) if step % 2 == 0 else (second, first)
 
     def forward(self, u: Any) -> tuple[Any, Any]:
@@ -129,14 +129,14 @@ class Flow(Prior):
             log_det -= tf.reduce_sum(log_scale, axis=-1)
         return u, log_det
 
-    def make_distribution(self) -> Any:
+    def make_distribution(self, condition: Any = None) -> Any:
         """Return `tfd.TransformedDistribution` of event shape (d,)."""
         # A fifth of the graph that tfd.MultivariateNormalDiag builds.
-        base = tfd.Independent(tfd.Normal(tf.zeros(self.event_size), tf.ones(self.event_size)), 1)
+        base = tfd.Independent(tfd.Normal(tf.zeros(self.latent_dim), tf.ones(self.latent_dim)), 1)
         return tfd.TransformedDistribution(base, OnePassBijector(self.forward, self.inverse))
 
-    def from_normal(self, normal: Any) -> Any:
-        """Return draws made of given standard normals, (batch, event_size)."""
+    def from_normal(self, normal: Any, condition: Any = None) -> Any:
+        """Return draws made of given standard normals, (batch, d)."""
         if not self.built:
             self.build()
         return self.forward(normal)[0]

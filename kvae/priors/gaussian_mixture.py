@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
-from kvae.priors.prior import Prior
+from kvae.priors.prior import VectorPrior
 
 __all__ = ["GaussianMixture", "pick_component"]
 
@@ -17,14 +17,14 @@ SCALE_FLOOR = 1e-3
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class GaussianMixture(Prior):
+class GaussianMixture(VectorPrior):
     """p(z) = sum_k pi_k N(z; m_k, diag(s_k^2)), with learned weights, means and scales.
 
     It starts near N(0, I): means drawn from N(0, I / 2), scales of sqrt(1/2). The KL to it has no
     closed form and is estimated by Monte Carlo.
 
     Args:
-        event_size: int d, the number of latent dimensions.
+        event_shape: int d, the number of latent dimensions.
         num_components: int K, the number of Gaussians.
         **kwargs: Passed to `keras.layers.Layer`.
 
@@ -45,13 +45,13 @@ class GaussianMixture(Prior):
         https://arxiv.org/abs/1705.07120)
     """
 
-    def __init__(self, event_size: int, num_components: int = 10, **kwargs: Any):
-        super().__init__(event_size, **kwargs)
+    def __init__(self, event_shape: Any, num_components: int = 10, **kwargs: Any):
+        super().__init__(event_shape, **kwargs)
         self.num_components = checks.positive_int("num_components", num_components)
 
     def build(self, input_shape: Any = None) -> None:
         """Create the mixture's weights."""
-        shape = (self.num_components, self.event_size)
+        shape = (self.num_components, self.latent_dim)
         self.logits = self.add_float32_weight(shape[:1], "zeros", "logits")
         spread = keras.initializers.RandomNormal(stddev=0.5**0.5)
         self.loc = self.add_float32_weight(shape, spread, "loc")
@@ -64,7 +64,7 @@ class GaussianMixture(Prior):
         """Return the standard deviations of the components, shape (K, d)."""
         return tf.math.softplus(self.raw_scale) + SCALE_FLOOR
 
-    def make_distribution(self) -> Any:
+    def make_distribution(self, condition: Any = None) -> Any:
         """Return `tfd.MixtureSameFamily` of event shape (d,)."""
         normals = tfd.Normal(tf.convert_to_tensor(self.loc), self.scale())
         return tfd.MixtureSameFamily(
@@ -74,13 +74,13 @@ class GaussianMixture(Prior):
     @property
     def normals(self) -> int:
         """How many standard normals `from_normal` turns into one draw."""
-        return self.event_size + 2 * self.num_components
+        return self.latent_dim + 2 * self.num_components
 
-    def from_normal(self, normal: Any) -> Any:
-        """Return draws made of given standard normals, (batch, event_size)."""
+    def from_normal(self, normal: Any, condition: Any = None) -> Any:
+        """Return draws made of given standard normals, (batch, d)."""
         if not self.built:
             self.build()
-        noise, race = tf.split(normal, [self.event_size, 2 * self.num_components], axis=-1)
+        noise, race = tf.split(normal, [self.latent_dim, 2 * self.num_components], axis=-1)
         chosen = pick_component(race, tf.nn.softmax(self.logits))
         return chosen @ self.loc + (chosen @ self.scale()) * noise
 

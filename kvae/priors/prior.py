@@ -1,5 +1,6 @@
 """The base of all priors: a Keras layer without inputs that gives a distribution."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,30 +13,31 @@ __all__ = ["Prior"]
 
 @keras.saving.register_keras_serializable(package="kvae")
 class Prior(keras.layers.Layer):
-    """A distribution over latent vectors, perhaps with weights of its own.
+    """A distribution over latent variables, which may have weights of its own.
 
-    A subclass defines `make_distribution`, creates its weights in `build`, and may define
-    `exact_kl`.
+    A subclass defines `make_distribution` and creates its weights in `build`. The KL to it is
+    computed in closed form where `kvae.priors.closed_form` or TFP's registry
+    (`tfd.RegisterKL`) has one for its distribution, else by Monte Carlo.
 
     Args:
-        event_size: int d, the number of latent dimensions.
+        event_shape: int or tuple of ints, the shape of one draw (without batch axes).
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `event_size` is not a positive integer.
+        ValueError: If `event_shape` does not hold positive integers.
 
     Example:
         >>> @keras.saving.register_keras_serializable(package="docs")
         ... class Laplace(kvae.priors.Prior):
-        ...     def make_distribution(self):
-        ...         return tfd.Independent(tfd.Laplace(tf.zeros(self.event_size), 1.0), 1)
-        >>> kvae.regularizers.KLDivergenceRegularizer(Laplace(2))  # no closed form
-        KLDivergenceRegularizer(prior='Laplace(2)', kl='Monte Carlo', weight=1.0)
+        ...     def make_distribution(self, condition=None):
+        ...         return tfd.Independent(tfd.Laplace(tf.zeros(self.event_shape), 1.0), 1)
+        >>> float(Laplace(2).distribution().log_prob([0.0, 0.0]))  # -2 log 2
+        -1.3862943649291992
     """
 
-    def __init__(self, event_size: int, **kwargs: Any):
+    def __init__(self, event_shape: Any, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
-        self.event_size = checks.positive_int("event_size", event_size)
+        self.event_shape = checks.event_shape(event_shape)
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights; a prior has no input."""
@@ -47,45 +49,45 @@ class Prior(keras.layers.Layer):
         # opens an autocast scope for it although the layer has autocast off.
         return self.add_weight(shape=shape, initializer=initializer, name=name, autocast=False)
 
-    def distribution(self) -> Any:
-        """Return the `tfd.Distribution` with event shape (d,)."""
+    def distribution(self, condition: Any = None) -> Any:
+        """Return the `tfd.Distribution` with event shape `event_shape`.
+
+        Args:
+            condition: tensor (B, ...) on which a conditional prior depends; others ignore it.
+
+        Returns:
+            A `tfd.Distribution` of batch shape (), or (B,) where it depends on the condition.
+        """
         if not self.built:
             self.build()
-        return self.make_distribution()
+        return self.make_distribution(condition)
 
-    def make_distribution(self) -> Any:
+    def make_distribution(self, condition: Any = None) -> Any:
         """Return the distribution once the weights exist; for subclasses."""
         raise NotImplementedError(f"{type(self).__name__} must define make_distribution")
 
-    def exact_kl(self, posterior: Any) -> Any | None:
-        """Return KL(posterior || prior) in nats, shape (batch...), or None without closed form."""
-        return None
-
-    def exact_kl_per_dimension(self, posterior: Any) -> Any | None:
-        """Return the terms of `exact_kl`, shape (batch..., d), or None if it is no such sum."""
-        return None
-
     def bind(self, posterior: Callable[[Any], Any]) -> None:
-        """Take note of the model that this prior is part of; a `VAE` calls it.
+        """Take the posterior of the model that this prior is part of; a `VAE` calls it.
 
         Args:
-            posterior: function from a batch of data (batch, *event_shape) to the
+            posterior: function from a batch of data (batch, *data_shape) to the
                 `tfd.Distribution` q(z|x).
         """
 
     @property
     def normals(self) -> int:
         """How many standard normals `from_normal` turns into one draw."""
-        return self.event_size
+        return math.prod(self.event_shape)
 
-    def from_normal(self, normal: Any) -> Any:
-        """Return draws made of given standard normals; exported files sample with it.
+    def from_normal(self, normal: Any, condition: Any = None) -> Any:
+        """Return draws made of given standard normals: the same in Keras and in exported files.
 
         Args:
             normal: independent standard normals, (batch, normals).
+            condition: as for `distribution`.
 
         Returns:
-            Draws from the prior, (batch, event_size).
+            Draws from the prior, (batch, *event_shape).
 
         Raises:
             NotImplementedError: If the prior has no such form.
@@ -104,4 +106,34 @@ class Prior(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this prior again."""
-        return {**super().get_config(), "event_size": self.event_size}
+        return {**super().get_config(), "event_shape": self.event_shape}
+
+    def description(self) -> str:
+        """Return class and shape in one word, as error messages and reports print it."""
+        shape = self.event_shape
+        return f"{type(self).__name__}({shape[0] if len(shape) == 1 else shape})"
+
+
+class VectorPrior(Prior):
+    """A prior over vectors; for subclasses whose formulas need one axis.
+
+    Args:
+        event_shape: int d, or a tuple with one axis.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If `event_shape` has not one axis.
+    """
+
+    def __init__(self, event_shape: Any, **kwargs: Any):
+        super().__init__(event_shape, **kwargs)
+        if len(self.event_shape) != 1:
+            raise ValueError(
+                f"Expected event_shape of {type(self).__name__} to be one positive integer. "
+                f"Received: event_shape={event_shape!r}"
+            )
+
+    @property
+    def latent_dim(self) -> int:
+        """The number of latent dimensions."""
+        return self.event_shape[0]

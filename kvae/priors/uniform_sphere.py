@@ -4,10 +4,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from kvae.priors.prior import Prior
+from kvae.priors.prior import VectorPrior
 
 __all__ = ["UniformSphere"]
 
@@ -15,24 +14,19 @@ SHORTEST = 1e-6  # a vector of zeros, which normals are not, stays finite (in fl
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class UniformSphere(Prior):
+class UniformSphere(VectorPrior):
     """The uniform distribution on the unit sphere in d dimensions: no direction is preferred.
 
-    Every code has the same length, so that the KL cannot draw them into one point: no bubble around
-    the origin, and the codes still have no gaps to hide in. For a power spherical posterior with
-    concentration k the KL depends on k alone. In t = (1 + u . z) / 2 the posterior is a
-    Beta(b + k, b) with b = (d - 1) / 2, the prior a Beta(b, b), and what is left is the same:
-
-        KL = log B(b, b) - log B(b + k, b) + k (digamma(b + k) - digamma(2 b + k)),
-
-    in nats, at least 0.
+    Every code has the same length, so the KL cannot pull the codes to the origin. For a power
+    spherical posterior it has a closed form that depends on the concentration alone
+    (`kvae.priors.closed_form`).
 
     Args:
-        event_size: int d, the number of dimensions of the space, at least 2.
+        event_shape: int d, the number of dimensions of the space, at least 2.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `event_size` is below 2.
+        ValueError: If `event_shape` is below 2.
 
     Example:
         >>> prior = kvae.priors.UniformSphere(3)
@@ -45,29 +39,19 @@ class UniformSphere(Prior):
         https://arxiv.org/abs/1804.00891
     """
 
-    def __init__(self, event_size: int, **kwargs: Any):
-        super().__init__(event_size, **kwargs)
-        if self.event_size < 2:
+    def __init__(self, event_shape: Any, **kwargs: Any):
+        super().__init__(event_shape, **kwargs)
+        if self.latent_dim < 2:
             raise ValueError(
-                "Expected event_size to be at least 2: a sphere in one dimension is two points. "
-                f"Received: {event_size=}"
+                "Expected event_shape to be at least 2: a sphere in one dimension is two points. "
+                f"Received: event_shape={event_shape!r}"
             )
 
-    def make_distribution(self) -> Any:
+    def make_distribution(self, condition: Any = None) -> Any:
         """Return `tfd.SphericalUniform` of event shape (d,)."""
-        return tfd.SphericalUniform(self.event_size)
+        return tfd.SphericalUniform(self.latent_dim)
 
-    def from_normal(self, normal: Any) -> Any:
-        """Return given standard normals brought to length one, (batch, event_size)."""
+    def from_normal(self, normal: Any, condition: Any = None) -> Any:
+        """Return given standard normals scaled to length one, (batch, d)."""
         length = tf.sqrt(tf.reduce_sum(tf.square(normal), axis=-1, keepdims=True))
         return normal / tf.maximum(length, SHORTEST)
-
-    def exact_kl(self, posterior: Any) -> Any | None:
-        """Return KL(posterior || uniform), shape (batch...); None if not power spherical."""
-        if not isinstance(posterior, tfd.PowerSpherical):
-            return None
-        k = posterior.concentration
-        b = tf.constant((self.event_size - 1) / 2, k.dtype)
-        kl = tfp.math.lbeta(b, b) - tfp.math.lbeta(b + k, b)
-        kl += k * (tf.math.digamma(b + k) - tf.math.digamma(2.0 * b + k))
-        return tf.maximum(kl, 0.0)  # rounding, where the posterior is nearly uniform

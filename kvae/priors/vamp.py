@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae import checks
 from kvae.priors.gaussian_mixture import pick_component
-from kvae.priors.prior import Prior
+from kvae.priors.prior import VectorPrior
 
 __all__ = ["VampPrior"]
 
@@ -19,7 +19,7 @@ EDGE = 0.01  # share of the range that `adapt` keeps from its ends, where a sigm
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class VampPrior(Prior):
+class VampPrior(VectorPrior):
     """p(z) = 1/K sum_k q(z | u_k): a mixture of the posteriors of K learned pseudo-inputs u_k.
 
     It uses the encoder and the posterior layer of its model and owns only the pseudo-inputs, so
@@ -33,7 +33,7 @@ class VampPrior(Prior):
     examples, which trains faster.
 
     Args:
-        event_size: int d, the number of latent dimensions.
+        event_shape: int d, the number of latent dimensions.
         data_shape: shape of one example of the data, int or tuple.
         num_components: int K, the number of pseudo-inputs.
         low: least value of the data, or None if they have no bounds.
@@ -57,14 +57,14 @@ class VampPrior(Prior):
 
     def __init__(
         self,
-        event_size: int,
+        event_shape: Any,
         data_shape: Any,
         num_components: int = 50,
         low: float | None = 0.0,
         high: float | None = 1.0,
         **kwargs: Any,
     ):
-        super().__init__(event_size, **kwargs)
+        super().__init__(event_shape, **kwargs)
         self.data_shape = checks.event_shape(data_shape, "data_shape")
         self.num_components = checks.positive_int("num_components", num_components)
         bounds = [float(value) for value in (low, high) if value is not None]
@@ -138,7 +138,7 @@ class VampPrior(Prior):
             )
         return self._posterior(self.pseudo_inputs())
 
-    def make_distribution(self) -> Any:
+    def make_distribution(self, condition: Any = None) -> Any:
         """Return `tfd.MixtureSameFamily` of event shape (d,)."""
         components = self.components()
         logits = tf.zeros(self.num_components, components.dtype)
@@ -147,14 +147,14 @@ class VampPrior(Prior):
     @property
     def normals(self) -> int:
         """How many standard normals `from_normal` turns into one draw."""
-        return self.event_size + 2 * self.num_components
+        return self.latent_dim + 2 * self.num_components
 
-    def from_normal(self, normal: Any) -> Any:
+    def from_normal(self, normal: Any, condition: Any = None) -> Any:
         """Return draws made of given standard normals; the posteriors are to be diagonal."""
         components = self.components()
         if not isinstance(components, tfd.MultivariateNormalDiag | tfd.Independent):
             return super().from_normal(normal)
-        noise, race = tf.split(normal, [self.event_size, 2 * self.num_components], axis=-1)
+        noise, race = tf.split(normal, [self.latent_dim, 2 * self.num_components], axis=-1)
         weights = tf.fill([self.num_components], 1.0 / self.num_components)
         chosen = pick_component(race, weights)
         return chosen @ components.mean() + (chosen @ components.stddev()) * noise

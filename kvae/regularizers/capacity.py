@@ -5,8 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kvae.contract import Batch, Latent
 from kvae.regularizers.kl_divergence import KLDivergenceRegularizer
-from kvae.regularizers.regularizer import shares, value_at
+from kvae.regularizers.regularizer import value_at
 from kvae.regularizers.schedules import Schedule, number_or_schedule
 
 __all__ = ["Capacity"]
@@ -31,14 +32,16 @@ class Capacity(KLDivergenceRegularizer):
     Example:
         >>> prior = kvae.priors.StandardNormal(2)
         >>> kl = kvae.regularizers.Capacity(prior, capacity=2.0, weight=10.0)
-        >>> posterior = tfd.MultivariateNormalDiag([[1.0, 0.0]], [1.0, 1.0])  # 0.5 nats
-        >>> float(kl(posterior, posterior.mean()))
+        >>> q = tfd.MultivariateNormalDiag([[1.0, 0.0]], [[1.0, 1.0]])  # 0.5 nats
+        >>> float(kl(kvae.contract.Latent(q.mean(), q)))
         15.0
 
     References:
         Burgess et al.: Understanding disentangling in beta-VAE, 2018, section 5,
         https://arxiv.org/abs/1804.03599
     """
+
+    default_name = "capacity"
 
     def __init__(
         self, prior: Any = None, capacity: Any = 25.0, *, weight: Any = 1.0, **kwargs: Any
@@ -52,14 +55,15 @@ class Capacity(KLDivergenceRegularizer):
         own = (self.capacity,) if isinstance(self.capacity, Schedule) else ()
         return (*super().schedules, *own)
 
-    def penalty(
-        self, posterior: Any, sample: Any, sample_weight: Any = None, step: Any = None
-    ) -> Any:
-        """Return the penalty of a batch without `weight`, in nats."""
-        divergence = tf.reshape(self.divergence(posterior, sample), [-1])
-        share, mean_weight = shares(divergence, sample_weight)
-        capacity = tf.cast(value_at(self.capacity, step), divergence.dtype)
-        return mean_weight * tf.abs(tf.reduce_sum(share * divergence) - capacity)
+    def values(self, latent: Latent, batch: Batch) -> Any:
+        """Return sign(m - C) (KL - C) of each example in nats, with m the batch mean of the KL.
+
+        Its mean is |m - C|, and so is its gradient.
+        """
+        divergence = self.divergence(latent)
+        capacity = tf.cast(value_at(self.capacity, batch.step), divergence.dtype)
+        side = tf.sign(tf.stop_gradient(batch.mean(divergence)) - capacity)
+        return side * (divergence - capacity)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this regularizer again."""

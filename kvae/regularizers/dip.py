@@ -7,8 +7,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
-from kvae.priors.standard_normal import is_gaussian
-from kvae.regularizers.regularizer import Regularizer, shares
+from kvae.contract import Batch, Latent
+from kvae.priors.closed_form import is_gaussian
+from kvae.regularizers.regularizer import Regularizer
 
 __all__ = ["DisentangledInferredPrior"]
 
@@ -26,20 +27,22 @@ class DisentangledInferredPrior(Regularizer):
         I:   C = Cov_x[mu(x)],
         II:  C = Cov_x[mu(x)] + E_x[Sigma(x)].
 
-    It is added to the KL. It has no unit.
+    It is added to the KL. It has no unit. Under several replicas each estimates it from its own
+    part of the batch.
 
     Args:
         kind: "i" or "ii".
         weight: lambda_od, a number of at least 0 or a schedule.
         diagonal: lambda_d / lambda_od; by default 10 for I and 1 for II, as in the paper.
+        name: see `Regularizer`.
 
     Raises:
         ValueError: If an argument is not of the form above.
 
     Example:
         >>> dip = kvae.regularizers.DisentangledInferredPrior("i")
-        >>> posterior = tfd.MultivariateNormalDiag([[1.0, 1.0], [-1.0, -1.0]], [1.0, 1.0])
-        >>> float(dip(posterior, posterior.mean()))  # C = [[1, 1], [1, 1]]
+        >>> q = tfd.MultivariateNormalDiag([[1.0, 1.0], [-1.0, -1.0]], [[1.0, 1.0]] * 2)
+        >>> float(dip(kvae.contract.Latent(q.mean(), q)))  # C = [[1, 1], [1, 1]]
         2.0
 
     References:
@@ -47,20 +50,28 @@ class DisentangledInferredPrior(Regularizer):
         from Unlabeled Observations, 2018, section 3, https://arxiv.org/abs/1711.00848
     """
 
-    def __init__(self, kind: str = "ii", weight: Any = 1.0, diagonal: float | None = None):
-        super().__init__(weight)
+    default_name = "dip"
+    unit = ""
+
+    def __init__(
+        self,
+        kind: str = "ii",
+        weight: Any = 1.0,
+        diagonal: float | None = None,
+        name: str | None = None,
+    ):
+        super().__init__(weight, name)
         self.kind = checks.choice("kind", kind, tuple(DIAGONAL))
         self.diagonal = checks.non_negative(
             "diagonal", DIAGONAL[self.kind] if diagonal is None else diagonal
         )
 
-    def penalty(
-        self, posterior: Any, sample: Any, sample_weight: Any = None, step: Any = None
-    ) -> Any:
-        """Return the penalty of a batch without `weight`, a scalar."""
+    def values(self, latent: Latent, batch: Batch) -> Any:
+        """Return the penalty of the batch, the same for every example, shape (B,)."""
+        posterior = latent.posterior
         size = posterior.event_shape[-1]
-        mean = tf.reshape(posterior.mean(), [-1, size])
-        share, mean_weight = shares(mean, sample_weight)
+        mean = posterior.mean()
+        share, _ = batch.shares(tf.shape(mean)[0], mean.dtype)
         centered = mean - tf.linalg.matvec(mean, share, transpose_a=True)
         covariance = tf.matmul(centered * share[:, None], centered, transpose_a=True)
         if self.kind == "ii":
@@ -68,10 +79,9 @@ class DisentangledInferredPrior(Regularizer):
             covariance += tf.einsum("n,nij->ij", share, own)
         variance = tf.linalg.diag_part(covariance)
         off_diagonal = covariance - tf.linalg.diag(variance)
-        return mean_weight * (
-            tf.reduce_sum(tf.square(off_diagonal))
-            + self.diagonal * tf.reduce_sum(tf.square(variance - 1.0))
-        )
+        penalty = tf.reduce_sum(tf.square(off_diagonal))
+        penalty += self.diagonal * tf.reduce_sum(tf.square(variance - 1.0))
+        return tf.fill(tf.shape(mean)[:1], penalty)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this regularizer again."""

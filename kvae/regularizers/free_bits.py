@@ -1,13 +1,15 @@
 """Free bits: a KL that costs nothing until each group of dimensions carries something."""
 
+import math
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kvae import checks
+from kvae.contract import Batch, Latent
+from kvae.priors.closed_form import kl_per_element
 from kvae.regularizers.kl_divergence import KLDivergenceRegularizer
-from kvae.regularizers.regularizer import shares
 
 __all__ = ["FreeBits"]
 
@@ -34,14 +36,16 @@ class FreeBits(KLDivergenceRegularizer):
 
     Example:
         >>> kl = kvae.regularizers.FreeBits(kvae.priors.StandardNormal(2), free_bits=0.25)
-        >>> posterior = tfd.MultivariateNormalDiag([[1.0, 0.0]], [1.0, 1.0])
-        >>> float(kl(posterior, posterior.mean()))  # 0.5 nats, and 0 nats raised to 0.25
+        >>> q = tfd.MultivariateNormalDiag([[1.0, 0.0]], [[1.0, 1.0]])
+        >>> float(kl(kvae.contract.Latent(q.mean(), q)))  # 0.5 nats, and 0 nats raised to 0.25
         0.75
 
     References:
         Kingma et al.: Improving Variational Inference with Inverse Autoregressive Flow, 2016,
         appendix C.8, https://arxiv.org/abs/1606.04934
     """
+
+    default_name = "free_bits"
 
     def __init__(
         self,
@@ -54,7 +58,7 @@ class FreeBits(KLDivergenceRegularizer):
     ):
         super().__init__(prior, weight=weight, **kwargs)
         self.free_bits = checks.non_negative("free_bits", free_bits)
-        size = self.prior.event_size
+        size = math.prod(self.prior.event_shape)
         self.groups = size if groups is None else checks.positive_int("groups", groups)
         if size % self.groups:
             raise ValueError(
@@ -62,28 +66,27 @@ class FreeBits(KLDivergenceRegularizer):
                 f"groups={groups!r}"
             )
 
-    def penalty(
-        self, posterior: Any, sample: Any, sample_weight: Any = None, step: Any = None
-    ) -> Any:
-        """Return the penalty of a batch without `weight`, in nats."""
-        divergences = self.group_divergences(posterior, sample)
-        share, mean_weight = shares(divergences, sample_weight)
-        means = tf.linalg.matvec(divergences, share, transpose_a=True)  # (groups,)
-        return mean_weight * tf.reduce_sum(tf.maximum(means, self.free_bits))
+    def values(self, latent: Latent, batch: Batch) -> Any:
+        """Return sum over groups of KL_g, or `free_bits` where the batch mean is below, (B,)."""
+        divergences = self.group_divergences(latent)  # (B, groups)
+        means = tf.stop_gradient(batch.mean(divergences))  # (groups,)
+        return tf.reduce_sum(tf.where(means > self.free_bits, divergences, self.free_bits), axis=-1)
 
-    def group_divergences(self, posterior: Any, sample: Any) -> Any:
-        """Return the KL of each group in nats, shape (examples, groups)."""
+    def group_divergences(self, latent: Latent) -> Any:
+        """Return the KL of each group in nats, shape (B, groups)."""
         if self.groups == 1:
-            return tf.reshape(self.divergence(posterior, sample), [-1, 1])
-        terms = self.prior.exact_kl_per_dimension(posterior) if self.use_exact_kl else None
-        if terms is None:
+            return self.divergence(latent)[:, tf.newaxis]
+        elements = None
+        if self.use_exact_kl:
+            elements = kl_per_element(latent.posterior, self.prior_of(latent))
+        if elements is None:
             raise ValueError(
                 "Expected groups=1: the KL of several groups needs a closed form that is a sum "
                 "over latent dimensions, which independent normals against StandardNormal have. "
-                f"Received: groups={self.groups}, {self!r} and a {type(posterior).__name__}"
+                f"Received: groups={self.groups}, {self!r} and a {type(latent.posterior).__name__}"
             )
-        terms = tf.reshape(terms, [-1, self.groups, self.prior.event_size // self.groups])
-        return tf.reduce_sum(terms, axis=-1)
+        size = math.prod(self.prior.event_shape) // self.groups
+        return tf.reduce_sum(tf.reshape(elements, [-1, self.groups, size]), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this regularizer again."""

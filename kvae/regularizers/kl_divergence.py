@@ -7,8 +7,9 @@ import keras
 import tensorflow as tf
 
 from kvae import priors, registered
+from kvae.contract import Batch, Latent, Term
+from kvae.priors.closed_form import kl_divergence
 from kvae.regularizers.regularizer import Regularizer
-from kvae.seeds import next_seed
 
 __all__ = ["KLDivergenceRegularizer"]
 
@@ -29,18 +30,19 @@ class KLDivergenceRegularizer(Regularizer):
             all axes of several test points are averaged in any case.
         test_points_fn: where the test points of the estimate come from. By default it is the one
             draw that the decoder sees (TFP's `tf.convert_to_tensor`); "sample" (or
-            `tfd.Distribution.sample`) draws anew; a registered function takes the posterior and
-            returns draws of shape (points..., batch..., *event_shape).
+            `tfd.Distribution.sample`) takes another draw; a registered function takes the
+            posterior and returns draws of shape (points..., batch..., *event_shape).
         weight: beta, a number of at least 0 or a `kvae.regularizers.Schedule`; None is 1.
         distribution_b: the same as `prior`.
+        name: see `Regularizer`.
 
     Raises:
         ValueError: If an argument is not of the form above.
 
     Example:
         >>> kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(1))
-        >>> posterior = tfd.MultivariateNormalDiag([[1.0], [0.0]], [[1.0], [1.0]])
-        >>> float(kl(posterior, posterior.mean()))  # the mean of 0.5 and 0 nats
+        >>> q = tfd.MultivariateNormalDiag([[1.0], [0.0]], [[1.0], [1.0]])
+        >>> float(kl(kvae.contract.Latent(q.mean(), q)))  # the mean of 0.5 and 0 nats
         0.25
         >>> @keras.saving.register_keras_serializable(package="docs")
         ... def ten_draws(posterior):
@@ -48,12 +50,14 @@ class KLDivergenceRegularizer(Regularizer):
         >>> kvae.regularizers.KLDivergenceRegularizer(
         ...     kvae.priors.StandardNormal(1), use_exact_kl=False, test_points_fn=ten_draws
         ... )
-        KLDivergenceRegularizer(prior='StandardNormal(1)', kl='Monte Carlo', weight=1.0)
+        KLDivergenceRegularizer(prior='StandardNormal(1)', use_exact_kl=False, weight=1.0)
 
     References:
         `tfp.layers.KLDivergenceRegularizer` (tensorflow/probability);
         Higgins et al.: beta-VAE, 2017, https://openreview.net/forum?id=Sy2fzU9gl
     """
+
+    default_name = "kl"
 
     def __init__(
         self,
@@ -64,8 +68,9 @@ class KLDivergenceRegularizer(Regularizer):
         weight: Any = 1.0,
         *,
         distribution_b: Any = None,
+        name: str | None = None,
     ):
-        super().__init__(1.0 if weight is None else weight)
+        super().__init__(1.0 if weight is None else weight, name)
         if prior is not None and distribution_b is not None:
             raise ValueError(
                 "Expected prior or its other name distribution_b, not both. Received: "
@@ -75,23 +80,49 @@ class KLDivergenceRegularizer(Regularizer):
         self.use_exact_kl = bool(use_exact_kl)
         self.test_points_reduce_axis = _axes(test_points_reduce_axis)
         self.test_points_fn = _test_points(test_points_fn)
-        self.monte_carlo = (
-            not self.use_exact_kl or type(self.prior).exact_kl is priors.Prior.exact_kl
-        )
-        self._draws = _Draws()
 
     @property
     def layers(self) -> tuple[keras.layers.Layer, ...]:
-        """The prior, and what keeps the seed of the test points."""
-        return (self.prior, self._draws) if self.test_points_fn == "sample" else (self.prior,)
+        """The prior."""
+        return (self.prior,)
 
-    def divergence(self, posterior: Any, sample: Any) -> Any:
-        """Return KL(posterior || prior) of each example in nats, shape (batch...)."""
-        exact = self.prior.exact_kl(posterior) if self.use_exact_kl else None
+    @property
+    def is_kl(self) -> bool:
+        """Always true."""
+        return True
+
+    def term(self, latent: Latent, batch: Batch, prefix: str = "") -> Term:
+        """Return the term of the loss; without a weight it is the plain KL, for the logs."""
+        if self.is_off:
+            return Term(f"{prefix}{self.name}", self.divergence(latent), 0.0)
+        return super().term(latent, batch, prefix)
+
+    def values(self, latent: Latent, batch: Batch) -> Any:
+        """Return KL(posterior || prior) of each example in nats, shape (B,)."""
+        return self.divergence(latent)
+
+    def divergence(self, latent: Latent) -> Any:
+        """Return KL(posterior || prior) of each example in nats, shape (B,), computed once."""
+        if latent.posterior is None:
+            raise ValueError(
+                "Expected a latent with a posterior: codes and deterministic encoders have no KL. "
+                f"Received: {latent!r}"
+            )
+        return latent.once(f"divergence {id(self)}", lambda: self._divergence(latent))
+
+    def prior_of(self, latent: Latent) -> Any:
+        """Return the prior's distribution: the latent's own for the first KL of its group."""
+        first = latent.regularizer.kl_part if latent.regularizer is not None else self
+        if latent.prior is not None and first is self:
+            return latent.prior
+        return self.prior.distribution()
+
+    def _divergence(self, latent: Latent) -> Any:
+        posterior, prior = latent.posterior, self.prior_of(latent)
+        exact = kl_divergence(posterior, prior) if self.use_exact_kl else None
         if exact is not None:
             return exact
-        self.monte_carlo = True
-        points = self._points(posterior, sample)
+        points = self._points(latent)
         axes = len(points.shape) - len(posterior.batch_shape) - len(posterior.event_shape)
         if axes < 0:
             raise ValueError(
@@ -99,15 +130,19 @@ class KLDivergenceRegularizer(Regularizer):
                 f"*event_shape). Received: shape {tuple(points.shape)} for a posterior of batch "
                 f"shape {posterior.batch_shape}, event shape {posterior.event_shape}"
             )
-        kl = posterior.log_prob(points) - self.prior.distribution().log_prob(points)
+        kl = posterior.log_prob(points) - prior.log_prob(points)
+        if self.test_points_fn is None:
+            return kl  # at each of the decoder's draws
         return tf.reduce_mean(kl, axis=list(range(axes)))
 
-    def _points(self, posterior: Any, sample: Any) -> Any:
+    def _points(self, latent: Latent) -> Any:
         if self.test_points_fn is None:
-            return sample
+            return latent.value
         if self.test_points_fn == "sample":
-            return posterior.sample(seed=self._draws.seed())
-        return self.test_points_fn(posterior)
+            if latent.seed is None:  # nothing random is asked for, as in `score`
+                return latent.value
+            return latent.posterior.sample(seed=latent.seed)
+        return self.test_points_fn(latent.posterior)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this regularizer again."""
@@ -120,25 +155,8 @@ class KLDivergenceRegularizer(Regularizer):
         }
 
     def _repr_arguments(self) -> dict[str, Any]:
-        return {
-            "prior": f"{type(self.prior).__name__}({self.prior.event_size})",
-            "kl": "Monte Carlo" if self.monte_carlo else "exact",
-            "weight": self.weight,
-        }
-
-
-class _Draws(keras.layers.Layer):
-    """The seed of the test points, as a layer, so that it is tracked and saved with the model."""
-
-    def __init__(self) -> None:
-        super().__init__(autocast=False)
-        self.seed_generator = keras.random.SeedGenerator()
-
-    def seed(self) -> Any:
-        return next_seed(self.seed_generator)
-
-    def build(self, input_shape: Any = None) -> None:
-        self.built = True
+        estimated = {} if self.use_exact_kl else {"use_exact_kl": False}
+        return {"prior": self.prior.description(), **estimated, **super()._repr_arguments()}
 
 
 def _axes(value: Any) -> int | tuple[int, ...] | None:

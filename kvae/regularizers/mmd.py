@@ -1,15 +1,18 @@
 """Maximum mean discrepancy between the aggregate posterior and the prior (InfoVAE)."""
 
+import math
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kvae import priors
-from kvae.regularizers.regularizer import Regularizer, shares
+from kvae.contract import Batch, Latent
+from kvae.noise import standard_normal
+from kvae.regularizers.regularizer import Regularizer
 from kvae.seeds import of_replica
 
-__all__ = ["MaximumMeanDiscrepancy", "stateless_normal"]
+__all__ = ["MaximumMeanDiscrepancy"]
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -39,15 +42,18 @@ class MaximumMeanDiscrepancy(Regularizer):
             expectation where posterior and prior agree, and can be negative; otherwise it is
             never negative. A batch of one has no pairs and gets the biased estimate.
         weight: a number of at least 0 or a schedule.
-        seed: int, makes the prior's draws other ones.
+        seed: int, decides the prior's draws.
+        name: see `Regularizer`.
+
+    Under several replicas each estimates it from its own part of the batch.
 
     Raises:
         ValueError: If an argument is not of the form above.
 
     Example:
         >>> mmd = kvae.regularizers.MaximumMeanDiscrepancy(kvae.priors.StandardNormal(2))
-        >>> posterior = tfd.MultivariateNormalDiag(4.0 + tf.zeros([500, 2]), [0.1, 0.1])
-        >>> round(float(mmd(posterior, posterior.mean(), step=0)), 1)  # far from the prior
+        >>> q = tfd.MultivariateNormalDiag(4.0 + tf.zeros([500, 2]), [0.1, 0.1])
+        >>> round(float(mmd(kvae.contract.Latent(q.mean(), q))), 1)  # far from the prior
         1.5
 
     References:
@@ -56,6 +62,9 @@ class MaximumMeanDiscrepancy(Regularizer):
         https://jmlr.org/papers/v13/gretton12a.html
     """
 
+    default_name = "mmd"
+    unit = ""
+
     def __init__(
         self,
         prior: Any,
@@ -63,10 +72,13 @@ class MaximumMeanDiscrepancy(Regularizer):
         unbiased: bool = True,
         weight: Any = 1.0,
         seed: int = 0,
+        name: str | None = None,
     ):
-        super().__init__(weight)
+        super().__init__(weight, name)
         self.prior = priors.get(prior)
-        self.bandwidth = self.prior.event_size**0.5 if bandwidth is None else float(bandwidth)
+        self.bandwidth = (
+            math.prod(self.prior.event_shape) ** 0.5 if bandwidth is None else float(bandwidth)
+        )
         if not 0.0 < self.bandwidth < float("inf"):
             raise ValueError(
                 f"Expected bandwidth to be a positive number. Received: bandwidth={bandwidth!r}"
@@ -84,26 +96,26 @@ class MaximumMeanDiscrepancy(Regularizer):
         """The step drives the prior's draws."""
         return True
 
-    def penalty(
-        self, posterior: Any, sample: Any, sample_weight: Any = None, step: Any = None
-    ) -> Any:
-        """Return MMD^2 of a batch without `weight`, a scalar."""
-        codes = tf.reshape(sample, [-1, self.prior.event_size])
+    def values(self, latent: Latent, batch: Batch) -> Any:
+        """Return MMD^2 of the batch, the same for every example, shape (B,)."""
+        codes = tf.reshape(latent.value, [-1, math.prod(self.prior.event_shape)])
         count = tf.shape(codes)[0]
-        seed = of_replica(tf.stack([self.seed, tf.cast(0 if step is None else step, tf.int32)]))
+        seed = of_replica(tf.stack([self.seed, tf.cast(batch.step, tf.int32)]))
         draws = tf.cast(self._prior_draws(count, seed), codes.dtype)
-        share, mean_weight = shares(codes, sample_weight)
-        equal, _ = shares(draws)
-        return mean_weight * (
+        draws = tf.reshape(draws, tf.shape(codes))
+        share, _ = batch.shares(count, codes.dtype)
+        equal, _ = Batch().shares(count, codes.dtype)
+        penalty = (
             self._mean_within(codes, share)
             - 2.0 * _mean(self.kernel(codes, draws), _outer(share, equal))
             + self._mean_within(draws, equal)
         )
+        return tf.fill([count], penalty)
 
     def _prior_draws(self, count: Any, seed: Any) -> Any:
         """Return draws from the prior, shape (count, d)."""
         try:
-            return self.prior.from_normal(stateless_normal([count, self.prior.normals], seed))
+            return self.prior.from_normal(standard_normal([count, self.prior.normals], seed))
         except NotImplementedError:
             return self.prior.distribution().sample(count, seed=seed)
 
@@ -132,10 +144,10 @@ class MaximumMeanDiscrepancy(Regularizer):
 
     def _repr_arguments(self) -> dict[str, Any]:
         return {
-            "prior": f"{type(self.prior).__name__}({self.prior.event_size})",
+            "prior": self.prior.description(),
             "bandwidth": self.bandwidth,
             "unbiased": self.unbiased,
-            "weight": self.weight,
+            **super()._repr_arguments(),
         }
 
 
@@ -145,21 +157,3 @@ def _outer(a: Any, b: Any) -> Any:
 
 def _mean(values: Any, weights: Any) -> Any:
     return tf.math.divide_no_nan(tf.reduce_sum(values * weights), tf.reduce_sum(weights))
-
-
-def stateless_normal(shape: Any, seed: Any) -> Any:
-    """Return standard normals that are the same with and without XLA, float32.
-
-    Of TensorFlow's stateless generators only the integers are: its normals are made otherwise
-    under XLA, whatever `alg` says.
-
-    Args:
-        shape: shape of the result.
-        seed: two integers.
-    """
-    integers = tf.random.stateless_uniform(
-        shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
-    )
-    # The upper 23 bits and a half: the most that float32 holds without rounding up to one.
-    uniform = (tf.cast(tf.bitwise.right_shift(integers, 9), tf.float32) + 0.5) * 2.0**-23
-    return tf.math.ndtri(uniform)

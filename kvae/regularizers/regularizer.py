@@ -1,44 +1,66 @@
-"""The base of all penalties on a posterior: one scalar for a batch."""
+"""The base of all penalties on a posterior."""
 
+import re
 from typing import Any
 
 import keras
-import tensorflow as tf
 
+from kvae.contract import Batch, Latent, Term
+from kvae.contract.term import check_names, total
 from kvae.regularizers.schedules import Schedule, number_or_schedule
 
-__all__ = ["Regularizer", "shares", "value_at", "weighted_mean"]
+__all__ = ["Regularizer", "value_at"]
 
 
 @keras.saving.register_keras_serializable(package="kvae")
 class Regularizer(keras.regularizers.Regularizer):
-    """A penalty on the posterior of a batch, given as `activity_regularizer` to its layer.
+    """A penalty on a posterior, given as `activity_regularizer` to its distribution layer.
 
-    A plain Keras regularizer sees only the layer's output; this one sees the posterior, its draw,
-    the weight of each example and the training step, and returns one scalar, `weight` times
-    `penalty`. The layer adds it to the model's losses once. Regularizers add up: `a + b`.
+    A plain Keras regularizer reads only the layer's output. This one reads the posterior, its
+    draw, the inputs and weights of the batch, and the training step. It adds the term
 
-    A subclass defines `divergence` (one number for each example, averaged over the batch) or
-    `penalty` (one number for the batch as a whole).
+        weight * mean over the batch of values
+
+    to the loss, under its name. Regularizers add up: `a + b`.
+
+    A subclass defines `values`.
 
     Args:
         weight: factor of the penalty, a number of at least 0 or a `kvae.regularizers.Schedule`.
+        name: name of the term in the logs; by default that of the class in snake case. A model
+            with two regularizers of a kind needs one.
 
     Raises:
-        ValueError: If `weight` is negative or neither a number nor a schedule.
+        ValueError: If `weight` is negative or neither a number nor a schedule, or `name` is empty.
 
     Example:
         >>> @keras.saving.register_keras_serializable(package="docs")
         ... class SquaredMean(kvae.regularizers.Regularizer):
-        ...     def divergence(self, posterior, sample):
-        ...         return tf.reduce_sum(posterior.mean() ** 2, axis=-1)
-        >>> posterior = tfd.MultivariateNormalDiag([[1.0, 2.0]], [[1.0, 1.0]])
-        >>> float(SquaredMean(weight=0.1)(posterior, posterior.mean()))
-        0.5
+        ...     def values(self, latent, batch):
+        ...         return tf.reduce_sum(latent.posterior.mean() ** 2, axis=-1)
+        >>> q = tfd.MultivariateNormalDiag([[1.0, 2.0]], [[1.0, 1.0]])
+        >>> regularizer = SquaredMean(weight=0.1)
+        >>> regularizer.name, float(regularizer(kvae.contract.Latent(q.mean(), q)))
+        ('squared_mean', 0.5)
     """
 
-    def __init__(self, weight: Any = 1.0):
+    default_name: str | None = None
+    unit = "nats"
+
+    def __init__(self, weight: Any = 1.0, name: str | None = None):
         self.weight = number_or_schedule("weight", weight)
+        if name is not None and (not isinstance(name, str) or not name.isidentifier()):
+            raise ValueError(f"Expected name to be an identifier. Received: name={name!r}")
+        self.given_name = name
+
+    @property
+    def name(self) -> str:
+        """The name of its term in the logs."""
+        if self.given_name is not None:
+            return self.given_name
+        return (
+            self.default_name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+        )
 
     @property
     def layers(self) -> tuple[keras.layers.Layer, ...]:
@@ -46,9 +68,19 @@ class Regularizer(keras.regularizers.Regularizer):
         return ()
 
     @property
-    def terms(self) -> tuple["Regularizer", ...]:
+    def parts(self) -> tuple["Regularizer", ...]:
         """The penalties that this one is the sum of."""
         return (self,)
+
+    @property
+    def kl_part(self) -> Any | None:
+        """The first part that is a KL to a prior, or None."""
+        return next((part for part in self.parts if part.is_kl), None)
+
+    @property
+    def is_kl(self) -> bool:
+        """Whether the penalty is made of the KL to a prior."""
+        return False
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -68,31 +100,54 @@ class Regularizer(keras.regularizers.Regularizer):
         """Return the weight at training step `step`, a scalar."""
         return value_at(self.weight, step)
 
-    def divergence(self, posterior: Any, sample: Any) -> Any:
-        """Return the penalty of each example without `weight`, shape (batch...)."""
-        raise NotImplementedError(f"{type(self).__name__} must define divergence or penalty")
+    def values(self, latent: Latent, batch: Batch) -> Any:
+        """Return the penalty of each example without its weight, shape (B,); for subclasses.
 
-    def penalty(
-        self, posterior: Any, sample: Any, sample_weight: Any = None, step: Any = None
-    ) -> Any:
-        """Return the penalty of a batch without `weight`, a scalar; arguments as for a call."""
-        return weighted_mean(self.divergence(posterior, sample), sample_weight)
+        A penalty of the batch as a whole returns its scalar for every example.
 
-    def __call__(
-        self, posterior: Any, sample: Any, sample_weight: Any = None, step: Any = None
-    ) -> Any:
+        Args:
+            latent: the draw, its posterior and prior.
+            batch: inputs, weights of the examples and training step.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define values")
+
+    def terms(self, latent: Latent, batch: Batch) -> list[Term]:
+        """Return the terms of the loss, one for each part; none for a part that is off.
+
+        Args:
+            latent: as for `values`.
+            batch: as for `values`.
+        """
+        # A part that is off costs nothing and cannot spread a NaN.
+        terms = [part.term(latent, batch) for part in self.parts if not part.is_off]
+        check_names(terms)
+        return terms
+
+    def term(self, latent: Latent, batch: Batch, prefix: str = "") -> Term:
+        """Return the term of the loss that this penalty is; a sum has one for each part.
+
+        Args:
+            latent: as for `values`.
+            batch: as for `values`.
+            prefix: what precedes the name, in models with several latent groups.
+        """
+        values = self.values(latent, batch)
+        return Term(f"{prefix}{self.name}", values, self.weight_at(batch.step), unit=self.unit)
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the weight is the number zero."""
+        return not isinstance(self.weight, Schedule) and self.weight == 0.0
+
+    def __call__(self, latent: Latent, batch: Batch | None = None) -> Any:
         """Return the weighted penalty of a batch, a scalar.
 
         Args:
-            posterior: `tfd.Distribution` of batch shape (batch...).
-            sample: draw from it, shape (batch..., *event_shape).
-            sample_weight: weights of the examples, shape (batch...).
-            step: number of training steps so far, an integer scalar; only schedules need it.
+            latent: as for `values`.
+            batch: as for `values`; by default one without weights, at step 0.
         """
-        if self.weight == 0.0:  # a penalty that is off costs nothing and cannot spread a NaN
-            return tf.zeros((), posterior.dtype)
-        penalty = self.penalty(posterior, sample, sample_weight, step)
-        return tf.cast(self.weight_at(step), penalty.dtype) * penalty
+        batch = batch or Batch(inputs={"value": latent.value})
+        return total(self.terms(latent, batch), batch)
 
     def __add__(self, other: Any) -> "Regularizer":
         """Return the sum of two regularizers."""
@@ -102,14 +157,17 @@ class Regularizer(keras.regularizers.Regularizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this regularizer again."""
-        return {"weight": keras.saving.serialize_keras_object(self.weight)}
+        return {
+            "weight": keras.saving.serialize_keras_object(self.weight),
+            "name": self.given_name,
+        }
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{key}={value!r}" for key, value in self._repr_arguments().items())
         return f"{type(self).__name__}({arguments})"
 
     def _repr_arguments(self) -> dict[str, Any]:
-        return {"weight": self.weight}
+        return {"weight": self.weight} | ({"name": self.given_name} if self.given_name else {})
 
 
 def value_at(value: Any, step: Any) -> Any:
@@ -119,37 +177,3 @@ def value_at(value: Any, step: Any) -> Any:
     if step is None:
         raise ValueError(f"Expected step, the training step that {value!r} needs. Received: None")
     return value(step)
-
-
-def weighted_mean(values: Any, sample_weight: Any = None) -> Any:
-    """Return sum(weight * value) / size over all examples, Keras' reduction of a weighted loss.
-
-    Args:
-        values: one number for each example, shape (batch...).
-        sample_weight: weights of the examples, as many as there are values.
-    """
-    if sample_weight is not None:
-        weight = tf.reshape(tf.cast(sample_weight, values.dtype), tf.shape(values))
-        values = values * weight
-    return tf.reduce_mean(values)
-
-
-def shares(values: Any, sample_weight: Any = None) -> tuple[Any, Any]:
-    """Return each example's share of the batch and the mean weight, for penalties of a batch.
-
-    A penalty that is no mean over examples (a covariance, a distance between two samples) takes
-    the examples by their shares, and is multiplied by the mean weight, so that twice the weight
-    is twice the loss there as well.
-
-    Args:
-        values: one row for each example, shape (examples, ...).
-        sample_weight: weights of the examples, as many as there are rows.
-
-    Returns:
-        Shares of shape (examples,) that sum to one, and a scalar.
-    """
-    if sample_weight is None:
-        ones = tf.ones(tf.shape(values)[:1], values.dtype)
-        return ones / tf.reduce_sum(ones), tf.ones((), values.dtype)
-    weight = tf.reshape(tf.cast(sample_weight, values.dtype), tf.shape(values)[:1])
-    return tf.math.divide_no_nan(weight, tf.reduce_sum(weight)), tf.reduce_mean(weight)

@@ -7,7 +7,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
-from kvae.priors.standard_normal import is_gaussian
+from kvae.contract import Batch, Latent
+from kvae.priors.closed_form import is_gaussian
 from kvae.regularizers.regularizer import Regularizer
 
 __all__ = ["TotalCorrelation"]
@@ -35,6 +36,9 @@ class TotalCorrelation(Regularizer):
     Args:
         dataset_size: int N, the number of training examples.
         weight: beta - 1, a number of at least 0 or a schedule.
+        name: see `Regularizer`.
+
+    Under several replicas each estimates it from its own part of the batch.
 
     Raises:
         ValueError: If an argument is not of the form above, or, when called, if the posterior is
@@ -42,8 +46,8 @@ class TotalCorrelation(Regularizer):
 
     Example:
         >>> tc = kvae.regularizers.TotalCorrelation(dataset_size=1_000, weight=5.0)
-        >>> posterior = tfd.MultivariateNormalDiag([[1.0, 1.0], [-1.0, -1.0]], [[0.5, 0.5]] * 2)
-        >>> float(tc(posterior, posterior.mean())) > 0.0  # both dimensions say the same
+        >>> q = tfd.MultivariateNormalDiag([[1.0, 1.0], [-1.0, -1.0]], [[0.5, 0.5]] * 2)
+        >>> float(tc(kvae.contract.Latent(q.mean(), q))) > 0.0  # both dimensions say the same
         True
 
     References:
@@ -51,12 +55,15 @@ class TotalCorrelation(Regularizer):
         appendix C.2 (minibatch stratified sampling), https://arxiv.org/abs/1802.04942
     """
 
-    def __init__(self, dataset_size: int, weight: Any = 1.0):
-        super().__init__(weight)
+    default_name = "total_correlation"
+
+    def __init__(self, dataset_size: int, weight: Any = 1.0, name: str | None = None):
+        super().__init__(weight, name)
         self.dataset_size = checks.positive_int("dataset_size", dataset_size)
 
-    def divergence(self, posterior: Any, sample: Any) -> Any:
-        """Return log q(z_i) - sum_j log q(z_ij) of each draw in nats, shape (batch,)."""
+    def values(self, latent: Latent, batch: Batch) -> Any:
+        """Return log q(z_i) - sum_j log q(z_ij) of each draw in nats, shape (B,)."""
+        posterior, sample = latent.posterior, latent.value
         if len(posterior.batch_shape) != 1:
             raise ValueError(
                 f"Expected a posterior of batch shape (batch,). Received: {posterior.batch_shape}"

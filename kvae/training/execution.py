@@ -101,8 +101,6 @@ class TunedModel(DistributedModel):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile with what `get_compile_config` returned."""
-        if type(self).compile is not TunedModel.compile:
-            return super().compile_from_config(config)  # a subclass's arguments are its own
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)

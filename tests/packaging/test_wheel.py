@@ -132,7 +132,7 @@ def test_the_installed_command_runs(installed, tmp_path):
 IMPORT_EDITABLE = """
 import sys
 import kvae, kvae.export
-from kvae.export import threefry, litert
+from kvae.export import presets, litert
 print(kvae.__file__, kvae.export.__file__, litert.__file__, kvae.export.ExportResult.__name__)
 """
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from scipy import stats
 
-from kvae.export.threefry import standard_normal, threefry2x32
+from kvae.threefry import standard_normal, threefry2x32
 
 # Lines "threefry2x32 20" of tests/kat_vectors in D. E. Shaw Research's Random123 1.14
 # (https://github.com/DEShawResearch/random123): counter, key, result.

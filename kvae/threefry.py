@@ -10,19 +10,17 @@ References:
     https://doi.org/10.1145/2063384.2063405, and its library Random123.
 """
 
-import math
 from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["standard_normal", "threefry2x32"]
+from kvae.noise import box_muller, logical_shift_right
+
+__all__ = ["seed_rows", "standard_normal", "threefry2x32"]
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 ROUNDS = 20
 KEY_PARITY = 0x1BD11BDA
-MANTISSA_BITS = 24
-# 2 pi in two parts: a float16 file rounds its constants, and these two lose only 1e-6 by that.
-TWO_PI = (6.28125, 2.0 * math.pi - 6.28125)
 
 
 def threefry2x32(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -36,7 +34,7 @@ def threefry2x32(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, A
         Two int32 tensors of the broadcast shape.
 
     Example:
-        >>> from kvae.export.threefry import threefry2x32
+        >>> from kvae.threefry import threefry2x32
         >>> zero = tf.constant(0)
         >>> [hex(int(word) & 0xFFFFFFFF) for word in threefry2x32((zero, zero), (zero, zero))]
         ['0x6b200159', '0x99ba4efe']
@@ -55,7 +53,7 @@ def threefry2x32(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, A
 
 
 def standard_normal(seed: Any, size: int) -> Any:
-    """Return `size` independent standard normals for each seed, by Box and Muller.
+    """Return `size` independent standard normals for each seed.
 
     Args:
         seed: int32 tensor (batch, 2), a key for each row.
@@ -65,37 +63,26 @@ def standard_normal(seed: Any, size: int) -> Any:
         A float32 tensor (batch, size).
 
     Example:
-        >>> from kvae.export.threefry import standard_normal
+        >>> from kvae.threefry import standard_normal
         >>> standard_normal(tf.constant([[7, 0]]), 3).numpy().round(4)
         array([[-0.0405, -0.3206, -0.4363]], dtype=float32)
     """
     pairs = -(-size // 2)
     key = (seed[:, :1], seed[:, 1:])  # (batch, 1) each
     counter = (tf.range(pairs, dtype=tf.int32)[None], tf.zeros((1, pairs), tf.int32))
-    first, second = threefry2x32(key, counter)  # (batch, pairs) each
-    radius = tf.sqrt(-2.0 * tf.math.log(_uniform(first)))
-    share = _uniform(second)
-    angle = share * TWO_PI[0] + share * TWO_PI[1]
-    normals = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=1)
-    return normals[:, :size]
+    return box_muller(*threefry2x32(key, counter))[:, :size]
 
 
-def _uniform(words: Any) -> Any:
-    """Return floats in (0, 1], the middles of 2^24 equal bins, from the words' upper 24 bits."""
-    bins = _shift_right(words, 32 - MANTISSA_BITS)
-    return (tf.cast(bins, tf.float32) + 0.5) * (2.0**-MANTISSA_BITS)
+def seed_rows(rows: Any, seed: Any) -> Any:
+    """Return the key (row, seed) of each row, int32 (n, 2): row i of `sample(n, seed)` uses it.
+
+    Args:
+        rows: row numbers, int32 (n,).
+        seed: an integer scalar.
+    """
+    return tf.stack([rows, tf.fill(tf.shape(rows), tf.cast(seed, tf.int32))], axis=1)
 
 
 def _rotate_left(word: Any, bits: int) -> Any:
     # The shifted-out and the shifted-in bits do not overlap, so their sum is their union.
-    return word * _power_of_two(bits) + _shift_right(word, 32 - bits)
-
-
-def _shift_right(word: Any, bits: int) -> Any:
-    """Shift in zeros: an arithmetic shift, plus 2^(32 - bits) where the sign came in."""
-    shifted = tf.bitwise.right_shift(word, tf.constant(bits))
-    return shifted + tf.cast(word < 0, tf.int32) * _power_of_two(32 - bits)
-
-
-def _power_of_two(exponent: int) -> Any:
-    return tf.constant(1 << exponent, tf.int32)
+    return word * tf.constant(1 << bits, tf.int32) + logical_shift_right(word, 32 - bits)

@@ -1,0 +1,26 @@
+"""One function of an exported file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["Signature"]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A named function of named inputs, each with a leading batch axis.
+
+    It draws no hidden random numbers: a function that draws takes its seed as an input.
+
+    Attributes:
+        name: what callers call it.
+        inputs: shape without batch axis and dtype of each input, by name.
+        function: takes the inputs by name, returns outputs (batch, ...) by name.
+    """
+
+    name: str
+    inputs: dict[str, tuple[tuple[int, ...], tf.DType]]
+    function: Callable[..., dict[str, Any]]

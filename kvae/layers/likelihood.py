@@ -1,0 +1,59 @@
+"""p(x|z) of a batch: the distribution of the data given what a decoder emitted."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kvae.layers.distribution_layer import DistributionLayer
+
+__all__ = ["Likelihood"]
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """A distribution layer with the parameters of a batch.
+
+    Attributes:
+        layer: the distribution layer over the data.
+        params: what the decoder emitted, shape (B, *params_shape).
+        training: whether the batch trains.
+
+    Example:
+        >>> layer = kvae.layers.IndependentBernoulli(2)
+        >>> likelihood = kvae.layers.Likelihood(layer, tf.zeros((1, 2)))
+        >>> likelihood.log_prob(tf.ones((1, 2))).numpy().round(4)  # -2 log 2
+        array([-1.3863], dtype=float32)
+    """
+
+    layer: DistributionLayer
+    params: Any
+    training: bool = False
+
+    def log_prob(self, x: Any, observed: Any = None) -> Any:
+        """Return log p(x|z) of each example in nats, shape (B,).
+
+        Args:
+            x: data, shape (B, *event_shape).
+            observed: booleans (B, *event_shape), False where an element is missing; None where
+                all are known.
+        """
+        return self.layer.log_prob(self.params, x, observed=observed, training=self.training)
+
+    def mean(self) -> Any:
+        """Return the mean, shape (B, *event_shape)."""
+        return self.layer.mean(self.params)
+
+    def sample(self, seed: Any) -> Any:
+        """Return one draw of each example, shape (B, *event_shape).
+
+        Args:
+            seed: two int32.
+        """
+        return self.layer.draw(self.distribution(), seed)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters by name, tensors (B, ...)."""
+        return self.layer.named_parameters(self.params)
+
+    def distribution(self) -> Any:
+        """Return the `tfd.Distribution` of batch shape (B,)."""
+        return self.layer.distribution(self.params)

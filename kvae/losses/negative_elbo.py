@@ -1,0 +1,83 @@
+"""The negative evidence lower bound."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kvae.contract import Batch, Latent, Term
+from kvae.losses.objective import Objective
+
+__all__ = ["NegativeELBO"]
+
+
+@keras.saving.register_keras_serializable(package="kvae")
+class NegativeELBO(Objective):
+    """nll + sum over the latent groups of weight * KL, in nats.
+
+        ELBO = E_q[log p(x|z)] - KL(q(z|x) || p(z)).
+
+    The terms are `nll`, and for each latent group those of its KL regularizers (`kl`, `free_bits`,
+    `capacity`). With several groups a name is preceded by that of its group, as in `z1_kl`, and
+    `kl` is the sum. Where no term with a weight is the KL itself it is reported as `kl` with a
+    weight of zero.
+
+    Example:
+        >>> vae.compile("adam", loss=kvae.losses.NegativeELBO())
+        >>> logs = vae.evaluate(x_test[:32], verbose=0, return_dict=True, seed=0)
+        >>> abs(logs["loss"] - (logs["nll"] + logs["kl"])) < 1e-3
+        True
+
+    References:
+        Kingma, Welling: Auto-Encoding Variational Bayes, 2014, https://arxiv.org/abs/1312.6114
+    """
+
+    def __init__(self) -> None:
+        super().__init__(draws=None)
+
+    def terms(
+        self,
+        model: Any,
+        inputs: Mapping[str, Any],
+        latents: Mapping[str, Latent],
+        batch: Batch,
+    ) -> list[Term]:
+        """Return `nll` and the terms of the KL, see `Objective.terms`."""
+        likelihood = self.likelihood(model, inputs, latents, batch)
+        nll = -likelihood.log_prob(self.target(inputs), inputs.get("observed"))
+        terms = [Term("nll", nll)]
+        kls = []
+        for name, latent in latents.items():
+            if latent.regularizer is None or latent.regularizer.kl_part is None:
+                continue
+            kls.append(latent.kl())
+            prefix = group_prefix(name, latents)
+            terms += [part.term(latent, batch, prefix) for part in kl_parts(latent.regularizer)]
+        if kls and "kl" not in {term.name for term in terms}:
+            terms.append(Term("kl", tf.add_n(kls), 0.0))
+        return terms
+
+    def term_names(self, model: Any) -> list[str]:
+        """Return the names of the terms, see `Objective.term_names`."""
+        regularizers = model.regularizers()
+        names = [
+            group_prefix(latent, regularizers) + part.name
+            for latent, regularizer in regularizers.items()
+            for part in (kl_parts(regularizer) if regularizer is not None else ())
+        ]
+        return ["nll", *names, *(["kl"] if names and "kl" not in names else [])]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments to make this objective again."""
+        return {}
+
+
+def kl_parts(regularizer: Any) -> tuple[Any, ...]:
+    """Return the parts of a regularizer that are made of the KL to a prior."""
+    return tuple(part for part in regularizer.parts if part.is_kl)
+
+
+def group_prefix(latent: str, latents: Mapping[str, Any]) -> str:
+    """Return what precedes the names of a latent group's terms; nothing where it is alone."""
+    return "" if len(latents) == 1 else f"{latent}_"

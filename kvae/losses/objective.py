@@ -1,0 +1,125 @@
+"""The base of all objectives: a batch becomes the named terms of the loss."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from kvae import checks
+from kvae.contract import Batch, Latent, Term
+
+__all__ = ["Objective", "get"]
+
+
+@keras.saving.register_keras_serializable(package="kvae")
+class Objective:
+    """What `compile(loss=...)` of a latent-variable model takes.
+
+    A subclass defines `terms`; the model adds its own penalties to them and minimizes the sum of
+    weight * mean. It is saved with the model's compile configuration.
+
+    Args:
+        draws: int K, draws of the latent variables for each example; None for one draw without
+            an axis of its own.
+
+    Raises:
+        ValueError: If `draws` is not a positive integer.
+
+    Example:
+        >>> @keras.saving.register_keras_serializable(package="docs")
+        ... class SquaredError(kvae.losses.Objective):
+        ...     def terms(self, model, inputs, latents, batch):
+        ...         likelihood = self.likelihood(model, inputs, latents, batch)
+        ...         error = tf.reduce_sum((likelihood.mean() - inputs["x"]) ** 2, axis=[1, 2, 3])
+        ...         return [kvae.contract.Term("squared_error", error, unit="")]
+        >>> vae.compile("adam", loss=SquaredError())
+    """
+
+    def __init__(self, draws: int | None = None):
+        self.draws = None if draws is None else checks.positive_int("draws", draws)
+
+    def terms(
+        self,
+        model: Any,
+        inputs: Mapping[str, Any],
+        latents: Mapping[str, Latent],
+        batch: Batch,
+    ) -> list[Term]:
+        """Return the terms of the loss.
+
+        Args:
+            model: the `LatentModel`.
+            inputs: tensors (B, ...) by name.
+            latents: what the model inferred, in ancestral order.
+            batch: weights of the examples and training step.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define terms")
+
+    def term_names(self, model: Any) -> list[str]:
+        """Return the names of the terms as far as they are known before the first batch."""
+        return []
+
+    def likelihood(
+        self,
+        model: Any,
+        inputs: Mapping[str, Any],
+        latents: Mapping[str, Latent],
+        batch: Batch,
+    ) -> Any:
+        """Return p(x|z) at the inferred values; the model's metrics use the same one.
+
+        Args:
+            model: as for `terms`, also for the next three.
+            inputs: see `terms`.
+            latents: see `terms`.
+            batch: see `terms`.
+        """
+        values = {name: latent.value for name, latent in latents.items()}
+        likelihood = model.generate(values, inputs.get("condition"), training=batch.training)
+        batch.notes["likelihood"] = likelihood
+        return likelihood
+
+    @staticmethod
+    def target(inputs: Mapping[str, Any]) -> Any:
+        """Return what the likelihood is to explain: the target, by default x itself."""
+        return inputs.get("target", inputs["x"])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments to make this objective again."""
+        return {"draws": self.draws}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Objective":
+        """Return the objective that `get_config` described."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        given = [
+            f"{name}={value!r}" for name, value in self.get_config().items() if value is not None
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+
+def get(identifier: Any) -> Objective:
+    """Return `identifier` (an objective, its config, "elbo" or None) as an `Objective`.
+
+    Raises:
+        ValueError: If it is something else, such as a Keras loss.
+
+    Example:
+        >>> kvae.losses.get(None)
+        NegativeELBO()
+    """
+    from kvae.losses.negative_elbo import NegativeELBO
+
+    if identifier is None or identifier == "elbo":
+        return NegativeELBO()
+    if isinstance(identifier, dict):
+        identifier = keras.saving.deserialize_keras_object(identifier)
+    if isinstance(identifier, Objective):
+        return identifier
+    raise ValueError(
+        "Expected loss to be a kvae.losses.Objective, or None for the negative ELBO: the "
+        "reconstruction loss of a latent-variable model is its likelihood. A Keras loss belongs in "
+        f"metrics. Received: loss={identifier!r}"
+    )

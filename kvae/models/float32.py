@@ -1,0 +1,69 @@
+"""Copies of models that compute in float32."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+__all__ = ["float32_model", "float32_network"]
+
+
+def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = None) -> Any:
+    """Return a model with the same weights that computes in float32.
+
+    Edge runtimes have no bfloat16 kernels, and the weights of a mixed-precision model are float32
+    already. Networks that compute in float32 are shared with `model`; its distribution layers are
+    copied, since a prior is bound to one model.
+
+    Args:
+        model: a built `LatentModel`, whose config holds its parts.
+        replace: function from a network to the network that stands for it.
+
+    Returns:
+        The copy; `model` itself where nothing differs.
+    """
+    if replace is None and _is_float32(model):
+        return model
+    parts = dict(model.get_config())
+    for name, part in parts.items():
+        if isinstance(part, keras.Model):
+            network = float32_network(part)
+            parts[name] = network if replace is None else replace(network)
+        elif isinstance(part, keras.layers.Layer):
+            parts[name] = _copy(part)
+    return type(model).from_config({**parts, "dtype": "float32"})
+
+
+def float32_network(network: keras.Model) -> keras.Model:
+    """Return `network`, or a float32 copy with its weights if it computes in another precision."""
+    if _is_float32(network):
+        return network
+    copy = type(network).from_config(_with_float32(network.get_config()))
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+    copy = type(layer).from_config(layer.get_config())
+    copy.build((None, *layer.params_shape))
+    copy.set_weights(layer.get_weights())
+    return copy
+
+
+def _is_float32(layer: Any) -> bool:
+    inner = getattr(layer, "layers", [])
+    return all(map(_is_float32, inner)) if inner else layer.compute_dtype == "float32"
+
+
+def _with_float32(config: Any) -> Any:
+    """Return a Keras config with every dtype policy set to float32."""
+    if isinstance(config, dict):
+        if str(config.get("class_name", "")).endswith("DTypePolicy"):
+            return {**config, "config": {**config["config"], "name": "float32"}}
+        return {
+            key: "float32" if key == "dtype" and isinstance(value, str) else _with_float32(value)
+            for key, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return type(config)(_with_float32(item) for item in config)
+    return config

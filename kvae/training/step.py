@@ -1,0 +1,134 @@
+"""One step on one batch: from the inputs to the terms, the gradients and the logs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kvae.contract import Batch, Term
+from kvae.contract.term import total
+from kvae.seeds import next_seed
+from kvae.training.distribute import shared
+
+__all__ = ["floats", "log_names", "named_inputs", "predict_step", "test_step", "train_step"]
+
+
+def train_step(model: Any, data: Any) -> dict[str, Any]:
+    """Take one step of every optimizer on one batch and return the logs.
+
+    Each group of terms is minimized by the optimizer and over the variables that the model names
+    for it in `update_groups`.
+
+    Args:
+        model: a compiled `LatentModel`.
+        data: x, (x, y) or (x, y, sample_weight), see `named_inputs`.
+    """
+    inputs, examples, batch = _batch(model, data, training=True)
+    seed = next_seed(model.seed_generator)
+    groups = model.update_groups()
+    with tf.GradientTape(persistent=len(groups) > 1) as tape:
+        terms = model.loss_terms(inputs, seed, batch)
+        losses = {name: total(_of(name, terms), batch) for name in groups}
+        # Under tf.distribute each replica adds its share of the global batch's mean.
+        scaled = {
+            name: optimizer.scale_loss(losses[name] * batch.share)
+            for name, (optimizer, _) in groups.items()
+        }
+    for name, (optimizer, variables) in groups.items():
+        if variables:  # none where the whole model is frozen
+            gradients = tape.gradient(scaled[name], variables)
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    model.advance_step()
+    return _report(model, data, terms, losses, examples, batch)
+
+
+def test_step(model: Any, data: Any) -> dict[str, Any]:
+    """Score one batch and return the logs; arguments as for `train_step`."""
+    inputs, examples, batch = _batch(model, data, training=False)
+    terms = model.loss_terms(inputs, model.evaluation_seed(), batch)
+    losses = {name: total(_of(name, terms), batch) for name in model.update_groups()}
+    return _report(model, data, terms, losses, examples, batch)
+
+
+def predict_step(model: Any, data: Any) -> Any:
+    """Reconstruct one batch, shape (batch, *event_shape); arguments as for `train_step`."""
+    x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    inputs = named_inputs(x)
+    examples = tf.shape(inputs["x"])[0]
+    _, *parts = shared(*inputs.values())
+    return model.reconstruction(dict(zip(inputs, parts, strict=True)))[:examples]
+
+
+def named_inputs(x: Any, y: Any = None) -> dict[str, Any]:
+    """Return the inputs of a model by name, as float tensors.
+
+    Args:
+        x: the data, or a dict of named inputs that holds them as `x`.
+        y: the target, where it is not x itself.
+    """
+    named = dict(x) if isinstance(x, dict) else {"x": x}
+    if y is not None:
+        named["target"] = y
+    return {name: value if name == "observed" else floats(value) for name, value in named.items()}
+
+
+def floats(x: Any) -> Any:
+    """Return `x` as a floating-point tensor; pixels of whole numbers are cast."""
+    x = tf.convert_to_tensor(x)  # an eager train_on_batch hands over NumPy arrays
+    return x if x.dtype.is_floating else tf.cast(x, keras.config.floatx())
+
+
+def log_names(terms: Iterable[str]) -> list[str]:
+    """Return the names of the logs for terms of these names, in order.
+
+    Example:
+        >>> from kvae.training.step import log_names
+        >>> log_names(["nll", "kl", "total_correlation"])
+        ['loss', 'nll', 'kl', 'elbo', 'kl_weight', 'total_correlation', 'total_correlation_weight']
+    """
+    terms = list(terms)
+    names = ["loss"]
+    for name in terms:
+        names.append(name)
+        if name == "kl" and "nll" in terms:
+            names.append("elbo")
+        if name != "nll":
+            names.append(f"{name}_weight")
+    return names
+
+
+def _batch(model: Any, data: Any, training: bool) -> tuple[dict[str, Any], Any, Batch]:
+    """Return the inputs, their number of examples on this replica, and what is known of them."""
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+    inputs = named_inputs(x, y)
+    examples = tf.shape(inputs["x"])[0]
+    share, weight, *parts = shared(weight, *inputs.values())
+    inputs = dict(zip(inputs, parts, strict=True))
+    batch = Batch(inputs, weight, share, model.step(), training)
+    return inputs, examples, batch
+
+
+def _of(group: str, terms: Iterable[Term]) -> list[Term]:
+    return [term for term in terms if term.group == group]
+
+
+def _report(
+    model: Any, data: Any, terms: list[Term], losses: dict[str, Any], examples: Any, batch: Batch
+) -> dict[str, Any]:
+    """Update the running means and the metrics given to `compile`, and return the logs."""
+    means = {term.name: batch.reduce(term.values) for term in terms}
+    logs = {name if name == "model" else f"{name}_loss": loss for name, loss in losses.items()}
+    logs = {"loss": logs.pop("model"), **logs, **means}
+    logs.update({f"{term.name}_weight": term.weight for term in terms if term.name != "nll"})
+    if "nll" in means and "kl" in means:
+        logs["elbo"] = -(means["nll"] + means["kl"])
+    model.trackers.update(logs, examples)
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+    x = floats(x["x"] if isinstance(x, dict) else x)
+    predicted = None
+    if model.has_own_metrics:
+        likelihood = batch.notes.get("likelihood")
+        mean = model.reconstruction(batch.inputs) if likelihood is None else likelihood.mean()
+        predicted = mean[:examples]
+    return model.compute_metrics(x, x if y is None else floats(y), predicted, weight)

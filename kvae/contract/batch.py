@@ -18,7 +18,8 @@ class Batch:
             A distribution layer in a functional model does not know them: empty there.
         weight: sample weights, shape (B,), or None.
         share: this replica's share of the global batch, a scalar; 1 in a single process.
-        step: number of training steps (batches) done before this one, an integer scalar.
+        step: number of training steps (batches) done before this one, an integer scalar; None
+            where nothing counts them.
         training: whether the batch trains.
         notes: what the objective leaves for the metrics, such as "likelihood".
 
@@ -31,7 +32,7 @@ class Batch:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     weight: Any = None
     share: Any = 1.0
-    step: Any = 0
+    step: Any = None
     training: bool = False
     notes: dict[str, Any] = field(default_factory=dict, repr=False)
 

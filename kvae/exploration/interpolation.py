@@ -108,8 +108,10 @@ def interpolate(
     if path == "linear":
         z, decoded = line, on_line
     else:
-        points = _along(paths.spherical, start, end, steps)
-        z = points if path == "spherical" else shorten(vae, line, iterations)
+        if path == "spherical":
+            z = _along(paths.spherical, start, end, steps)
+        else:
+            z = shorten(vae, line, iterations)
         decoded = decode_paths(vae, z)
     return Interpolation(path, z, decoded, _energy(decoded), _energy(on_line))
 

@@ -46,7 +46,7 @@ def kl_divergence(posterior: Any, prior: Any) -> Any | None:
     if elements is not None:
         return tf.reduce_sum(elements, axis=list(range(-len(posterior.event_shape), 0)))
     if isinstance(posterior, tfd.MultivariateNormalTriL) and _is_diagonal(prior):
-        loc, scale = _moments(prior)
+        loc, scale = (tf.cast(moment, posterior.dtype) for moment in _moments(prior))
         # From the parameter itself: TFLite cannot take a matrix's diagonal or triangle.
         matrix = tf.convert_to_tensor(posterior.parameters["scale_tril"])  # (B, d, d)
         size = matrix.shape[-1]
@@ -78,7 +78,8 @@ def kl_per_element(posterior: Any, prior: Any) -> Any | None:
     """
     if not (_is_diagonal(posterior) and _is_diagonal(prior)):
         return None
-    (loc, scale), (prior_loc, prior_scale) = _moments(posterior), _moments(prior)
+    loc, scale = _moments(posterior)
+    prior_loc, prior_scale = (tf.cast(moment, loc.dtype) for moment in _moments(prior))
     return _normal_kl((loc - prior_loc) / prior_scale, scale / prior_scale)
 
 

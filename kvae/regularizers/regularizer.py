@@ -144,7 +144,7 @@ class Regularizer(keras.regularizers.Regularizer):
 
         Args:
             latent: as for `values`.
-            batch: as for `values`; by default one without weights, at step 0.
+            batch: as for `values`; by default one without weights and steps.
         """
         batch = batch or Batch(inputs={"value": latent.value})
         return total(self.terms(latent, batch), batch)

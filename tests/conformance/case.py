@@ -64,7 +64,7 @@ class LayerCase:
 
 @dataclass(frozen=True)
 class PriorCase:
-    """A prior over vectors of `event_size` elements.
+    """A prior over vectors of `latent_dim` elements.
 
     Attributes:
         make: gives a new prior; takes keyword arguments of a Keras layer.
@@ -85,7 +85,7 @@ class PriorCase:
     def layer(self, **kwargs):
         """Return a posterior layer with the KL to the prior."""
         kl = kvae.regularizers.KLDivergenceRegularizer(self.make())
-        return _posterior(self, self.make().event_size, activity_regularizer=kl, **kwargs)
+        return _posterior(self, self.make().latent_dim, activity_regularizer=kl, **kwargs)
 
     def model(self):
         """Return parameters -> posterior layer with the KL to the prior."""
@@ -94,7 +94,7 @@ class PriorCase:
 
     def arrays(self):
         """Return the posterior's parameters and vectors in the support."""
-        return _posterior_arrays(self, self.make().event_size)
+        return _posterior_arrays(self, self.make().latent_dim)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tests.conformance.case import RegularizerCase
 from tests.conformance.cases import collect
 from tests.helpers import dtype_policy, relative
+from tests.penalties import penalty
 
 FLOAT32 = 1e-5  # the order of float32 additions
 
@@ -20,15 +21,15 @@ def built(case, **kwargs):
     return layer
 
 
-def penalty(layer, params, **kwargs):
+def drawn_penalty(layer, params, **kwargs):
     posterior = layer.distribution(params)
     z = posterior.sample(seed=[0, 7])
-    return layer.regularizer(posterior, z, step=tf.constant(5, tf.int64), **kwargs)
+    return penalty(layer.regularizer, posterior, z, step=tf.constant(5, tf.int64), **kwargs)
 
 
 @every_regularizer
 def test_the_penalty_is_one_finite_number(case):
-    value = penalty(built(case), case.arrays()[0])
+    value = drawn_penalty(built(case), case.arrays()[0])
     assert value.shape == ()
     assert value.dtype == tf.float32
     assert np.isfinite(value)
@@ -43,9 +44,9 @@ def test_the_penalty_is_the_mean_over_the_examples(case):
     posterior = layer.distribution(params)
     z = posterior.sample(seed=[0, 7])
     step = tf.constant(5, tf.int64)
-    whole = layer.regularizer(posterior, z, step=step)
+    whole = penalty(layer.regularizer, posterior, z, step=step)
     halves = [
-        layer.regularizer(layer.distribution(part), part_z, step=step)
+        penalty(layer.regularizer, layer.distribution(part), part_z, step=step)
         for part, part_z in zip(np.split(params, 2), tf.split(z, 2), strict=True)
     ]
     assert relative(np.mean(halves), whole) < FLOAT32
@@ -62,8 +63,8 @@ def test_an_example_of_weight_zero_counts_for_nothing(case):
     step = tf.constant(5, tf.int64)
     half = len(params) // 2
     weight = np.repeat([2.0, 0.0], half)
-    weighted = layer.regularizer(posterior, z, sample_weight=weight, step=step)
-    alone = layer.regularizer(layer.distribution(params[:half]), z[:half], step=step)
+    weighted = penalty(layer.regularizer, posterior, z, sample_weight=weight, step=step)
+    alone = penalty(layer.regularizer, layer.distribution(params[:half]), z[:half], step=step)
     assert relative(weighted, alone) < FLOAT32
 
 
@@ -74,7 +75,7 @@ def test_a_finite_gradient_reaches_every_param_and_weight(case):
     weights = [weight.value for weight in layer.trainable_weights]
     with tf.GradientTape() as tape:
         tape.watch(params)
-        value = penalty(layer, params)
+        value = drawn_penalty(layer, params)
     by_params, *by_weights = tape.gradient(value, [params, *weights])
     assert np.all(np.isfinite(by_params))
     assert np.all(np.abs(by_params).sum(axis=0) > 0)
@@ -88,7 +89,7 @@ def test_its_layer_adds_it_to_the_losses_once(case):
     layer, (params, _) = case.layer(), case.arrays()
     value = layer(params)
     assert len(layer.losses) == 1
-    expected = layer.regularizer(layer.distribution(params), value, step=layer.step())
+    expected = penalty(layer.regularizer, layer.distribution(params), value, step=layer.step())
     assert relative(layer.losses[0], expected) < FLOAT32
     layer(params)
     assert len(layer.losses) == 1
@@ -102,7 +103,7 @@ def test_config_makes_the_same_regularizer_again(case):
     assert keras.saving.serialize_keras_object(again)["config"] == serialized["config"]
     again.build((None, *layer.params_shape))
     again.set_weights(layer.get_weights())
-    assert relative(penalty(again, params), penalty(layer, params)) < FLOAT32
+    assert relative(drawn_penalty(again, params), drawn_penalty(layer, params)) < FLOAT32
 
 
 @every_regularizer
@@ -111,7 +112,7 @@ def test_eager_graph_and_xla_agree(case):
     step = tf.constant(5, tf.int64)
 
     def score(params, values):
-        return layer.regularizer(layer.distribution(params), values, step=step)
+        return penalty(layer.regularizer, layer.distribution(params), values, step=step)
 
     eager = score(tf.constant(params), tf.constant(values))
     for jit_compile in (False, True):

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import kvae
 from kvae.export import graphs, to_tflite
-from kvae.export.signatures import VAEModule
+from kvae.export.signatures import find, trace
 from tests.small import make_vae
 
 
@@ -58,7 +58,7 @@ def test_operations_on_weights_alone_are_no_obstacle(tmp_path):
 
 def test_the_weights_of_a_decoder_are_those_of_its_network():
     vae = make_vae(networks="conv", latent_dim=3)
-    function = VAEModule(vae).signature("decode").trace(1)
+    function = trace(find(vae, ["decode"])[0], 1)
     assert graphs.weights_read([function, function]) == 4 * vae.decoder.count_params()
 
 

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 import kvae
 from kvae.export import litert
-from kvae.export.signatures import SIGNATURES, VAEModule, spherical
+from kvae.export.signatures import SIGNATURES, find
+from kvae.models.paths import spherical
 from tests.small import make_vae
 
 ROWS = 6
@@ -40,7 +41,7 @@ def run(tflite_result, saved_model_result):
 
 
 def eager(vae, signature, **inputs):
-    function = VAEModule(vae).signature(signature).function
+    function = find(vae, [signature])[0].function
     outputs = function(**{name: tf.constant(value) for name, value in inputs.items()})
     return {name: value.numpy() for name, value in outputs.items()}
 
@@ -52,12 +53,11 @@ def assert_close(everywhere, output, expected, atol=1e-5):
 
 
 def numpy_slerp(a, b, t):
-    """Shoemake's formula on unit vectors in float64, the length interpolated apart."""
+    """White's formula in float64."""
     a, b = np.asarray(a, "float64"), np.asarray(b, "float64")
     length_a, length_b = np.linalg.norm(a), np.linalg.norm(b)
     omega = np.arccos(np.clip(a @ b / (length_a * length_b), -1.0, 1.0))
-    direction = np.sin((1 - t) * omega) * a / length_a + np.sin(t * omega) * b / length_b
-    return direction / np.sin(omega) * ((1 - t) * length_a + t * length_b)
+    return (np.sin((1 - t) * omega) * a + np.sin(t * omega) * b) / np.sin(omega)
 
 
 def test_decode_encode_and_reconstruct_say_what_the_model_says(conv_vae, run, z, x):

@@ -163,7 +163,7 @@ def test_fit_before_compile_says_so(make_vae):
 @pytest.mark.parametrize("latent_dim", [0, -1, 1.5, "2", None, True])
 def test_a_latent_dim_is_a_positive_integer(latent_dim):
     refused(lambda: kvae.layers.MultivariateNormalDiag(latent_dim), "event", repr(latent_dim))
-    refused(lambda: kvae.priors.StandardNormal(latent_dim), "event_size", repr(latent_dim))
+    refused(lambda: kvae.priors.StandardNormal(latent_dim), "event_shape", repr(latent_dim))
     refused(lambda: kvae.networks.mlp_decoder(latent_dim, 8), "latent_dim", repr(latent_dim))
     refused(lambda: kvae.networks.conv_decoder(latent_dim, EVENT), "latent_dim", repr(latent_dim))
 

@@ -9,6 +9,7 @@ from scipy.special import gammaln
 
 import kvae
 from tests.helpers import relative
+from tests.penalties import exact_kl
 
 
 def test_density_is_one_over_the_area_of_the_sphere():
@@ -41,7 +42,7 @@ def test_kl_agrees_with_draws(size, raw):
     posterior = layer.distribution(np.array([[*range(1, size + 1), raw]], "float32"))
     z = posterior.sample(100_000, seed=[1, 2])
     terms = np.asarray(posterior.log_prob(z) - prior.distribution().log_prob(z), "float64")
-    kl = float(prior.exact_kl(posterior)[0])
+    kl = float(exact_kl(prior, posterior)[0])
     standard_error = terms.std() / np.sqrt(len(terms))
     assert abs(terms.mean() - kl) < max(0.01 * kl, 5 * standard_error)
 
@@ -52,14 +53,14 @@ def test_kl_is_tfps(rng):
     expected = tfp.distributions.kl_divergence(
         posterior, tfp.distributions.SphericalUniform(6, dtype=tf.float64)
     )
-    assert relative(prior.exact_kl(posterior), expected) < 1e-9
+    assert relative(exact_kl(prior, posterior), expected) < 1e-9
 
 
 def test_kl_is_never_negative_where_the_posterior_is_nearly_uniform(rng):
     prior, layer = kvae.priors.UniformSphere(8), kvae.layers.PowerSpherical(8)
     params = rng.normal(size=(100_000, 9)).astype("float32")
     params[:, -1] = rng.uniform(-100, -5, size=100_000)
-    assert np.all(prior.exact_kl(layer.distribution(params)) >= 0)
+    assert np.all(exact_kl(prior, layer.distribution(params)) >= 0)
 
 
 @pytest.mark.slow
@@ -70,7 +71,7 @@ def test_kl_and_its_gradient_are_finite_at_extremes():
     def score(params):
         with tf.GradientTape() as tape:
             tape.watch(params)
-            kl = prior.exact_kl(layer.distribution(params))
+            kl = exact_kl(prior, layer.distribution(params))
         return kl, tape.gradient(kl, params)
 
     raw = st.floats(-1e4, 1e4, width=32)
@@ -88,9 +89,9 @@ def test_kl_and_its_gradient_are_finite_at_extremes():
 
 def test_a_gaussian_posterior_has_no_exact_kl_to_it():
     gaussian = tfp.distributions.MultivariateNormalDiag(tf.zeros((1, 3)), tf.ones((1, 3)))
-    assert kvae.priors.UniformSphere(3).exact_kl(gaussian) is None
+    assert exact_kl(kvae.priors.UniformSphere(3), gaussian) is None
 
 
 def test_a_sphere_in_one_dimension_is_refused():
-    with pytest.raises(ValueError, match="Expected event_size to be at least 2"):
+    with pytest.raises(ValueError, match="Expected event_shape to be at least 2"):
         kvae.priors.UniformSphere(1)

@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 import kvae
 from kvae.regularizers import DisentangledInferredPrior
+from tests.penalties import penalty
 
 tfd = tfp.distributions
 
@@ -29,7 +30,7 @@ def test_kind_i_is_the_covariance_of_the_means(moments, diagonal):
     mean, scale = moments
     posterior = tfd.MultivariateNormalTriL(mean, scale)
     expected = expected_penalty(np.cov(mean.T, bias=True), 10.0 if diagonal is None else diagonal)
-    found = DisentangledInferredPrior("i", weight=2.0, diagonal=diagonal)(posterior, mean)
+    found = penalty(DisentangledInferredPrior("i", weight=2.0, diagonal=diagonal), posterior, mean)
     assert float(found) == pytest.approx(2.0 * expected, rel=1e-5)
 
 
@@ -40,7 +41,7 @@ def test_kind_ii_adds_the_mean_of_the_covariances(moments, diagonal):
     covariance = np.cov(mean.T, bias=True) + own
     expected = expected_penalty(covariance, 1.0 if diagonal is None else diagonal)
     posterior = tfd.MultivariateNormalTriL(mean, scale)
-    found = DisentangledInferredPrior("ii", diagonal=diagonal)(posterior, mean)
+    found = penalty(DisentangledInferredPrior("ii", diagonal=diagonal), posterior, mean)
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
@@ -53,7 +54,9 @@ def test_diagonal_posteriors_of_both_forms_agree(moments, kind):
         tfd.Independent(tfd.Normal(mean, stddev), 1),
         tfd.MultivariateNormalTriL(mean, tf.linalg.diag(stddev)),
     )
-    found = [float(DisentangledInferredPrior(kind)(posterior, mean)) for posterior in forms]
+    found = [
+        float(penalty(DisentangledInferredPrior(kind), posterior, mean)) for posterior in forms
+    ]
     assert found == pytest.approx([found[0]] * 3, rel=1e-5)
 
 
@@ -62,7 +65,7 @@ def test_weights_count_examples_as_np_cov_does(moments, kind):
     mean, scale = moments
     counts = np.array([1, 2, 0, 1, 3, 1, 0, 0, 1, 1])
     posterior = tfd.MultivariateNormalTriL(mean, scale)
-    found = DisentangledInferredPrior(kind)(posterior, mean, sample_weight=counts)
+    found = penalty(DisentangledInferredPrior(kind), posterior, mean, sample_weight=counts)
     covariance = np.cov(mean.T, bias=True, fweights=counts)
     if kind == "ii":
         covariance += np.average(scale @ scale.transpose(0, 2, 1), axis=0, weights=counts)
@@ -73,16 +76,16 @@ def test_weights_count_examples_as_np_cov_does(moments, kind):
 
 def test_a_batch_of_one_has_no_covariance_of_means():
     posterior = tfd.MultivariateNormalDiag([[3.0, -1.0]], [[1.0, 1.0]])
-    assert float(DisentangledInferredPrior("i")(posterior, posterior.mean())) == 20.0
-    assert float(DisentangledInferredPrior("ii")(posterior, posterior.mean())) == 0.0
+    assert float(penalty(DisentangledInferredPrior("i"), posterior, posterior.mean())) == 20.0
+    assert float(penalty(DisentangledInferredPrior("ii"), posterior, posterior.mean())) == 0.0
 
 
 def test_a_flow_has_means_but_no_covariance_in_closed_form():
     flow = kvae.layers.InverseAutoregressiveFlow(2)
     posterior = flow.distribution(np.zeros((3, 6), "float32"))
-    assert np.isfinite(DisentangledInferredPrior("i")(posterior, None))
+    assert np.isfinite(penalty(DisentangledInferredPrior("i"), posterior, None))
     with pytest.raises(ValueError, match="covariance in closed form"):
-        DisentangledInferredPrior("ii")(posterior, None)
+        penalty(DisentangledInferredPrior("ii"), posterior, None)
 
 
 def test_the_kind_is_checked():

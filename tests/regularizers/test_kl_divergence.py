@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 import kvae
 from tests.helpers import relative
+from tests.penalties import penalty
 
 tfd = tfp.distributions
 
@@ -28,13 +29,13 @@ def exact(posterior):
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 1.0, 4.0])
 def test_it_is_the_weighted_batch_mean_of_the_kl(posterior, weight):
-    value = regularizer(weight=weight)(posterior, posterior.mean())
+    value = penalty(regularizer(weight=weight), posterior, posterior.mean())
     assert float(value) == pytest.approx(weight * exact(posterior).mean(), rel=1e-5)
 
 
 def test_without_the_closed_form_it_is_taken_at_the_draw(posterior):
     z = posterior.sample(seed=[1, 2])
-    value = regularizer(use_exact_kl=False)(posterior, z)
+    value = penalty(regularizer(use_exact_kl=False), posterior, z)
     loc, scale = np.asarray(posterior.mean(), "float64"), np.asarray(posterior.stddev(), "float64")
     z = np.asarray(z, "float64")
     ratio = 0.5 * np.sum(z**2 - ((z - loc) / scale) ** 2 - 2 * np.log(scale), axis=1)
@@ -65,7 +66,7 @@ def test_a_weight_is_a_finite_number_of_at_least_zero(weight):
 def test_it_takes_a_tfd_standard_normal_as_tfp_users_pass_it(posterior):
     prior = tfd.Independent(tfd.Normal(np.zeros(3, "float32"), 1.0), 1)
     given = kvae.regularizers.KLDivergenceRegularizer(prior)
-    assert relative(given(posterior, posterior.mean()), exact(posterior).mean()) < 1e-5
+    assert relative(penalty(given, posterior, posterior.mean()), exact(posterior).mean()) < 1e-5
 
 
 def test_get_passes_on_what_keras_knows():

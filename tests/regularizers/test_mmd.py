@@ -6,8 +6,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import kvae
+from kvae.noise import standard_normal
 from kvae.regularizers import MaximumMeanDiscrepancy
-from kvae.regularizers.mmd import stateless_normal
+from tests.penalties import penalty
 
 tfd = tfp.distributions
 PRIOR = kvae.priors.StandardNormal(2)
@@ -40,7 +41,7 @@ def by_loops(z, draws, bandwidth, unbiased, weight=None):
 
 def prior_draws(count, seed=(0, 0)):
     """What the penalty draws with its seed and the training step."""
-    return np.asarray(stateless_normal([count, 2], seed))
+    return np.asarray(standard_normal([count, 2], seed))
 
 
 def codes(rng, count, loc=0.5):
@@ -55,7 +56,7 @@ def test_it_is_a_mean_over_pairs(rng, unbiased, bandwidth):
     mmd = MaximumMeanDiscrepancy(PRIOR, bandwidth, unbiased, weight=30.0, seed=4)
     draws = prior_draws(9, seed=[4, 12])
     expected = by_loops(z, draws, bandwidth or np.sqrt(2.0), unbiased)
-    found = mmd(posterior, z, step=tf.constant(12, tf.int64))
+    found = penalty(mmd, posterior, z, step=tf.constant(12, tf.int64))
     assert float(found) == pytest.approx(30.0 * expected, abs=30.0 * 1e-6)
 
 
@@ -65,22 +66,26 @@ def test_weights_choose_the_examples(rng):
     mmd = MaximumMeanDiscrepancy(PRIOR)
     draws = prior_draws(6)
     expected = by_loops(z, draws, np.sqrt(2.0), True, weight)
-    assert float(mmd(posterior, z, sample_weight=weight)) == pytest.approx(expected, abs=1e-6)
+    assert float(penalty(mmd, posterior, z, sample_weight=weight)) == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def test_a_batch_of_one_has_the_biased_estimate(rng):
     z, posterior = codes(rng, 1)
     draws = prior_draws(1)
     expected = by_loops(z, draws, np.sqrt(2.0), unbiased=False)
-    assert float(MaximumMeanDiscrepancy(PRIOR)(posterior, z)) == pytest.approx(expected, abs=1e-6)
+    assert float(penalty(MaximumMeanDiscrepancy(PRIOR), posterior, z)) == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def of_many_batches(mmd, rng, steps):
     """The penalty of batches of 20 standard normals."""
     _, posterior = codes(rng, 20)
-    penalty = tf.function(lambda z, step: mmd(posterior, z, step=step), autograph=False)
+    score = tf.function(lambda z, step: penalty(mmd, posterior, z, step=step), autograph=False)
     z = tf.constant(rng.normal(size=(steps, 20, 2)), tf.float32)
-    return [float(penalty(z[step], tf.constant(step))) for step in range(steps)]
+    return [float(score(z[step], tf.constant(step))) for step in range(steps)]
 
 
 def test_equal_distributions_have_none_in_expectation(rng):
@@ -102,7 +107,7 @@ def test_two_normals_have_the_value_of_the_closed_form(rng):
     h2, squared = 2.0, 2.0
     factor = (h2 / (h2 + 2.0)) ** 1.0  # d / 2 = 1
     expected = 2.0 * factor * (1.0 - np.exp(-squared / (2.0 * (h2 + 2.0))))
-    found = float(MaximumMeanDiscrepancy(PRIOR)(posterior, z))
+    found = float(penalty(MaximumMeanDiscrepancy(PRIOR), posterior, z))
     # The standard deviation of the estimate at 2,000 draws is about 0.008.
     assert found == pytest.approx(expected, abs=0.03)
 
@@ -110,21 +115,21 @@ def test_two_normals_have_the_value_of_the_closed_form(rng):
 def test_the_prior_is_drawn_anew_at_each_step_and_the_same_after_resuming(rng):
     z, posterior = codes(rng, 5)
     mmd = MaximumMeanDiscrepancy(PRIOR)
-    first, again, later = (float(mmd(posterior, z, step=step)) for step in (3, 3, 4))
+    first, again, later = (float(penalty(mmd, posterior, z, step=step)) for step in (3, 3, 4))
     assert first == again != later
-    assert float(MaximumMeanDiscrepancy(PRIOR, seed=1)(posterior, z, step=3)) != first
+    assert float(penalty(MaximumMeanDiscrepancy(PRIOR, seed=1), posterior, z, step=3)) != first
 
 
 def test_the_normals_are_normal_and_the_same_under_xla():
-    found = np.asarray(stateless_normal([100_000, 2], [3, 4]))
-    compiled = tf.function(stateless_normal, jit_compile=True, autograph=False)
+    found = np.asarray(standard_normal([100_000, 2], [3, 4]))
+    compiled = tf.function(standard_normal, jit_compile=True, autograph=False)
     np.testing.assert_allclose(compiled([100_000, 2], [3, 4]), found, rtol=1e-4, atol=1e-5)
     # Standard errors: 0.003 of a mean, 0.005 of a fourth root, 0.003 of a correlation.
     np.testing.assert_allclose(found.mean(axis=0), 0.0, atol=0.015)
     np.testing.assert_allclose(np.mean(found**2, axis=0), 1.0, atol=0.025)
     np.testing.assert_allclose(np.mean(found**4, axis=0), 3.0, atol=0.16)
     assert abs(np.corrcoef(found.T)[0, 1]) < 0.015
-    assert not np.array_equal(found[:10], stateless_normal([10, 2], [3, 5]))
+    assert not np.array_equal(found[:10], standard_normal([10, 2], [3, 5]))
 
 
 def test_bandwidth_is_checked():

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import kvae
 from kvae.regularizers import schedules
+from tests.penalties import penalty
 from tests.small import narrow
 
 STEPS = 400
@@ -100,7 +101,7 @@ def test_a_scheduled_penalty_asks_for_the_step():
     )
     posterior = kvae.layers.MultivariateNormalDiag(2).distribution(np.zeros((1, 4)))
     with pytest.raises(ValueError, match="Expected step"):
-        kl(posterior, posterior.mean())
+        penalty(kl, posterior, posterior.mean())
 
 
 def scheduled_vae(make_vae, schedule, **compile_arguments):

@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 import kvae
 from kvae.regularizers import TotalCorrelation
+from tests.penalties import penalty, values
 
 tfd = tfp.distributions
 
@@ -53,8 +54,10 @@ def test_each_draw_gets_what_the_loops_say(rng, batch, dataset_size):
         tfd.MultivariateNormalTriL(mean, tf.linalg.diag(stddev)),
     ):
         # float32 logarithms of sums of densities.
-        np.testing.assert_allclose(regularizer.divergence(posterior, z), expected, atol=2e-5)
-        assert float(regularizer(posterior, z)) == pytest.approx(4.0 * expected.mean(), abs=1e-4)
+        np.testing.assert_allclose(values(regularizer, posterior, z), expected, atol=2e-5)
+        assert float(penalty(regularizer, posterior, z)) == pytest.approx(
+            4.0 * expected.mean(), abs=1e-4
+        )
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 8, 20])
@@ -69,7 +72,7 @@ def test_the_weights_of_a_draw_sum_to_one(batch):
 def test_a_batch_of_one_with_independent_dimensions_has_none(rng):
     posterior = tfd.MultivariateNormalDiag(rng.normal(size=(1, 3)).astype("float32"))
     z = posterior.sample(seed=[0, 0])
-    assert float(TotalCorrelation(100)(posterior, z)) == pytest.approx(0.0, abs=1e-5)
+    assert float(penalty(TotalCorrelation(100), posterior, z)) == pytest.approx(0.0, abs=1e-5)
 
 
 def test_a_gaussian_aggregate_has_the_total_correlation_of_its_covariance(rng):
@@ -81,7 +84,7 @@ def test_a_gaussian_aggregate_has_the_total_correlation_of_its_covariance(rng):
     covariance = matrix @ matrix.T + s**2 * np.eye(2)
     expected = 0.5 * (np.log(np.diag(covariance)).sum() - np.linalg.slogdet(covariance)[1])
     posterior = tfd.MultivariateNormalDiag(mean, tf.fill(mean.shape, s))
-    found = float(TotalCorrelation(examples)(posterior, z))
+    found = float(penalty(TotalCorrelation(examples), posterior, z))
     # One draw's log ratio has a standard deviation of about 0.5; 0.04 is four standard errors.
     assert found == pytest.approx(expected, abs=0.04)
     assert expected > 0.1
@@ -96,13 +99,14 @@ def test_small_batches_with_the_own_example_in_its_place_are_close(rng):
     regularizer = TotalCorrelation(examples)
 
     @tf.function(autograph=False)
-    def penalty(mean, z):
-        return regularizer(tfd.MultivariateNormalDiag(mean, tf.fill(mean.shape, s)), z)
+    def score(mean, z):
+        posterior = tfd.MultivariateNormalDiag(mean, tf.fill(mean.shape, s))
+        return penalty(regularizer, posterior, z)
 
     def estimate(mean):
         z = (mean + s * rng.normal(size=mean.shape)).astype("float32")
         batches = zip(np.split(mean, 47), np.split(z, 47), strict=True)
-        return np.mean([penalty(tf.constant(m), tf.constant(part)) for m, part in batches])
+        return np.mean([score(tf.constant(m), tf.constant(part)) for m, part in batches])
 
     covariance = np.ones((2, 2)) + s**2 * np.eye(2)
     expected = np.log(1.0 + s**2) - 0.5 * np.linalg.slogdet(covariance)[1]
@@ -113,7 +117,7 @@ def test_a_posterior_without_single_densities_is_refused():
     flow = kvae.layers.InverseAutoregressiveFlow(2)
     posterior = flow.distribution(np.zeros((3, 6), "float32"))
     with pytest.raises(ValueError, match="single dimensions have a density"):
-        TotalCorrelation(100)(posterior, posterior.sample(seed=[0, 0]))
+        penalty(TotalCorrelation(100), posterior, posterior.sample(seed=[0, 0]))
 
 
 def test_the_size_of_the_data_set_is_checked():

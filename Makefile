@@ -1,7 +1,10 @@
 # Each target makes the virtual environment it needs; nothing has to be set up by hand.
 #   make demo    train a VAE on bundled digits, draw it, export it, check the exports
-#   make test    run the tests
+#   make check   lint, types and the quick tests: what to run before every commit
+#   make test    run all tests but those that take minutes
 #   make lint    ruff, mypy, pyright and the direction of imports
+#   make docs    write the reference pages to site/
+#   make hooks   run lint and types before each git commit
 #   make wheel   build dist/*.whl
 #   make clean   remove the environment and what was built
 
@@ -14,11 +17,16 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN = $(VENV)/bin
 # One process a core, four at the most: each holds a TensorFlow of its own.
 PYTEST_FLAGS ?= --numprocesses auto --maxprocesses 4 --dist worksteal
+# CI tries the lowest versions with `make test CONSTRAINTS=requirements/lowest.txt`.
+CONSTRAINTS ?=
 
-.PHONY: demo test lint wheel clean
+.PHONY: demo check test lint docs hooks wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/kvae demo --overwrite --output $(OUTPUT)
+
+check: lint
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) --quick
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
@@ -30,16 +38,22 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
+docs: $(VENV)/installed
+	$(BIN)/pdoc --docformat google --output-directory site kvae
+
+hooks: $(VENV)/installed
+	$(BIN)/pre-commit install
+
 wheel: $(VENV)/installed
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info
 
 $(VENV)/installed: setup.py pyproject.toml
 	@test -n "$(PYTHON)" || { echo "kvae needs Python 3.11, 3.12 or 3.13: install one and run make again."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; rm -rf $(VENV); exit 1; }
 	@echo "Installing kvae and what it needs into $(VENV) (some minutes the first time) ..."
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev]" $(addprefix --constraint ,$(CONSTRAINTS))
 	@touch $@

@@ -7,6 +7,35 @@ import pytest
 import kvae
 from tests.small import make_vae
 
+# What `--quick` leaves out, besides tests marked slow: folders that start other programs or train
+# whole examples, fixtures that export a model, and in tests/conformance all cases of a class but
+# its first.
+SEPARATE_PROGRAMS = {"beam", "cli", "clients", "docs", "examples"}
+EXPORTS = {"tflite_result", "saved_model_result", "tflite_file", "bundle", "wheel"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="leave out what takes long: make check")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--quick"):
+        return
+    left_out = {id(item): item for item in items if _takes_long(item)}
+    config.hook.pytest_deselected(items=list(left_out.values()))
+    items[:] = [item for item in items if id(item) not in left_out]
+
+
+def _takes_long(item):
+    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    case = getattr(item, "callspec", None) and item.callspec.params.get("case")
+    return bool(
+        item.get_closest_marker("slow")
+        or folder in SEPARATE_PROGRAMS
+        or EXPORTS & set(item.fixturenames)
+        or (folder == "conformance" and getattr(case, "variant", ""))
+    )
+
 
 @pytest.fixture(autouse=True)
 def _seeded():

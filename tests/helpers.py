@@ -58,6 +58,29 @@ def relative(found, expected):
     return np.max(np.abs(found - expected)) / max(1.0, np.max(np.abs(expected)))
 
 
+def assert_same_in_float32(found, expected):
+    """Assert that two computations of the same numbers agree up to the rounding of float32.
+
+    TensorFlow does not promise equal bits for two calls, not even of one graph: threads and vector
+    instructions add in another order, so that a sum of n terms differs by a few times 6e-8 of their
+    size. Anything else, such as a lost setting or another draw, differs by far more than 1e-5.
+
+    Nested dictionaries and lists are compared entry by entry; what is not a float has to be equal.
+    """
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key, value in expected.items():
+            assert_same_in_float32(found[key], value)
+    elif isinstance(expected, list | tuple):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_same_in_float32(one, other)
+    elif isinstance(expected, str | bool | int | None):
+        assert found == expected
+    else:
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6, strict=True)
+
+
 def free_ports(count):
     """Return ports of this machine that nobody uses at the moment."""
     with contextlib.ExitStack() as stack:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 import kvae
 from tests.diagnosis import linear_gaussian as truth
+from tests.helpers import assert_same_in_float32
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,8 @@ def test_the_axes_explain_no_more_than_the_principal_components(report):
 
 
 def test_the_same_seed_gives_the_same_report(report):
-    assert kvae.diagnose(truth.make(), truth.data(2000, seed=7)).to_json() == report.to_json()
+    again = kvae.diagnose(truth.make(), truth.data(2000, seed=7))
+    assert_same_in_float32(again.to_dict(), report.to_dict())
 
 
 def test_another_seed_gives_other_draws(report):

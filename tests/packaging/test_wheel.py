@@ -154,7 +154,12 @@ def test_an_editable_install_works_where_the_checkout_has_no_symbolic_links(tmp_
     # The new environment borrows everything else from this one, after its own.
     find = "import sysconfig; print(sysconfig.get_path('purelib'))"
     home = subprocess.check_output([python, "-c", find], env=alone, text=True).strip()
-    Path(home, "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+    borrowed = Path(sysconfig.get_path("purelib"))
+    Path(home, "borrowed.pth").write_text(str(borrowed))
+    # From Python 3.12 on setuptools provides the distutils that tensorflow-probability imports, by
+    # a .pth file; Python reads those of its own folder alone.
+    for hook in borrowed.glob("distutils-precedence.pth"):
+        shutil.copy(hook, home)
 
     arguments = ["--no-deps", "--no-build-isolation", "--ignore-installed"]
     pip("--python", environment, "install", *arguments, "--editable", checkout, env=alone)

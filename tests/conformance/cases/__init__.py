@@ -3,6 +3,7 @@
 A module defines `CASES`, a list of `LayerCase`, `PriorCase`, `RegularizerCase` and `ModelCase`.
 """
 
+import functools
 import importlib
 import pkgutil
 
@@ -21,6 +22,10 @@ def collect(*kinds):
     return found
 
 
+@functools.cache
 def name(case):
-    """Return the name of a case, made of its class and variant."""
+    """Return the name of a case, made of its class and variant.
+
+    Cached: a model is made for it, and every file of the battery asks for the names of all cases.
+    """
     return type(case.make()).__name__ + (f"-{case.variant}" if case.variant else "")

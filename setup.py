@@ -16,6 +16,7 @@ VERSION = re.search(r'__version__ = "(.+?)"', (ROOT / "kvae/_version.py").read_t
 SUBPACKAGES = [
     "callbacks",
     "cli",
+    "contract",
     "data",
     "diagnosis",
     "evaluation",
@@ -27,6 +28,7 @@ SUBPACKAGES = [
     "priors",
     "regularizers",
     "training",
+    "training.inputs",
 ]
 
 TEST = [

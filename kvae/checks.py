@@ -7,7 +7,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["choice", "event_shape", "non_negative", "positive_int"]
+__all__ = ["choice", "event_shape", "non_negative", "non_negative_int", "positive_int"]
 
 
 def positive_int(name: str, value: Any) -> int:
@@ -18,6 +18,19 @@ def positive_int(name: str, value: Any) -> int:
         number = 0
     if number < 1 or isinstance(value, bool):
         raise ValueError(f"Expected {name} to be a positive integer. Received: {name}={value!r}")
+    return number
+
+
+def non_negative_int(name: str, value: Any) -> int:
+    """Return `value` as an int of at least zero, or raise naming the argument `name`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if number < 0 or isinstance(value, bool):
+        raise ValueError(
+            f"Expected {name} to be an integer of at least 0. Received: {name}={value!r}"
+        )
     return number
 
 

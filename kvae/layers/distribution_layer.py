@@ -19,7 +19,7 @@ import tensorflow as tf
 from keras import ops
 
 from kvae import checks, regularizers
-from kvae.layers.support import Support
+from kvae.contract import Domain
 from kvae.seeds import next_seed
 
 __all__ = ["DistributionLayer"]
@@ -72,7 +72,7 @@ class DistributionLayer(keras.layers.Layer):
 
     params_per_element: int = 1
     conversions: tuple[str, ...] = ("sample", "mean", "mode", "stddev", "variance")
-    support = Support()
+    domain = Domain()
     params_size = _ParamsSize()
 
     def __init__(

@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
-from kvae.layers import DistributionLayer, Support
+from kvae.contract import InputSpec
+from kvae.layers import DistributionLayer
 from kvae.models.batches import BatchedFunction
 from kvae.models.checked_model import CheckedModel
 from kvae.priors import Prior
-from kvae.training.feed import Expected
 
 __all__ = ["LatentModel", "floats"]
 
@@ -71,7 +71,7 @@ class LatentModel(CheckedModel):
             x: array of shape (examples, *event_shape).
             batch_size: examples computed at once.
         """
-        return self._run(self._encode, self.expected_targets().check_array(x), batch_size)
+        return self._run(self._encode, self.named_inputs().check_x(x), batch_size)
 
     def decode(self, z: Any, batch_size: int | None = None) -> np.ndarray:
         """Return the likelihood's mean at `z`, shape (examples, *event_shape).
@@ -80,12 +80,12 @@ class LatentModel(CheckedModel):
             z: array of shape (examples, latent_dim).
             batch_size: examples computed at once.
         """
-        z = Expected("z", (self.latent_dim,), Support()).check_array(z)
+        z = InputSpec((self.latent_dim,)).check(z, "z")
         return self._run(self._decode, z, batch_size)
 
     def reconstruct(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """Return the likelihood's mean at the posterior's mean, shape (examples, *event_shape)."""
-        x = self.expected_targets().check_array(x)
+        x = self.named_inputs().check_x(x)
         return self._run(self._reconstruct, x, batch_size)
 
     def sample(self, n: int, seed: int | None = None, batch_size: int | None = None) -> np.ndarray:
@@ -108,7 +108,7 @@ class LatentModel(CheckedModel):
             seed: int, makes the draws reproducible.
             batch_size: examples computed at once.
         """
-        x = self.expected_targets().check_array(x)
+        x = self.named_inputs().check_x(x)
         return self._run(self._elbo, x, batch_size, seed=self._draw_seed(seed))
 
     def _run(self, method: Any, array: np.ndarray, batch_size: int | None, **kwargs: Any) -> Any:
@@ -142,14 +142,13 @@ class LatentModel(CheckedModel):
         nll = -likelihood.log_prob(tf.cast(x, likelihood.dtype))
         return -(nll + self.kl_divergence(posterior, z))
 
-    def expected_inputs(self) -> Expected:
-        """What x has to be where y is given as well: the encoder's input, finite."""
-        return Expected("x", tuple(self.encoder.input_shape)[1:], Support())
-
-    def expected_targets(self) -> Expected:
-        """What y has to be, and x where it stands alone: an event of the likelihood."""
-        layer = self.likelihood_layer
-        return Expected(f"x ({type(layer).__name__})", layer.event_shape, layer.support)
+    def input_specs(self) -> dict[str, InputSpec]:
+        """Return what x has to be, the encoder's input, and its target, an event."""
+        layer, dtype = self.likelihood_layer, keras.config.floatx()
+        return {
+            "x": InputSpec(tuple(self.encoder.input_shape)[1:], dtype),
+            "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
+        }
 
 
 def floats(x: Any) -> Any:

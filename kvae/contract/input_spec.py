@@ -108,7 +108,7 @@ channel axis: x[..., None].
             lambda: tf.reduce_all((shape == wanted) | tf.equal(wanted, -1)),
             lambda: tf.constant(False),
         )
-        text = f"{name} to have shape {_with_batch(self.shape)}. Received: shape {{}}"
+        text = f"{name} to have shape {_with_batch(self.shape)}. Received: shape [{{}}]"
         with tf.control_dependencies([assertion(valid, text, shape)]):
             return tf.ensure_shape(tf.identity(value), (None, *self.shape))
 

@@ -66,6 +66,7 @@ class CheckedModel(TunedModel):
         if class_weight is not None:
             raise ValueError("class_weight has no meaning here: use sample_weight.")
         epochs = checks.positive_int("epochs", epochs)
+        checks.optional_positive_int("validation_steps", kwargs.get("validation_steps"))
         initial_epoch = checks.non_negative_int("initial_epoch", kwargs.pop("initial_epoch", 0))
         data = TrainingData.of(
             self.named_inputs(),
@@ -120,6 +121,7 @@ class CheckedModel(TunedModel):
         Raises:
             ValueError: As for `fit`.
         """
+        checks.optional_positive_int("steps", kwargs.get("steps"))
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked those
             x = self.named_inputs().source(x, y, sample_weight, batch_size)
             y, sample_weight = None, None
@@ -132,12 +134,10 @@ class CheckedModel(TunedModel):
         Raises:
             ValueError: As for `fit`.
         """
-        if is_arrays(x):
-            x = self.named_inputs().check_x(x)
-            if batch_size is not None:
-                batch_size = checks.positive_int("batch_size", batch_size)
-        else:
-            x = self.named_inputs().source(x, target=False)
+        checks.optional_positive_int("batch_size", batch_size)
+        checks.optional_positive_int("steps", kwargs.get("steps"))
+        inputs = self.named_inputs()
+        x = inputs.check_x(x) if is_arrays(x) else inputs.source(x, target=False)
         with explained():
             return super().predict(x, batch_size=batch_size, **kwargs)
 

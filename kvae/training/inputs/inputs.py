@@ -127,9 +127,7 @@ class Inputs:
         Raises:
             ValueError: If arrays are not valid, or if batches cannot be by shape or dtype.
         """
-        size = DEFAULT_BATCH_SIZE
-        if batch_size is not None:
-            size = checks.positive_int("batch_size", batch_size)
+        size = checks.optional_positive_int("batch_size", batch_size) or DEFAULT_BATCH_SIZE
         if is_arrays(x):
             arrays, sample_weight = self.check(x, y, sample_weight, target)
             return ArrayFeed(_packed(arrays, sample_weight), Order(len(arrays[X]), size)).dataset

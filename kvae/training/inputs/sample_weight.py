@@ -58,7 +58,7 @@ def check_weight_in_graph(weight: Any) -> Any:
     """Return a tensor of weights, shape (batch,), behind assertions that they are valid."""
     weight = tf.convert_to_tensor(weight)
     check_static(weight.shape, weight.dtype)
-    text = f"{NAME} to have shape (batch,). Received: shape {{}}"
+    text = f"{NAME} to have shape (batch,). Received: shape [{{}}]"
     flat = assertion(tf.equal(tf.rank(weight), 1), text, tf.shape(weight))
     text = f"{NAME} to hold a weight above 0 in each batch. Received: only zeros"
     some = assertion(tf.reduce_any(tf.not_equal(weight, tf.zeros((), weight.dtype))), text)

@@ -105,7 +105,7 @@ def _without_none(spec: Any) -> Any:
         return tuple(_without_none(part) for part in spec)
     if isinstance(spec, dict):
         return {name: _without_none(part) for name, part in spec.items()}
-    return None if getattr(spec, "value_type", None) is type(None) else spec
+    return None if isinstance(spec, tf.NoneTensorSpec) else spec
 
 
 def _batches(batches: Iterable[Any], inputs: "Inputs", target: bool) -> Iterator[tuple[Any, ...]]:

@@ -65,14 +65,10 @@ class TrainingData:
         Raises:
             ValueError: If an argument or a value in the data is not valid.
         """
-        size = DEFAULT_BATCH_SIZE
-        if batch_size is not None:
-            size = checks.positive_int("batch_size", batch_size)
-        held_out_size = size
-        if validation_batch_size is not None:
-            held_out_size = checks.positive_int("validation_batch_size", validation_batch_size)
-        if steps_per_epoch is not None:
-            steps_per_epoch = checks.positive_int("steps_per_epoch", steps_per_epoch)
+        count = checks.optional_positive_int
+        size = count("batch_size", batch_size) or DEFAULT_BATCH_SIZE
+        held_out_size = count("validation_batch_size", validation_batch_size) or size
+        steps_per_epoch = count("steps_per_epoch", steps_per_epoch)
         order, validation = None, None
         if is_arrays(x):
             arrays = inputs.batch(x, y, sample_weight)

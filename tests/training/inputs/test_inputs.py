@@ -118,18 +118,18 @@ def test_a_pipeline_is_checked_by_shape_before_it_runs(x):
 
 
 def test_a_pipeline_of_unknown_shape_is_checked_when_it_runs(x):
-    for wrong in (x[:, :2], x[:, :, None]):
-        unknown = tf.TensorSpec(None, tf.float32)
-        dataset = tf.data.Dataset.from_generator(
-            lambda x=wrong: iter([x]), output_signature=unknown
+    def source(x):
+        spec = tf.TensorSpec(None, tf.float32)
+        return PLAIN.source(
+            tf.data.Dataset.from_generator(lambda: iter([x]), output_signature=spec)
         )
-        with (
-            pytest.raises(ValueError, match=r"shape \(batch, 3\)\. Received: shape \[20"),
-            explained(),
-        ):
-            batches(PLAIN.source(dataset))
-    dataset = tf.data.Dataset.from_generator(lambda: iter([x]), output_signature=unknown)
-    assert PLAIN.source(dataset).element_spec[0].shape == (None, 3)
+
+    message = r"shape \(batch, 3\)\. Received: shape \[20"
+    for wrong in (x[:, :2], x[:, :, None]):
+        with pytest.raises(ValueError, match=message), explained():
+            batches(source(wrong))
+    assert source(x).element_spec[0].shape == (None, 3)
+    np.testing.assert_array_equal(batches(source(x))[0][0], x)
 
 
 @pytest.mark.parametrize("kind", ["arrays", "tf.data", "generator", "PyDataset", "iterable"])
@@ -188,9 +188,8 @@ NAMES = {
 def test_names_that_are_unknown_or_missing_are_refused(x, condition, kind, case):
     make, expected, received = NAMES[case]
     given = make(x, condition)
-    if kind == "tf.data" and given == {}:
-        given = {"condition": condition}
-        received = "'condition'"
+    if kind == "tf.data" and case == "none":
+        given, received = {"condition": condition}, "'condition'"  # tf.data holds no empty dict
     sources = {
         "arrays": lambda: CONDITIONAL.source(given),
         "tf.data": lambda: CONDITIONAL.source(tf.data.Dataset.from_tensor_slices(given).batch(5)),

@@ -118,7 +118,7 @@ def make_vae(likelihood, latent_dim, hidden):
         value = inputs[:, index : index + 1]
         if isinstance(column, kvae.layers.IndependentCategorical):
             value = keras.ops.one_hot(keras.ops.cast(value[:, 0], "int32"), column.num_classes)
-        elif column.support.integer:
+        elif column.domain.integer:
             value = keras.ops.log1p(value)
         features.append(value)
     features = keras.layers.Concatenate()(features)

@@ -97,7 +97,7 @@ def bundle(
     if 1 not in batch_sizes:
         raise ValueError(f"Expected 1 among batch_sizes. Received: batch_sizes={batch_sizes}")
     given = data is not None
-    data = vae.expected_targets().check_array(data) if given else stand_in(vae, STAND_INS)
+    data = vae.named_inputs().check_x(data) if given else stand_in(vae, STAND_INS)
     probe = Probe.of(vae, find(vae.float32_copy(), signatures), data)
     axes = latent_axes(vae, data)
     report = diagnose(vae, data[:DIAGNOSED]) if given and len(data) >= LEAST_DIAGNOSED else None
@@ -205,7 +205,7 @@ def _manifest(
             "posterior": type(vae.posterior_layer).__name__,
             "prior": type(vae.prior).__name__,
             "likelihood": type(likelihood).__name__,
-            "support": str(likelihood.support),
+            "support": str(likelihood.domain),
         },
         "preprocessing": preprocessing,
         "artefacts": [

@@ -20,12 +20,12 @@ def stand_in(vae: Any, rows: int) -> np.ndarray:
     (counts, classes).
     """
     z = vae.prior.distribution().sample(rows, seed=[0, 0])
-    expected = vae.expected_targets()
+    inputs = vae.named_inputs()
     try:
-        return expected.check_array(vae.decode(np.asarray(z, "float32")))
+        return inputs.check_x(vae.decode(np.asarray(z, "float32")))
     except ValueError:
         drawn = vae.likelihood(z).sample(seed=[0, 2])
-        return expected.check_array(np.asarray(drawn, "float32"))
+        return inputs.check_x(np.asarray(drawn, "float32"))
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Probe:
             data: examples, (examples, *event_shape); by default decoded prior draws stand in.
         """
         prior = vae.prior.distribution().sample(ROWS, seed=[0, 0]).numpy().astype("float32")
-        x = stand_in(vae, ROWS) if data is None else vae.expected_targets().check_array(data)
+        x = stand_in(vae, ROWS) if data is None else vae.named_inputs().check_x(data)
         x = np.asarray(x[np.arange(ROWS) % len(x)], "float32")
         posterior = vae.posterior(tf.constant(x)).sample(seed=[0, 1]).numpy().astype("float32")
         z = np.concatenate([prior, posterior])

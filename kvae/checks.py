@@ -7,7 +7,14 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["choice", "event_shape", "non_negative", "positive_int"]
+__all__ = [
+    "choice",
+    "event_shape",
+    "non_negative",
+    "non_negative_int",
+    "optional_positive_int",
+    "positive_int",
+]
 
 
 def positive_int(name: str, value: Any) -> int:
@@ -18,6 +25,24 @@ def positive_int(name: str, value: Any) -> int:
         number = 0
     if number < 1 or isinstance(value, bool):
         raise ValueError(f"Expected {name} to be a positive integer. Received: {name}={value!r}")
+    return number
+
+
+def optional_positive_int(name: str, value: Any) -> int | None:
+    """Return `value` as an int of at least one, or None if it is None."""
+    return None if value is None else positive_int(name, value)
+
+
+def non_negative_int(name: str, value: Any) -> int:
+    """Return `value` as an int of at least zero, or raise naming the argument `name`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if number < 0 or isinstance(value, bool):
+        raise ValueError(
+            f"Expected {name} to be an integer of at least 0. Received: {name}={value!r}"
+        )
     return number
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from kvae.contract import Batch, Latent
-from kvae.priors.closed_form import kl_divergence, kl_per_element
+from kvae.contract.closed_form import kl_divergence, kl_per_element
 
 
 def latent(posterior, sample=None, seed=None):

@@ -79,7 +79,7 @@ class LatentTraversals(keras.callbacks.Callback):
                 "Expected LatentTraversals to be used with a kvae.VAE over images (height, width, "
                 f"channels), channels 1 or 3. Received: a {type(model).__name__} over {shape}"
             )
-        model.expected_targets().check_array(self.x)
+        model.named_inputs().check_x(self.x)
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from kvae.contract.closed_form import kl_divergence
+
 __all__ = ["Latent"]
 
 
@@ -49,8 +51,6 @@ class Latent:
         return self._computed[key]
 
     def _kl(self) -> Any:
-        from kvae.priors.closed_form import kl_divergence
-
         own = self.regularizer.kl_part if self.regularizer is not None else None
         if own is not None:
             return own.divergence(self)

@@ -116,7 +116,7 @@ def train_arm(
         seen = params[:, :latent_dim] + 0.0 * seen  # the mean; the KL stays in the graph
     trained = keras.Model(encoder.input, decoder(seen) if arm.reconstruction else seen)
     vae = VAE(encoder=encoder, posterior=posterior, decoder=decoder, likelihood=likelihood)
-    x = vae.expected_targets().check_array(x)
+    x = vae.named_inputs().check_x(x)
     loss = NegativeLogLikelihood(likelihood) if arm.reconstruction else None
     epoch = _epoch(trained, loss, keras.optimizers.Adam(learning_rate), x)
     rng = generator(seed, Stream.ARMS)

@@ -133,7 +133,7 @@ def diagnose(vae: Any, x: Any, seed: int = 0) -> LatentReport:
 def _checked(vae: Any, x: Any) -> np.ndarray:
     if not isinstance(vae, LatentModel):
         raise ValueError(f"Expected vae to be a kvae.VAE. Received: {vae!r}")
-    x = vae.expected_targets().check_array(x)
+    x = vae.named_inputs().check_x(x)
     if len(x) < LEAST_EXAMPLES:
         raise ValueError(
             f"Expected x to hold at least {LEAST_EXAMPLES} examples: fewer say nothing about a "

@@ -52,7 +52,7 @@ def walk(
     """
     between = interpolate(vae, start, end, STEPS + 1, path, encoded=True)
     z = np.moveaxis(between.z, 1, 0)  # (steps + 1, pairs, d)
-    output = _in_support(vae, np.moveaxis(between.decoded, 1, 0))
+    output = vae.likelihood_layer.domain.as_data(np.moveaxis(between.decoded, 1, 0))
     flat = output.reshape(*z.shape[:2], -1).astype("float64")
     steps = np.linalg.norm(np.diff(flat, axis=0), axis=-1)  # (steps, pairs)
     middle = STEPS // 2
@@ -70,11 +70,3 @@ def walk(
         Estimate.of_mean(steps.std(axis=0) / (steps.mean(axis=0) + 1e-12)),
         Estimate.of_mean(nearness(output[middle])),
     )
-
-
-def _in_support(vae: Any, output: np.ndarray) -> np.ndarray:
-    """Return decoded means as data that the likelihood accepts."""
-    support = vae.likelihood_layer.support
-    if support.integer:
-        output = np.rint(output)
-    return np.clip(output, support.low, support.high)

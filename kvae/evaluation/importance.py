@@ -58,7 +58,7 @@ def importance_sampled_log_likelihood(
         raise ValueError(f"Expected vae to be a built kvae.VAE. Received: {vae!r}")
     samples = checks.positive_int("samples", samples)
     batch_size = min(checks.positive_int("batch_size", batch_size), ROWS)
-    x = vae.expected_targets().check_array(x).astype("float32")
+    x = vae.named_inputs().check_x(x).astype("float32")
 
     def log_sum_of_weights(x: Any, draws: Any, seed: Any) -> Any:
         """Return log sum_k p(x|z_k) p(z_k) / q(z_k|x) over `draws` draws, shape (batch,)."""

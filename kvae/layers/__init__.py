@@ -1,5 +1,6 @@
 """Distribution layers for Keras 3, with the names and the parameter packing of `tfp.layers`."""
 
+from kvae.contract import Domain
 from kvae.layers.bernoulli import IndependentBernoulli
 from kvae.layers.beta import IndependentBeta
 from kvae.layers.categorical import OneHotCategorical
@@ -23,7 +24,6 @@ from kvae.layers.normal import IndependentNormal, MultivariateNormalDiag, Multiv
 from kvae.layers.normal_likelihood import LearnedScale, NormalLikelihood
 from kvae.layers.power_spherical import PowerSpherical
 from kvae.layers.student_t import IndependentStudentT
-from kvae.layers.support import Support
 
 __all__ = [
     "CategoricalMixtureOfOneHotCategorical",
@@ -32,6 +32,7 @@ __all__ = [
     "DiscretizedLogistic",
     "DistributionLambda",
     "DistributionLayer",
+    "Domain",
     "IndependentBernoulli",
     "IndependentBeta",
     "IndependentCategorical",
@@ -54,7 +55,6 @@ __all__ = [
     "NormalLikelihood",
     "OneHotCategorical",
     "PowerSpherical",
-    "Support",
     "ZeroInflatedNegativeBinomial",
     "bits_per_dimension",
 ]

@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
-from kvae.layers.support import Support
 
 __all__ = ["IndependentBernoulli"]
 
@@ -39,7 +39,7 @@ class IndependentBernoulli(DistributionLayer):
     """
 
     conversions = (*DistributionLayer.conversions, "logits", "probs")
-    support = Support(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
+    domain = Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
 
     def __init__(
         self,

@@ -7,9 +7,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
+from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.scale import positive_scale
-from kvae.layers.support import Support
 
 __all__ = ["IndependentBeta"]
 
@@ -48,7 +48,7 @@ class IndependentBeta(DistributionLayer):
 
     params_per_element = 2
     conversions = ("sample", "mean", "stddev", "variance")
-    support = Support(0.0, 1.0, hint="Scale the data to [0, 1].")
+    domain = Domain(0.0, 1.0, hint="Scale the data to [0, 1].")
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.Beta)` that is finite at 0 and 1."""

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow_probability as tfp
 
-from kvae.layers.support import Support
+from kvae.contract import Domain
 from kvae.layers.vector_layer import VectorLayer
 
 __all__ = ["OneHotCategorical"]
@@ -36,7 +36,6 @@ class OneHotCategorical(VectorLayer):
     """
 
     conversions = (*VectorLayer.conversions, "logits", "probs")
-    support = Support(0.0, 1.0, integer=True, hint="Encode classes by keras.ops.one_hot.")
 
     def __init__(
         self,
@@ -47,6 +46,14 @@ class OneHotCategorical(VectorLayer):
         **kwargs: Any,
     ):
         super().__init__(event_size, convert_to_tensor_fn, validate_args, **kwargs)
+        self.domain = Domain(
+            0.0,
+            1.0,
+            integer=True,
+            hint="Encode classes by keras.ops.one_hot.",
+            categories=self.event_size,
+            one_hot=True,
+        )
         self.sample_dtype = sample_dtype and keras.backend.standardize_dtype(sample_dtype)
 
     def make_distribution(self, params: Any) -> Any:

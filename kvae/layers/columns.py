@@ -1,7 +1,6 @@
 """The layer for rows of a table: a likelihood of its own for each column."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -9,8 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
+from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
-from kvae.layers.support import Support
 
 __all__ = ["Columns"]
 
@@ -83,12 +82,7 @@ class Columns(DistributionLayer):
         )
         super().__init__(len(columns), convert_to_tensor_fn, validate_args, **kwargs)
         self.columns = columns
-        self.support = _RowSupport(
-            min(column.support.low for column in columns),
-            max(column.support.high for column in columns),
-            integer=all(column.support.integer for column in columns),
-            columns=tuple((column.name, column.support) for column in columns),
-        )
+        self.domain = Domain.row([(column.name, column.domain) for column in columns])
 
     @property
     def params_shape(self) -> tuple[int, ...]:
@@ -179,20 +173,3 @@ class _Row(tfp.distributions.Distribution):
 
     def _mean(self) -> Any:
         return tf.stack([part.mean() for part in self.distributions], axis=-1)
-
-
-@dataclass(frozen=True)
-class _RowSupport(Support):
-    """The values that a row may hold: each column has its own, `columns` of (name, support)."""
-
-    columns: tuple[tuple[str, Support], ...] = ()
-
-    def __str__(self) -> str:
-        return "; ".join(f"{name}: {support}" for name, support in self.columns)
-
-    def parts(self, value: Any) -> list[tuple[str, Support, Any]]:
-        """Return (name, support, elements) for each column."""
-        return [
-            (f", column {index} ({name}),", support, value[..., index])
-            for index, (name, support) in enumerate(self.columns)
-        ]

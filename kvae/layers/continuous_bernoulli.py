@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from tensorflow_probability import distributions as tfd
 
+from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.scale import bounded
-from kvae.layers.support import Support
 
 __all__ = ["ContinuousBernoulli"]
 
@@ -44,7 +44,7 @@ class ContinuousBernoulli(DistributionLayer):
     """
 
     conversions = (*DistributionLayer.conversions, "logits")
-    support = Support(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
+    domain = Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.ContinuousBernoulli)`."""

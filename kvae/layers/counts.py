@@ -6,9 +6,9 @@ from typing import Any
 import keras
 from tensorflow_probability import distributions as tfd
 
+from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.scale import bounded
-from kvae.layers.support import Support
 
 __all__ = ["IndependentPoisson"]
 
@@ -43,7 +43,7 @@ class IndependentPoisson(DistributionLayer):
         `tfp.layers.IndependentPoisson` (tensorflow/probability), whose packing it shares.
     """
 
-    support = Support(0.0, math.inf, integer=True)
+    domain = Domain(0.0, math.inf, integer=True)
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.Poisson)`."""

@@ -13,11 +13,11 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
+from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.scale import bounded, positive_scale
-from kvae.layers.support import Support
 
-__all__ = ["DiscretizedLogistic", "QuantizedLogistic", "bits_per_dimension", "pixel_support"]
+__all__ = ["DiscretizedLogistic", "QuantizedLogistic", "bits_per_dimension", "pixel_domain"]
 
 # In levels. With it a pixel that is known costs 0.02 bits, not 0.
 SCALE_FLOOR = 0.1
@@ -47,9 +47,9 @@ def bits_per_dimension(nats: Any, event_shape: Any) -> Any:
     return nats / (math.prod(checks.event_shape(event_shape)) * math.log(2.0))
 
 
-def pixel_support() -> Support:
-    """Return the support of data that are levels divided by the highest level."""
-    return Support(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
+def pixel_domain() -> Domain:
+    """Return the domain of data that are levels divided by the highest level."""
+    return Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -95,7 +95,7 @@ class DiscretizedLogistic(DistributionLayer):
 
     params_per_element = 2
     conversions = ("sample", "mean")
-    support = pixel_support()
+    domain = pixel_domain()
 
     def __init__(
         self,

@@ -19,9 +19,8 @@ import tensorflow as tf
 from keras import ops
 
 from kvae import checks, regularizers
-from kvae.contract import Batch, Latent
+from kvae.contract import Batch, Domain, Latent
 from kvae.contract.term import total
-from kvae.layers.support import Support
 from kvae.noise import standard_normal
 from kvae.seeds import next_seed
 
@@ -78,7 +77,7 @@ class DistributionLayer(keras.layers.Layer):
     conversions: tuple[str, ...] = ("sample", "mean", "mode", "stddev", "variance")
     # Whether `draw` gives the same numbers with and without XLA, up to rounding.
     same_draws_with_xla = False
-    support = Support()
+    domain = Domain()
     params_size = _ParamsSize()
 
     def __init__(

@@ -7,8 +7,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
+from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
-from kvae.layers.support import Support
 
 __all__ = ["IndependentCategorical"]
 
@@ -59,8 +59,12 @@ class IndependentCategorical(DistributionLayer):
         if self.num_classes < 2:
             raise ValueError(f"Expected num_classes to be at least 2. Received: {num_classes=}")
         self.params_per_element = self.num_classes
-        self.support = Support(
-            0.0, self.num_classes - 1.0, integer=True, hint="Number the classes from 0."
+        self.domain = Domain(
+            0.0,
+            self.num_classes - 1.0,
+            integer=True,
+            hint="Number the classes from 0.",
+            categories=self.num_classes,
         )
 
     def make_distribution(self, params: Any) -> Any:

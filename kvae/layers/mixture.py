@@ -58,7 +58,7 @@ class Mixture(DistributionLayer):
         self.num_components = checks.positive_int("num_components", num_components)
         self.component_layer = component_layer
         self.reparameterize = reparameterize
-        self.support = component_layer.support
+        self.domain = component_layer.domain
 
     @property
     def params_shape(self) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
-from kvae.layers.discretized_logistic import QuantizedLogistic, check_levels, pixel_support
+from kvae.layers.discretized_logistic import QuantizedLogistic, check_levels, pixel_domain
 from kvae.layers.distribution_layer import DistributionLayer
 
 __all__ = ["MixtureDiscretizedLogistic"]
@@ -45,7 +45,7 @@ class MixtureDiscretizedLogistic(DistributionLayer):
     """
 
     conversions = ("sample", "mean")
-    support = pixel_support()
+    domain = pixel_domain()
 
     def __init__(
         self,

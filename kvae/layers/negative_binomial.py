@@ -8,9 +8,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
+from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.scale import bounded
-from kvae.layers.support import Support
 
 __all__ = ["IndependentNegativeBinomial", "ZeroInflatedNegativeBinomial"]
 
@@ -19,7 +19,7 @@ HIGHEST_LOG_MEAN = 20.0
 # At e^15 the counts are a Poisson's up to means of a million; beyond, float32 cancels.
 HIGHEST_LOG_DISPERSION = 15.0
 
-COUNTS = Support(0.0, math.inf, integer=True)
+COUNTS = Domain(0.0, math.inf, integer=True)
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -52,7 +52,7 @@ class IndependentNegativeBinomial(DistributionLayer):
     """
 
     params_per_element = 2
-    support = COUNTS
+    domain = COUNTS
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.NegativeBinomial)`."""
@@ -94,7 +94,7 @@ class ZeroInflatedNegativeBinomial(DistributionLayer):
 
     params_per_element = 3
     conversions = ("sample", "mean", "stddev", "variance")
-    support = COUNTS
+    domain = COUNTS
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent` of a mixture of zero and `tfd.NegativeBinomial`."""

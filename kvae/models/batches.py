@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kvae import checks
+
 __all__ = ["BatchedFunction"]
 
 BATCH_SIZE = 512
@@ -24,7 +26,7 @@ class BatchedFunction:
 
     def __call__(self, array: np.ndarray, batch_size: int | None = None, seed: Any = None) -> Any:
         """Return the structure of joined results, each of shape (examples, ...)."""
-        size = batch_size or BATCH_SIZE
+        size = checks.optional_positive_int("batch_size", batch_size) or BATCH_SIZE
         parts = []
         for start in range(0, len(array), size):
             batch: list[Any] = [tf.convert_to_tensor(array[start : start + size])]

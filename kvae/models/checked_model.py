@@ -1,37 +1,34 @@
-"""A Keras model that looks at its data before it trains on them, and saves whole or not at all."""
+"""A Keras model whose data are validated on input and whose saving is atomic."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from kvae import files
-from kvae.training import feed
+from kvae import checks, files
+from kvae.contract import InputSpec
+from kvae.contract.failures import explained
 from kvae.training.course import Course
 from kvae.training.execution import TunedModel
-from kvae.training.feed import Expected
+from kvae.training.inputs import Inputs, TrainingData
+from kvae.training.inputs.inputs import is_arrays
 
 __all__ = ["CheckedModel"]
 
 
 class CheckedModel(TunedModel):
-    """`fit`, `evaluate` and `predict` of Keras, with the data checked at the door.
+    """`fit`, `evaluate` and `predict` of Keras on validated data.
 
-    A subclass says what it takes by `expected_inputs` and `expected_targets`; the target is the
-    input itself where none is given. Arrays stay where they are, in memory or in a mapped file,
-    and batches are gathered from them.
+    A subclass says what it takes by `input_specs`. Arrays are not copied, in memory or mapped from
+    a file: batches are gathered from them.
     """
 
-    def expected_inputs(self) -> Expected:
-        """What x has to be where y is given as well."""
+    def input_specs(self) -> dict[str, InputSpec]:
+        """Return the specification of each named input; x is its own target by default."""
         raise NotImplementedError
 
-    def expected_targets(self) -> Expected:
-        """What y has to be, and x where it stands alone."""
-        raise NotImplementedError
+    def named_inputs(self) -> Inputs:
+        """Return the checks of data that is passed for the inputs of the model."""
+        return Inputs(self.input_specs())
 
     def fit(
         self,
@@ -48,58 +45,55 @@ class CheckedModel(TunedModel):
         sample_weight: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """Train on arrays, a `tf.data.Dataset` or a `keras.utils.PyDataset`.
+        """Train on arrays, a `tf.data.Dataset`, a `PyDataset`, a generator or an iterable.
 
-        Arguments are those of `keras.Model.fit`. `y` is the target, `x` itself by default (give
-        both to train a denoising model); `validation_data` may be x alone; `sample_weight`
-        weighs the whole loss of an example. A `kvae.callbacks.Checkpoint` among the callbacks
-        decides where training begins. A `np.memmap` may be larger than the memory.
+        Arguments are those of `keras.Model.fit`. `x` may be a dict of arrays by the names of
+        `input_specs`. `y` is the target, `x` itself by default (give both to train a denoising
+        model); `validation_data` may be x alone; `sample_weight` weighs the whole loss of an
+        example. A `kvae.callbacks.Checkpoint` among the callbacks decides where training begins.
+        A `np.memmap` may be larger than the memory.
 
         Raises:
             ValueError: If data are empty, of the wrong shape, not finite, or outside the
-                likelihood's support; if the model was compiled with a loss of its own.
+                likelihood's domain; if weights are not finite, negative or all zero; if the model
+                was compiled with a loss of its own.
         """
         if class_weight is not None:
             raise ValueError("class_weight has no meaning here: use sample_weight.")
-        validation_batch_size = kwargs.pop("validation_batch_size", None) or batch_size
-        order = None
-        if _is_array(x):
-            arrays = self._checked_arrays(x, y, sample_weight)
-            if validation_split and validation_data is None:
-                arrays, held_out = _split(arrays, validation_split)
-                validation_data = feed.as_dataset(held_out, validation_batch_size)
-            batches = kwargs.pop("steps_per_epoch", None)
-            fed = feed.array_feed(arrays, batch_size, shuffle, batches)
-            x, y, sample_weight, order = fed.dataset, None, None, fed.order
-            batch_size, shuffle = None, False  # the dataset does both
-        else:
-            x = feed.checked(x, self.expected_inputs(), self.expected_targets())
-            # Keras warns of shuffle=True, its own default, where it cannot shuffle.
-            shuffle = shuffle and getattr(x, "num_batches", None) is not None
-        if validation_data is not None:
-            validation_data = self._dataset(validation_data, validation_batch_size)
+        epochs = checks.positive_int("epochs", epochs)
+        checks.optional_positive_int("validation_steps", kwargs.get("validation_steps"))
+        initial_epoch = checks.non_negative_int("initial_epoch", kwargs.pop("initial_epoch", 0))
+        data = TrainingData.of(
+            self.named_inputs(),
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            steps_per_epoch=kwargs.pop("steps_per_epoch", None),
+            validation_data=validation_data,
+            validation_split=validation_split,
+            validation_batch_size=kwargs.pop("validation_batch_size", None),
+        )
         course = Course(
             callbacks,
             model=self,
-            data=x,
-            run=feed.sizes(x, order, kwargs.get("steps_per_epoch")),
-            order=order,
-            initial_epoch=kwargs.pop("initial_epoch", 0),
+            data=data.x,
+            run=data.sizes,
+            order=data.order,
+            initial_epoch=initial_epoch,
             epochs=epochs,
             verbose=verbose,
         )
-        with _explained_errors():
+        with explained():
             history = super().fit(
-                x,
-                y,
-                batch_size=batch_size,
+                data.x,
                 epochs=epochs,
                 initial_epoch=course.start.epoch,
                 callbacks=course,
-                validation_split=0.0 if validation_data is not None else validation_split,
-                validation_data=validation_data,
-                shuffle=shuffle,
-                sample_weight=sample_weight,
+                validation_data=data.validation,
+                shuffle=data.shuffle,
+                steps_per_epoch=data.steps_per_epoch,
                 **kwargs,
             )
         self.after_fit()
@@ -122,15 +116,12 @@ class CheckedModel(TunedModel):
         Raises:
             ValueError: As for `fit`.
         """
-        if _is_array(x):
-            x = self._dataset((x, y, sample_weight), batch_size)
-            y, sample_weight, batch_size = None, None, None
-        elif x is not None and not kwargs.get("_use_cached_eval_dataset"):  # `fit` checked those
-            x = feed.checked(x, self.expected_inputs(), self.expected_targets())
-        with _explained_errors():
-            return super().evaluate(
-                x, y, batch_size=batch_size, verbose=verbose, sample_weight=sample_weight, **kwargs
-            )
+        checks.optional_positive_int("steps", kwargs.get("steps"))
+        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked those
+            x = self.named_inputs().source(x, y, sample_weight, batch_size)
+            y, sample_weight = None, None
+        with explained():
+            return super().evaluate(x, y, verbose=verbose, sample_weight=sample_weight, **kwargs)
 
     def predict(self, x: Any, batch_size: int | None = None, **kwargs: Any) -> np.ndarray:
         """Return the reconstructions, shape (examples, *event_shape).
@@ -138,87 +129,32 @@ class CheckedModel(TunedModel):
         Raises:
             ValueError: As for `fit`.
         """
-        if _is_array(x):
-            x = self.expected_targets().check_array(x)
-        else:
-            x = feed.checked(x, self.expected_inputs(), self.expected_targets())
-        with _explained_errors():
+        checks.optional_positive_int("batch_size", batch_size)
+        checks.optional_positive_int("steps", kwargs.get("steps"))
+        inputs = self.named_inputs()
+        x = inputs.check_x(x) if is_arrays(x) else inputs.source(x, target=False)
+        with explained():
             return super().predict(x, batch_size=batch_size, **kwargs)
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> Any:
         """Take one step on one batch; arguments and errors as for `fit`."""
-        x, y, sample_weight = self._checked_arrays(x, y, sample_weight)
-        return super().train_on_batch(x, y, sample_weight, **kwargs)
+        batch = self.named_inputs().batch(x, y, sample_weight)
+        return super().train_on_batch(*batch, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any) -> Any:
         """Score one batch; arguments and errors as for `evaluate`."""
-        x, y, sample_weight = self._checked_arrays(x, y, sample_weight)
-        return super().test_on_batch(x, y, sample_weight, **kwargs)
+        batch = self.named_inputs().batch(x, y, sample_weight)
+        return super().test_on_batch(*batch, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Reconstruct one batch; errors as for `predict`."""
+        return super().predict_on_batch(self.named_inputs().check_x(x))
 
     def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
-        """Save to `filepath` (.keras) as Keras does, except that a failure loses nothing."""
+        """Save to `filepath` (.keras) as Keras does, but atomically."""
         if not overwrite:
             files.vacant(filepath, "filepath")
         with files.replacing(filepath) as temporary:
             super().save(temporary, overwrite=True, **kwargs)
-
-    def _dataset(self, data: Any, batch_size: int | None) -> Any:
-        """Return arrays, (x, y, sample_weight) or a dataset as a checked dataset."""
-        if _is_array(data) or isinstance(data, tuple | list):
-            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-            return feed.as_dataset(self._checked_arrays(x, y, sample_weight), batch_size)
-        return feed.checked(data, self.expected_inputs(), self.expected_targets())
-
-    def _checked_arrays(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-        """Return the three as arrays, or raise a ValueError that says what does not fit."""
-        if y is None or y is x:
-            x, y = self.expected_targets().check_array(x), None
-        else:
-            x, y = self.expected_inputs().check_array(x), self.expected_targets().check_array(y)
-            _same_length("y", y, x)
-        if sample_weight is not None:
-            sample_weight = np.asarray(sample_weight, dtype="float32")
-            _same_length("sample_weight", sample_weight, x)
-        return x, y, sample_weight
-
-
-def _is_array(x: Any) -> bool:
-    return isinstance(x, list | np.ndarray | tf.Tensor) or (
-        hasattr(x, "__array__") and not isinstance(x, tf.data.Dataset)
-    )
-
-
-def _same_length(name: str, value: np.ndarray, x: np.ndarray) -> None:
-    if len(value) != len(x):
-        raise ValueError(
-            f"Expected {name} to have one entry for each of the {len(x)} examples of x. "
-            f"Received: shape {value.shape}"
-        )
-
-
-def _split(arrays: tuple[Any, ...], share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Split off the last `share` of the examples, as Keras' validation_split does."""
-    examples = len(arrays[0])
-    cut = int(np.floor(examples * (1.0 - share)))
-    if not 0 < cut < examples:
-        raise ValueError(
-            f"Expected validation_split to leave examples on both sides of {examples}. "
-            f"Received: validation_split={share!r}"
-        )
-    head = tuple(None if a is None else a[:cut] for a in arrays)
-    tail = tuple(None if a is None else a[cut:] for a in arrays)
-    return head, tail
-
-
-@contextlib.contextmanager
-def _explained_errors() -> Iterator[None]:
-    """Turn a failed check inside a data pipeline into the ValueError that it stands for."""
-    try:
-        yield
-    except tf.errors.InvalidArgumentError as error:
-        clear = feed.explained(error)
-        if clear is None:
-            raise
-        raise clear from None

@@ -297,7 +297,7 @@ class LatentModel(CheckedModel):
             x: array of shape (examples, *event_shape).
             batch_size: examples computed at once.
         """
-        x = self.expected_targets().check_array(x)
+        x = self.named_inputs().check_x(x)
         return self.run("reconstruct", x, batch_size)["mean"]
 
     def score(self, x: Any, batch_size: int | None = None, terms: bool = False) -> Any:
@@ -316,7 +316,7 @@ class LatentModel(CheckedModel):
             >>> nats.shape == (len(x_test),)
             True
         """
-        x = self.expected_targets().check_array(x)
+        x = self.named_inputs().check_x(x)
         found = self.run("score", x, batch_size)
         return found if terms else found["score"]
 
@@ -328,7 +328,7 @@ class LatentModel(CheckedModel):
             seed: int, makes the draws reproducible.
             batch_size: examples computed at once.
         """
-        x = self.expected_targets().check_array(x)
+        x = self.named_inputs().check_x(x)
         return -self.run("score", x, batch_size, seed=self._draw_seed(seed))["score"]
 
     def sample(
@@ -378,10 +378,10 @@ class LatentModel(CheckedModel):
         return {"reconstruct": self._reconstruct, "score": self._score}
 
     def _reconstruct(self, x: Any) -> dict[str, Any]:
-        return {"mean": self.reconstruction(step.named_inputs(x))}
+        return {"mean": self.reconstruction(self.named_inputs().unpack(x)[0])}
 
     def _score(self, x: Any, seed: Any = None) -> dict[str, Any]:
-        return self.score_terms(step.named_inputs(x), seed)
+        return self.score_terms(self.named_inputs().unpack(x)[0], seed)
 
     def _draw_seed(self, seed: int | None) -> Any:
         """Return a stateless seed of shape (2,), the model's own next one without `seed`."""

@@ -7,14 +7,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kvae.contract import Latent, LatentSpec, Signature
-from kvae.layers import DistributionLayer, Likelihood, Support
+from kvae.contract import InputSpec, Latent, LatentSpec, Signature
+from kvae.layers import DistributionLayer, Likelihood
 from kvae.models import paths
 from kvae.models.latent_model import LatentModel
 from kvae.priors import Prior
 from kvae.threefry import standard_normal
-from kvae.training.feed import Expected
-from kvae.training.step import floats
 
 __all__ = ["VAE"]
 
@@ -145,7 +143,7 @@ class VAE(LatentModel):
         without draws. A call adds no loss: that is what `fit` does.
         """
         seed = self.evaluation_seed() if training else None
-        z = self.infer({"x": floats(x)}, seed, training=bool(training))["z"].value
+        z = self.infer(self.named_inputs().unpack(x)[0], seed, training=bool(training))["z"].value
         return self.generate({"z": z}, training=bool(training)).params
 
     def get_config(self) -> dict[str, Any]:
@@ -173,14 +171,13 @@ class VAE(LatentModel):
 
     # -- the contract ------------------------------------------------------------------------
 
-    def expected_inputs(self) -> Expected:
-        """What x has to be where y is given as well: the encoder's input, finite."""
-        return Expected("x", tuple(self.encoder.input_shape)[1:], Support())
-
-    def expected_targets(self) -> Expected:
-        """What y has to be, and x where it stands alone: an event of the likelihood."""
-        layer = self.likelihood_layer
-        return Expected(f"x ({type(layer).__name__})", layer.event_shape, layer.support)
+    def input_specs(self) -> dict[str, InputSpec]:
+        """Return what x has to be, the encoder's input, and its target, an event."""
+        layer, dtype = self.likelihood_layer, keras.config.floatx()
+        return {
+            "x": InputSpec(tuple(self.encoder.input_shape)[1:], dtype),
+            "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
+        }
 
     def latent_specs(self) -> dict[str, LatentSpec]:
         """Return the one latent vector, `z`."""
@@ -270,7 +267,7 @@ class VAE(LatentModel):
             x: array of shape (examples, *event_shape).
             batch_size: examples computed at once.
         """
-        found = self.run("encode", self.expected_targets().check_array(x), batch_size)
+        found = self.run("encode", self.named_inputs().check_x(x), batch_size)
         return found["mean"], found["stddev"]
 
     def decode(self, z: Any, batch_size: int | None = None) -> np.ndarray:
@@ -280,7 +277,7 @@ class VAE(LatentModel):
             z: array of shape (examples, latent_dim).
             batch_size: examples computed at once.
         """
-        z = Expected("z", (self.latent_dim,), Support()).check_array(z)
+        z = InputSpec((self.latent_dim,)).check(z, "z")
         return self.run("decode", z, batch_size)["mean"]
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
@@ -296,11 +293,11 @@ class VAE(LatentModel):
         }
 
     def _encode(self, x: Any) -> dict[str, Any]:
-        posterior = self.posterior(floats(x))
+        posterior = self.posterior(self.named_inputs().unpack(x)[0]["x"])
         return {"mean": posterior.mean(), "stddev": posterior.stddev()}
 
     def _decode(self, z: Any) -> dict[str, Any]:
-        likelihood = self.generate({"z": floats(z)})
+        likelihood = self.generate({"z": z})
         parameters = likelihood.parameters()
         if "mean" in parameters:
             raise ValueError(

@@ -16,7 +16,7 @@ class Prior(keras.layers.Layer):
     """A distribution over latent variables, which may have weights of its own.
 
     A subclass defines `make_distribution` and creates its weights in `build`. The KL to it is
-    computed in closed form where `kvae.priors.closed_form` or TFP's registry
+    computed in closed form where `kvae.contract.closed_form` or TFP's registry
     (`tfd.RegisterKL`) has one for its distribution, else by Monte Carlo.
 
     Args:

@@ -15,7 +15,7 @@ __all__ = ["StandardNormal"]
 class StandardNormal(Prior):
     """N(0, I): the KL to it packs the codes together around the origin, without gaps.
 
-    For Gaussian posteriors the KL has a closed form (`kvae.priors.closed_form`).
+    For Gaussian posteriors the KL has a closed form (`kvae.contract.closed_form`).
 
     Args:
         event_shape: int d, the number of latent dimensions, or a tuple of ints.

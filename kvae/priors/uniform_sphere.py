@@ -19,7 +19,7 @@ class UniformSphere(VectorPrior):
 
     Every code has the same length, so the KL cannot pull the codes to the origin. For a power
     spherical posterior it has a closed form that depends on the concentration alone
-    (`kvae.priors.closed_form`).
+    (`kvae.contract.closed_form`).
 
     Args:
         event_shape: int d, the number of dimensions of the space, at least 2.

@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae import checks
 from kvae.contract import Batch, Latent
-from kvae.priors.closed_form import is_gaussian
+from kvae.contract.closed_form import is_gaussian
 from kvae.regularizers.regularizer import Regularizer
 
 __all__ = ["DisentangledInferredPrior"]

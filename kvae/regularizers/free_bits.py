@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kvae import checks
 from kvae.contract import Batch, Latent
-from kvae.priors.closed_form import kl_per_element
+from kvae.contract.closed_form import kl_per_element
 from kvae.regularizers.kl_divergence import KLDivergenceRegularizer
 
 __all__ = ["FreeBits"]

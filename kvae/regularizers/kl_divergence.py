@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kvae import priors, registered
 from kvae.contract import Batch, Latent, Term
-from kvae.priors.closed_form import kl_divergence
+from kvae.contract.closed_form import kl_divergence
 from kvae.regularizers.regularizer import Regularizer
 
 __all__ = ["KLDivergenceRegularizer"]

@@ -100,7 +100,9 @@ class MaximumMeanDiscrepancy(Regularizer):
         """Return MMD^2 of the batch, the same for every example, shape (B,)."""
         codes = tf.reshape(latent.value, [-1, math.prod(self.prior.event_shape)])
         count = tf.shape(codes)[0]
-        seed = of_replica(tf.stack([self.seed, tf.cast(0 if batch.step is None else batch.step, tf.int32)]))
+        seed = of_replica(
+            tf.stack([self.seed, tf.cast(0 if batch.step is None else batch.step, tf.int32)])
+        )
         draws = tf.cast(self._prior_draws(count, seed), codes.dtype)
         draws = tf.reshape(draws, tf.shape(codes))
         share, _ = batch.shares(count, codes.dtype)

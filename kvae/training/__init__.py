@@ -1,1 +1,1 @@
-"""What stands between a model and a training run: checked batches of data."""
+"""What a training run needs beside the model: checked batches of data, execution, resuming."""

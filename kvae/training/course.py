@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from kvae.training.distribute import from_all_workers
-from kvae.training.order import Order
+from kvae.training.inputs.order import Order
 
 __all__ = ["Course", "Position", "Resumable"]
 

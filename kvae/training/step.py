@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from kvae.contract import Batch, Term
@@ -11,7 +10,7 @@ from kvae.contract.term import total
 from kvae.seeds import next_seed
 from kvae.training.distribute import shared
 
-__all__ = ["floats", "log_names", "named_inputs", "predict_step", "test_step", "train_step"]
+__all__ = ["log_names", "predict_step", "test_step", "train_step"]
 
 
 def train_step(model: Any, data: Any) -> dict[str, Any]:
@@ -22,7 +21,7 @@ def train_step(model: Any, data: Any) -> dict[str, Any]:
 
     Args:
         model: a compiled `LatentModel`.
-        data: x, (x, y) or (x, y, sample_weight), see `named_inputs`.
+        data: x, (x, y) or (x, y, sample_weight), see `Inputs.unpack`.
     """
     inputs, examples, batch = _batch(model, data, training=True)
     seed = next_seed(model.seed_generator)
@@ -40,7 +39,7 @@ def train_step(model: Any, data: Any) -> dict[str, Any]:
             gradients = tape.gradient(scaled[name], variables)
             optimizer.apply_gradients(zip(gradients, variables, strict=True))
     model.advance_step()
-    return _report(model, data, terms, losses, examples, batch)
+    return _report(model, terms, losses, examples, batch)
 
 
 def test_step(model: Any, data: Any) -> dict[str, Any]:
@@ -48,35 +47,15 @@ def test_step(model: Any, data: Any) -> dict[str, Any]:
     inputs, examples, batch = _batch(model, data, training=False)
     terms = model.loss_terms(inputs, model.evaluation_seed(), batch)
     losses = {name: total(_of(name, terms), batch) for name in model.update_groups()}
-    return _report(model, data, terms, losses, examples, batch)
+    return _report(model, terms, losses, examples, batch)
 
 
 def predict_step(model: Any, data: Any) -> Any:
     """Reconstruct one batch, shape (batch, *event_shape); arguments as for `train_step`."""
-    x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-    inputs = named_inputs(x)
+    inputs, _ = model.named_inputs().unpack(data)
     examples = tf.shape(inputs["x"])[0]
     _, *parts = shared(*inputs.values())
     return model.reconstruction(dict(zip(inputs, parts, strict=True)))[:examples]
-
-
-def named_inputs(x: Any, y: Any = None) -> dict[str, Any]:
-    """Return the inputs of a model by name, as float tensors.
-
-    Args:
-        x: the data, or a dict of named inputs that holds them as `x`.
-        y: the target, where it is not x itself.
-    """
-    named = dict(x) if isinstance(x, dict) else {"x": x}
-    if y is not None:
-        named["target"] = y
-    return {name: value if name == "observed" else floats(value) for name, value in named.items()}
-
-
-def floats(x: Any) -> Any:
-    """Return `x` as a floating-point tensor; pixels of whole numbers are cast."""
-    x = tf.convert_to_tensor(x)  # an eager train_on_batch hands over NumPy arrays
-    return x if x.dtype.is_floating else tf.cast(x, keras.config.floatx())
 
 
 def log_names(terms: Iterable[str]) -> list[str]:
@@ -100,8 +79,7 @@ def log_names(terms: Iterable[str]) -> list[str]:
 
 def _batch(model: Any, data: Any, training: bool) -> tuple[dict[str, Any], Any, Batch]:
     """Return the inputs, their number of examples on this replica, and what is known of them."""
-    x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
-    inputs = named_inputs(x, y)
+    inputs, weight = model.named_inputs().unpack(data)
     examples = tf.shape(inputs["x"])[0]
     share, weight, *parts = shared(weight, *inputs.values())
     inputs = dict(zip(inputs, parts, strict=True))
@@ -114,7 +92,7 @@ def _of(group: str, terms: Iterable[Term]) -> list[Term]:
 
 
 def _report(
-    model: Any, data: Any, terms: list[Term], losses: dict[str, Any], examples: Any, batch: Batch
+    model: Any, terms: list[Term], losses: dict[str, Any], examples: Any, batch: Batch
 ) -> dict[str, Any]:
     """Update the running means and the metrics given to `compile`, and return the logs."""
     means = {term.name: batch.reduce(term.values) for term in terms}
@@ -124,11 +102,13 @@ def _report(
     if "nll" in means and "kl" in means:
         logs["elbo"] = -(means["nll"] + means["kl"])
     model.trackers.update(logs, examples)
-    x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
-    x = floats(x["x"] if isinstance(x, dict) else x)
     predicted = None
     if model.has_own_metrics:
         likelihood = batch.notes.get("likelihood")
         mean = model.reconstruction(batch.inputs) if likelihood is None else likelihood.mean()
         predicted = mean[:examples]
-    return model.compute_metrics(x, x if y is None else floats(y), predicted, weight)
+    x, weight = batch.inputs["x"][:examples], batch.weight
+    target = batch.inputs.get("target", x)[:examples]
+    return model.compute_metrics(
+        x, target, predicted, None if weight is None else weight[:examples]
+    )

@@ -173,10 +173,10 @@ def test_a_mixture_has_no_mode():
         layers.MixtureNormal(2, 1, "mode")
 
 
-def test_support_is_that_of_the_components():
+def test_domain_is_that_of_the_components():
     poissons = layers.MixtureSameFamily(2, layers.IndependentPoisson(3))
-    assert poissons.support.integer
-    assert layers.CategoricalMixtureOfOneHotCategorical(3, 2).support.high == 1.0
+    assert poissons.domain.integer
+    assert layers.CategoricalMixtureOfOneHotCategorical(3, 2).domain.high == 1.0
 
 
 @keras.saving.register_keras_serializable(package="test_mixture")

@@ -1,30 +1,22 @@
-"""Wrong data and parts that do not fit are refused at the door.
+"""Arrays, arguments and parts that are not valid are refused.
 
 Each message names the argument, what was expected and what came.
 """
 
+import re
+
 import keras
 import numpy as np
 import pytest
+import scipy.sparse
 import tensorflow as tf
 
 import kvae
+from kvae.contract import InputSpec
 from tests.helpers import run_python
 from tests.small import make_vae as small_vae
 
 EVENT = (8, 8, 1)
-
-
-class Batches(keras.utils.PyDataset):
-    def __init__(self, x, size=8):
-        super().__init__()
-        self.x, self.size = x, size
-
-    def __len__(self):
-        return -(-len(self.x) // self.size)
-
-    def __getitem__(self, index):
-        return (self.x[index * self.size : (index + 1) * self.size],)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +47,37 @@ BAD_DATA = {
     ),
     "one example": (np.zeros(EVENT), ["x", "(batch, 8, 8, 1)", "(8, 8, 1)", "x[None]"]),
     "another size": (np.zeros((9, 7, 8, 1)), ["x", "(batch, 8, 8, 1)", "(9, 7, 8, 1)"]),
-    "flat": (np.zeros((9, 64)), ["x", "(batch, 8, 8, 1)", "(9, 64)"]),
+    "flat": (np.zeros((9, 64)), ["x", "(batch, 8, 8, 1)", "(9, 64)", "x.reshape(-1, 8, 8, 1)"]),
     "empty": (np.zeros((0, *EVENT)), ["x", "at least one example", "(0, 8, 8, 1)"]),
-    "text": (np.full((9, *EVENT), "1"), ["x", "numbers"]),
-    "objects": (np.full((9, *EVENT), None), ["x", "numbers", "object"]),
+    "text": (np.full((9, *EVENT), "1"), ["x", "numbers", "Encode text"]),
+    "objects": (np.full((9, *EVENT), None), ["x", "numbers", "object", "astype"]),
+    "masked": (
+        np.ma.masked_less(np.zeros((9, *EVENT)), -1.0),
+        ["x", "without a mask", "x.filled(value)"],
+    ),
+    "dates": (
+        np.zeros((9, *EVENT), "datetime64[s]"),
+        ["x", "datetime64[s]", "timedelta64(1, 's')"],
+    ),
+    "durations": (np.zeros((9, *EVENT), "timedelta64[s]"), ["x", "timedelta64[s]", "a unit"]),
+    "structured": (
+        np.zeros((9, *EVENT), [("a", "f4"), ("b", "f4")]),
+        ["x", "numbers", "void64", "structured_to_unstructured"],
+    ),
+    "wide floats": (np.zeros((9, *EVENT), np.longdouble), ["x", "longdouble", "astype"]),
+    "complex": (np.zeros((9, *EVENT), "complex64"), ["x", "complex64", "two channels"]),
+    "sparse tensor": (
+        tf.sparse.from_dense(np.zeros((9, *EVENT))),
+        ["x", "dense", "SparseTensor", "to_dense"],
+    ),
+    "sparse matrix": (scipy.sparse.csr_array((9, 64)), ["x", "dense", "csr_array", "x.toarray()"]),
+    "ragged tensor": (tf.ragged.constant([[1.0], [1.0, 2.0]]), ["x", "RaggedTensor", "to_tensor"]),
+    "ragged list": ([[1.0], [1.0, 2.0]], ["x", "all rows of one shape", "list"]),
+    "too large for float32": (np.full((9, *EVENT), 1e300), ["x", "beyond float32"]),
+    "a number": (3.0, ["x", "(batch, 8, 8, 1)", "()"]),
+    "a name of a file": ("x.npy", ["x", "numbers", "str"]),
+    "nothing": (None, ["x", "none"]),
+    "an unknown name": ({"x": np.zeros((9, *EVENT)), "label": np.zeros(9)}, ["'x'", "'label'"]),
 }
 
 TAKES_DATA = {
@@ -66,12 +85,15 @@ TAKES_DATA = {
     "fit, also the target": lambda vae, x: vae.fit(x, x, verbose=0),
     "evaluate": lambda vae, x: vae.evaluate(x, verbose=0),
     "predict": lambda vae, x: vae.predict(x, verbose=0),
+    "predict_on_batch": lambda vae, x: vae.predict_on_batch(x),
     "train_on_batch": lambda vae, x: vae.train_on_batch(x),
     "test_on_batch": lambda vae, x: vae.test_on_batch(x),
     "encode": lambda vae, x: vae.encode(x),
     "reconstruct": lambda vae, x: vae.reconstruct(x),
     "elbo": lambda vae, x: vae.elbo(x),
-    "validation_data": lambda vae, x: vae.fit(np.zeros((8, *EVENT)), validation_data=x, verbose=0),
+    "validation_data": lambda vae, x: vae.fit(
+        np.zeros((8, *EVENT)), validation_data=(x,), verbose=0
+    ),
 }
 
 
@@ -82,41 +104,94 @@ def test_bad_arrays_are_refused_everywhere(vae, kind, method):
     refused(lambda: TAKES_DATA[method](vae, x), *words)
 
 
-def datasets(x):
-    return {"tf.data": tf.data.Dataset.from_tensor_slices(x).batch(8), "PyDataset": Batches(x)}
-
-
-@pytest.mark.parametrize("kind", ["8-bit pixels", "NaN", "infinite", "negative"])
-@pytest.mark.parametrize("feed", ["tf.data", "PyDataset"])
-def test_bad_values_in_a_pipeline_are_refused_before_they_reach_a_weight(vae, kind, feed):
-    good = np.zeros((16, *EVENT))
-    x = np.concatenate([good, BAD_DATA[kind][0]]).astype("float32")
-    words = BAD_DATA[kind][1]
-    if feed == "tf.data" and kind in ("NaN", "infinite"):
-        words = [{"NaN": "nan", "infinite": "inf"}[kind]]
-    for act in (vae.fit, vae.evaluate, vae.predict):
-        refused(lambda act=act: act(datasets(x)[feed], verbose=0), "x", *words)
-    assert all(np.all(np.isfinite(weight)) for weight in vae.weights)
-
-
-@pytest.mark.parametrize("feed", ["tf.data", "PyDataset"])
-def test_bad_shapes_in_a_pipeline_are_refused(vae, feed):
-    x = np.zeros((16, 7, 8, 1), "float32")
-    refused(lambda: vae.fit(datasets(x)[feed], verbose=0), "x", "(batch, 8, 8, 1)", "7, 8, 1)")
-
-
-def test_a_bad_pipeline_for_validation_is_refused(vae):
-    bad = datasets(np.full((8, *EVENT), 2.0, "float32"))["tf.data"]
-    good = np.zeros((8, *EVENT), "float32")
-    refused(lambda: vae.fit(good, validation_data=bad, verbose=0), "[0, 1]", "2")
-
-
 def test_a_pipeline_without_batches_is_refused(vae):
-    x = np.zeros((16, *EVENT), "float32")
-    unbatched = tf.data.Dataset.from_tensor_slices(x)
-    refused(
-        lambda: vae.fit(unbatched, verbose=0), "x", "(batch, 8, 8, 1)", "(8, 8, 1)", "batch axis"
-    )
+    unbatched = tf.data.Dataset.from_tensor_slices(np.zeros((16, *EVENT), "float32"))
+    words = ("x", "(batch, 8, 8, 1)", "(8, 8, 1)", ".batch(32)")
+    refused(lambda: vae.fit(unbatched, verbose=0), *words)
+
+
+def test_a_pipeline_of_sparse_or_ragged_tensors_is_refused(vae):
+    ragged = tf.data.Dataset.from_tensors(tf.ragged.constant([[1.0], [1.0, 2.0]]))
+    sparse = tf.data.Dataset.from_tensors(tf.sparse.from_dense(np.zeros((8, *EVENT))))
+    refused(lambda: vae.fit(ragged, verbose=0), "x", "dense", "RaggedTensorSpec", "to_tensor")
+    refused(lambda: vae.fit(sparse, verbose=0), "x", "dense", "SparseTensorSpec", "to_dense")
+
+
+COUNTS = {
+    "fit": ["batch_size", "epochs", "steps_per_epoch", "validation_batch_size", "validation_steps"],
+    "evaluate": ["batch_size", "steps"],
+    "predict": ["batch_size", "steps"],
+    "encode": ["batch_size"],
+    "reconstruct": ["batch_size"],
+    "elbo": ["batch_size"],
+}
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "8"])
+@pytest.mark.parametrize(
+    ("method", "name"), [(method, name) for method, names in COUNTS.items() for name in names]
+)
+def test_what_counts_is_a_positive_integer(vae, method, name, value):
+    x = np.zeros((8, *EVENT), "float32")
+    refused(lambda: getattr(vae, method)(x, **{name: value}), f"{name}={value!r}", "positive")
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, True, None])
+def test_an_initial_epoch_is_an_integer_of_at_least_0(vae, value):
+    x = np.zeros((8, *EVENT), "float32")
+    refused(lambda: vae.fit(x, initial_epoch=value, verbose=0), f"initial_epoch={value!r}")
+
+
+class Frame:
+    """What kvae asks of a data frame: `to_numpy`, `columns` and `dtypes`."""
+
+    def __init__(self, **columns):
+        self.columns = list(columns)
+        self.dtypes = [values.dtype for values in columns.values()]
+        self.values = list(columns.values())
+
+    def to_numpy(self):
+        if len(set(self.dtypes)) == 1:
+            return np.stack(self.values, axis=1)
+        return np.stack([values.astype(object) for values in self.values], axis=1)
+
+
+def test_a_data_frame_of_numbers_is_taken_and_another_one_says_which_column_is_none():
+    vae = small_vae(2, likelihood=kvae.layers.IndependentNormal(2))
+    numbers = np.linspace(0.0, 1.0, 5)
+    mean, _ = vae.encode(Frame(a=numbers, b=numbers))
+    np.testing.assert_array_equal(mean, vae.encode(np.stack([numbers, numbers], axis=1))[0])
+    mixed = Frame(a=numbers, city=np.array(["x"] * 5))
+    refused(lambda: vae.encode(mixed), "x", "all columns", "'city'", "Encode classes")
+
+
+HINTS = {
+    "a channel of a series": ((16, 1), (9, 16), "Add a channel axis: x[..., None]."),
+    "several channels of a series": ((16, 3), (9, 16), ""),
+    "a series of any length": ((None, 3), (9, 16), ""),
+    "channels first": ((16, 3), (9, 3, 16), "np.moveaxis(x, 1, -1)"),
+    "a needless axis": ((16,), (9, 16, 1), "Remove the last axis: x[..., 0]."),
+    "a column": ((1,), (9,), "Add an axis: x[:, None]."),
+    "one example": ((16, 3), (16, 3), "Add a batch axis: x[None]."),
+    "a flat series": ((16, 3), (9, 48), "x.reshape(-1, 16, 3)"),
+    "another number of channels": ((16, 3), (9, 16, 2), ""),
+}
+
+
+@pytest.mark.parametrize("case", HINTS)
+def test_a_hint_makes_the_shape_right(case):
+    """The hint is followed here; where none helps none is given."""
+    shape, given, hint = HINTS[case]
+    x = np.zeros(given, "float32")
+    spec = InputSpec(shape)
+    with pytest.raises(ValueError, match="Expected x to have shape") as caught:
+        spec.check(x, "x")
+    said = str(caught.value).split(f"Received: shape {given}")[1].removeprefix(".").strip()
+    assert hint in said
+    assert bool(hint) == bool(said)
+    if hint:
+        remedy = re.search(r"(x|np)[.\[].*[\])]", said)[0]
+        spec.check(eval(remedy, {"x": x, "np": np}), "x")
 
 
 def test_targets_and_weights_must_fit_the_examples(vae):
@@ -211,6 +286,10 @@ def test_latent_vectors_of_the_wrong_shape_are_refused(vae):
     refused(lambda: vae.decode(np.zeros(2)), "z", "(batch, 2)", "(2,)")
     refused(lambda: vae.decode(np.full((3, 2), np.nan)), "z", "NaN")
     refused(lambda: vae.decode(np.zeros((0, 2))), "z", "at least one")
+    refused(lambda: vae.decode(np.zeros((3, 2)), batch_size=0), "batch_size=0")
+    refused(lambda: vae.sample(3, batch_size=-1), "batch_size=-1")
+    masked = np.ma.masked_less(np.zeros((3, 2)), 1.0)
+    refused(lambda: vae.decode(masked), "z", "without a mask")
     for n in (0, -1, 2.5):
         refused(lambda n=n: vae.sample(n), "n", repr(n))
 
@@ -222,6 +301,7 @@ GOOD_DATA = {
     "bytes that are 0 or 1": np.ones((8, *EVENT), "uint8"),
     "booleans": np.ones((8, *EVENT), bool),
     "float64": np.full((8, *EVENT), 0.25, "float64"),
+    "a dict": {"x": np.full((8, *EVENT), 0.25)},
     "a list": np.full((8, *EVENT), 0.25).tolist(),
     "a tensor": tf.fill((8, *EVENT), 0.25),
 }
@@ -233,8 +313,10 @@ def test_unusual_but_right_data_are_taken(make_vae, kind):
     vae.compile(optimizer="adam", run_eagerly=True)
     logs = vae.evaluate(x, verbose=0, return_dict=True)
     assert np.isfinite(logs["loss"])
-    assert vae.predict(x, verbose=0).shape == (len(x), *EVENT)
-    assert np.all(np.isfinite(vae.elbo(x)))
+    examples = len(x["x"] if isinstance(x, dict) else x)
+    assert vae.predict(x, verbose=0).shape == (examples, *EVENT)
+    if not isinstance(x, dict):
+        assert np.all(np.isfinite(vae.elbo(x)))
     assert np.isfinite(vae.fit(x, verbose=0).history["loss"][0])
 
 

@@ -1,8 +1,7 @@
-"""Arrays that are mapped from a file: read piece by piece, without keeping what was read.
+"""Arrays mapped from a file, read in chunks, whose pages are released after reading.
 
-What is read of a mapped file counts as the process's resident memory until the mapping lets go of
-it, so that one pass over a file larger than the memory looks like a leak, and is one where a
-container's limit is on resident memory.
+Pages of a mapped file count as the process's resident memory until they are released, so that one
+pass over a file larger than the memory would exceed a container's limit.
 """
 
 import mmap
@@ -26,7 +25,7 @@ def is_mapped(array: Any) -> bool:
 
 
 class Released:
-    """Lets go of a mapped file's pages after every 256 MB read; does nothing for other arrays.
+    """Releases a mapped file's pages after every 256 MB read; does nothing for other arrays.
 
     Args:
         array: any array.
@@ -36,7 +35,7 @@ class Released:
         self.array = array
         self.touched = 0
         self.row_bytes = array.itemsize * int(np.prod(array.shape[1:])) + PAGES_AROUND
-        # Of a copy-on-write mapping ("c") the user's own changes would be lost.
+        # Of a copy-on-write mapping ("c") releasing would lose the user's changes.
         shared = is_mapped(array) and getattr(array, "mode", "c") != "c"
         self.mapping = _mapping(array) if shared and hasattr(mmap, "MADV_DONTNEED") else None
 
@@ -48,7 +47,7 @@ class Released:
             self.touched = 0
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """Return a copy of some rows, letting go between those of a large batch as well."""
+        """Return a copy of some rows, releasing pages within a large batch as well."""
         if self.mapping is None:
             return self.array[rows]
         taken = np.empty((len(rows), *self.array.shape[1:]), self.array.dtype)

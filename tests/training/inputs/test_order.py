@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kvae.training.order import Order
+from kvae.training.inputs import Order
 
 
 def epoch(order):

@@ -6,18 +6,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kvae.layers import Support
-from kvae.training import feed, mapped
-from kvae.training.arrays import ArrayFeed
-from kvae.training.feed import Expected
-from kvae.training.order import Order
+from kvae.contract import Domain, InputSpec, mapped
+from kvae.training.inputs import Inputs, Order, TrainingData
+from kvae.training.inputs.arrays import ArrayFeed
 
-ANYTHING = Expected("x", (3,), Support())
+ANYTHING = InputSpec((3,))
 
 
 def batches(x, **arguments):
     order = Order(len(x), **{"batch_size": 8} | arguments)
-    return [np.asarray(batch) for (batch,) in ArrayFeed((x, None, None), order).dataset]
+    return [np.asarray(batch) for (batch,) in ArrayFeed((x,), order).dataset]
 
 
 @pytest.fixture
@@ -32,14 +30,14 @@ def file(tmp_path):
 def test_bytes_stay_bytes_and_wide_floats_become_keras_floats():
     for given, fed in (("uint8", tf.uint8), (">f4", tf.float32), ("float64", tf.float32)):
         x = np.arange(9).reshape(3, 3).astype(given)
-        dataset = ArrayFeed((x, None, None), Order(3, 2)).dataset
+        dataset = ArrayFeed((x,), Order(3, 2)).dataset
         assert dataset.element_spec == (tf.TensorSpec((None, 3), fed),)
         np.testing.assert_array_equal(np.concatenate(batches(x)), x)
 
 
 def test_arrays_in_memory_are_not_copied():
     x = np.zeros((4, 3), "float32")
-    fed = ArrayFeed((x, None, None), Order(4, 4))
+    fed = ArrayFeed((x,), Order(4, 4))
     x[:] = 7.0
     (batch,) = next(iter(fed.dataset))
     assert np.all(batch == 7.0)
@@ -55,7 +53,7 @@ def test_batches_are_gathered_ahead_as_far_as_they_are_small(columns, ahead):
             return super().gather(batch)
 
     x = np.broadcast_to(np.float32(0.0), (100, columns))
-    fed = Counted((x, None, None), Order(100, 1))
+    fed = Counted((x,), Order(100, 1))
     iterator = iter(fed.dataset)
     next(iterator)
     end = time.monotonic() + 30.0
@@ -68,7 +66,7 @@ def test_batches_are_gathered_ahead_as_far_as_they_are_small(columns, ahead):
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
 def test_a_mapped_file_is_fed_as_an_array_is(file, mode):
     x = np.load(file, mmap_mode=mode)
-    checked = ANYTHING.check_array(x)
+    checked = ANYTHING.check(x, "x")
     assert isinstance(checked, np.memmap)
     expected = np.arange(60.0).reshape(20, 3)
     for found, wanted in zip(
@@ -114,22 +112,22 @@ def test_a_mapped_file_is_checked_in_chunks(file, monkeypatch):
     assert [len(chunk) for chunk in mapped.chunks(x)] == [4] * 5
     x[17, 1] = np.nan
     with pytest.raises(ValueError, match=r"to hold finite numbers\. Received: values that are NaN"):
-        ANYTHING.check_array(x)
+        ANYTHING.check(x, "x")
     x[17, 1] = 1e6
-    small = Expected("x", (3,), Support(0.0, 100.0))
+    small = InputSpec((3,), domain=Domain(0.0, 100.0))
     with pytest.raises(ValueError, match=r"values in \[0, 1e\+06\]"):
-        small.check_array(x)
+        small.check(x, "x")
     x[17, 1] = 2.5
-    whole = Expected("x", (3,), Support(0.0, integer=True))
+    whole = InputSpec((3,), domain=Domain(0.0, integer=True))
     with pytest.raises(ValueError, match=r"values in \[0, 59\], not all whole"):
-        whole.check_array(x)
+        whole.check(x, "x")
 
 
 def test_an_iteration_that_was_left_does_not_disturb_the_next(file):
     x = np.load(file)
-    fed = feed.array_feed((x, None, None), batch_size=2, shuffle=True)
+    data = TrainingData.of(Inputs({"x": ANYTHING}), x, batch_size=2, shuffle=True)
     for _ in range(3):
-        left = iter(fed.dataset)
+        left = iter(data.x)
         next(left)
-        rows = np.concatenate([np.asarray(batch) for (batch,) in fed.dataset])
+        rows = np.concatenate([np.asarray(batch) for (batch,) in data.x])
         np.testing.assert_array_equal(np.sort(rows[:, 0]), x[:, 0])

@@ -32,7 +32,7 @@ def kl_divergence(posterior: Any, prior: Any) -> Any | None:
         prior: `tfd.Distribution` whose batch shape broadcasts with it.
 
     Example:
-        >>> from kvae.priors.closed_form import kl_divergence
+        >>> from kvae.contract.closed_form import kl_divergence
         >>> q = tfd.MultivariateNormalDiag([[1.0, 0.0]], [[1.0, 1.0]])
         >>> kl_divergence(q, kvae.priors.StandardNormal(2).distribution()).numpy()
         array([0.5], dtype=float32)

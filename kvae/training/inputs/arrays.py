@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kvae.training.mapped import Released, is_mapped
-from kvae.training.order import Order
+from kvae.contract.mapped import Released, is_mapped
+from kvae.training.inputs.order import Order
 
 __all__ = ["ArrayFeed", "without_autotune"]
 
@@ -29,25 +29,28 @@ class ArrayFeed:
     batch is what matters, not their order in it.
 
     Args:
-        arrays: (x, y, sample_weight), each of shape (examples, ...) or None.
+        arrays: a structure (tuple, dict) of arrays of shape (examples, ...). An array that is in
+            it twice is gathered once.
         order: which rows make up which batch.
 
     Attributes:
-        dataset: tuples (x,), (x, y) or (x, y, sample_weight), an epoch an iteration; y is x where
-            it was None.
+        dataset: batches in the structure of `arrays`; each iteration is an epoch.
 
     Example:
-        >>> from kvae.training.arrays import ArrayFeed
-        >>> from kvae.training.order import Order
-        >>> feed = ArrayFeed((np.arange(4), None, None), Order(4, batch_size=3))
+        >>> from kvae.training.inputs.arrays import ArrayFeed
+        >>> from kvae.training.inputs.order import Order
+        >>> feed = ArrayFeed((np.arange(4),), Order(4, batch_size=3))
         >>> [batch.numpy().tolist() for batch, in feed.dataset]
         [[0, 1, 2], [3]]
     """
 
-    def __init__(self, arrays: tuple[Any, ...], order: Order):
+    def __init__(self, arrays: Any, order: Order):
         self.order = order
-        self._has_target, self._has_weight = (array is not None for array in arrays[1:])
-        self._held = [np.asanyarray(array) for array in arrays if array is not None]
+        leaves = [np.asanyarray(array) for array in tf.nest.flatten(arrays)]
+        held = {_memory(array): array for array in leaves}
+        self._held = list(held.values())
+        self._structure = arrays
+        self._places = [list(held).index(_memory(array)) for array in leaves]
         self._dtypes = [_fed_dtype(array.dtype) for array in self._held]
         self._sorted = any(is_mapped(array) for array in self._held)
         self._released = [Released(array) for array in self._held]
@@ -72,15 +75,13 @@ class ArrayFeed:
         return min(max(AHEAD_BYTES // max(batch, 1), 2), MOST_AHEAD)
 
     @tf.autograph.experimental.do_not_convert
-    def _batch(self, index: Any) -> tuple[Any, ...]:
+    def _batch(self, index: Any) -> Any:
         gathered = tf.numpy_function(self.gather, [index], [tf.as_dtype(d) for d in self._dtypes])
-        x, *others = (
+        parts = [
             tf.ensure_shape(part, (None, *array.shape[1:]))
             for part, array in zip(gathered, self._held, strict=True)
-        )
-        if self._has_weight and not self._has_target:
-            return x, x, *others
-        return x, *others
+        ]
+        return tf.nest.pack_sequence_as(self._structure, [parts[place] for place in self._places])
 
 
 def without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
@@ -93,3 +94,9 @@ def without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
 def _fed_dtype(dtype: np.dtype) -> np.dtype:
     """Return the dtype of batches: TensorFlow knows this machine's byte order alone."""
     return np.dtype(keras.config.floatx() if dtype == np.float64 else dtype.newbyteorder("="))
+
+
+def _memory(array: np.ndarray) -> tuple[Any, ...]:
+    """Return what tells apart arrays in memory: two views of the same elements are equal."""
+    interface = array.__array_interface__
+    return interface["data"], array.shape, array.strides, array.dtype.str

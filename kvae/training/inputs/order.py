@@ -1,8 +1,8 @@
-"""Which examples make up which batch: the order of the data, without state.
+"""Deterministic batch order, computed from seed, epoch and batch index.
 
 Batch b of epoch e is a function of (seed, e, b) and the number of examples alone. A run that is
-taken up again in the middle of an epoch goes through the same batches as one that never stopped,
-and it gets there without reading the batches in between.
+resumed in the middle of an epoch trains on the same batches as one that was never interrupted,
+without reading the batches before.
 """
 
 import numpy as np
@@ -15,9 +15,9 @@ __all__ = ["Order"]
 class Order:
     """The rows of each batch of each epoch.
 
-    All batches of a run stand in one endless line: pass after pass over the examples, each pass in
-    an order of its own. An epoch is one pass, or as many batches as `batches` says; it then begins
-    where the epoch before it ended.
+    The batches of a run are those of one pass over the examples after another, each pass in an
+    order of its own. An epoch is one pass, or `batches` batches; it then begins where the epoch
+    before it ended.
 
     Each iteration over the batches is the next epoch, unless `seek` says which one it is.
 
@@ -32,7 +32,7 @@ class Order:
         ValueError: If an argument is not of the form above.
 
     Example:
-        >>> from kvae.training.order import Order
+        >>> from kvae.training.inputs.order import Order
         >>> order = Order(examples=5, batch_size=2, shuffle=False, seed=0)
         >>> [order.rows(batch).tolist() for batch in range(3)]
         [[0, 1], [2, 3], [4]]
@@ -84,11 +84,11 @@ class Order:
     def _permutation(self, index: int) -> np.ndarray:
         """Return the order of pass `index`; it is kept until another one is asked for."""
         key = (self.seed, index)
-        drawn = self._drawn  # an iterator that nobody needs any more may still be drawing
+        drawn = self._drawn  # an abandoned iterator may still be drawing
         if drawn is None or drawn[0] != key:
-            # RandomState, since NumPy promises that its permutations stay what they are: a run
-            # may be taken up again after an update. Whoever thinks of tf.random's index_shuffle,
-            # which keeps nothing: its permutations under neighbouring seeds correlate by 0.9.
+            # RandomState, because NumPy promises that its permutations never change: a run may be
+            # resumed after an update. Do not replace this with tf.random's index_shuffle, which
+            # would need no memory: its permutations under neighbouring seeds correlate by 0.9.
             bits = np.random.MT19937(np.random.SeedSequence(key))
             drawn = self._drawn = key, np.random.RandomState(bits).permutation(self.examples)
         return drawn[1]

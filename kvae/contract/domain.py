@@ -1,0 +1,262 @@
+"""The set of values that a likelihood accepts, as one object that validates and describes it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kvae.contract.failures import RANGE, assertion
+from kvae.contract.mapped import chunks
+
+__all__ = ["Domain"]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The values that the elements of an event may take.
+
+    An interval, perhaps of whole numbers; one of several classes, as a whole number or as a one-hot
+    vector along the last axis; or a row whose columns have domains of their own (`Domain.row`).
+
+    Args:
+        low: least value.
+        high: greatest value.
+        integer: whether only whole numbers are valid.
+        hint: what to do with data outside the domain, one sentence.
+        categories: number of classes; None where the elements are not classes.
+        one_hot: whether each class is a one-hot vector of length `categories` along the last axis.
+        columns: (name, domain) of each column of a row, in order; see `Domain.row`.
+
+    Example:
+        >>> pixels = kvae.layers.Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
+        >>> print(pixels)
+        numbers in [0, 1]
+        >>> pixels.check(np.array([[0.0, 255.0]]), "x")
+        Traceback (most recent call last):
+        ValueError: Expected x to hold numbers in [0, 1]. Received: values in [0, 255]. Divide 8-bit pixels by 255.
+        >>> row = kvae.layers.Domain.row([
+        ...     ("age", kvae.layers.Domain(0.0, integer=True)), ("share", pixels)
+        ... ])
+        >>> row.as_data(np.array([[30.6, 1.1]]))
+        array([[31.,  1.]])
+        >>> row.describe()["columns"][1]["name"]
+        'share'
+    """  # noqa: E501 (a message is one line)
+
+    low: float = -math.inf
+    high: float = math.inf
+    integer: bool = False
+    hint: str = ""
+    categories: int | None = None
+    one_hot: bool = False
+    columns: tuple[tuple[str, "Domain"], ...] = ()
+
+    @classmethod
+    def row(cls, columns: Sequence[tuple[str, "Domain"]]) -> "Domain":
+        """Return the domain of rows (..., columns) whose columns have domains of their own.
+
+        Args:
+            columns: (name, domain) of each column, in order. A one-hot column spans as many
+                elements of the row as it has categories.
+        """
+        domains = [domain for _, domain in columns]
+        return cls(
+            min(domain.low for domain in domains),
+            max(domain.high for domain in domains),
+            integer=all(domain.integer for domain in domains),
+            columns=tuple((name, domain) for name, domain in columns),
+        )
+
+    @property
+    def width(self) -> int:
+        """Number of elements along the last axis that one value spans."""
+        if self.columns:
+            return sum(domain.width for _, domain in self.columns)
+        return self.categories or 1 if self.one_hot else 1
+
+    def __str__(self) -> str:
+        if self.columns:
+            return "; ".join(f"{name}: {domain}" for name, domain in self.columns)
+        if self.one_hot:
+            of = "" if self.categories is None else f" of {self.categories} classes"
+            return f"one-hot vectors{of}"
+        kind = "whole numbers" if self.integer else "numbers"
+        if math.isinf(self.low) and math.isinf(self.high):
+            return f"finite {kind}"
+        return f"{kind} in [{self.low:g}, {self.high:g}]"
+
+    def check(self, value: Any, name: str) -> None:
+        """Raise unless all elements of an array are in the domain.
+
+        The array is read in chunks of rows; a `np.memmap` may be larger than the memory.
+
+        Args:
+            value: NumPy array of shape (..., *event_shape).
+            name: name of the argument, for the message.
+
+        Raises:
+            ValueError: If an element is not in the domain.
+        """
+        parts = list(self._parts())
+        found: list[_Seen | None] = [None] * len(parts)
+        for chunk in chunks(np.atleast_1d(value)):
+            if not chunk.size:
+                continue
+            # Over all columns at once: the columns of a row are not contiguous.
+            axes = tuple(range(chunk.ndim - 1)) if self.columns else None
+            low, high = chunk.min(axis=axes), chunk.max(axis=axes)
+            for index, part in enumerate(parts):
+                seen = part.seen(chunk, low, high)
+                before = found[index]
+                found[index] = seen if before is None else before.joined(seen)
+        for part, seen in zip(parts, found, strict=True):
+            problem = None if seen is None else part.domain.problem(*seen)
+            if problem:
+                raise ValueError(f"Expected {name}{part.label} to hold {problem}")
+
+    def check_in_graph(self, value: Any, name: str) -> Any:
+        """Return a tensor behind an assertion that its elements are in the domain.
+
+        For data pipelines. `kvae.contract.failures.explained` turns the error of a failed
+        assertion into the ValueError that `check` raises.
+
+        Args:
+            value: tensor of shape (batch, *event_shape).
+            name: name of the argument, for the message.
+        """
+        value = tf.convert_to_tensor(value)
+        numbers = tf.cast(value, tf.uint8) if value.dtype.is_bool else value
+        axes = tf.range(tf.rank(numbers) - 1) if self.columns else None
+        low, high = tf.reduce_min(numbers, axes), tf.reduce_max(numbers, axes)
+        low, high = tf.cast(low, tf.float32), tf.cast(high, tf.float32)
+        checks = [part.assertion(numbers, low, high, name) for part in self._parts()]
+        with tf.control_dependencies(checks):
+            return tf.identity(value)
+
+    def as_data(self, mean: Any) -> np.ndarray:
+        """Return a decoded mean made a valid value: clipped, rounded, or the likeliest one-hot.
+
+        Args:
+            mean: array of shape (..., *event_shape), as `decode` returns it.
+
+        Returns:
+            Array of the same shape and dtype whose elements are in the domain.
+        """
+        mean = np.asarray(mean)
+        if self.columns:
+            pieces = [part.domain.as_data(mean[..., part.where]) for part in self._parts()]
+            return np.concatenate(pieces, axis=-1)
+        if self.one_hot:
+            return np.eye(mean.shape[-1], dtype=mean.dtype)[mean.argmax(axis=-1)]
+        return np.clip(np.rint(mean) if self.integer else mean, self.low, self.high)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the domain as a dict for JSON; None stands for no bound.
+
+        The keys are "text", "low", "high", "integer", "categories", "one_hot", and "columns": a
+        list of the same dicts with a "name" each, empty unless the event is a row.
+        """
+        return {
+            "text": str(self),
+            "low": None if math.isinf(self.low) else self.low,
+            "high": None if math.isinf(self.high) else self.high,
+            "integer": self.integer,
+            "categories": self.categories,
+            "one_hot": self.one_hot,
+            "columns": [{"name": name, **domain.describe()} for name, domain in self.columns],
+        }
+
+    def problem(self, low: float, high: float, whole: bool = True, single: bool = True) -> str:
+        """Return what was expected of elements and what was received; "" if they are valid.
+
+        Args:
+            low: least element.
+            high: greatest element.
+            whole: whether all elements are whole numbers.
+            single: whether each vector along the last axis sums to one.
+        """
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(np.float32([low, high])).all()
+        if not finite:
+            beyond = math.isfinite(low) and math.isfinite(high)
+            what = f"beyond float32, in [{low:g}, {high:g}]" if beyond else "NaN or infinite"
+            return f"{self}. Received: values that are {what}"
+        invalid = low < self.low or high > self.high or (self.integer and not whole)
+        if invalid or (self.one_hot and not single):
+            found = f"values in [{low:g}, {high:g}]"
+            if self.one_hot and not single:
+                found += ", not one-hot"
+            elif self.integer and not whole:
+                found += ", not all whole"
+            return f"{self}. Received: {found}. {self.hint}".rstrip()
+        return ""
+
+    def _parts(self) -> Iterator["_Part"]:
+        """Yield the parts of an event that have a domain of their own."""
+        if not self.columns:
+            yield _Part("", self, None)
+        start = 0
+        for index, (name, domain) in enumerate(self.columns):
+            yield _Part(f", column {index} ({name}),", domain, slice(start, start + domain.width))
+            start += domain.width
+
+
+class _Seen(NamedTuple):
+    """What was found in a part of an array, the arguments of `Domain.problem`."""
+
+    low: float
+    high: float
+    whole: bool
+    single: bool
+
+    def joined(self, other: "_Seen") -> "_Seen":
+        # NumPy's minimum passes NaN on, Python's does not.
+        return _Seen(
+            float(np.minimum(self.low, other.low)),
+            float(np.maximum(self.high, other.high)),
+            self.whole and other.whole,
+            self.single and other.single,
+        )
+
+
+class _Part(NamedTuple):
+    """A part of an event: all of it, or the elements `where` of its last axis."""
+
+    label: str
+    domain: Domain
+    where: slice | None
+
+    def of(self, value: Any) -> Any:
+        """Return the elements of the part."""
+        return value if self.where is None else value[..., self.where]
+
+    def seen(self, chunk: np.ndarray, low: Any, high: Any) -> _Seen:
+        """Return what an array holds; `low` and `high` are its extremes over the batch."""
+        elements = self.of(chunk)
+        fractional = self.domain.integer and elements.dtype.kind not in "iub"
+        whole = not fractional or bool(np.all(elements == np.floor(elements)))
+        single = not self.domain.one_hot or bool(np.all(elements.sum(axis=-1) == 1))
+        if self.where is not None:
+            low, high = low[self.where].min(), high[self.where].max()
+        return _Seen(float(low), float(high), whole, single)
+
+    def assertion(self, value: Any, low: Any, high: Any, name: str) -> Any:
+        """Return the operation that fails unless the elements are in the domain."""
+        domain, elements = self.domain, self.of(value)
+        if self.where is not None:
+            low, high = tf.reduce_min(low[self.where]), tf.reduce_max(high[self.where])
+        valid = (low >= domain.low) & (high <= domain.high)  # False for NaN
+        valid &= tf.math.is_finite(low) & tf.math.is_finite(high)
+        remark = tf.constant("")
+        if domain.integer and elements.dtype.is_floating:
+            whole = tf.reduce_all(tf.equal(elements, tf.floor(elements)))
+            valid, remark = valid & whole, tf.where(whole, remark, ", not all whole")
+        if domain.one_hot:
+            sums = tf.reduce_sum(tf.cast(elements, tf.float32), axis=-1)
+            single = tf.reduce_all(tf.equal(sums, 1.0))
+            valid, remark = valid & single, tf.where(single, remark, ", not one-hot")
+        text = f"{name}{self.label} to hold {domain}. Received: {RANGE}{{}}. {domain.hint}"
+        return assertion(valid, text, low, high, remark)

@@ -88,7 +88,9 @@ class DistributionLayer(keras.layers.Layer):
         self.regularizer = regularizer if own else None
         self.regularizer_layers = list(regularizer.layers) if own else []
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        # A traced function must not create variables. A layer made there, by `X.new(params)` for
+        # instance, gives distributions only.
+        self.seed_generator = None if tf.inside_function() else keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
     @classmethod

@@ -13,6 +13,7 @@ __all__ = [
     "non_negative",
     "non_negative_int",
     "optional_positive_int",
+    "positive",
     "positive_int",
 ]
 
@@ -47,11 +48,12 @@ def non_negative_int(name: str, value: Any) -> int:
 
 
 def event_shape(value: Any, name: str = "event_shape") -> tuple[int, ...]:
-    """Return `value` (an int or a sequence of ints) as a tuple of positive ints.
+    """Return `value` (an int, a sequence of ints or an array of them) as a tuple of positive ints.
 
-    An empty tuple is a scalar event.
+    An empty tuple is a scalar event. An array or tensor without axes is an int.
     """
-    if isinstance(value, Sequence) or hasattr(value, "__iter__"):
+    scalar = getattr(value, "shape", None) == ()  # it has __iter__ all the same
+    if hasattr(value, "__iter__") and not scalar:
         dimensions = tuple(value)
     else:
         dimensions = (value,)
@@ -73,6 +75,19 @@ def non_negative(name: str, value: Any) -> float:
     if not 0.0 <= number < float("inf"):
         raise ValueError(
             f"Expected {name} to be a finite number of at least 0. Received: {name}={value!r}"
+        )
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """Return `value` as a finite float above zero, or raise naming the argument `name`."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise ValueError(
+            f"Expected {name} to be a finite number above 0. Received: {name}={value!r}"
         )
     return number
 

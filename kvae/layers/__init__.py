@@ -15,13 +15,14 @@ from kvae.layers.flow_posterior import InverseAutoregressiveFlow
 from kvae.layers.independent_categorical import IndependentCategorical
 from kvae.layers.kl_add_loss import KLDivergenceAddLoss
 from kvae.layers.laplace import IndependentLaplace
+from kvae.layers.learned_scale import LearnedScale
 from kvae.layers.likelihood import Likelihood
 from kvae.layers.logistic import IndependentLogistic
 from kvae.layers.mixture import MixtureLogistic, MixtureNormal, MixtureSameFamily
 from kvae.layers.mixture_discretized_logistic import MixtureDiscretizedLogistic
 from kvae.layers.negative_binomial import IndependentNegativeBinomial, ZeroInflatedNegativeBinomial
 from kvae.layers.normal import IndependentNormal, MultivariateNormalDiag, MultivariateNormalTriL
-from kvae.layers.normal_likelihood import LearnedScale, NormalLikelihood
+from kvae.layers.normal_likelihood import NormalLikelihood
 from kvae.layers.power_spherical import PowerSpherical
 from kvae.layers.student_t import IndependentStudentT
 

@@ -54,8 +54,8 @@ class IndependentBeta(DistributionLayer):
         """Return `tfd.Independent(tfd.Beta)` that is finite at 0 and 1."""
         raw_1, raw_0 = self.blocks(params)
         beta = _ClosedBeta(
-            positive_scale(raw_1, floor=CONCENTRATION_FLOOR),
-            positive_scale(raw_0, floor=CONCENTRATION_FLOOR),
+            CONCENTRATION_FLOOR + positive_scale(raw_1),
+            CONCENTRATION_FLOOR + positive_scale(raw_0),
             validate_args=self.validate_args,
         )
         return tfd.Independent(beta, len(self.event_shape))

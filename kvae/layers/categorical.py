@@ -3,7 +3,7 @@
 from typing import Any
 
 import keras
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from kvae.contract import Domain
 from kvae.layers.vector_layer import VectorLayer
@@ -32,7 +32,7 @@ class OneHotCategorical(VectorLayer):
         array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
 
     References:
-        `tfp.layers.OneHotCategorical` (tensorflow/probability), whose `new` it calls.
+        `tfp.layers.OneHotCategorical` (tensorflow/probability), whose packing it shares.
     """
 
     conversions = (*VectorLayer.conversions, "logits", "probs")
@@ -58,8 +58,8 @@ class OneHotCategorical(VectorLayer):
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.OneHotCategorical`."""
-        return tfp.layers.OneHotCategorical.new(
-            params, self.event_size, self.sample_dtype, self.validate_args
+        return tfd.OneHotCategorical(
+            params, dtype=self.sample_dtype or params.dtype, validate_args=self.validate_args
         )
 
     def convert(self, distribution: Any, name: str) -> Any:

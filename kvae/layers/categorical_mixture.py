@@ -4,11 +4,23 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from kvae.layers.categorical import OneHotCategorical
 from kvae.layers.mixture import Mixture
 
 __all__ = ["CategoricalMixtureOfOneHotCategorical"]
+
+
+class _OneHotMixture(tfd.MixtureSameFamily):
+    """`tfd.MixtureSameFamily` of one-hot categoricals, with the logarithm of its mean."""
+
+    def log_mean(self) -> Any:
+        """Return the log probabilities of the classes, shape (batch..., d)."""
+        logits = self.mixture_distribution.logits_parameter()[..., None]  # (B, k, 1)
+        component_logits = self.components_distribution.logits_parameter()  # (B, k, d)
+        joint = tf.nn.log_softmax(logits, axis=-2) + tf.nn.log_softmax(component_logits)
+        return tf.reduce_logsumexp(joint, axis=-2)
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -39,6 +51,7 @@ class CategoricalMixtureOfOneHotCategorical(Mixture):
     """
 
     conversions = (*Mixture.conversions, "log_mean")
+    distribution_class = _OneHotMixture
 
     def __init__(
         self,
@@ -53,15 +66,6 @@ class CategoricalMixtureOfOneHotCategorical(Mixture):
         component = OneHotCategorical(event_size, sample_dtype=sample_dtype)
         super().__init__(num_components, component, convert_to_tensor_fn, validate_args, **kwargs)
         self.event_size = component.event_size
-
-    def convert(self, distribution: Any, name: str) -> Any:
-        """Return the tensor that `name` (one of `conversions`) stands for."""
-        if name != "log_mean":
-            return super().convert(distribution, name)
-        logits = distribution.mixture_distribution.logits_parameter()[..., None]  # (B, k, 1)
-        component_logits = distribution.components_distribution.logits_parameter()  # (B, k, d)
-        joint = tf.nn.log_softmax(logits, axis=-2) + tf.nn.log_softmax(component_logits)
-        return tf.reduce_logsumexp(joint, axis=-2)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""

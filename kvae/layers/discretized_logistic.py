@@ -156,7 +156,7 @@ class QuantizedLogistic(tfp.distributions.Distribution):
     def from_raw(cls, loc: Any, raw_scale: Any, levels: int, validate_args: bool) -> Any:
         """Return the distribution of unbounded parameters."""
         raw_scale = bounded(raw_scale, high=HIGHEST_RAW_SCALE)
-        scale = positive_scale(raw_scale, floor=SCALE_FLOOR / (levels - 1))
+        scale = positive_scale(raw_scale) + SCALE_FLOOR / (levels - 1)
         return cls(loc, scale, levels, validate_args)
 
     @classmethod

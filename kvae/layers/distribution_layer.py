@@ -10,8 +10,6 @@ packing of `tfp.layers`, (..., k * H * W * C), is accepted as well; for flat eve
 same.
 """
 
-import inspect
-import math
 from typing import Any
 
 import keras
@@ -21,19 +19,11 @@ from keras import ops
 from kvae import checks, regularizers
 from kvae.contract import Batch, Domain, Latent
 from kvae.contract.term import total
+from kvae.layers import tfp_names
 from kvae.noise import standard_normal
 from kvae.seeds import next_seed
 
 __all__ = ["DistributionLayer", "add_training_step", "mask_weight"]
-
-
-class _ParamsSize:
-    """`Layer.params_size(event_shape)` on the class, as in TFP; a plain int on an instance."""
-
-    def __get__(self, layer: "DistributionLayer | None", owner: type["DistributionLayer"]) -> Any:
-        if layer is None:
-            return lambda *args, **kwargs: owner(*args, **kwargs).params_size
-        return math.prod(layer.params_shape)
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -78,7 +68,7 @@ class DistributionLayer(keras.layers.Layer):
     # Whether `draw` gives the same numbers with and without XLA, up to rounding.
     same_draws_with_xla = False
     domain = Domain()
-    params_size = _ParamsSize()
+    params_size = tfp_names.ParamsSize()
 
     def __init__(
         self,
@@ -96,44 +86,22 @@ class DistributionLayer(keras.layers.Layer):
             activity_regularizer=None if own else regularizer, autocast=False, **kwargs
         )
         self.event_shape = checks.event_shape(event_shape)
-        self.convert_to_tensor_fn = self._conversion_name(convert_to_tensor_fn)
+        self.convert_to_tensor_fn = tfp_names.conversion_name(
+            convert_to_tensor_fn, self.conversions
+        )
         self.validate_args = bool(validate_args)
         self.regularizer = regularizer if own else None
         self.regularizer_layers = list(regularizer.layers) if own else []
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        # A traced function must not create variables. A layer made there, by `X.new(params)` for
+        # instance, gives distributions only.
+        self.seed_generator = None if tf.inside_function() else keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
     @classmethod
     def new(cls, params: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the distribution of `params` without keeping a layer, as `tfp.layers` offers.
-
-        The other arguments are the layer's without `convert_to_tensor_fn`, as in TFP, which calls
-        `sample_dtype` `dtype` here.
-        """
-        names = [
-            name
-            for name, parameter in inspect.signature(cls.__init__).parameters.items()
-            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-            and name not in ("self", "convert_to_tensor_fn")
-        ]
-        if len(args) > len(names):
-            raise TypeError(f"Expected at most params, {', '.join(names)}. Received: {args!r}")
-        if "sample_dtype" in names and "dtype" in kwargs:
-            kwargs["sample_dtype"] = kwargs.pop("dtype")
-        positional = dict(zip(names, args, strict=False))
-        return cls(**positional, **kwargs).distribution(params)
-
-    def _conversion_name(self, convert: Any) -> str:
-        function = convert.fget if isinstance(convert, property) else convert
-        name = function if isinstance(function, str) else getattr(function, "__name__", None)
-        if name not in self.conversions:
-            raise ValueError(
-                f"Expected convert_to_tensor_fn to be one of {', '.join(self.conversions)} (a "
-                "name or the tfd method of that name; a lambda cannot be saved safely). "
-                f"Received: convert_to_tensor_fn={convert!r}"
-            )
-        return name
+        """Return the distribution of `params` without keeping a layer, as `tfp.layers` offers."""
+        return tfp_names.new(cls, params, *args, **kwargs)
 
     @property
     def params_shape(self) -> tuple[int, ...]:

@@ -6,23 +6,25 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from kvae.layers.distribution_layer import DistributionLayer
-from kvae.layers.scale import positive_scale
+from kvae.layers.loc_scale_layer import LocScaleLayer
 
 __all__ = ["IndependentLogistic"]
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class IndependentLogistic(DistributionLayer):
+class IndependentLogistic(LocScaleLayer):
     """Independent logistics, an event of any shape: params are the blocks [loc, raw scale].
 
     log p(x) = sum_i -|z_i| - 2 log(1 + exp(-|z_i|)) - log s_i in nats, with
-    z_i = (x_i - loc_i) / s_i and s_i = softplus(raw_i). The standard deviation is s pi / sqrt(3).
+    z_i = (x_i - loc_i) / s_i and s_i = max(softplus(raw_i), min_scale). The standard deviation is
+    s pi / sqrt(3).
 
     Args:
         event_shape: see `DistributionLayer`.
         convert_to_tensor_fn: see `DistributionLayer`.
         validate_args: see `DistributionLayer`.
+        min_scale: lower bound of the scale in the unit of the data, by default 0.001; see
+            `IndependentNormal`.
         **kwargs: see `DistributionLayer`.
 
     Example:
@@ -37,18 +39,11 @@ class IndependentLogistic(DistributionLayer):
         shares.
     """
 
-    params_per_element = 2
-
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.Logistic)`."""
         loc, raw_scale = self.blocks(params)
-        logistic = _Logistic(loc, positive_scale(raw_scale), validate_args=self.validate_args)
+        logistic = _Logistic(loc, self.bounded_scale(raw_scale), validate_args=self.validate_args)
         return tfd.Independent(logistic, len(self.event_shape))
-
-    def named_parameters(self, params: Any) -> dict[str, Any]:
-        """Return `loc` and `scale`, each (batch..., *event_shape)."""
-        logistic = self.distribution(params).distribution
-        return {"loc": logistic.loc, "scale": logistic.scale}
 
 
 class _Logistic(tfd.Logistic):

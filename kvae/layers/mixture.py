@@ -16,6 +16,7 @@ from kvae import checks
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.logistic import IndependentLogistic
 from kvae.layers.normal import IndependentNormal
+from kvae.layers.tfp_names import MixtureParamsSize
 from kvae.seeds import next_seed
 
 __all__ = [
@@ -43,6 +44,7 @@ class Mixture(DistributionLayer):
 
     # A mixture's mode has no closed form.
     conversions = tuple(name for name in DistributionLayer.conversions if name != "mode")
+    distribution_class = tfd.MixtureSameFamily
 
     def __init__(
         self,
@@ -77,7 +79,7 @@ class Mixture(DistributionLayer):
         """Return `tfd.MixtureSameFamily`."""
         logits, component_params = self._split(_nan_free_gradient(params))
         components = self.component_layer.distribution(component_params)
-        return tfd.MixtureSameFamily(
+        return self.distribution_class(
             tfd.Categorical(logits=logits),
             components,
             reparameterize=self._reparameterizes(components),
@@ -127,17 +129,6 @@ class Mixture(DistributionLayer):
         }
 
 
-class _MixtureParamsSize:
-    """`MixtureSameFamily.params_size(num_components, component_params_size)`, as in TFP."""
-
-    def __get__(self, layer: Mixture | None, owner: type[Mixture]) -> Any:
-        if layer is None:
-            return lambda num_components, component_params_size: int(
-                num_components * (1 + component_params_size)
-            )
-        return layer.params_shape[0]
-
-
 @keras.saving.register_keras_serializable(package="kvae")
 class MixtureSameFamily(Mixture):
     """A mixture of k distributions of one family: params are k logits, then the k components'.
@@ -175,7 +166,7 @@ class MixtureSameFamily(Mixture):
         https://arxiv.org/abs/1805.08498
     """
 
-    params_size = _MixtureParamsSize()
+    params_size = MixtureParamsSize()
 
     def __init__(
         self,
@@ -222,6 +213,8 @@ class MixtureNormal(Mixture):
         event_shape: int or tuple of ints, the shape of one example.
         convert_to_tensor_fn: see `MixtureSameFamily`.
         validate_args: see `DistributionLayer`.
+        min_scale: lower bound of the components' scales in the unit of the data, by default 0.001;
+            see `IndependentNormal`.
         **kwargs: see `MixtureSameFamily`.
 
     Example:
@@ -237,7 +230,7 @@ class MixtureNormal(Mixture):
         TensorShape([20, 1])
 
     References:
-        `tfp.layers.MixtureNormal` (tensorflow/probability), whose packing and scale it shares.
+        `tfp.layers.MixtureNormal` (tensorflow/probability), whose packing it shares.
         Bishop: Mixture Density Networks, 1994, https://publications.aston.ac.uk/id/eprint/373/
     """
 
@@ -247,10 +240,18 @@ class MixtureNormal(Mixture):
         event_shape: Any = (),
         convert_to_tensor_fn: Any = "sample",
         validate_args: bool = False,
+        *,
+        min_scale: float | None = None,
         **kwargs: Any,
     ):
-        component = IndependentNormal(event_shape, validate_args=validate_args)
+        if min_scale is None and kwargs.get("activity_regularizer") is not None:
+            min_scale = 0.0  # of a posterior, as in its component layer
+        component = IndependentNormal(event_shape, validate_args=validate_args, min_scale=min_scale)
         super().__init__(num_components, component, convert_to_tensor_fn, validate_args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments to make this layer again."""
+        return {**super().get_config(), "min_scale": self.component_layer.min_scale}
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -265,6 +266,8 @@ class MixtureLogistic(Mixture):
         event_shape: int or tuple of ints, the shape of one example.
         convert_to_tensor_fn: see `MixtureSameFamily`.
         validate_args: see `DistributionLayer`.
+        min_scale: lower bound of the components' scales in the unit of the data, by default 0.001;
+            see `IndependentNormal`.
         **kwargs: see `MixtureSameFamily`.
 
     Example:
@@ -272,7 +275,7 @@ class MixtureLogistic(Mixture):
         165
 
     References:
-        `tfp.layers.MixtureLogistic` (tensorflow/probability), whose packing and scale it shares.
+        `tfp.layers.MixtureLogistic` (tensorflow/probability), whose packing it shares.
     """
 
     def __init__(
@@ -281,10 +284,20 @@ class MixtureLogistic(Mixture):
         event_shape: Any = (),
         convert_to_tensor_fn: Any = "sample",
         validate_args: bool = False,
+        *,
+        min_scale: float | None = None,
         **kwargs: Any,
     ):
-        component = IndependentLogistic(event_shape, validate_args=validate_args)
+        if min_scale is None and kwargs.get("activity_regularizer") is not None:
+            min_scale = 0.0  # of a posterior, as in its component layer
+        component = IndependentLogistic(
+            event_shape, validate_args=validate_args, min_scale=min_scale
+        )
         super().__init__(num_components, component, convert_to_tensor_fn, validate_args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments to make this layer again."""
+        return {**super().get_config(), "min_scale": self.component_layer.min_scale}
 
 
 @tf.custom_gradient

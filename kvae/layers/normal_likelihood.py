@@ -15,74 +15,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
-from keras import ops
 from tensorflow_probability import distributions as tfd
 
+from kvae import checks
 from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.normal import Normal
 
-__all__ = ["LearnedScale", "NormalLikelihood"]
+__all__ = ["NormalLikelihood"]
 
 LOWEST_LOG_SCALE = -6.0  # the soft floor of the sigma-VAE: sigma stays above 0.0025
 TINY = 1e-12  # keeps the logarithm of a zero error finite, far below the floor's square
-
-
-@keras.saving.register_keras_serializable(package="kvae")
-class LearnedScale(keras.layers.Layer):
-    """Append a learned scale to a network's output: loc -> the params of `IndependentNormal`.
-
-    (batch, ..., C) becomes (batch, ..., 2 C): the blocks [loc, raw scale], where the raw scale is a
-    weight, the same for all examples, and the scale is softplus(raw). The packing fits
-    `IndependentLaplace` and `IndependentLogistic` as well.
-
-    Args:
-        shared: whether all elements share one scale; otherwise each has its own.
-        initial: scale to start from, a positive number in the units of the data.
-        **kwargs: Passed to `keras.layers.Layer`.
-
-    Raises:
-        ValueError: If `initial` is not positive.
-
-    Example:
-        >>> likelihood = kvae.layers.IndependentNormal((8, 8, 1))
-        >>> network = kvae.networks.mlp_decoder(2, likelihood.event_shape)
-        >>> decoder = keras.Sequential([network, kvae.layers.LearnedScale(initial=0.1)])
-        >>> decoder.output_shape == (None, *likelihood.params_shape)
-        True
-        >>> print(f"{likelihood.distribution(decoder(np.zeros((1, 2)))).stddev()[0, 0, 0, 0]:.3f}")
-        0.100
-    """
-
-    def __init__(self, shared: bool = True, initial: float = 1.0, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.shared = bool(shared)
-        self.initial = _positive("initial", initial)
-
-    def build(self, input_shape: Any) -> None:
-        """Create the raw scale: a scalar, or one for each element."""
-        shape = () if self.shared else tuple(input_shape)[1:]
-        if None in shape:
-            raise ValueError(
-                "Expected an input whose shape is known beyond the batch, for a scale per element."
-                f" Received: input_shape={tuple(input_shape)}"
-            )
-        raw = self.initial + math.log(-math.expm1(-self.initial))  # softplus(raw) = initial
-        self.raw_scale = self.add_weight(
-            shape=shape, initializer=keras.initializers.Constant(raw), name="raw_scale"
-        )
-        super().build(input_shape)
-
-    def call(self, loc: Any) -> Any:
-        """Return the params [loc, raw scale], shape (batch, ..., 2 C)."""
-        raw_scale = ops.cast(self.raw_scale, loc.dtype)
-        return ops.concatenate([loc, ops.broadcast_to(raw_scale, ops.shape(loc))], axis=-1)
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Return (batch, ..., 2 C)."""
-        return (*tuple(input_shape)[:-1], 2 * input_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments to make this layer again."""
-        return {**super().get_config(), "shared": self.shared, "initial": self.initial}
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -144,7 +86,7 @@ class NormalLikelihood(DistributionLayer):
         if scale == "optimal":
             self.conversions = ("mean", "mode")
         else:
-            scale = _positive("scale", scale)
+            scale = checks.positive("scale", scale)
         convert = convert_to_tensor_fn or ("mean" if scale == "optimal" else "sample")
         super().__init__(event_shape, convert, validate_args, **kwargs)
         self.scale = scale
@@ -154,9 +96,7 @@ class NormalLikelihood(DistributionLayer):
         (loc,) = self.blocks(params)
         if self.scale == "optimal":
             return _OptimalNormal(loc, len(self.event_shape), validate_args=self.validate_args)
-        normal = tfd.Normal(
-            loc, tf.constant(self.scale, loc.dtype), validate_args=self.validate_args
-        )
+        normal = Normal(loc, tf.constant(self.scale, loc.dtype), validate_args=self.validate_args)
         return tfd.Independent(normal, len(self.event_shape))
 
     def convert(self, distribution: Any, name: str) -> Any:
@@ -234,15 +174,3 @@ class _OptimalNormal(tfp.distributions.Distribution):
 
     def _mode(self) -> Any:
         return tf.identity(self.loc)
-
-
-def _positive(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = 0.0
-    if not 0.0 < number < math.inf:
-        raise ValueError(
-            f"Expected {name} to be a finite number above 0. Received: {name}={value!r}"
-        )
-    return number

@@ -73,7 +73,7 @@ class PowerSpherical(VectorLayer):
         raw_concentration = bounded(raw_concentration[..., 0], high=HIGHEST_RAW_CONCENTRATION)
         return _PowerSpherical(
             _unit(direction),
-            positive_scale(raw_concentration, floor=CONCENTRATION_FLOOR),
+            CONCENTRATION_FLOOR + positive_scale(raw_concentration),
             validate_args=self.validate_args,
         )
 

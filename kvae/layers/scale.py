@@ -1,15 +1,34 @@
-"""Positive scales from unbounded raw parameters, finite for every float32 input."""
+"""Positive scales from unbounded raw parameters, finite for every float32 input.
+
+A likelihood whose scale may shrink without limit is unstable: where a value is predicted exactly
+(a column that is mostly zero, a black border) the density grows without bound, and one row that
+deviates then costs (deviation / scale)^2 / 2 nats. The layers with a learned scale therefore have
+an argument `min_scale`, in the unit of the data. Its default suits data with a standard deviation
+of about one.
+"""
 
 import contextlib
 import contextvars
+import math
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["bounded", "positive_scale", "without_softplus"]
+__all__ = [
+    "DEFAULT_MIN_SCALE",
+    "AtLeast",
+    "bounded",
+    "positive_scale",
+    "raw_bound",
+    "softplus_inverse",
+    "without_softplus",
+]
 
+# Of a likelihood, in the unit of the data.
+DEFAULT_MIN_SCALE = 1e-3
 # softplus(-87) = 1.6e-38 is the smallest scale that float32 still holds as a normal number: below
 # it the KL is infinite and its gradient NaN, as in tfp.layers near raw = -90.
 LOWEST_RAW_SCALE = -87.0
@@ -25,36 +44,60 @@ _without_softplus = contextvars.ContextVar("_without_softplus", default=False)
 def bounded(raw: Any, low: float = -np.inf, high: float = np.inf) -> Any:
     """Clip `raw` to [low, high] with the gradient of the identity.
 
-    The gradient passes unclipped, so that a parameter which has run past a bound can come back.
+    The gradient passes unclipped, so that a parameter outside the interval can return to it.
     """
     # The bracket is exactly zero, so that the value is the clipped one to the last bit.
     return tf.stop_gradient(tf.clip_by_value(raw, low, high)) + (raw - tf.stop_gradient(raw))
 
 
-def positive_scale(raw: Any, floor: float = 0.0) -> Any:
-    """Return softplus(raw) + floor, TFP's scale, with `raw` held above the float32 underflow.
+def positive_scale(raw: Any, min_scale: float = 0.0) -> Any:
+    """Return max(softplus(raw), min_scale), TFP's scale with a lower bound.
+
+    The gradient at the bound is that of softplus at the bound; it does not vanish.
 
     Args:
         raw: tensor of any shape.
-        floor: least scale, in the units of the scale.
+        min_scale: lower bound, in the unit of the scale; 0 keeps the scale above the underflow of
+            float32 only, at 1.6e-38.
 
     Returns:
-        A tensor of the same shape, at least 1.6e-38 and at least `floor`.
+        A tensor of the same shape.
     """
-    raw = bounded(raw, low=LOWEST_RAW_SCALE)
+    raw = bounded(raw, low=raw_bound(min_scale))
     if _without_softplus.get():
-        return _softplus_by_series(raw) + floor
+        return _softplus_by_series(raw)
     curved = tf.math.softplus(tf.minimum(raw, LINEAR_RAW_SCALE))
-    return curved + tf.nn.relu(raw - LINEAR_RAW_SCALE) + floor
+    return curved + tf.nn.relu(raw - LINEAR_RAW_SCALE)
+
+
+def raw_bound(min_scale: float) -> float:
+    """Return the raw parameter at which the scale reaches `min_scale`, a number of at least 0."""
+    return max(LOWEST_RAW_SCALE, softplus_inverse(min_scale)) if min_scale else LOWEST_RAW_SCALE
+
+
+def softplus_inverse(scale: float) -> float:
+    """Return the raw parameter with softplus(raw) = `scale`, for a positive number `scale`."""
+    return scale + math.log(-math.expm1(-scale))
+
+
+class AtLeast(keras.constraints.Constraint):
+    """A weight constraint: the optimizer's updates stop at `low`."""
+
+    def __init__(self, low: float):
+        self.low = low
+
+    def __call__(self, weight: Any) -> Any:
+        """Return `weight`, at least `low`."""
+        return keras.ops.maximum(weight, keras.ops.cast(self.low, weight.dtype))
 
 
 @contextlib.contextmanager
 def without_softplus() -> Iterator[None]:
-    """Make `positive_scale` do without TensorFlow's softplus in what is traced inside.
+    """Make `positive_scale` avoid TensorFlow's softplus in everything that is traced inside.
 
     For graphs that become TFLite: there softplus is log(1 + exp(x)) as written, and 1 + 2e-5 keeps
     three digits of 2e-5: a density of scale 2e-5 would be off by 0.3%. The series keeps all digits,
-    at four times the elementwise operations, which training would feel.
+    at four times the elementwise operations, which would slow training down.
 
     Example:
         >>> from kvae.layers.scale import positive_scale, without_softplus

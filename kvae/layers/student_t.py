@@ -1,4 +1,4 @@
-"""The Student t layer: a normal that forgives outliers."""
+"""The Student t layer: a normal with heavy tails, robust to outliers."""
 
 from typing import Any
 
@@ -6,26 +6,25 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.loc_scale_layer import LocScaleLayer
 from kvae.layers.scale import positive_scale
 
 __all__ = ["IndependentStudentT"]
 
-SCALE_FLOOR = 1e-5
 # Above 2 the variance is finite, and the mean exists anyway.
 LEARNED_DF_FLOOR = 2.0 + 1e-3
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class IndependentStudentT(DistributionLayer):
+class IndependentStudentT(LocScaleLayer):
     """Independent Student t's, an event of any shape: params are [loc, raw scale, raw df].
 
         log p(x) = sum_i log Gamma((v_i + 1) / 2) - log Gamma(v_i / 2) - 1/2 log(pi v_i) - log s_i
                    - (v_i + 1) / 2 log(1 + ((x_i - loc_i) / s_i)^2 / v_i)        in nats,
 
-    with the scale s_i = softplus(raw_i) + 1e-5. The degrees of freedom v_i are learned per element,
-    softplus(raw df) + 2.001, so that mean and standard deviation exist; or they are fixed by `df`,
-    and then the params are [loc, raw scale] only.
+    with the scale s_i = max(softplus(raw_i), min_scale). The degrees of freedom v_i are learned per
+    element, softplus(raw df) + 2.001, so that mean and standard deviation exist; or they are fixed
+    by `df`, and then the params are [loc, raw scale] only.
 
     Args:
         event_shape: see `DistributionLayer`.
@@ -33,6 +32,8 @@ class IndependentStudentT(DistributionLayer):
             to learn them.
         convert_to_tensor_fn: see `DistributionLayer`.
         validate_args: see `DistributionLayer`.
+        min_scale: lower bound of the scale in the unit of the data, by default 0.001; see
+            `IndependentNormal`.
         **kwargs: see `DistributionLayer`.
 
     Raises:
@@ -65,12 +66,13 @@ class IndependentStudentT(DistributionLayer):
         """Return `tfd.Independent(tfd.StudentT)`."""
         if self.df is None:
             loc, raw_scale, raw_df = self.blocks(params)
-            df = positive_scale(raw_df, floor=LEARNED_DF_FLOOR)
+            df = LEARNED_DF_FLOOR + positive_scale(raw_df)
         else:
             loc, raw_scale = self.blocks(params)
             df = tf.constant(self.df, loc.dtype)
-        scale = positive_scale(raw_scale, floor=SCALE_FLOOR)
-        student_t = tfd.StudentT(df, loc, scale, validate_args=self.validate_args)
+        student_t = tfd.StudentT(
+            df, loc, self.bounded_scale(raw_scale), validate_args=self.validate_args
+        )
         return tfd.Independent(student_t, len(self.event_shape))
 
     def named_parameters(self, params: Any) -> dict[str, Any]:

@@ -145,6 +145,6 @@ def test_density_at_tiny_scales_is_that_of_the_distance_from_the_mean(raw):
     scale = np.exp(np.float64(raw))
     x = np.array([0.0, 0.5 * scale, -2.0 * scale])
     expected = -0.5 * np.array([0.0, 0.25, 4.0]) - np.log(scale) - 0.5 * np.log(2 * np.pi)
-    layer = kvae.layers.IndependentNormal()
+    layer = kvae.layers.IndependentNormal(min_scale=0.0)
     found = layer.distribution(np.full((3, 2), [0.0, raw], "float32")).log_prob(x.astype("float32"))
     np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -45,7 +45,7 @@ def test_image_events_read_the_blocks_of_a_convolution():
 
 def test_density_is_no_nan_left_of_a_tiny_scale():
     # TFP's -z - 2 softplus(-z) is inf - inf there.
-    layer = kvae.layers.IndependentLogistic()
+    layer = kvae.layers.IndependentLogistic(min_scale=0.0)
     log_prob = layer.distribution(np.full((3, 2), [0.0, -87.0], "float32")).log_prob(
         [-9.0, 0.0, 9.0]
     )

@@ -34,10 +34,21 @@ def test_every_digit_of_softplus_and_its_gradient(scale, how):
     np.testing.assert_allclose(tape.gradient(found, raw), derivative, rtol=1e-6)
 
 
-def test_the_floor_adds():
-    np.testing.assert_allclose(positive_scale(tf.constant([-50.0]), floor=0.25), 0.25)
+@pytest.mark.parametrize("min_scale", [1e-3, 0.25])
+def test_the_scale_is_tfps_above_its_bound_and_the_bound_below(min_scale):
+    raw = tf.constant(RAW)
+    expected = np.maximum(softplus(RAW), min_scale)
+    np.testing.assert_allclose(positive_scale(raw, min_scale), expected, rtol=1e-6)
     with without_softplus():
-        np.testing.assert_allclose(positive_scale(tf.constant([-50.0]), floor=0.25), 0.25)
+        np.testing.assert_allclose(positive_scale(raw, min_scale), expected, rtol=1e-6)
+
+
+def test_the_gradient_at_the_bound_is_finite_and_does_not_vanish():
+    raw = tf.constant([-1e4, -50.0])
+    with tf.GradientTape() as tape:
+        tape.watch(raw)
+        log_scale = tf.math.log(positive_scale(raw, min_scale=0.01))
+    np.testing.assert_allclose(tape.gradient(log_scale, raw), 1.0, rtol=0.01)
 
 
 def test_tflite_keeps_the_digits_of_small_scales():

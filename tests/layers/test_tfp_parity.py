@@ -76,13 +76,13 @@ class Pair:
 
 PAIRS = {
     "IndependentNormal": Pair(
-        layers.IndependentNormal(3),
+        layers.IndependentNormal(3, min_scale=0.0),
         lambda p: tfpl.IndependentNormal.new(p, 3),
         loc_and_raw(3),
         kl=True,
     ),
     "IndependentNormal-image": Pair(
-        layers.IndependentNormal((2, 2, 2)),
+        layers.IndependentNormal((2, 2, 2), min_scale=0.0),
         lambda p: tfpl.IndependentNormal.new(p, (2, 2, 2)),
         loc_and_raw(8),
         kl=True,
@@ -101,7 +101,7 @@ PAIRS = {
         kl=True,
     ),
     "IndependentLogistic": Pair(
-        layers.IndependentLogistic((2, 2)),
+        layers.IndependentLogistic((2, 2), min_scale=0.0),
         lambda p: tfpl.IndependentLogistic.new(p, (2, 2)),
         loc_and_raw(4),
     ),
@@ -125,17 +125,17 @@ PAIRS = {
         event=one_hot,
     ),
     "MixtureNormal": Pair(
-        layers.MixtureNormal(3, 2),
+        layers.MixtureNormal(3, 2, min_scale=0.0),
         lambda p: tfpl.MixtureNormal.new(p, 3, [2]),
         mixture_bounds(3, loc_and_raw(2)),
     ),
     "MixtureNormal-image": Pair(
-        layers.MixtureNormal(2, (2, 1, 2)),
+        layers.MixtureNormal(2, (2, 1, 2), min_scale=0.0),
         lambda p: tfpl.MixtureNormal.new(p, 2, (2, 1, 2)),
         mixture_bounds(2, loc_and_raw(4)),
     ),
     "MixtureLogistic": Pair(
-        layers.MixtureLogistic(3),
+        layers.MixtureLogistic(3, min_scale=0.0),
         lambda p: tfpl.MixtureLogistic.new(p, 3),
         mixture_bounds(3, loc_and_raw(1)),
     ),

@@ -1,4 +1,4 @@
-"""How long does `kvae.diagnose` take? 10,000 pictures of 28x28 and 16 latent dimensions by default.
+"""How long does `kvae.diagnose` take? Default: 10,000 images of 28x28, 16 latent dimensions.
 
     python benchmarks/diagnose_speed.py
 

@@ -1,4 +1,4 @@
-"""Do a learned prior and a flow posterior beat the standard VAE, everything else equal?
+"""Do a learned prior and a flow posterior improve on the standard VAE, all else equal?
 
     python benchmarks/priors_on_digits.py [--seeds 3] [--epochs 150] [--samples 200]
 
@@ -28,7 +28,7 @@ STANDARD = "standard VAE"
 
 
 def parts(name, x_train):
-    """Return the posterior layer's class, its arguments and the prior of a contender."""
+    """Return the class of the posterior layer, its arguments and the prior of a contender."""
     posterior, arguments = kvae.layers.MultivariateNormalDiag, {}
     prior = kvae.priors.StandardNormal(LATENT_DIM)
     if name == "mixture prior":
@@ -98,7 +98,7 @@ def main():
         f"\n{machine()}; {minutes:.1f} minutes; {arguments.epochs} epochs, {arguments.seeds} seeds"
     )
     print("Test set, nats per example, mean +- standard error over seeds:\n")
-    print(f"| | bound, {arguments.samples} samples | ELBO | bound less the standard VAE's |")
+    print(f"| | bound, {arguments.samples} samples | ELBO | bound minus that of the standard VAE |")
     print("| --- | ---: | ---: | ---: |")
     for name in CONTENDERS:
         gain = np.subtract(bounds[name], bounds[STANDARD])

@@ -98,7 +98,9 @@ def verdict_of(name, seed, how):
         "state": CASES[how][0],
         "verdict": report.verdict.state,
         "certain": report.verdict.certain,
-        "numbers": {key: min(value, 1e9) for key, value in numbers.items()},  # the implied beta can be infinite
+        "numbers": {
+            key: min(value, 1e9) for key, value in numbers.items()
+        },  # the implied beta can be infinite
         "informations": informations,
         "seconds": time.perf_counter() - start,
     }
@@ -193,7 +195,8 @@ def calibration(lines):
     below = max(value for value in wide if value < THRESHOLDS["informative"].value)
     above = min(value for value in wide if value >= THRESHOLDS["informative"].value)
     text.append(
-        f"| informative | {below:.2g} (one of the 32 dimensions) | {THRESHOLDS['informative'].value:g} | "
+        f"| informative | {below:.2g} (one of the 32 dimensions) | "
+        f"{THRESHOLDS['informative'].value:g} | "
         f"{above:.2g} (one of the 32 dimensions) | {THRESHOLDS['informative'].unit} |"
     )
     return "\n".join(text) + "\n"
@@ -204,7 +207,9 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13, 14, 15])
     parser.add_argument("--output", type=Path, required=True, help="folder for verdicts.jsonl")
     parser.add_argument("--resume", action="store_true", help="continue an existing file")
-    parser.add_argument("--minutes", type=float, default=60.0, help="start no model after this time")
+    parser.add_argument(
+        "--minutes", type=float, default=60.0, help="start no model after this time"
+    )
     parser.add_argument("--calibrate", action="store_true", help="print the calibration")
     parser.add_argument("--page", type=Path, help="page whose section is replaced")
     options = parser.parse_args()

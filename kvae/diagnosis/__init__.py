@@ -7,7 +7,7 @@
 The thresholds come from the calibration in docs/diagnosis.md; change them only with a new one.
 """
 
-from kvae.diagnosis.ablation import Ablation, ablation
+from kvae.diagnosis.ablation import ablation
 from kvae.diagnosis.diagnose import diagnose
 from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.report import LatentReport
@@ -19,7 +19,6 @@ __all__ = [
     "STATES",
     "THRESHOLDS",
     "VARIANTS",
-    "Ablation",
     "Estimate",
     "LatentReport",
     "Variant",

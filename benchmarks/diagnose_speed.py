@@ -2,8 +2,8 @@
 
     python benchmarks/diagnose_speed.py
 
-The time holds nothing back: tracing of the graphs is in it, as each run diagnoses a new model.
-Weights are random: no step of a diagnosis depends on what they have learned.
+The time includes tracing of the graphs, because each run diagnoses a new model. The weights are
+random: the time of a diagnosis does not depend on them.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """How long do `import kvae`, `kvae --help` and the import of the runtime take?
 
-Each is the least of several fresh processes, less that of one which imports what the row stands
-on. On a busy machine the processor's time says more than the wall's.
+Each value is the minimum over several new processes, minus that of a process which only imports the
+dependencies. With other load the processor time is more precise than the wall time.
 
     python benchmarks/start_up.py [--runs 7]
 """

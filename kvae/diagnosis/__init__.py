@@ -8,7 +8,7 @@ The thresholds come from the calibration in docs/diagnosis.md; change them only 
 """
 
 from kvae.diagnosis.ablation import ablation
-from kvae.diagnosis.diagnose import diagnose
+from kvae.diagnosis.diagnose_model import diagnose
 from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.report import LatentReport
 from kvae.diagnosis.variant import VARIANTS, Variant, train_variant, variants_with

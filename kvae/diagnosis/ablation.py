@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from kvae.diagnosis.diagnose import diagnose
+from kvae.diagnosis.diagnose_model import diagnose
 from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.plot import plot_posteriors
 from kvae.diagnosis.report import LatentReport

@@ -1,10 +1,10 @@
-"""Does kvae train to at least tfp.layers' likelihood when beta is set equal?
+"""Does kvae reach at least the likelihood of tfp.layers with the same beta?
 
-Two of TFP's own programs, each run with tf_keras + tfp.layers and, ported by changing imports and
-the loss line, with Keras 3 + kvae: the convolutional VAE of `Probabilistic_Layers_VAE`, and the
-mixture density network of `MixtureNormal`'s docstring. The two take turns, seed by seed, in one
-process; both are scored on held-out data by the same estimator. TFP's recipe counts the KL twice,
-so its weight of 0.5 is a beta of one.
+Two programs of TFP run with tf_keras and tfp.layers, and with Keras 3 and kvae after changing the
+imports and the loss: the convolutional VAE of `Probabilistic_Layers_VAE`, and the mixture density
+network of the docstring of `MixtureNormal`. Both run for each seed in one process and are evaluated
+on held-out data with the same estimator. TFP's recipe counts the KL twice, so a weight of 0.5 is a
+beta of 1.
 
     python benchmarks/against_tfp_layers.py [--seeds 5] [--epochs 15] [--mnist mnist.npz]
 """
@@ -25,7 +25,7 @@ LATENT, BASE = 16, 32
 
 
 def vae_layers(library, size):
-    """The notebook's encoder and decoder bodies, for images of `size` x `size`, in one library."""
+    """Return the layers of the notebook's encoder and decoder for images of `size` x `size`."""
     layers = library.layers
     conv = {"padding": "same", "activation": "leaky_relu" if library is keras else tf.nn.leaky_relu}
     encoder = [
@@ -50,7 +50,7 @@ def vae_layers(library, size):
 
 
 def tfp_vae(x_train, x_test, epochs, seed):
-    """TFP's notebook; returns the held-out ELBO in nats."""
+    """Train the VAE of TFP's notebook; return the held-out ELBO in nats."""
     tf_keras.utils.set_random_seed(seed)
     shape = x_train.shape[1:]
     encoder_layers, decoder_layers = vae_layers(tf_keras, shape[0])
@@ -80,7 +80,7 @@ def tfp_vae(x_train, x_test, epochs, seed):
 
 
 def kvae_vae(x_train, x_test, epochs, seed):
-    """The same with kvae; returns the held-out ELBO in nats."""
+    """Train the same VAE with kvae; return the held-out ELBO in nats."""
     keras.utils.set_random_seed(seed)
     shape = x_train.shape[1:]
     encoder_layers, decoder_layers = vae_layers(keras, shape[0])
@@ -104,7 +104,7 @@ def kvae_vae(x_train, x_test, epochs, seed):
 
 
 def cardioid(rng, n=2000):
-    """The docstring's data: y given x on a noisy cardioid."""
+    """Return the data of the docstring: y given x on a noisy cardioid."""
     t = rng.uniform(-np.pi, np.pi, (n, 1))
     r = 2.0 * (1.0 - np.cos(t))
     noise = rng.normal(0.0, 0.1, (2, n, 1))
@@ -112,7 +112,7 @@ def cardioid(rng, n=2000):
 
 
 def tfp_mixture(train, test, epochs, seed):
-    """TFP's mixture density network; returns the held-out log-likelihood in nats."""
+    """Train TFP's mixture density network; return the held-out log-likelihood in nats."""
     tf_keras.utils.set_random_seed(seed)
     model = tf_keras.Sequential(
         [
@@ -127,7 +127,7 @@ def tfp_mixture(train, test, epochs, seed):
 
 
 def kvae_mixture(train, test, epochs, seed):
-    """The same with kvae; returns the held-out log-likelihood in nats."""
+    """Train the same network with kvae; return the held-out log-likelihood in nats."""
     keras.utils.set_random_seed(seed)
     mixture = kvae.layers.MixtureNormal(5, [1])
     model = keras.Sequential(
@@ -157,7 +157,7 @@ def main(argv=None):
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--mnist", help="an mnist.npz instead of the bundled 8x8 digits")
-    parser.add_argument("--limit", type=int, help="train on the first so many images")
+    parser.add_argument("--limit", type=int, help="train on this number of images")
     options = parser.parse_args(argv)
     x_train, x_test = kvae.data.mnist(options.mnist) if options.mnist else kvae.data.digits()
     x_train, x_test = x_train[: options.limit], x_test[:1000]

@@ -1,4 +1,4 @@
-"""A contender of `train_speed.py`: its process, told when to train an epoch, and its times."""
+"""A contender of `train_speed.py`: a process that trains an epoch on request, and its times."""
 
 import json
 import os
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
-FOREIGN_SHARE = 0.03  # of the processor's time in an epoch
-PAUSE = 0.3  # seconds before an epoch, in which the threads of the contender before come to rest
+FOREIGN_SHARE = 0.03  # greatest share of processor time of other programs in an epoch
+PAUSE = 0.3  # seconds before an epoch; threads of the previous contender spin for a while
 
 
 @dataclass
 class Worker:
-    """A contender's process and what it measured."""
+    """A contender's process and its measurements."""
 
     name: str
     process: subprocess.Popen
@@ -23,28 +23,28 @@ class Worker:
     peak: float = 0.0
 
     def answer(self):
-        """Return the next thing that the contender says."""
+        """Return the next message of the contender."""
         line = self.process.stdout.readline()
         return json.loads(line) if line else {"missing": f"ended with {self.process.wait()}"}
 
     def epoch(self):
-        """Train an epoch; return seconds, and the share of the processor that others used."""
+        """Train an epoch; return its seconds and the share of processor time of other programs."""
         before, wall = busy_seconds(), time.perf_counter()
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
-        said = self.answer()
+        answer = self.answer()
         wall = time.perf_counter() - wall
-        if "missing" in said:
-            raise RuntimeError(f"{self.name} {said['missing']}")
-        foreign = busy_seconds() - before - said["cpu"]
-        self.peak = said["peak"]
-        return said["wall"], max(foreign, 0.0) / (wall * os.cpu_count())
+        if "missing" in answer:
+            raise RuntimeError(f"{self.name} {answer['missing']}")
+        foreign = busy_seconds() - before - answer["cpu"]
+        self.peak = answer["peak"]
+        return answer["wall"], max(foreign, 0.0) / (wall * os.cpu_count())
 
     def turn(self, most, accept_load=False):
-        """Return the seconds of each epoch up to the first clean one, and whether it came.
+        """Return the seconds of the epochs up to the first clean one, and whether there was one.
 
         Args:
-            most: epochs after which to give up.
+            most: greatest number of epochs.
             accept_load: whether any epoch counts as clean.
         """
         walls = []
@@ -57,19 +57,19 @@ class Worker:
         return walls, False
 
     def close(self):
-        """Let the contender end."""
+        """End the contender's process."""
         self.process.stdin.close()
         self.process.wait()
 
 
 def start(name, python, script, arguments):
-    """Start a script of the folder `contenders` and wait until it is warm; return its `Worker`.
+    """Start a script of the folder `contenders`, wait for its warm-up, and return its `Worker`.
 
     Args:
-        name: what the report calls it.
-        python: the Python that runs it.
-        script: its name, without the ending.
-        arguments: dict from the names of its options to their values.
+        name: its name in the report.
+        python: path of the Python interpreter.
+        script: name of the script without suffix.
+        arguments: values of its options by name.
     """
     command = [python, HERE / "contenders" / f"{script}.py"]
     for option, value in arguments.items():
@@ -87,15 +87,15 @@ def start(name, python, script, arguments):
         env=environment,
     )
     worker = Worker(name, process)
-    said = worker.answer()
-    worker.missing = said.get("missing", "")
-    worker.peak = said.get("peak", 0.0)
+    answer = worker.answer()
+    worker.missing = answer.get("missing", "")
+    worker.peak = answer.get("peak", 0.0)
     print(f"  {name}: {worker.missing or 'warm'}", flush=True)
     return worker
 
 
 def busy_seconds():
-    """Return the seconds that all processors together have worked, for whomever."""
+    """Return the busy seconds of all processors, summed over all programs."""
     fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")

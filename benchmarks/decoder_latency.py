@@ -1,9 +1,9 @@
-"""How fast is one decode, batch of one, in LiteRT and its peers on this machine?
+"""How long does decode with batch size 1 take in LiteRT and other runtimes on this machine?
 
-Every preset of `kvae.export.tflite` on one and two threads against ONNX Runtime, OpenVINO, the
-SavedModel in TensorFlow, Keras' `predict` and eager torch, all in float32 and taking turns in one
-process.
-A peer that is not installed (benchmarks/requirements-peers.txt) is left out, and said so.
+Every preset of `kvae.export.tflite` with one and two threads, ONNX Runtime, OpenVINO, the
+SavedModel in TensorFlow, Keras' `predict` and eager torch, all in float32, run in turns in one
+process. A runtime that is not installed (benchmarks/requirements-peers.txt) is skipped with a
+message.
 
     python benchmarks/decoder_latency.py MODEL.keras [--data FILE.npz] [--rounds 20] [--calls 20]
 """
@@ -27,7 +27,7 @@ REFERENCE = "ONNX Runtime float32, {} thread(s)"
 
 
 def litert(vae, folder, data):
-    """Every preset on one and two threads."""
+    """Yield every preset with one and two threads."""
     from ai_edge_litert.interpreter import Interpreter
 
     for preset in PRESETS:
@@ -44,7 +44,7 @@ def litert(vae, folder, data):
 
 
 def onnx_runtime(vae, folder, data):
-    """The graph as tf2onnx converts it; static batch, as in the .tflite files."""
+    """Yield the graph converted by tf2onnx; static batch size, as in the .tflite files."""
     import onnxruntime
     import tf2onnx
 
@@ -67,7 +67,7 @@ def onnx_runtime(vae, folder, data):
 
 
 def openvino(vae, folder, data):
-    """The SavedModel as OpenVINO reads it, reshaped to a static batch."""
+    """Yield the SavedModel read by OpenVINO, reshaped to a static batch size."""
     import openvino as ov
 
     core = ov.Core()
@@ -88,7 +88,7 @@ def openvino(vae, folder, data):
 
 
 def tensorflow(vae, folder, data):
-    """The SavedModel's signature, and Keras' predict; TensorFlow takes all cores."""
+    """Yield the signature of the SavedModel, and Keras' predict; TensorFlow uses all cores."""
     decode = tf.saved_model.load(str(saved_model(vae, folder, data))).signatures["decode"]
     yield "SavedModel in TensorFlow", None, lambda z: decode(z=tf.constant(z))["mean"].numpy()
     yield (
@@ -99,13 +99,13 @@ def tensorflow(vae, folder, data):
 
 
 def torch_eager(vae, folder, data):
-    """The decoder's layers with their weights in torch, without gradients."""
+    """Yield the decoder's layers with their weights in torch, without gradients."""
     import torch
 
     steps = [torch_step(torch, layer) for layer in vae.decoder.layers]
     mean = torch.sigmoid if "Bernoulli" in type(vae.likelihood_layer).__name__ else None
     if mean is None:
-        raise ValueError("torch is compared on Bernoulli decoders alone.")
+        raise ValueError("torch is compared only on Bernoulli decoders.")
 
     def call(z, threads):
         torch.set_num_threads(threads)
@@ -120,7 +120,7 @@ def torch_eager(vae, folder, data):
 
 
 def torch_step(torch, layer):
-    """A Keras layer as a function of torch tensors, pictures channels first."""
+    """Return a Keras layer as a function of torch tensors, images with channels first."""
     functional = torch.nn.functional
     if isinstance(layer, keras.layers.InputLayer):
         return lambda tensor: tensor
@@ -135,7 +135,7 @@ def torch_step(torch, layer):
     stride = layer.strides[0]
     if isinstance(layer, keras.layers.Conv2DTranspose):
         kernel = kernel.permute(3, 2, 0, 1).contiguous()
-        cut = (layer.kernel_size[0] - stride) // 2  # of what "same" leaves out, the part before
+        cut = (layer.kernel_size[0] - stride) // 2  # the leading part of what "same" crops
 
         def transposed(tensor):
             rows, columns = (stride * size for size in tensor.shape[-2:])
@@ -155,23 +155,25 @@ def saved_model(vae, folder, data):
 
 
 def gather(vae, folder, data):
-    """Return the functions and file sizes by name; say which peers are missing."""
+    """Return functions and file sizes by name; print the missing runtimes."""
     calls, sizes = {}, {}
     for contender in (litert, onnx_runtime, openvino, tensorflow, torch_eager):
         try:
             for name, size, call in contender(vae, folder, data):
                 calls[name], sizes[name] = call, size
         except ModuleNotFoundError as error:
-            print(f"Left out: {contender.__name__}, because {error.name} is not installed.")
+            print(f"Skipped: {contender.__name__}, because {error.name} is not installed.")
         except ValueError as error:
-            print(f"Left out: {contender.__name__}. {error}")
+            print(f"Skipped: {contender.__name__}. {error}")
     return calls, sizes
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, help="a VAE saved as .keras")
-    parser.add_argument("--data", type=Path, help="examples, x_test of an .npz, to check with")
+    parser.add_argument(
+        "--data", type=Path, help="examples for the verification, x_test of an .npz"
+    )
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--calls", type=int, default=20)
     arguments = parser.parse_args()
@@ -193,9 +195,9 @@ def main():
         times = interleaved(bound, arguments.rounds, arguments.calls)
 
     medians = {name: float(np.median(values)) for name, values in times.items()}
-    print(f"{machine()}; {vae.decoder.count_params():,} parameters; {len(calls)} contenders taking")
+    print(f"{machine()}; {vae.decoder.count_params():,} parameters; {len(calls)} contenders in")
     print(f"turns, {arguments.rounds} rounds of {arguments.calls} calls. Speed: median of ONNX")
-    print("Runtime on one thread / median. The fastest twentieth is what a busy machine leaves")
+    print("Runtime on one thread / median. The fastest 5% are less affected by other load")
     print(
         "undisturbed; where it and the median disagree about an order, run this again when idle.\n"
     )

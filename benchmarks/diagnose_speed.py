@@ -1,9 +1,9 @@
-"""How long does `kvae.diagnose` take? 10,000 pictures of 28x28 and 16 latent dimensions by default.
+"""How long does `kvae.diagnose` take? Default: 10,000 images of 28x28, 16 latent dimensions.
 
     python benchmarks/diagnose_speed.py
 
-The time holds nothing back: tracing of the graphs is in it, as each run diagnoses a new model.
-Weights are random: no step of a diagnosis depends on what they have learned.
+The time includes tracing of the graphs, because each run diagnoses a new model. The weights are
+random: the time of a diagnosis does not depend on them.
 """
 
 import argparse

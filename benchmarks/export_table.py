@@ -1,8 +1,8 @@
-"""Which likelihoods and priors leave as a `.tflite` file? Writes the table of docs/exports.md.
+"""Which likelihoods and priors can be exported to TFLite? Writes the table of docs/exports.md.
 
-Every likelihood of kvae is put together with every prior in a tiny network and exported in float32
-with `decode`, `encode`, `score` and `sample`, each checked against Keras as every export is. What
-fails is tried again signature by signature, so that the table says which ones do leave.
+Every likelihood is combined with every prior in a small model and exported in float32 with
+`decode`, `encode`, `score` and `sample`, with the verification of every export. If the export
+fails, each signature is exported separately.
 
     python benchmarks/export_table.py [--output docs/exports.md] [--only NAME ...]
 """
@@ -39,12 +39,12 @@ LIKELIHOODS = {
     "NormalLikelihood, optimal scale": lambda: LAYERS.NormalLikelihood(WIDTH, "optimal"),
     LEARNED: lambda: LAYERS.IndependentNormal(WIDTH),
 }
-# Not the last layer of a decoder, or one whose distribution is the user's own function.
+# Layers that are not likelihoods, or whose distribution is a function of the user.
 NO_LIKELIHOODS = {
     "DistributionLayer": "the base class",
-    "DistributionLambda": "converts if the user's own function does",
-    "InverseAutoregressiveFlow": "a posterior: it knows the density of its own draws alone",
-    "KLDivergenceAddLoss": "adds a loss, is no distribution",
+    "DistributionLambda": "can be exported if the user's function can",
+    "InverseAutoregressiveFlow": "a posterior, whose density is computed for its own samples",
+    "KLDivergenceAddLoss": "adds a loss, is not a distribution",
 }
 POSTERIORS = (
     "IndependentNormal",
@@ -61,7 +61,7 @@ PRIORS = {
 
 
 def likelihoods():
-    """A function that makes each likelihood, by name; every public layer that can be one."""
+    """Return a constructor of each likelihood by name, for every public layer that can be one."""
     found = dict(LIKELIHOODS)
     for name in LAYERS.__all__:
         thing = getattr(LAYERS, name)
@@ -72,7 +72,7 @@ def likelihoods():
 
 
 def priors():
-    """A function that makes each prior for data of a shape, by name."""
+    """Return a constructor of each prior by name, a function of the shape of the data."""
     found = dict(PRIORS)
     for name in kvae.priors.__all__:
         thing = getattr(kvae.priors, name)
@@ -82,7 +82,7 @@ def priors():
 
 
 def make(make_likelihood, make_prior, make_posterior=None, learned_scale=False):
-    """A tiny VAE and data that its likelihood can have drawn."""
+    """Return a small VAE and data in the support of its likelihood."""
     keras.utils.set_random_seed(0)
     likelihood = make_likelihood()
     prior = make_prior(likelihood.event_shape)
@@ -102,25 +102,25 @@ def make(make_likelihood, make_prior, make_posterior=None, learned_scale=False):
         likelihood=likelihood,
     )
     params = np.random.default_rng(0).normal(size=(DRAWS, *likelihood.params_shape))
-    if "sample" not in likelihood.conversions:  # the data set its scale: any will do
+    if "sample" not in likelihood.conversions:  # its scale comes from the data: use any data
         return vae, np.resize(params, (DRAWS, *shape)).astype("float32")
     drawn = likelihood.distribution(params.astype("float32")).sample(seed=[0, 1])
     return vae, np.asarray(drawn, "float32")
 
 
 def attempt(vae, data, folder, signatures):
-    """Return None if the file is made and says what Keras says, else why not, in one line."""
+    """Return None if the export succeeds, otherwise the reason in one line."""
     try:
         kvae.export.tflite(
             vae, folder / "x.tflite", signatures=signatures, data=data, overwrite=True
         )
-    except Exception as error:  # whatever it is, the table is where to read it
+    except Exception as error:  # any error is listed in the table
         return " ".join(str(error).split("\n")[0].split())[:400]
     return None
 
 
 def cell(folder, *parts):
-    """Return what the table says of a model, and the reasons of what fails by signature."""
+    """Return the entry of the table for a model, and the reasons of failures by signature."""
     try:
         vae, data = make(*parts)
     except (ValueError, TypeError, NotImplementedError) as error:
@@ -131,14 +131,14 @@ def cell(folder, *parts):
     failed = {name: reason for name, reason in why.items() if reason}
     left = tuple(name for name in SIGNATURES if name not in failed)
     if left and attempt(vae, data, folder, left) is not None:
-        return "apart only", failed
+        return "separate files", failed
     return "no" if not left else "without " + ", ".join(failed), failed
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, help="Markdown file to write; else it is printed")
-    parser.add_argument("--only", nargs="*", help="likelihoods to try")
+    parser.add_argument("--output", type=Path, help="Markdown file to write; printed by default")
+    parser.add_argument("--only", nargs="*", help="likelihoods to export")
     arguments = parser.parse_args()
 
     reasons = {}
@@ -177,12 +177,12 @@ def main():
 
 def _page(rows, posteriors, names, reasons):
     yield from (
-        "# What leaves as a `.tflite` file",
+        "# Supported TFLite exports",
         "",
-        "Made by `python benchmarks/export_table.py --output docs/exports.md`: each pair is",
-        f"exported in float32 with {', '.join(f'`{s}`' for s in SIGNATURES)} and checked against",
-        "Keras in LiteRT's Interpreter and CompiledModel. *yes*: all of them leave.",
-        "`reconstruct` and the two interpolations are made of the same parts. What cannot leave is",
+        "Written by `python benchmarks/export_table.py --output docs/exports.md`: each pair is",
+        f"exported in float32 with {', '.join(f'`{s}`' for s in SIGNATURES)} and compared with",
+        "Keras in LiteRT's Interpreter and CompiledModel. *yes*: all of them can be exported.",
+        "`reconstruct` and the two interpolations use the same parts. An unsupported signature is",
         "refused before the conversion starts, with the reason below.",
         "",
         "| likelihood | " + " | ".join(names) + " |",
@@ -198,7 +198,7 @@ def _page(rows, posteriors, names, reasons):
         "",
     )
     if reasons:
-        yield from ("Why not:", "")
+        yield from ("Reasons:", "")
         for (signature, reason), pairs in reasons.items():
             shown = ", ".join(pairs[:4]) + (f" and {len(pairs) - 4} more" if len(pairs) > 4 else "")
             yield f"- `{signature}` of {shown}: {reason}"

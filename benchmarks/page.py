@@ -1,8 +1,8 @@
-"""A page of the documentation of which a script writes a part."""
+"""Sections of documentation pages that scripts write."""
 
 
 def replace_section(path, name, body):
-    """Replace what stands in the file between the comments `name: begin` and `name: end`."""
+    """Replace the text of the file between the comments `name: begin` and `name: end`."""
     start, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
     page = path.read_text(encoding="utf-8")
     if page.count(start) != 1 or page.count(end) != 1:

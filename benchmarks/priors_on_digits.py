@@ -1,14 +1,14 @@
-"""Do a learned prior and a flow posterior beat the standard VAE, everything else equal?
+"""Do a learned prior and a flow posterior improve on the standard VAE, all else equal?
 
     python benchmarks/priors_on_digits.py [--seeds 3] [--epochs 150] [--samples 200]
 
-Every contender has the same encoder and decoder (but for the width that the flow's context adds to
-the encoder's last layer), optimizer, epochs and batches, and one difference: the prior or the
-posterior. Data are scikit-learn's 8x8 digits, pixels above one half set to one, so that p(x) is a
-probability. A seed changes the split, the first weights and every draw; within a seed all see the
-same split. The score is the importance-weighted bound on log p(x) of the test set, in nats per
-example; the last column compares with the standard VAE seed by seed. Sizes and epochs were chosen
-on the training part of seed 0, the seeds here start at 1.
+All contenders have the same encoder and decoder (except for the width of the flow's context in the
+last layer of the encoder), optimizer, epochs and batches. They differ in the prior or posterior.
+The data are scikit-learn's 8x8 digits, binarized at one half, so p(x) is a probability. A seed
+determines the split, the initial weights and all samples; all contenders use the same split. The
+score is the importance-weighted bound on log p(x) of the test set, in nats per example; the last
+column is the paired difference to the standard VAE. Sizes and epochs were chosen on the training
+part of seed 0; the seeds here start at 1.
 """
 
 import argparse
@@ -28,7 +28,7 @@ STANDARD = "standard VAE"
 
 
 def parts(name, x_train):
-    """Return the posterior layer's class, its arguments and the prior of a contender."""
+    """Return the class of the posterior layer, its arguments and the prior of a contender."""
     posterior, arguments = kvae.layers.MultivariateNormalDiag, {}
     prior = kvae.priors.StandardNormal(LATENT_DIM)
     if name == "mixture prior":
@@ -98,7 +98,7 @@ def main():
         f"\n{machine()}; {minutes:.1f} minutes; {arguments.epochs} epochs, {arguments.seeds} seeds"
     )
     print("Test set, nats per example, mean +- standard error over seeds:\n")
-    print(f"| | bound, {arguments.samples} samples | ELBO | bound less the standard VAE's |")
+    print(f"| | bound, {arguments.samples} samples | ELBO | bound minus that of the standard VAE |")
     print("| --- | ---: | ---: | ---: |")
     for name in CONTENDERS:
         gain = np.subtract(bounds[name], bounds[STANDARD])

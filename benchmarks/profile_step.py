@@ -1,8 +1,8 @@
 """Where does a step of `vae.fit` spend its time?
 
-Parts of the step are taken away one after the other; what each saves is what it costs. The
-variants take turns, so that the machine's moods hit all alike. Processor time is printed beside
-the wall's, as it says more on a busy machine.
+Variants without parts of the step are timed; a difference is the time of the part. The variants
+run in turns, so that changes in the load affect all of them. Processor time is printed beside wall
+time, because it depends less on other load.
 
     python benchmarks/profile_step.py [--rounds 9] [--steps 60]
 """
@@ -37,13 +37,13 @@ def make_vae(optimizer=None, **settings):
 
 
 def fit(x, **settings):
-    """`fit` as a whole: data, callbacks, Keras' loop."""
+    """Return `fit`: data, callbacks, Keras' loop."""
     vae = make_vae(**settings)
     return lambda: vae.fit(x, batch_size=BATCH_SIZE, verbose=0)
 
 
 def loop(x, step, jit_compile=True):
-    """A step in a bare loop over gathered batches, many a call."""
+    """Return a loop of `step` over gathered batches, with many steps per call."""
     data = tf.constant(x)
     one = tf.function(step, jit_compile=jit_compile, autograph=False)
 
@@ -62,8 +62,8 @@ def train_step(vae):
     return lambda batch: vae.train_step((batch,))
 
 
-def scored(vae):
-    """The loss alone: no gradient, no optimizer."""
+def loss_only(vae):
+    """Return a step with the loss only: no gradient, no optimizer."""
 
     def step(batch):
         loss = vae.test_step((batch,))["loss"]
@@ -72,8 +72,8 @@ def scored(vae):
     return step
 
 
-def networks_alone(vae):
-    """The networks' matrix products and their gradients: no distribution, no optimizer."""
+def networks_only(vae):
+    """Return a step with the networks and their gradients: no distribution, no optimizer."""
     total = tf.Variable(0.0)
 
     def step(batch):
@@ -98,13 +98,13 @@ def main(argv=None):
         "fit, several steps": fit(x, jit_compile=False),
         "fit, XLA": fit(x, steps_per_execution=1, jit_compile=True),
         "fit, XLA, several steps": fit(x, jit_compile=True),
-        "train_step in a bare loop": loop(x, train_step(make_vae())),
-        "  with SGD for Adam": loop(x, train_step(make_vae(keras.optimizers.SGD(1e-3)))),
-        "  forward alone": loop(x, scored(make_vae())),
-        "  networks and gradients alone": loop(x, networks_alone(make_vae())),
+        "train_step in a loop": loop(x, train_step(make_vae())),
+        "  with SGD instead of Adam": loop(x, train_step(make_vae(keras.optimizers.SGD(1e-3)))),
+        "  loss only": loop(x, loss_only(make_vae())),
+        "  networks and gradients only": loop(x, networks_only(make_vae())),
     }
     times = {name: [] for name in variants}
-    for number in range(-2, options.rounds):  # two to warm up
+    for number in range(-2, options.rounds):  # two rounds of warm-up
         for name, epoch in variants.items():
             wall, cpu = time.perf_counter(), time.process_time()
             epoch()
@@ -112,7 +112,7 @@ def main(argv=None):
             if number >= 0:
                 times[name].append((1e3 * wall / options.steps, 1e3 * cpu / options.steps))
     print(f"{platform.machine()}, tensorflow {tf.__version__}, keras {keras.__version__}")
-    print(f"{'ms a step, median':32s} {'wall':>8s} {'processor':>10s}")
+    print(f"{'ms per step, median':32s} {'wall':>8s} {'processor':>10s}")
     for name, pairs in times.items():
         wall, cpu = (statistics.median(column) for column in zip(*pairs, strict=True))
         print(f"{name:32s} {wall:8.2f} {cpu:10.2f}")

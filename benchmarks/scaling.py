@@ -1,10 +1,8 @@
-"""What do several workers on one machine cost or save?
+"""How long does an epoch take with several workers on one machine?
 
-One process, then two and four workers on loopback, train the same VAE on the same global batch, in
-turns; the table has the median seconds of an epoch and the ratio to one process. The workers share
-this machine's cores: with two cores, two workers divide what one process already uses, and four
-have less than a core each. So this measures what the exchange of gradients and metrics costs, not
-what more machines bring.
+One process, two and four workers on loopback train the same VAE with the same global batches, in
+turns. The table contains the median seconds per epoch and the ratio to one process. The workers
+share the cores of this machine, so the ratio does not show how training scales over machines.
 
     python benchmarks/scaling.py [--rounds 5]
 """
@@ -29,7 +27,7 @@ def main(argv=None):
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--examples", type=int, default=8192)
     parser.add_argument("--batch-size", type=int, default=512, help="of all workers together")
-    parser.add_argument("--epochs", type=int, default=4, help="the first is not counted")
+    parser.add_argument("--epochs", type=int, default=4, help="the first one is not timed")
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--workers", type=int, nargs="+", default=WORKERS)
     args = parser.parse_args(argv)
@@ -43,13 +41,13 @@ def main(argv=None):
         for count in args.workers:
             seconds[count] += run(count, sys.argv[1:] if argv is None else argv)
     first = np.median(seconds[args.workers[0]])
-    print(f"{'workers':>8}{'s an epoch':>12}{'ratio':>8}")
+    print(f"{'workers':>8}{'s per epoch':>12}{'ratio':>8}")
     for count, taken in seconds.items():
         print(f"{count:>8}{np.median(taken):>12.3f}{np.median(taken) / first:>8.2f}")
 
 
 def work(args):
-    """Train and print the seconds of each epoch but the first, which traces the graph."""
+    """Train, and print the seconds of each epoch except the first, which traces the graph."""
     import keras
     import tensorflow as tf
 
@@ -79,7 +77,7 @@ def work(args):
             decoder=kvae.networks.mlp_decoder(16, likelihood.params_shape, hidden),
             likelihood=likelihood,
         )
-        # The same steps everywhere: a single process would otherwise choose faster settings.
+        # Equal settings: a single process would otherwise choose faster ones.
         vae.compile(optimizer="adam", steps_per_execution=1, jit_compile=False)
     vae.fit(x, batch_size=args.batch_size, epochs=args.epochs, verbose=0, callbacks=[Clock()])
 
@@ -106,13 +104,13 @@ def run(count, arguments):
             )
         )
     try:
-        said, _ = processes[0].communicate()
+        output, _ = processes[0].communicate()
         if any(process.wait() for process in processes):
             raise SystemExit(f"A run with {count} workers failed.")
     finally:
         for process in processes:
             process.kill()
-    return [float(line) for line in said.splitlines()]
+    return [float(line) for line in output.splitlines()]
 
 
 if __name__ == "__main__":

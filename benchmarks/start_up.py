@@ -1,7 +1,7 @@
-"""How long do `import kvae`, `kvae --help` and the runtime's import take?
+"""How long do `import kvae`, `kvae --help` and the import of the runtime take?
 
-Each is the least of several fresh processes, less that of one which imports what the row stands
-on. On a busy machine the processor's time says more than the wall's.
+Each value is the minimum over several new processes, minus that of a process which only imports the
+dependencies. With other load the processor time is more precise than the wall time.
 
     python benchmarks/start_up.py [--runs 7]
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 HELP = "import sys; sys.argv = ['kvae', '--help']; from kvae.cli.main import app; app()"
 BASE = "import numpy, ai_edge_litert.interpreter"
-# name: what to run, what it stands on, seconds that it may take beyond that
+# name: script, script of its dependencies, allowed seconds beyond the dependencies
 CASES = {
     "import kvae": ("import kvae", "pass", 0.1),
     "kvae --help": (HELP, "", 0.5),
@@ -29,7 +29,7 @@ CASES = {
 
 
 def least_seconds(script, runs):
-    """Return the shortest wall and processor time of a fresh Python that runs `script`."""
+    """Return the least wall and processor time of a new Python process that runs `script`."""
     seconds = []
     for _ in range(runs):
         started, used = time.perf_counter(), children_seconds()
@@ -50,14 +50,14 @@ def main(argv=None):
     parser.add_argument("--runs", type=int, default=7)
     options = parser.parse_args(argv)
     loaded = "import kvae, sys; print('tensorflow' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout  # noqa: S603
-    print(f"import kvae loads TensorFlow: {said.strip()}")
+    output = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout  # noqa: S603
+    print(f"import kvae loads TensorFlow: {output.strip()}")
     for name, (script, base, allowed) in CASES.items():
         taken = least_seconds(script, options.runs)
         if base:
             taken = taken - least_seconds(base, options.runs)
         wall, cpu = taken
-        print(f"{name:46s} {wall:.3f} s ({cpu:.3f} s of processor), may take {allowed:.1f} s")
+        print(f"{name:46s} {wall:.3f} s ({cpu:.3f} s of processor), limit {allowed:.1f} s")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
-"""Is `vae.fit(x)` as fast as the best loop written by hand, and as the matrix products allow?
+"""Is `vae.fit(x)` as fast as the best hand-written loop, and as its matrix products allow?
 
-Every contender trains the same networks in a process of its own, and they take turns, epoch by
-epoch. An epoch during which another program used the processor is thrown away, counted and taken
-again. Peers that need their own environment (see `requirements-peers.txt`) are given by the path of
-its Python.
+Every contender trains the same networks in a separate process, and they take turns after every
+epoch. An epoch during which another program used the processor is discarded, counted and repeated.
+`--peers` is the Python of the environment with the other packages (see `requirements-peers.txt`).
 
     python benchmarks/train_speed.py [--peers PYTHON] [--data mnist.npz] [--rounds 5]
         [--net mlp conv] [--only kvae "raw XLA"] [--write]
     python benchmarks/train_speed.py --stall [--epochs 40] [--seconds 10]
 
-`--write` puts the report into `benchmarks/SPEED.md`, whose parts for the two networks and for the
-stall are kept apart.
+`--write` writes the report to its section of `benchmarks/SPEED.md`.
 """
 
 import argparse
@@ -31,10 +29,10 @@ from page import replace_section
 HERE = Path(__file__).parent
 REPORT = HERE / "SPEED.md"
 BATCH_SIZE = 128
-CONV_EXAMPLES = 100 * BATCH_SIZE  # an epoch of a hundred steps
-MATRIX_FLOPS = 12 * 2 * 2048**3  # of an epoch of contenders/matrix_product.py
+CONV_EXAMPLES = 100 * BATCH_SIZE  # an epoch has 100 steps
+MATRIX_FLOPS = 12 * 2 * 2048**3  # per epoch of contenders/matrix_product.py
 
-# name: script, variant, nets, whether it runs in the peers' environment
+# name: script, variant, networks, whether it runs in the environment of --peers
 CONTENDERS = {
     "kvae": ("kvae_fit", "", ("mlp", "conv"), False),
     "kvae, bfloat16": ("kvae_fit", "bfloat16", ("mlp", "conv"), False),
@@ -49,7 +47,7 @@ CONTENDERS = {
     "JAX scan": ("jax_scan", "", ("mlp", "conv"), True),
     "matrix product": ("matrix_product", "", ("mlp", "conv"), False),
 }
-# What kvae's time over another's may be.
+# Greatest allowed ratio of the time of kvae to that of a contender.
 TARGETS = {
     "mlp": {
         "best raw": 1.10,
@@ -71,7 +69,7 @@ BFLOAT16_TARGET = {"conv": 0.80}
 
 
 def examples(options, net):
-    """Return MNIST of an npz file, or made pictures as sparse, as float32 (n, 784)."""
+    """Return MNIST from an npz file, or generated images of similar sparsity, float32 (n, 784)."""
     count = min(options.examples, CONV_EXAMPLES) if net == "conv" else options.examples
     if options.data:
         with np.load(options.data) as arrays:
@@ -82,24 +80,25 @@ def examples(options, net):
 def flops_per_step(net):
     """Return the floating-point operations of the matrix products and convolutions of a step.
 
-    Forward, and twice as much backward, except that nobody asks for the gradient of the data.
+    The backward pass has twice the operations of the forward pass; the gradient of the data is not
+    computed.
     """
     if net == "mlp":
         first, others = 784 * 500, 500 * 500 + 500 * 100 + 50 * 500 + 500 * 500 + 500 * 784
     else:
         first = 14 * 14 * 9 * 1 * 32
         others = 7 * 7 * 9 * 32 * 64 + 49 * 64 * 16 + 16 * 32 + 16 * 49 * 64
-        # A transposed convolution multiplies at each of its inputs.
+        # A transposed convolution multiplies once per input element.
         others += 7 * 7 * 9 * 64 * 64 + 14 * 14 * 9 * 64 * 32 + 28 * 28 * 9 * 32
     return 2 * BATCH_SIZE * (2 * first + 3 * others)
 
 
 def race(net, options):
-    """Return the workers after the rounds, and how many epochs were thrown away."""
+    """Return the workers after all rounds, and the number of discarded epochs."""
     names = [name for name, (_, _, nets, _) in CONTENDERS.items() if net in nets]
     if options.only:
         names = [name for name in names if name in (*options.only, "matrix product")]
-    workers, thrown = [], 0
+    workers, discarded = [], 0
     with tempfile.NamedTemporaryFile(suffix=".npy") as file:
         np.save(file, examples(options, net))
         file.flush()
@@ -109,55 +108,55 @@ def race(net, options):
             else:
                 python = options.peers if CONTENDERS[name][3] else sys.executable
                 script, variant, _, _ = CONTENDERS[name]
-                said = {"net": net, "data": file.name, "variant": variant}
-                worker = start(name, python, script, said | {"batch-size": BATCH_SIZE})
+                arguments = {"net": net, "data": file.name, "variant": variant}
+                worker = start(name, python, script, arguments | {"batch-size": BATCH_SIZE})
             workers.append(worker)
         running = [worker for worker in workers if not worker.missing]
         for _ in range(options.rounds):
             measured = []
             for worker in running:
                 walls, clean = worker.turn(options.most, options.accept_load)
-                thrown += len(walls) - clean
+                discarded += len(walls) - clean
                 measured.append((worker, walls[-1], clean))
             if all(clean for _, _, clean in measured):
                 for worker, wall, _ in measured:
                     worker.walls.append(wall)
-            said = ", ".join(
+            times = ", ".join(
                 f"{worker.name} {wall:.2f}{'' if clean else ' (under load)'}"
                 for worker, wall, clean in measured
             )
-            print(f"  {thrown} thrown away so far: {said}", flush=True)
+            print(f"  {discarded} discarded so far: {times}", flush=True)
     for worker in running:
         worker.close()
-    return workers, thrown
+    return workers, discarded
 
 
-def table(net, workers, thrown, options):
-    """Return the lines of the report on one network."""
+def table(net, workers, discarded, options):
+    """Return the report on one network as lines."""
     steps = len(examples(options, net)) / BATCH_SIZE
-    scale, unit = (1.0, "s an epoch") if net == "mlp" else (1e3 / steps, "ms a step")
+    scale, unit = (1.0, "s per epoch") if net == "mlp" else (1e3 / steps, "ms per step")
     medians = {w.name: statistics.median(w.walls) for w in workers if w.walls}
     rounds = max((len(worker.walls) for worker in workers), default=0)
     lines = [
-        f"{rounds} of {options.rounds} rounds; {thrown} epochs thrown away because other programs "
+        f"{rounds} of {options.rounds} rounds; {discarded} epochs discarded because other programs "
         f"used more than {FOREIGN_SHARE:.0%} of the processor."
-        + (" Kept under foreign load, by request." if options.accept_load else ""),
+        + (" Epochs under load were kept (--accept-load)." if options.accept_load else ""),
         "",
     ]
     if not medians:
-        return [*lines, "No clean round: no figures."]
+        return [*lines, "No round without other load: no results."]
     if "matrix product" in medians:
         rate = MATRIX_FLOPS / medians.pop("matrix product")
         medians["limit"] = flops_per_step(net) * steps / rate
         lines += [
             f"Matrix products run at {rate / 1e9:.0f} GFLOP/s; {flops_per_step(net) / 1e9:.2f} "
-            "GFLOP a step make the limit.",
+            "GFLOP per step give the limit.",
             "",
         ]
     raw = [medians[name] for name in ("raw XLA", "raw") if name in medians]
     if raw:
         medians["best raw"] = min(raw)
-    lines += [f"| | {unit} | spread | kvae takes | target | GiB |", "|---|---|---|---|---|---|"]
+    lines += [f"| | {unit} | range | kvae takes | target | GiB |", "|---|---|---|---|---|---|"]
     by_name = {worker.name: worker for worker in workers}
     order = [worker.name for worker in workers if worker.name != "matrix product"]
     for name in [*order, "best raw", "limit"]:
@@ -174,23 +173,23 @@ def table(net, workers, thrown, options):
         ratio = medians["kvae"] / medians[name] if "kvae" in medians else None
         if name == "kvae, bfloat16" and ratio:
             ratio, target = 1.0 / ratio, BFLOAT16_TARGET.get(net)
-        said = ""
+        shown = ""
         if ratio and name != "kvae":
-            said = f"{ratio:.2f} times" if name != "kvae, bfloat16" else f"{ratio:.2f} of float32"
+            shown = f"{ratio:.2f} times" if name != "kvae, bfloat16" else f"{ratio:.2f} of float32"
         wanted = f"{target:.2f}" if target else ""
         lines.append(
-            f"| {name} | {medians[name] * scale:.2f} | {spread} | {said} | {wanted} | {memory} |"
+            f"| {name} | {medians[name] * scale:.2f} | {spread} | {shown} | {wanted} | {memory} |"
         )
     return lines
 
 
 def stall(options):
-    """Return the lines of the report on what happens between epochs."""
+    """Return the report on pauses between epochs as lines."""
     lines = [
-        f"{options.epochs} epochs of about {options.seconds:g} s. The longest time in which the "
-        "process slept, and the longest epoch over the median one.",
+        f"{options.epochs} epochs of about {options.seconds:g} s. Longest time in which the "
+        "process was idle, and longest epoch minus the median epoch.",
         "",
-        "| data | autotune | longest sleep, s | longest epoch, s over the median | median, s |",
+        "| data | autotune | longest idle time, s | longest epoch minus median, s | median, s |",
         "|---|---|---|---|---|",
     ]
     for data in ("array", "tf.data"):
@@ -204,31 +203,31 @@ def stall(options):
             )
             if run.returncode:
                 raise SystemExit(run.stderr)
-            said = json.loads(run.stdout.splitlines()[-1])
-            who = "off (kvae)" if autotune == "off" else "on (Keras' default)"
+            measured = json.loads(run.stdout.splitlines()[-1])
+            setting = "off (kvae)" if autotune == "off" else "on (Keras' default)"
             lines.append(
-                f"| {data} | {who} | {said['sleep']:.2f} | {said['excess']:.2f} "
-                f"| {said['median']:.1f} |"
+                f"| {data} | {setting} | {measured['sleep']:.2f} | {measured['excess']:.2f} "
+                f"| {measured['median']:.1f} |"
             )
             print(lines[-1], flush=True)
     return lines
 
 
 def machine(python):
-    """Return a line on the machine and the versions."""
+    """Return the machine and the versions as a line."""
     model = platform.processor() or platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
             break
     names = ["tensorflow", "keras", "tf-keras", "tensorflow-probability"]
-    said = [f"{name} {importlib.metadata.version(name)}" for name in names]
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in names]
     if python:
         peers = "torch", "pythae", "jax"
         script = "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]))"
         found = subprocess.run([python, "-c", script, *peers], capture_output=True, text=True)  # noqa: S603
-        said += [f"{n} {v}" for n, v in zip(peers, found.stdout.split(), strict=False)]
-    return f"{model}, {os.cpu_count()} cores; {', '.join(said)}."
+        versions += [f"{n} {v}" for n, v in zip(peers, found.stdout.split(), strict=False)]
+    return f"{model}, {os.cpu_count()} cores; {', '.join(versions)}."
 
 
 TITLES = {
@@ -240,14 +239,16 @@ TITLES = {
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peers", help="the Python that has torch, pythae and jax")
-    parser.add_argument("--data", help="an mnist.npz instead of made pictures")
+    parser.add_argument("--peers", help="Python interpreter with torch, pythae and jax")
+    parser.add_argument("--data", help="an mnist.npz instead of generated images")
     parser.add_argument("--net", nargs="+", choices=("mlp", "conv"), default=["mlp", "conv"])
     parser.add_argument("--only", nargs="+", choices=tuple(CONTENDERS), metavar="CONTENDER")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--most", type=int, default=6, help="epochs of a turn until a clean one")
-    parser.add_argument("--accept-load", action="store_true", help="keep epochs under load")
-    parser.add_argument("--examples", type=int, default=60_000, help="fewer, to try the script")
+    parser.add_argument(
+        "--most", type=int, default=6, help="greatest number of epochs per turn until a clean one"
+    )
+    parser.add_argument("--accept-load", action="store_true", help="keep epochs under other load")
+    parser.add_argument("--examples", type=int, default=60_000, help="number of examples")
     parser.add_argument("--stall", action="store_true")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=10.0)

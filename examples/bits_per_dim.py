@@ -1,11 +1,11 @@
-"""Images of 8 bits and what a pixel costs: a discretized logistic VAE in bits per dimension.
+"""A discretized logistic VAE on 8-bit images, evaluated in bits per dimension.
 
-A likelihood over the levels of a pixel is a probability, so that -log2 p(x) is the length of a code
-for the image. Two codes to beat: a uniform one, which takes all bits of a pixel, and the best that
-takes pixels one by one, from the share of each level at each place in the training images.
+The likelihood is a probability over the levels of a pixel, so -log2 p(x) is the length of a code
+for the image. Two baselines: the uniform code, and the best code of independent pixels, from the
+frequencies of the levels of each pixel in the training images.
 
-    python examples/bits_per_dim.py                       # patches of scikit-learn's photographs
-    python examples/bits_per_dim.py --data digits         # 8x8 digits, which have 17 levels
+    python examples/bits_per_dim.py                       # patches of scikit-learn's photos
+    python examples/bits_per_dim.py --data digits         # 8x8 digits with 17 levels
     python examples/bits_per_dim.py --data faces.npy      # uint8, (images, height, width, channels)
 """
 
@@ -21,8 +21,8 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", default="photos", help="photos, digits or an .npy file of uint8")
     parser.add_argument("--patch", type=int, default=8, help="size of the patches of photos")
-    parser.add_argument("--images", type=int, default=8000, help="images to use at most")
-    parser.add_argument("--components", type=int, default=1, help="logistics for each pixel")
+    parser.add_argument("--images", type=int, default=8000, help="greatest number of images")
+    parser.add_argument("--components", type=int, default=1, help="logistic components per pixel")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--latent-dim", type=int, default=32)
     parser.add_argument("--hidden", type=int, default=256)
@@ -41,19 +41,19 @@ def main(argv=None):
     shape = x.shape[1:]
     codes = {
         "uniform": np.log2(levels),
-        "pixels one by one": one_by_one(pixels[:cut], pixels[cut:], levels),
+        "independent pixels": independent_pixels(pixels[:cut], pixels[cut:], levels),
         "VAE (ELBO, an upper bound)": kvae.layers.bits_per_dimension(
             -vae.elbo(x[cut:], seed=args.seed).mean(), shape
         ),
     }
-    print(f"{cut} images {shape} of {levels} levels to train on, {len(x) - cut} held out.\n")
-    print(f"{'code':<30}{'bits per dimension':>20}{'bytes an image':>18}")
+    print(f"{cut} training images {shape} with {levels} levels, {len(x) - cut} held-out images.\n")
+    print(f"{'code':<30}{'bits per dimension':>20}{'bytes per image':>18}")
     for name, bits in codes.items():
         print(f"{name:<30}{bits:>20.3f}{bits * np.prod(shape) / 8:>18.1f}")
 
 
 def load(data, patch):
-    """Return whole levels, (images, height, width, channels), and how many levels there are."""
+    """Return integer levels, (images, height, width, channels), and the number of levels."""
     if data == "digits":
         digits = np.concatenate(kvae.data.digits())
         return np.round(16 * digits).astype(int), 17
@@ -77,7 +77,7 @@ def load(data, patch):
 
 
 def make_vae(event_shape, levels, args):
-    """Return a VAE over pixels of `levels` levels."""
+    """Return a VAE over pixels with `levels` levels."""
     if args.components == 1:
         likelihood = kvae.layers.DiscretizedLogistic(event_shape, levels)
     else:
@@ -93,12 +93,12 @@ def make_vae(event_shape, levels, args):
     )
 
 
-def one_by_one(train, test, levels):
-    """Return the bits per dimension of `test` if each pixel is coded by its own frequencies."""
+def independent_pixels(train, test, levels):
+    """Return the bits per dimension of `test` under the frequencies of each pixel in `train`."""
     train, test = train.reshape(len(train), -1), test.reshape(len(test), -1)
     bits = 0.0
     for before, after in zip(train.T, test.T, strict=True):
-        counts = np.bincount(before, minlength=levels) + 1.0  # one for levels not seen yet
+        counts = np.bincount(before, minlength=levels) + 1.0  # one is added for unseen levels
         bits -= np.log2(counts / counts.sum())[after].mean()
     return bits / train.shape[1]
 

@@ -1,10 +1,10 @@
-"""Counts that vary more than a Poisson's: which likelihood does a VAE need?
+"""Likelihoods for overdispersed counts.
 
-The counts are made here, like reads of genes in cells: a low-dimensional state sets the means, and
-each count is a negative binomial around its mean. The same VAE is trained with a Poisson, a
-negative binomial and, with `--zeros`, a zero-inflated negative binomial likelihood, and scored in
-nats per example on held-out data. A Poisson must explain the extra variance by the latent vector or
-not at all.
+The counts are generated, similar to gene expression: a low-dimensional state determines the means,
+and each count is negative binomial around its mean. The same VAE is trained with a Poisson, a
+negative binomial and, with `--zeros`, a zero-inflated negative binomial likelihood, and evaluated
+in nats per example on held-out data. A Poisson likelihood can represent overdispersion only by the
+latent vector.
 
     python examples/counts.py
     python examples/counts.py --zeros 0.3
@@ -22,8 +22,10 @@ import kvae
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--examples", type=int, default=4000)
-    parser.add_argument("--features", type=int, default=50, help="counts in an example")
-    parser.add_argument("--dispersion", type=float, default=2.0, help="variance m + m^2 / this")
+    parser.add_argument("--features", type=int, default=50, help="counts per example")
+    parser.add_argument(
+        "--dispersion", type=float, default=2.0, help="variance is m + m^2 / dispersion"
+    )
     parser.add_argument("--zeros", type=float, default=0.0, help="share of counts set to zero")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--latent-dim", type=int, default=4)
@@ -40,8 +42,8 @@ def main(argv=None):
     if args.zeros:
         likelihoods["zero-inflated"] = kvae.layers.ZeroInflatedNegativeBinomial(args.features)
     print(
-        f"{cut} examples of {args.features} counts to train on, {len(x) - cut} held out; variance "
-        f"{x.var() / x.mean():.1f} times the mean. Nats per held-out example.\n"
+        f"{cut} training examples of {args.features} counts, {len(x) - cut} held-out examples; "
+        f"variance / mean {x.var() / x.mean():.1f}. Nats per held-out example.\n"
     )
     print(f"{'likelihood':<22}{'log p(x|z)':>12}{'KL':>10}{'ELBO':>12}{'zeros':>9}")
     for name, likelihood in likelihoods.items():
@@ -57,12 +59,12 @@ def main(argv=None):
             f"{zeros:>9.1%}"
         )
     truth = true_log_prob(x[cut:], means[cut:], args)
-    print(f"{'(the true means)':<22}{truth:>12.2f}{'':>10}{'':>12}{np.mean(x[cut:] == 0):>9.1%}")
-    print("\nzeros: share of zeros among the model's draws; in the last line among the data.")
+    print(f"{'(true means)':<22}{truth:>12.2f}{'':>10}{'':>12}{np.mean(x[cut:] == 0):>9.1%}")
+    print("\nzeros: share of zeros in samples of the model; in the last line, in the data.")
 
 
 def make_counts(args):
-    """Return counts and their means, (examples, features): a state of two dimensions moves all."""
+    """Return counts and their means, (examples, features), determined by a 2-dimensional state."""
     rng = np.random.default_rng(args.seed)
     state = rng.normal(size=(args.examples, 2))
     means = np.exp(1.0 + 0.7 * state @ rng.normal(size=(2, args.features)))
@@ -72,7 +74,7 @@ def make_counts(args):
 
 
 def true_log_prob(x, means, args):
-    """Return the mean log-likelihood of `x` for one who knows how it was made, in nats."""
+    """Return the mean log-likelihood of `x` under the true model, in nats."""
     p = args.dispersion / (args.dispersion + means)
     log_prob = stats.nbinom.logpmf(x, args.dispersion, p) + np.log1p(-args.zeros)
     if args.zeros:

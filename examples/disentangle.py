@@ -1,11 +1,11 @@
-"""Does each axis stand for one factor? A beta-TCVAE on sprites, its axes beside the truth.
+"""Disentanglement scores of a beta-TCVAE on sprites with known factors.
 
     python examples/disentangle.py --seeds 0 1 2
-    python examples/disentangle.py --seeds 0 1 2 --beta 1 --kl-start 1     # a plain VAE, to compare
+    python examples/disentangle.py --seeds 0 1 2 --beta 1 --kl-start 1     # a plain VAE
 
-Every score over the seeds, the mutual information gap by factor, for each axis the factor that it
-tells most about, and what the axes know of each shape's rotation. Codes are draws from the
-posteriors, as in Chen et al. 2018, https://arxiv.org/abs/1802.04942.
+It prints every score over the seeds, the mutual information gap of each factor, the two factors on
+which each latent dimension has most information, and the information on the rotation of each shape.
+Codes are posterior samples, as in Chen et al. 2018, https://arxiv.org/abs/1802.04942.
 """
 
 import argparse
@@ -18,21 +18,25 @@ import kvae
 from kvae.evaluation.disentanglement import scores
 
 RESOLUTION = 32
-TEST_SEED = 1_000_000  # the same new sprites for every model
-IN_USE = 0.1  # nats
-PERIODS = {"square": np.pi / 2.0, "ellipse": np.pi, "heart": 2.0 * np.pi}  # of the rotation
+TEST_SEED = 1_000_000  # of the test sprites, the same for every model
+LEAST_KL = 0.1  # nats; dimensions with less are not listed
+PERIODS = {
+    "square": np.pi / 2.0,
+    "ellipse": np.pi,
+    "heart": 2.0 * np.pi,
+}  # rotations that leave the shape invariant
 
 
 def beta_tcvae(event_shape, options):
-    """Return a compiled VAE: total correlation weighs beta, the rest of the KL one in the end.
+    """Return a compiled VAE with a weight of beta on the total correlation.
 
-    Over the first half of training the weight of the KL falls from `kl_start` to one: while
-    information is dear, only the factors that change most pixels get an axis, and one each.
+    Over the first half of the training the weight of the KL decreases from `kl_start` to 1. With a
+    large weight only factors that change many pixels are encoded, each in one dimension.
     """
     steps = options.examples // options.batch_size * options.epochs
-    falling = kvae.regularizers.schedules.Linear(max(steps // 2, 1), options.kl_start, 1.0)
+    decreasing = kvae.regularizers.schedules.Linear(max(steps // 2, 1), options.kl_start, 1.0)
     prior = kvae.priors.StandardNormal(options.latent_dim)
-    penalty = kvae.regularizers.KLDivergenceRegularizer(prior, weight=falling)
+    penalty = kvae.regularizers.KLDivergenceRegularizer(prior, weight=decreasing)
     if options.beta > 1.0:
         penalty += kvae.regularizers.TotalCorrelation(options.examples, weight=options.beta - 1.0)
     posterior = kvae.layers.MultivariateNormalDiag(options.latent_dim, activity_regularizer=penalty)
@@ -49,7 +53,7 @@ def beta_tcvae(event_shape, options):
 
 
 def trained(seed, options):
-    """Return a model trained on sprites of its own, all of them drawn by `seed`."""
+    """Return a model trained on sprites drawn with `seed`."""
     keras.utils.set_random_seed(seed)
     images = kvae.data.sprites(options.examples, RESOLUTION, seed=seed).images
     vae = beta_tcvae(images.shape[1:], options)
@@ -58,22 +62,23 @@ def trained(seed, options):
 
 
 def rotations(codes, made):
-    """Return by shape the most that one axis tells about the rotation, as a share of its entropy.
+    """Return, for each shape, the greatest information of a dimension on the rotation.
 
-    Measured within the turn after which the shape looks the same, where it could reach one.
+    The rotation is taken modulo the symmetry of the shape, and the information is divided by its
+    entropy: the greatest possible value is 1.
     """
     shape, rotation = made.factors[:, 0], made.factors[:, 2]
     known = {}
     for number, (name, period) in enumerate(PERIODS.items()):
         of_shape = shape == number
         truth = (rotation[of_shape] % period)[:, None]
-        told = kvae.evaluation.mig(codes[of_shape], truth, discrete=False, repeats=0)
-        known[name] = told.matrix.max() / np.log(20)
+        score = kvae.evaluation.mig(codes[of_shape], truth, discrete=False, repeats=0)
+        known[name] = score.matrix.max() / np.log(20)
     return known
 
 
 def numbers(vae, made, seed):
-    """Return every number of a model by name: scores, gaps by factor, rotations, ELBO."""
+    """Return the results of a model by name: scores, gap of each factor, rotations, ELBO."""
     found = scores(
         vae, made.factors, made.discrete, x=made.images, draws=True, seed=seed, errors=False
     )
@@ -83,17 +88,17 @@ def numbers(vae, made, seed):
     row |= {name: score.value for name, score in found.items()}
     row |= {f"gap of {name}": gap for name, gap in gaps.items()}
     known = rotations(vae.encode(made.images)[0], made)
-    row |= {f"rotation of the {name}, one axis": share for name, share in known.items()}
+    row |= {f"rotation of the {name}, best dimension": share for name, share in known.items()}
     row["ELBO, nats"] = vae.elbo(made.images, seed=0).mean()
     return row, mig
 
 
 def axes(vae, made, seed, mig):
-    """Return a row of the table of axes for each axis in use, by information."""
+    """Return a row of the table for each latent dimension, those with the greatest KL first."""
     names = [made.names[column] for column in mig.factors]
     rows = []
     for axis in kvae.evaluation.latent_axes(vae, made.images, seed):
-        if axis.kl < IN_USE:
+        if axis.kl < LEAST_KL:
             break
         known = mig.matrix[:, axis.index]  # I(z; factor)
         first, second = np.argsort(-known)[:2]
@@ -106,8 +111,8 @@ def axes(vae, made, seed, mig):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--beta", type=float, default=10.0, help="weight of total correlation")
-    parser.add_argument("--kl-start", type=float, default=10.0, help="first weight of the KL")
+    parser.add_argument("--beta", type=float, default=10.0, help="weight of the total correlation")
+    parser.add_argument("--kl-start", type=float, default=10.0, help="initial weight of the KL")
     parser.add_argument("--examples", type=int, default=50_000)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--latent-dim", type=int, default=8)
@@ -130,11 +135,11 @@ def main(arguments=None):
         column, mig = numbers(vae, made, seed)
         columns.append(column)
         rows += axes(vae, made, seed, mig)
-    print("\n| | mean | least | most |\n| --- | ---: | ---: | ---: |")
+    print("\n| | mean | minimum | maximum |\n| --- | ---: | ---: | ---: |")
     for name in columns[0]:
         values = [column[name] for column in columns]
         print(f"| {name} | {np.mean(values):.3f} | {min(values):.3f} | {max(values):.3f} |")
-    print("\n| seed | axis | KL, nats | tells most about, nats | then about, nats |")
+    print("\n| seed | dimension | KL, nats | most information on, nats | second most on, nats |")
     print("| ---: | --- | ---: | --- | --- |\n" + "\n".join(rows))
 
 

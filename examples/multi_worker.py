@@ -1,9 +1,9 @@
-"""Train one VAE on several machines, or here on several processes in their place.
+"""Train one VAE on several machines, or with several processes on this machine.
 
-Without TF_CONFIG the script starts its workers itself, on loopback ports, and starts all of them
-again where one dies: what a supervisor such as Kubernetes does. With TF_CONFIG it is one of them.
-Each worker is given all examples and computes its part of each global batch; the chief writes the
-checkpoints and the model.
+Without TF_CONFIG the script starts the workers on loopback ports, and restarts all of them if one
+fails, as a supervisor such as Kubernetes does. With TF_CONFIG it is one worker. Each worker gets
+all examples and computes its share of each global batch; the chief writes the checkpoints and the
+model.
 
     python examples/multi_worker.py
     python examples/multi_worker.py --workers 4 --epochs 3 --directory run
@@ -24,13 +24,13 @@ from pathlib import Path
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--restarts", type=int, default=1, help="how often to start all again")
+    parser.add_argument("--restarts", type=int, default=1, help="greatest number of restarts")
     parser.add_argument("--examples", type=int, default=1024)
     parser.add_argument("--batch-size", type=int, default=128, help="of all workers together")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--latent-dim", type=int, default=4)
     parser.add_argument(
-        "--directory", help="checkpoints and model, on a file system of all workers"
+        "--directory", help="folder for checkpoints and model, shared by all workers"
     )
     args = parser.parse_args(argv)
     if "TF_CONFIG" in os.environ:
@@ -41,11 +41,11 @@ def main(argv=None):
 
 
 def work(args):
-    """Be one worker: build under the strategy's scope, call `fit` as ever."""
+    """Run one worker: build the model in the strategy's scope, and call `fit`."""
     import keras
     import tensorflow as tf
 
-    # First of all: it waits for the others, and has to come before any other use of TensorFlow.
+    # Before any other use of TensorFlow: this waits for the other workers.
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     import kvae
 
@@ -70,7 +70,7 @@ def work(args):
     print(f"validation ELBO {history['val_elbo'][-1]:.2f} nats, the same in every worker")
     if strategy.extended.should_checkpoint:  # the chief
         vae.save(Path(args.directory) / "vae.keras")
-        print("wrote vae.keras: I am the chief")
+        print("wrote vae.keras (chief)")
 
 
 def make_vae(kvae, event_shape, latent_dim):
@@ -86,7 +86,7 @@ def make_vae(kvae, event_shape, latent_dim):
 
 
 def supervise(args):
-    """Start the workers until all of them have come to the end, and print what each said."""
+    """Start the workers until all of them finish, and print their output."""
     for _ in range(1 + args.restarts):
         workers = start(args)
         try:
@@ -95,19 +95,19 @@ def supervise(args):
             for worker in workers:
                 worker.kill()
         for index, worker in enumerate(workers):
-            said, problems = worker.communicate()
-            for line in said.splitlines():
+            output, errors = worker.communicate()
+            for line in output.splitlines():
                 print(f"worker {index}: {line}")
             if worker.returncode:
-                print(f"worker {index}: ended with {worker.returncode}")
-                print(problems[-2000:], file=sys.stderr)
+                print(f"worker {index}: exit status {worker.returncode}")
+                print(errors[-2000:], file=sys.stderr)
         if not any(worker.returncode for worker in workers):
             return
-    raise SystemExit("Not all workers came to the end.")
+    raise SystemExit("Not all workers finished.")
 
 
 def start(args):
-    """Start one process a worker; TF_CONFIG tells each who they all are, and which one it is."""
+    """Start one process per worker; TF_CONFIG contains all addresses and its index."""
     hosts = [f"127.0.0.1:{port}" for port in free_ports(args.workers)]
     command = [sys.executable, __file__]
     for name, value in vars(args).items():
@@ -119,7 +119,7 @@ def start(args):
             **os.environ,
             "TF_CONFIG": json.dumps(config),
             "TF_CPP_MIN_LOG_LEVEL": "2",
-            "CUDA_VISIBLE_DEVICES": "",  # loopback workers would fight for one GPU
+            "CUDA_VISIBLE_DEVICES": "",  # loopback workers would share one GPU
         }
         workers.append(
             subprocess.Popen(  # noqa: S603
@@ -134,7 +134,7 @@ def start(args):
 
 
 def wait(workers):
-    """Return when all workers have ended, or one of them badly: the others cannot go on alone."""
+    """Return when all workers have finished or one has failed: the others cannot continue."""
     while any(worker.poll() is None for worker in workers):
         if any(worker.poll() for worker in workers):
             return

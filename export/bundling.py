@@ -242,7 +242,7 @@ def _summary(report: LatentReport) -> dict[str, Any]:
         "active_units": found["active_units"],
         "numbers": {
             name: {"value": found[name]["value"], "stderr": found[name]["stderr"]}
-            for name in ("kl", "mutual_information", "marginal_kl", "drift", "overlap")
+            for name in ("kl", "mutual_information", "marginal_kl", "mean_rms", "overlap")
         },
     }
 

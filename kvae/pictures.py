@@ -1,4 +1,4 @@
-"""Pictures of what a VAE has learned, as matplotlib figures."""
+"""Matplotlib figures of images that a VAE reconstructs, samples and interpolates."""
 
 from collections.abc import Sequence
 
@@ -21,10 +21,10 @@ def grid(images: np.ndarray, title: str = "", rows: Sequence[str] = ()) -> Figur
     Args:
         images: values in [0, 1], (rows, columns, height, width, channels); channels 1 or 3.
         title: title of the figure.
-        rows: a label for each row.
+        rows: labels of the rows.
 
     Raises:
-        ValueError: If `images` are not of that shape.
+        ValueError: If `images` have another shape.
 
     Example:
         >>> kvae.pictures.grid(np.zeros((2, 3, 8, 8, 1))).savefig(folder / "grid.png")
@@ -52,6 +52,10 @@ def grid(images: np.ndarray, title: str = "", rows: Sequence[str] = ()) -> Figur
 def reconstructions(vae: VAE, x: np.ndarray) -> Figure:
     """Return a figure with the examples `x` above their reconstructions.
 
+    Args:
+        vae: a `kvae.VAE` of images.
+        x: examples, (n, height, width, channels).
+
     Example:
         >>> kvae.pictures.reconstructions(vae, x_test[:10]).savefig(folder / "r.png")
     """
@@ -59,7 +63,13 @@ def reconstructions(vae: VAE, x: np.ndarray) -> Figure:
 
 
 def samples(vae: VAE, rows: int = 6, columns: int = 10, seed: int = 0) -> Figure:
-    """Return a figure of decoded draws from the prior.
+    """Return a figure of decoded samples from the prior.
+
+    Args:
+        vae: a `kvae.VAE` of images.
+        rows: number of rows.
+        columns: number of columns.
+        seed: int, seeds the samples.
 
     Example:
         >>> kvae.pictures.samples(vae, rows=2, columns=3).savefig(folder / "s.png")
@@ -70,13 +80,16 @@ def samples(vae: VAE, rows: int = 6, columns: int = 10, seed: int = 0) -> Figure
 
 
 def interpolations(vae: VAE, x: np.ndarray, steps: int = 10, path: str = "linear") -> Figure:
-    """Return a figure with a row for each pair of neighbours in `x`, decoded from one to the other.
+    """Return a figure with a decoded path in each row, between the examples 2i and 2i + 1 of `x`.
 
     Args:
-        vae: the model.
-        x: examples, (2 n, *event_shape): n pairs.
-        steps: pictures in a row, at least two.
+        vae: a `kvae.VAE` of images.
+        x: examples, (2 n, height, width, channels): n pairs.
+        steps: images in a row, at least two.
         path: "linear", "spherical" or "geodesic", see `kvae.interpolate`.
+
+    Raises:
+        ValueError: If the number of examples is odd or zero.
 
     Example:
         >>> kvae.pictures.interpolations(vae, x_test[:6]).savefig(folder / "i.png")
@@ -89,10 +102,16 @@ def interpolations(vae: VAE, x: np.ndarray, steps: int = 10, path: str = "linear
 
 
 def traversals(vae: VAE, x: np.ndarray, dimensions: int = 8, steps: int = 10) -> Figure:
-    """Return a figure with a row for each of the most informative latent dimensions.
+    """Return a figure with the traversal of one latent dimension in each row.
 
-    Starting at the posterior mean of the first example of `x`, one dimension at a time goes from
-    -2.5 to 2.5. Dimensions are ordered by their mean KL to the standard normal over `x`.
+    The code is the posterior mean of the first example of `x`; one dimension takes values from
+    -2.5 to 2.5. Dimensions are ordered by their mean KL to a standard normal over `x`.
+
+    Args:
+        vae: a `kvae.VAE` of images.
+        x: examples, (n, height, width, channels).
+        dimensions: number of latent dimensions to show, those with the greatest KL.
+        steps: images in a row.
 
     Example:
         >>> kvae.pictures.traversals(vae, x_test).savefig(folder / "t.png")

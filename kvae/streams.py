@@ -1,7 +1,7 @@
-"""Streams of random numbers: `generator(seed, stream)`.
+"""Independent streams of random numbers: `generator(seed, stream)`.
 
-Data are often made with `default_rng(seed)`. What kvae draws by the same seed must not repeat their
-numbers, nor those that it draws for another purpose.
+Users often make their data with `np.random.default_rng(seed)`. A stream gives other numbers for
+the same seed, so that what kvae draws is independent of the data, and each purpose of the others.
 """
 
 import enum
@@ -12,18 +12,22 @@ __all__ = ["Stream", "generator"]
 
 
 class Stream(enum.IntEnum):
-    """What random numbers are for. A new purpose gets a new number; old ones keep theirs."""
+    """The purpose of the random numbers. Give a new purpose a new number; keep the old numbers."""
 
-    RESAMPLES = 1  # of standard errors
-    SHUFFLED = 2  # codes that know nothing
-    AXES = 3  # of a latent space
-    SCORE_DRAWS = 4  # of scores on known factors
-    EXAMINATION = 5  # of a latent space
-    ARMS = 6  # of the anatomy
+    RESAMPLES = 1  # bootstrap of the disentanglement scores
+    SHUFFLED = 2  # shuffled codes, the chance level of modularity
+    AXES = 3  # samples for the safe ranges of latent dimensions
+    SCORE_DRAWS = 4  # samples and splits of the disentanglement scores
+    DIAGNOSIS = 5  # choices and samples of `diagnose`
+    ABLATION = 6  # batch order of the ablation
 
 
 def generator(seed: int, stream: Stream) -> np.random.Generator:
-    """Return the generator of a stream of `seed`.
+    """Return the generator of a stream.
+
+    Args:
+        seed: int.
+        stream: the purpose of the numbers.
 
     Example:
         >>> from kvae.streams import Stream, generator

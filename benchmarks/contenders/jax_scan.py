@@ -1,4 +1,4 @@
-"""JAX: `lax.scan` over the steps of an epoch, all data on the device, Adam of optax."""
+"""JAX: `lax.scan` over the steps of an epoch, all data on the device, optax' Adam."""
 
 from worker import FILTERS, HIDDEN, LATENT, LEARNING_RATE, serve
 

@@ -1,4 +1,4 @@
-"""Keras 3 as keras.io's VAE example has it: a subclass with a train_step, default settings."""
+"""Keras 3, the VAE example of keras.io: a subclass with a train_step, default settings."""
 
 from worker import LATENT, LEARNING_RATE, serve
 

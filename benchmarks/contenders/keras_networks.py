@@ -1,4 +1,4 @@
-"""The two pairs of networks in Keras' words, for Keras 3 and tf_keras alike."""
+"""The two pairs of networks as Keras layers, for Keras 3 and tf_keras."""
 
 from worker import FILTERS, HIDDEN, LATENT
 

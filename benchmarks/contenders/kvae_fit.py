@@ -1,4 +1,4 @@
-"""kvae: `compile(optimizer)` and `fit(x)`, nothing else said; variant bfloat16 sets the policy."""
+"""kvae: `compile(optimizer)` and `fit(x)` with default settings; variant bfloat16."""
 
 from worker import LATENT, LEARNING_RATE, serve
 
@@ -25,7 +25,7 @@ def make(net, x, batch_size, variant):
     vae.compile(keras.optimizers.Adam(LEARNING_RATE))
     x = x.reshape(-1, *event)
     if net == "mlp":
-        # Longer than the training from which on XLA pays; later epochs find it compiled.
+        # Long enough that kvae chooses XLA; later epochs reuse the compiled function.
         vae.fit(x, batch_size=batch_size, epochs=1 + 500 * batch_size // len(x))
     return lambda: vae.fit(x, batch_size=batch_size)
 

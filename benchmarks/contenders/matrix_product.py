@@ -1,4 +1,4 @@
-"""The machine's rate of matrix products: float32, large and square, by the fastest of two ways."""
+"""The rate of large square float32 matrix products, with the faster of two methods."""
 
 import time
 
@@ -15,7 +15,7 @@ def make(net, x, batch_size, variant):
     plain, compiled = (tf.function(tf.matmul, jit_compile=jit) for jit in (False, True))
 
     def epoch():
-        """Take as long as ten products of the faster way."""
+        """Run ten products with the faster method."""
         seconds = []
         for function in (plain, compiled):
             started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The best loop by hand: variables, a step, Adam, many steps a call; variant xla compiles all."""
+"""A hand-written TensorFlow loop with Adam and many steps per call; variant xla uses XLA."""
 
 import itertools
 import math
@@ -6,7 +6,7 @@ import math
 import numpy as np
 from worker import FILTERS, HIDDEN, LATENT, LEARNING_RATE, serve
 
-MOST_STEPS = 64  # a call
+MOST_STEPS = 64  # per call
 
 
 def make(net, x, batch_size, variant):
@@ -97,7 +97,7 @@ def make(net, x, batch_size, variant):
         return loss
 
     @tf.function(jit_compile=jit_compile)
-    def several(x, rows):  # as an argument: XLA folds what it captures as a constant
+    def several(x, rows):  # x is an argument: XLA folds captured tensors as constants
         loss = tf.constant(0.0)
         for index in tf.range(len(rows)):
             loss += train(tf.gather(x, rows[index]))

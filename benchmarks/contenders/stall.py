@@ -1,7 +1,7 @@
-"""Train epochs of a given length and watch the process: does it ever sleep?
+"""Train epochs of a given length and record the idle time of the process.
 
-Keras' `fit` on TensorFlow can stand still when an epoch ends, the process asleep, while tf.data's
-autotuner is on. A thread looks 50 times a second at how much of the processor the process used.
+Keras' `fit` on TensorFlow can stall at the end of an epoch, with the process idle, if tf.data's
+autotuner is on. A thread measures the processor time of the process 50 times per second.
 """
 
 import argparse
@@ -19,13 +19,13 @@ import tensorflow as tf
 import kvae
 
 LOOK = 0.02  # seconds
-ASLEEP = 0.05  # of one core
-WARM_UP = 6  # epochs of 100 batches: long enough that kvae has XLA compile, as in the run itself
-MARGIN = 1.15  # an epoch is to be no shorter than asked for
+ASLEEP = 0.05  # share of one core below which the process is idle
+WARM_UP = 6  # epochs of 100 batches: long enough that kvae chooses XLA, as in the measured run
+MARGIN = 1.15  # factor that makes epochs no shorter than requested
 
 
 class Watch(threading.Thread):
-    """Keeps the longest time without work since `begin`."""
+    """Records the longest idle time since `begin`."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -33,7 +33,7 @@ class Watch(threading.Thread):
         self.on = False
 
     def run(self):
-        """Look until the process ends."""
+        """Measure until the process ends."""
         since = last = time.perf_counter()
         used = time.process_time()
         while True:
@@ -47,14 +47,14 @@ class Watch(threading.Thread):
 
 
 class Epochs(keras.callbacks.Callback):
-    """Takes the time from one epoch's end to the next one's."""
+    """Records the time between the ends of two epochs."""
 
     def __init__(self):
         super().__init__()
         self.ends = []
 
     def on_epoch_end(self, epoch, logs=None):
-        """Note the time."""
+        """Record the time."""
         self.ends.append(time.perf_counter())
 
 
@@ -73,7 +73,7 @@ def make_vae():
 
 
 def fit(vae, data, x, autotune, epochs, callbacks):
-    """Train as a user of kvae does; with autotune, as a user of any Keras model does."""
+    """Train with kvae's `fit`; with autotune, with that of Keras."""
     if data == "tf.data":
         x = tf.data.Dataset.from_tensor_slices(x).shuffle(len(x)).batch(128).prefetch(2)
         x = x.map(lambda batch: (batch,))
@@ -81,7 +81,7 @@ def fit(vae, data, x, autotune, epochs, callbacks):
     arguments |= {"batch_size": 128} if data == "array" else {}
     if not autotune:
         return vae.fit(x, **arguments)
-    return keras.Model.fit(vae, x, **arguments)  # past kvae's own feed
+    return keras.Model.fit(vae, x, **arguments)  # bypasses kvae's input pipeline
 
 
 def main():

@@ -1,4 +1,4 @@
-"""tf_keras with tfp.layers, TFP's own recipe; variants diagonal and tril."""
+"""tf_keras with tfp.layers, after TFP's recipe; variants diagonal and tril."""
 
 from worker import LATENT, LEARNING_RATE, serve
 

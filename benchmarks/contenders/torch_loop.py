@@ -1,4 +1,4 @@
-"""PyTorch: eager, a DataLoader, Adam; variant channels_last lays the images out so."""
+"""PyTorch: eager, a DataLoader, Adam; variant channels_last sets the memory layout."""
 
 from worker import FILTERS, HIDDEN, LATENT, LEARNING_RATE, serve
 

@@ -1,8 +1,8 @@
-"""What every contender of `train_speed.py` does: build once, then train an epoch when told to.
+"""The process of a contender of `train_speed.py`: build once, train an epoch on request.
 
 A contender is a script with a function `make(net, x, batch_size, variant)` that returns a function
-training one epoch. It runs in a process of its own, under the Python that has its packages, and
-speaks JSON lines on standard input and output.
+which trains one epoch. It runs in a separate process with the Python of its environment. It reads
+requests from standard input and writes JSON lines to standard output.
 """
 
 import argparse
@@ -21,18 +21,18 @@ WARM_UP = 2  # epochs
 
 
 def cpu_seconds():
-    """Return the processor seconds of this process and of its children that have ended."""
+    """Return the processor seconds of this process and of its finished children."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def peak_gibibytes():
-    """Return the most resident memory so far, in GiB."""
+    """Return the peak resident memory in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def serve(make, prepare=None):
-    """Answer the driver until it closes the pipe."""
+    """Serve requests until the driver closes the pipe."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--net", choices=tuple(LATENT), default="mlp")
     parser.add_argument("--data", required=True)
@@ -40,7 +40,7 @@ def serve(make, prepare=None):
     parser.add_argument("--variant", default="")
     options = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # progress bars go where nobody reads them
+    os.dup2(2, 1)  # redirects progress bars to standard error
 
     def answer(**values):
         answers.write(json.dumps(values) + "\n")

@@ -1,8 +1,8 @@
-"""Serve a SavedModel of `kvae.export.saved_model` with MLServer, by the V2 inference protocol.
+"""Serve a SavedModel of `kvae.export.saved_model` with MLServer and the V2 inference protocol.
 
-Lay this file and `model-settings.json` beside the folder `serving` and run `mlserver start .`. The
-server needs mlserver and tensorflow, nothing of kvae. A request names its signature in
-`parameters`, `{"signature": "sample"}`; without, `serving_default` answers, which is decode.
+Copy this file and `model-settings.json` next to the folder `serving` and run `mlserver start .`.
+The server needs mlserver and tensorflow, but not kvae. A request selects the signature in
+`parameters`, `{"signature": "sample"}`; the default is `serving_default`, which is decode.
 """
 
 from typing import Any
@@ -18,19 +18,19 @@ __all__ = ["SavedModelRuntime"]
 
 
 class SavedModelRuntime(MLModel):
-    """The signatures of the SavedModel that `parameters.uri` of the settings names."""
+    """Serves the signatures of the SavedModel at `parameters.uri` of the settings."""
 
     async def load(self) -> bool:
         """Load the SavedModel; MLServer calls it once."""
         model = tf.saved_model.load(await get_model_uri(self._settings))
-        self.model = model  # it owns the variables that the signatures read
+        self.model = model  # keeps the variables of the signatures alive
         self.signatures = model.signatures
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Run one request; what is wrong with it comes back as status 400, in words."""
-        asked = (payload.parameters.model_extra or {}) if payload.parameters else {}
-        name = asked.get("signature", "serving_default")
+        """Run one request; an invalid request returns status 400 with the reason."""
+        parameters = (payload.parameters.model_extra or {}) if payload.parameters else {}
+        name = parameters.get("signature", "serving_default")
         if name not in self.signatures:
             raise InferenceError(
                 f"Expected signature to be one of {sorted(self.signatures)}. Received: {name!r}"
@@ -46,7 +46,7 @@ class SavedModelRuntime(MLModel):
 
 
 def _tensors(payload: InferenceRequest, expected: dict[str, Any]) -> dict[str, tf.Tensor]:
-    """Return the inputs by name, of the dtype and shape that the signature takes."""
+    """Return the inputs by name, with the dtype and shape of the signature."""
     given = {item.name: item for item in payload.inputs}
     if given.keys() != expected.keys():
         raise InferenceError(f"Expected the inputs {sorted(expected)}. Received: {sorted(given)}")
@@ -55,7 +55,9 @@ def _tensors(payload: InferenceRequest, expected: dict[str, Any]) -> dict[str, t
         try:
             array = NumpyCodec.decode_input(given[name])
         except (TypeError, ValueError) as error:
-            raise InferenceError(f"The data of {name} do not fit its shape: {error}") from error
+            raise InferenceError(
+                f"Expected data of {name} that fit its shape. Received: {error}"
+            ) from error
         if array.dtype != spec.dtype.as_numpy_dtype or not spec.shape.is_compatible_with(
             array.shape
         ):

@@ -1,4 +1,4 @@
-"""Latent traversals drawn while `fit` runs: what the latent space is becoming."""
+"""Latent traversals, drawn at the end of epochs."""
 
 import io
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks, files, pictures
-from kvae.models.latent_model import LatentModel
+from kvae.evaluation.gaussian_vector import one_gaussian_vector
 
 __all__ = ["LatentTraversals"]
 
@@ -22,23 +22,23 @@ BLOB_SEQUENCE = 3
 class LatentTraversals(keras.callbacks.Callback):
     """Draw `kvae.pictures.traversals` at the end of epochs, to PNG files, TensorBoard or both.
 
-    Files are named `traversals-0001.png` after the epoch as Keras counts it aloud, from 1.
-    TensorBoard's picture goes where `keras.callbacks.TensorBoard(log_dir)` puts its summaries of
-    training, to the folder `train` in `log_dir`, with the epoch from 0 as its step, so that it
-    stands beside the losses. The model and the course of training are not changed.
+    Files are named `traversals-0001.png` and so on; epochs are counted from 1. The summary for
+    TensorBoard is written to the folder `train` in `log_dir`, where
+    `keras.callbacks.TensorBoard(log_dir)` writes the losses, with the epoch, counted from 0, as
+    its step. The callback changes neither the model nor the training.
 
     Args:
-        x: examples, (n, *event_shape) of images: the first one is where the traversals start, all
-            of them rank the dimensions.
-        folder: where to put PNG files; it is created. None for none.
+        x: examples, (n, height, width, channels). The traversals start at the first one; all of
+            them rank the latent dimensions.
+        folder: folder for PNG files, created if missing. None for no files.
         log_dir: TensorBoard's folder. None for no summaries.
-        every: draw after every so many epochs.
-        dimensions: how many latent dimensions to draw, the most informative ones.
-        steps: pictures in a row.
+        every: draw after every `every` epochs.
+        dimensions: number of latent dimensions to draw, those with the greatest KL.
+        steps: images in a row.
 
     Raises:
-        ValueError: If there is nowhere to draw to, or at the start of training if the model is no
-            `kvae.VAE` over images.
+        ValueError: If both `folder` and `log_dir` are None; at the start of training, if the model
+            is not a `kvae.VAE` over images or `x` does not fit it.
 
     Example:
         >>> draw = kvae.callbacks.LatentTraversals(x_test, folder=folder / "traversals")
@@ -59,8 +59,7 @@ class LatentTraversals(keras.callbacks.Callback):
         super().__init__()
         if folder is None and log_dir is None:
             raise ValueError(
-                "Expected folder, log_dir or both to say where to draw to. Received: folder=None, "
-                "log_dir=None"
+                "Expected folder or log_dir to be given. Received: folder=None, log_dir=None"
             )
         self.x = np.asarray(x)
         self.folder = None if folder is None else Path(folder)
@@ -71,20 +70,20 @@ class LatentTraversals(keras.callbacks.Callback):
         self.writer: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Check that there will be something to draw, before an epoch is spent."""
-        model = self.model
-        shape = model.likelihood_layer.event_shape if isinstance(model, LatentModel) else ()
+        """Check the model and the examples before the first epoch."""
+        vector = one_gaussian_vector(self.model)
+        shape = vector.event_shape
         if len(shape) != 3 or shape[-1] not in (1, 3):
             raise ValueError(
                 "Expected LatentTraversals to be used with a kvae.VAE over images (height, width, "
-                f"channels), channels 1 or 3. Received: a {type(model).__name__} over {shape}"
+                f"channels), channels 1 or 3. Received: a {type(self.model).__name__} over {shape}"
             )
-        model.named_inputs().check_x(self.x)
+        vector.check(self.x)
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Draw, if it is this epoch's turn."""
+        """Draw after every `every` epochs."""
         if (epoch + 1) % self.every:
             return
         figure = pictures.traversals(self.model, self.x, self.dimensions, self.steps)
@@ -97,16 +96,16 @@ class LatentTraversals(keras.callbacks.Callback):
             self._summarize(drawn.getvalue(), epoch, self.log_dir / "train")
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Close TensorBoard's file."""
+        """Close the summary writer."""
         if self.writer is not None:
             self.writer.close()
             self.writer = None
 
     def _summarize(self, png: bytes, epoch: int, folder: Path) -> None:
-        """Write a PNG file as a summary for TensorBoard's page of images.
+        """Write a PNG file as an image summary for TensorBoard.
 
-        `tf.summary.image` would do if TensorFlow still came with TensorBoard, which it calls. This
-        writes what it writes: a vector of strings, width, height and the encoded picture.
+        `tf.summary.image` needs the tensorboard package. This writes the same summary: the strings
+        width, height and the encoded image.
         """
         if self.writer is None:
             self.writer = tf.summary.create_file_writer(str(folder))

@@ -1,4 +1,4 @@
-"""`kvae bench`: how fast a bundle's decoders are here, without TensorFlow."""
+"""`kvae bench`: latency of the decoders of a bundle on this machine, without TensorFlow."""
 
 import json
 import time
@@ -17,19 +17,21 @@ __all__ = ["bench", "interleaved"]
 THREADS = (1, 2)
 ROUNDS = 15
 CALLS = 20
-WARM_UP = 3  # calls of a turn that are not timed
-PAUSE = 0.05  # seconds before a turn: idle threads of the last contender spin for milliseconds
+WARM_UP = 3  # untimed calls at the start of a turn
+PAUSE = 0.05  # seconds before a turn; threads of the last contender spin for milliseconds
 
 
 def bench(path: Path, as_json: bool) -> None:
-    """Time `decode` of every file of a bundle, batch of one, on one and on two threads."""
+    """Time `decode` of every file of a bundle with batch size 1, on one and on two threads."""
     with quiet_native_logs():
-        figures = _measure(path)
+        results = _measure(path)
     if as_json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(results, indent=2))
         return
-    table = Table("preset", "threads", "size", "median", "quartiles", title="One decode")
-    for row in figures["decoders"]:
+    table = Table(
+        "preset", "threads", "size", "median", "quartiles", title="Latency of decode, batch size 1"
+    )
+    for row in results["decoders"]:
         low, high = row["quartiles_ms"]
         table.add_row(
             row["preset"],
@@ -38,21 +40,22 @@ def bench(path: Path, as_json: bool) -> None:
             f"{row['median_ms']:.3f} ms",
             f"{low:.3f} to {high:.3f} ms",
         )
-    table.caption = figures["machine"]
+    table.caption = results["machine"]
     console.print(table)
 
 
 def interleaved(
     contenders: dict[Any, Callable[[], Any]], rounds: int = ROUNDS, calls: int = CALLS
 ) -> dict[Any, np.ndarray]:
-    """Time calls of every contender, taking turns, so that all meet the same disturbances.
+    """Time the calls of several functions in alternating turns.
 
-    A turn begins with a pause and a few calls that are not timed.
+    Changes in the load of the machine then affect all of them. A turn begins with a pause and
+    `WARM_UP` untimed calls.
 
     Args:
         contenders: functions without arguments, by name.
-        rounds: turns of each.
-        calls: timed calls in a turn.
+        rounds: number of turns of each function.
+        calls: timed calls per turn.
 
     Returns:
         Times in milliseconds, (rounds * calls,), by name.
@@ -85,7 +88,9 @@ def _measure(path: Path) -> dict[str, Any]:
         z = np.random.default_rng(0).normal(size=shape).astype("float32")
         for threads in THREADS:
             interpreter = Interpreter(model_content=model, num_threads=threads)
-            interpreters.append(interpreter)  # a runner does not keep its interpreter alive
+            interpreters.append(
+                interpreter
+            )  # a signature runner does not keep its interpreter alive
             run = interpreter.get_signature_runner("decode")
             contenders[preset, threads] = _call(run, z)
     times = interleaved(contenders)

@@ -1,4 +1,4 @@
-"""`kvae export` and `kvae verify`: bundles from a saved model, and the check repeated."""
+"""`kvae export` and `kvae verify`: write a bundle of a saved model, and verify a bundle."""
 
 import json
 from dataclasses import asdict
@@ -48,7 +48,7 @@ def export(
 
 
 def verify(path: Path, as_json: bool) -> None:
-    """Repeat a bundle's check on its golden vectors."""
+    """Compare the outputs of a bundle's files with its golden vectors."""
     with quiet_native_logs():
         import kvae
 
@@ -63,7 +63,7 @@ def verify(path: Path, as_json: bool) -> None:
                 row = (preset, signature, output, f"{value.error:.1e}", f"{value.psnr:.0f} dB")
                 table.add_row(*row)
     console.print(table)
-    console.print("Every file says what the golden vectors say.")
+    console.print("All files agree with the golden vectors.")
 
 
 def read_examples(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""`kvae demo`: the whole way, from real digits to a verified file for a device."""
+"""`kvae demo`: train a VAE on digits, draw it, and export a verified decoder."""
 
 import json
 import time
@@ -21,9 +21,9 @@ def run(
     """Run the demo and write everything to the folder `output`."""
     if not (overwrite and output.is_dir()):
         files.vacant(output, "--output").mkdir()
-    say = _silent if as_json else console.print
+    report = _silent if as_json else console.print
     start = time.perf_counter()
-    say("Loading TensorFlow ...", style="dim")
+    report("Loading TensorFlow ...", style="dim")
     with quiet_native_logs():
         import keras
 
@@ -31,7 +31,7 @@ def run(
 
     keras.utils.set_random_seed(seed)
     x_train, x_test = kvae.data.digits()
-    say(
+    report(
         f"Training a VAE with {latent_dim} latent dimensions on {len(x_train)} handwritten digits "
         f"of 8x8 pixels ({len(x_test)} held out), {epochs} epochs.",
         highlight=False,
@@ -51,7 +51,7 @@ def run(
     for name, figure in pictures.items():
         figure.savefig(output / f"{name}.png", dpi=PICTURE_DPI)
 
-    say("Exporting the decoder and checking it against Keras ...", style="dim")
+    report("Exporting the decoder and comparing it with Keras ...", style="dim")
     with quiet_native_logs():
         exports = [
             kvae.export.tflite(vae, output / "decoder.tflite", data=x_test, overwrite=overwrite),
@@ -59,20 +59,20 @@ def run(
         ]
     seconds = time.perf_counter() - start
     if as_json:
-        print(json.dumps(_figures(scores, baseline, exports, seconds), indent=2))
+        print(json.dumps(_results(scores, baseline, exports, seconds), indent=2))
         return
     console.print(_elbo_table(scores, baseline))
     console.print(_export_table(exports))
     console.print(
-        f"Both files say what Keras says. Everything is in [bold]{output.resolve()}[/]: "
+        f"Both exports agree with Keras. All files are in [bold]{output.resolve()}[/]: "
         f"vae.keras, {', '.join(f'{name}.png' for name in pictures)}.",
         highlight=False,
     )
-    console.print(f"{seconds:.0f} seconds in all.", style="dim", highlight=False)
+    console.print(f"Total time: {seconds:.0f} seconds.", style="dim", highlight=False)
 
 
 def _silent(*_: Any, **__: Any) -> None:
-    """Print nothing: with --json the figures stand alone."""
+    """Print nothing: with --json the output is JSON only."""
 
 
 def _make_vae(event_shape: tuple[int, ...], latent_dim: int) -> Any:
@@ -94,19 +94,19 @@ def _make_vae(event_shape: tuple[int, ...], latent_dim: int) -> Any:
 
 
 def _elbo_table(scores: dict[str, float], baseline: float) -> Table:
-    table = Table("held-out digits", "nats per digit", title="How good is the model?")
+    table = Table("held-out digits", "nats per digit", title="Evaluation")
     table.columns[1].justify = "right"
     table.add_row("ELBO of the VAE", f"[bold]{scores['elbo']:.2f}[/]")
     table.add_row("  reconstruction, log p(x|z)", f"{-scores['nll']:.2f}")
     table.add_row("  KL to the prior", f"{scores['kl']:.2f}")
-    table.add_row("best factorized Bernoulli (pixel means)", f"{baseline:.2f}")
-    table.add_row("gained by the latent space", f"[bold]{scores['elbo'] - baseline:+.2f}[/]")
+    table.add_row("factorized Bernoulli (pixel means)", f"{baseline:.2f}")
+    table.add_row("ELBO minus this baseline", f"[bold]{scores['elbo'] - baseline:+.2f}[/]")
     return table
 
 
 def _export_table(exports: list[Any]) -> Table:
-    table = Table("file", "size", "error, prior z", "error, posterior z", "one z")
-    table.title = "The decoder outside Keras"
+    table = Table("file", "size", "error, prior z", "error, posterior z", "latency")
+    table.title = "Exported decoders"
     for result in exports:
         path = result.path
         table.add_row(
@@ -116,13 +116,13 @@ def _export_table(exports: list[Any]) -> Table:
             f"{result.error_posterior:.1e}",
             f"{result.latency_ms['decode']:.3f} ms",
         )
-    table.caption = "errors: largest difference to Keras in " + "; ".join(
+    table.caption = "error: greatest difference to Keras in " + "; ".join(
         ", ".join(result.runtimes) for result in exports
     )
     return table
 
 
-def _figures(scores: Any, baseline: float, exports: list[Any], seconds: float) -> dict[str, Any]:
+def _results(scores: Any, baseline: float, exports: list[Any], seconds: float) -> dict[str, Any]:
     return {
         "test": {name: float(value) for name, value in scores.items()},
         "factorized_bernoulli": baseline,

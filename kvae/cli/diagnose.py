@@ -1,4 +1,4 @@
-"""`kvae diagnose`: the latent space of a saved VAE, judged."""
+"""`kvae diagnose`: diagnose the latent space of a saved VAE."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ __all__ = ["run"]
 
 
 def run(model: Path, data: Path, seed: int, picture: Path | None, as_json: bool) -> None:
-    """Load a saved VAE and examples, print its diagnosis, draw it if asked."""
+    """Load a saved VAE and examples, print the diagnosis, and write its figure to `picture`."""
     with quiet_native_logs():
         import keras
 
@@ -28,19 +28,20 @@ def run(model: Path, data: Path, seed: int, picture: Path | None, as_json: bool)
     console.print(f"[bold {colour}]{report.verdict.state}[/]{doubt}. {report.verdict.advice}")
     for sentence in (*report.verdict.evidence, *report.notes):
         console.print(f"  - {sentence}", style="dim", highlight=False)
-    console.print(_whole(report))
-    console.print(_axes(report))
+    console.print(_estimates(report))
+    console.print(_dimensions(report))
 
 
-def _whole(report: object) -> Table:
-    table = Table("the latent space as a whole", "estimate", "95% interval")
-    for name, estimate in report.figures().items():  # type: ignore[attr-defined]
+def _estimates(report: object) -> Table:
+    table = Table("latent space", "estimate", "95% interval")
+    for name, estimate in report.estimates().items():  # type: ignore[attr-defined]
         table.add_row(name, str(estimate), f"{estimate.low:.3g} .. {estimate.high:.3g}")
     return table
 
 
-def _axes(report: object) -> Table:
-    table = Table("axis", "information", "share", "KL", "stddev", "safe range", "output variance")
+def _dimensions(report: object) -> Table:
+    table = Table("dimension", "information, nats", "share", "KL, nats", "stddev", "safe range")
+    table.add_column("output variance")
     for d in report.dimensions:  # type: ignore[attr-defined]
         table.add_row(
             f"z{d.index}",

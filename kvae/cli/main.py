@@ -1,4 +1,4 @@
-"""`kvae`: the command line, built on typer. TensorFlow loads only inside a command."""
+"""The `kvae` command line, built on typer. TensorFlow is imported only inside a command."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from kvae._version import __version__
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Variational autoencoders for Keras 3, from training to the device.",
+    help="Train, diagnose and export variational autoencoders for Keras 3.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
@@ -32,7 +32,7 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Variational autoencoders for Keras 3, from training to the device."""
+    """Train, diagnose and export variational autoencoders for Keras 3."""
 
 
 @app.command()
@@ -40,13 +40,13 @@ def demo(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder to write to.", show_default=True)
     ] = Path("kvae-demo"),
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 40,
-    latent_dim: Annotated[int, typer.Option(min=1, help="Latent dimensions.")] = 16,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of epochs.")] = 40,
+    latent_dim: Annotated[int, typer.Option(min=1, help="Number of latent dimensions.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
-    overwrite: Annotated[bool, typer.Option(help="Replace an earlier demo.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Overwrite an existing demo.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Train a VAE on bundled digits, draw it, export its decoder and check the exports."""
+    """Train a VAE on digits, draw figures, and export and verify its decoder."""
     from kvae.cli import demo as demonstration
     from kvae.cli.terminal import fail
 
@@ -59,25 +59,27 @@ def demo(
 @app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="A VAE saved as .keras.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to be.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to create.")],
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Examples, .npy or .npz (x_test or x). Without them draws from the prior stand "
-            "in, and nothing is diagnosed."
+            help="Examples, .npy or .npz (x_test or x). By default decoded prior samples are used "
+            "and the model is not diagnosed."
         ),
     ] = None,
     preset: Annotated[
-        list[str], typer.Option(help="float32, float16, int8-weights, int8, int8-full; repeatable.")
+        list[str],
+        typer.Option(help="float32, float16, int8-weights, int8 or int8-full; repeatable."),
     ] = ["float32", "int8"],  # noqa: B006  # typer copies defaults
     signature: Annotated[
         list[str] | None,
-        typer.Option(help="decode, encode, score, ...; repeatable; by default all of them."),
+        typer.Option(help="decode, encode, score, ...; repeatable; default: all."),
     ] = None,
     batch_size: Annotated[
-        list[int], typer.Option(min=1, help="Batch of the signatures; repeatable, 1 among them.")
+        list[int],
+        typer.Option(min=1, help="Batch size of the signatures; repeatable, must include 1."),
     ] = [1],  # noqa: B006
-    overwrite: Annotated[bool, typer.Option(help="Replace what stands there.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
     """Export a saved VAE as a bundle: TFLite files, manifest, golden vectors, model card."""
@@ -93,9 +95,9 @@ def export(
 @app.command()
 def verify(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Repeat the check of a bundle, from the bundle alone."""
+    """Verify a bundle: compare its files with the golden vectors that it contains."""
     from kvae.cli import bundles
     from kvae.cli.terminal import fail
 
@@ -108,15 +110,15 @@ def verify(
 @app.command()
 def score(
     bundle: Annotated[str, typer.Argument(help="Folder of a bundle.")],
-    rows: Annotated[list[str], typer.Argument(help="Parquet files, or patterns of such.")],
-    output: Annotated[str, typer.Option("-o", "--output", help="How the files to be begin.")],
+    rows: Annotated[list[str], typer.Argument(help="Parquet files or glob patterns.")],
+    output: Annotated[str, typer.Option("-o", "--output", help="Prefix of the output files.")],
     signature: Annotated[str, typer.Option(help="score, encode, reconstruct, ...")] = "score",
     column: Annotated[
-        list[str], typer.Option(help="The column of lists that is read; or, repeated, of numbers.")
+        list[str], typer.Option(help="A column of lists; or, repeated, columns of numbers.")
     ] = ["x"],  # noqa: B006
-    preset: Annotated[str, typer.Option(help="Which file of the bundle runs.")] = "float32",
+    preset: Annotated[str, typer.Option(help="Preset of the file to run.")] = "float32",
 ) -> None:
-    """Score the rows of Parquet files into Parquet files, as many as there are (needs Beam)."""
+    """Run a signature over the rows of Parquet files with Apache Beam."""
     from kvae.cli import score as scoring
     from kvae.cli.terminal import fail
 
@@ -129,9 +131,9 @@ def score(
 @app.command()
 def bench(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Time the decoders of a bundle on this machine, on one and on two threads."""
+    """Time the decoders of a bundle on this machine, with one and two threads."""
     from kvae.cli import bench as benchmark
     from kvae.cli.terminal import fail
 
@@ -146,10 +148,10 @@ def diagnose(
     model: Annotated[Path, typer.Argument(help="A VAE saved as .keras.")],
     data: Annotated[Path, typer.Option(help="Examples, .npy or .npz (x_test or x).")],
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
-    picture: Annotated[Path | None, typer.Option(help="Picture to write, .png.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Write a figure to this .png file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Measure a saved VAE's latent space, and say whether it is healthy and what to do."""
+    """Diagnose the latent space of a saved VAE: estimates, state and advice."""
     from kvae.cli import diagnose as diagnosis
     from kvae.cli.terminal import fail
 
@@ -160,24 +162,24 @@ def diagnose(
 
 
 @app.command()
-def anatomy(
+def ablation(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path(
-        "kvae-anatomy"
+        "kvae-ablation"
     ),
     data: Annotated[str, typer.Option(help="digits, sprites or faces.")] = "digits",
-    examples: Annotated[int, typer.Option(min=50, help="Pictures to train on.")] = 2000,
+    examples: Annotated[int, typer.Option(min=50, help="Number of images.")] = 2000,
     beta: Annotated[
-        list[float], typer.Option(min=0.0, help="A weight of the KL to try; give several.")
+        list[float], typer.Option(min=0.0, help="Weight of the KL of a variant; repeatable.")
     ] = [0.25, 4.0, 16.0],  # noqa: B006 - typer reads it and changes nothing
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data, each arm.")] = 40,
-    latent_dim: Annotated[int, typer.Option(min=1, help="Latent dimensions.")] = 6,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of epochs of each variant.")] = 40,
+    latent_dim: Annotated[int, typer.Option(min=1, help="Number of latent dimensions.")] = 6,
     hidden: Annotated[int, typer.Option(min=1, help="Units of each hidden layer.")] = 128,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
-    overwrite: Annotated[bool, typer.Option(help="Replace an earlier anatomy.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Take a VAE apart: train it without each of its parts, and judge the idea by the numbers."""
-    from kvae.cli import anatomy as experiment
+    """Train a VAE without each of its parts and compare the latent spaces."""
+    from kvae.cli import ablation as experiment
     from kvae.cli.terminal import fail
 
     try:

@@ -1,4 +1,4 @@
-"""`kvae score`: a bundle over Parquet files, by Apache Beam on this machine."""
+"""`kvae score`: run a bundle over Parquet files with Apache Beam on this machine."""
 
 from kvae.cli.terminal import console, quiet_native_logs
 
@@ -13,17 +13,17 @@ def run(
     Args:
         bundle: folder of the bundle.
         patterns: paths or patterns of Parquet files.
-        output: how the paths of the files to be begin.
-        signature: one with a single input.
-        columns: the column of lists, or several columns of numbers.
-        preset: which file of the bundle runs.
+        output: prefix of the paths of the output files.
+        signature: a signature with one input.
+        columns: one column of lists, or several columns of numbers.
+        preset: preset of the bundle's file to run.
 
     Raises:
-        ImportError: If Apache Beam is missing.
-        ValueError: If the bundle does not fit, or a row.
+        ImportError: If Apache Beam is not installed.
+        ValueError: If the bundle or a row does not have the expected form.
     """
     with quiet_native_logs():
-        # It says what to install where Beam is missing, and so comes first.
+        # Imported before apache_beam: its ImportError explains what to install.
         from kvae.export.beam import ReadFromParquet, RunSignature, WriteToParquet  # isort: skip
         import apache_beam as beam
 
@@ -32,7 +32,9 @@ def run(
         described = Decoder(bundle, preset=preset).signatures.get(signature, {"inputs": ["x"]})
         inputs = list(described["inputs"])
         if len(inputs) != 1:
-            raise ValueError(f"Expected a signature of one input. Received: {signature}, {inputs}")
+            raise ValueError(
+                f"Expected a signature with one input. Received: {signature}, {inputs}"
+            )
         read = {inputs[0]: columns[0] if len(columns) == 1 else columns}
         with beam.Pipeline(argv=[]) as pipeline:
             _ = (
@@ -41,4 +43,4 @@ def run(
                 | RunSignature(bundle, signature, columns=read, preset=preset)
                 | WriteToParquet(output)
             )
-    console.print(f"The rows are in [bold]{output}-*.parquet[/].", highlight=False)
+    console.print(f"The results are in [bold]{output}-*.parquet[/].", highlight=False)

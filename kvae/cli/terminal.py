@@ -1,4 +1,4 @@
-"""What the commands share: a console, errors as words, and native logs kept quiet."""
+"""Shared by the commands: the console, error output, and suppression of native logs."""
 
 import contextlib
 import os
@@ -15,16 +15,16 @@ console = Console()
 
 
 def fail(error: Exception) -> None:
-    """Print `error` in one sentence and end with status 1."""
+    """Print the message of `error` and exit with status 1."""
     Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
     raise typer.Exit(1)
 
 
 @contextlib.contextmanager
 def quiet_native_logs() -> Iterator[None]:
-    """Hold back what C++ code writes to standard error; show it if the block fails.
+    """Suppress what C++ code writes to standard error; print it if the block raises.
 
-    TensorFlow and LiteRT greet with pages of log lines that no Python setting reaches.
+    TensorFlow and LiteRT log many lines on import that Python settings cannot turn off.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()

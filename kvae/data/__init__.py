@@ -1,9 +1,15 @@
-"""Data to start with: bundled digits, made sprites and faces, MNIST, Fashion-MNIST, own images."""
+"""Image data sets: bundled, generated, downloaded and from files.
+
+- `digits`: bundled with scikit-learn. `mnist`, `fashion_mnist`: downloaded by Keras.
+- `sprites`, `faces`: generated, with known factors of variation.
+- `images`: files of the user.
+"""
 
 from kvae.data.digits import digits
 from kvae.data.downloads import fashion_mnist, mnist
 from kvae.data.faces import faces
+from kvae.data.factor_images import FactorImages
 from kvae.data.images import images
-from kvae.data.sprites import Sprites, sprites
+from kvae.data.sprites import sprites
 
-__all__ = ["Sprites", "digits", "faces", "fashion_mnist", "images", "mnist", "sprites"]
+__all__ = ["FactorImages", "digits", "faces", "fashion_mnist", "images", "mnist", "sprites"]

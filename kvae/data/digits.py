@@ -1,4 +1,4 @@
-"""The 8x8 digits that scikit-learn bundles: real data that needs no download."""
+"""The 8x8 handwritten digits of scikit-learn, which need no download."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 __all__ = ["digits"]
 
-PIXEL_MAX = 16.0  # scikit-learn's digits count the set pixels of 4x4 blocks
+PIXEL_MAX = 16.0  # each pixel is the number of set pixels in a 4x4 block
 TEST_SHARE = 0.2
 
 
@@ -15,7 +15,7 @@ def digits(labels: bool = False, seed: int = 0) -> tuple[Any, Any]:
 
     Args:
         labels: whether to return (images, labels) pairs.
-        seed: int, order and split depend on it alone.
+        seed: int, determines order and split.
 
     Returns:
         (x_train, x_test) with shapes (1438, 8, 8, 1) and (359, 8, 8, 1), float32; with `labels`

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST through `keras.datasets`, or from a file already on this machine."""
+"""MNIST and Fashion-MNIST, from `keras.datasets` or from a local file."""
 
 import os
 from pathlib import Path
@@ -10,11 +10,11 @@ __all__ = ["fashion_mnist", "mnist"]
 
 
 def mnist(path: Any = None, labels: bool = False) -> tuple[Any, Any]:
-    """Return MNIST's digits scaled to [0, 1].
+    """Return the images of MNIST scaled to [0, 1].
 
     Args:
-        path: an `mnist.npz` in the layout of `keras.datasets` (x_train, y_train, x_test, y_test);
-            by default Keras downloads it once and keeps it in its cache.
+        path: an `mnist.npz` in the layout of `keras.datasets` (x_train, y_train, x_test, y_test).
+            By default Keras downloads the file once and caches it.
         labels: whether to return (images, labels) pairs.
 
     Returns:
@@ -22,7 +22,8 @@ def mnist(path: Any = None, labels: bool = False) -> tuple[Any, Any]:
         `labels` pairs with labels.
 
     Raises:
-        FileNotFoundError: If `path` does not exist, or offline with nothing in Keras' cache.
+        FileNotFoundError: If `path` does not exist, or the file is neither in Keras' cache nor
+            downloadable.
         ValueError: If the file does not hold the four arrays.
 
     Example:
@@ -32,17 +33,18 @@ def mnist(path: Any = None, labels: bool = False) -> tuple[Any, Any]:
 
 
 def fashion_mnist(path: Any = None, labels: bool = False) -> tuple[Any, Any]:
-    """Return Fashion-MNIST's pieces of clothing scaled to [0, 1]; arguments as for `mnist`.
+    """Return the images of Fashion-MNIST scaled to [0, 1].
 
     Args:
-        path: a `fashion_mnist.npz` in the same layout as for `mnist`.
+        path: a `fashion_mnist.npz` in the layout of `mnist`. By default Keras downloads the data.
         labels: whether to return (images, labels) pairs.
 
     Returns:
         (x_train, x_test) with shapes (60000, 28, 28, 1) and (10000, 28, 28, 1), float32.
 
     Raises:
-        FileNotFoundError: If `path` does not exist, or offline with nothing in Keras' cache.
+        FileNotFoundError: If `path` does not exist, or the file is neither in Keras' cache nor
+            downloadable.
         ValueError: If the file does not hold the four arrays.
 
     Example:
@@ -85,7 +87,7 @@ def _download(name: str) -> Any:
 
     try:
         return getattr(keras.datasets, name).load_data()
-    except Exception as error:  # urllib's errors come wrapped in a bare Exception by Keras
+    except Exception as error:  # Keras raises a bare Exception for errors of urllib
         home = os.environ.get("KERAS_HOME", Path.home() / ".keras")
         where = f"{home}/datasets"
         advice = (
@@ -94,6 +96,6 @@ def _download(name: str) -> Any:
             else f"put its four .gz files into {where}/fashion-mnist/"
         )
         raise FileNotFoundError(
-            f"{name} is not on this machine and could not be downloaded ({error}). Either {advice}"
-            f", or pass path= to an .npz file with x_train, y_train, x_test and y_test."
+            f"Expected {name} in Keras' cache or a working download. Received: {error}. Either "
+            f"{advice}, or pass path= to an .npz file with x_train, y_train, x_test and y_test."
         ) from error

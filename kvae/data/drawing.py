@@ -1,4 +1,4 @@
-"""Antialiased drawing on a NumPy grid, for pictures whose every part is known."""
+"""Antialiased drawing on a NumPy grid, for generated images."""
 
 import numpy as np
 
@@ -18,12 +18,12 @@ def grid_points(resolution: int) -> np.ndarray:
 
 
 def coverage(distance: np.ndarray, resolution: int) -> np.ndarray:
-    """Return how much of each pixel a shape covers, in [0, 1], from its signed distance.
+    """Return the share of each pixel that a shape covers, in [0, 1].
 
     Args:
-        distance: distance of the pixels' centres to the shape, negative inside, in sides of the
-            picture.
-        resolution: pixels a side.
+        distance: signed distance of the pixel centres to the shape, negative inside; the side of
+            the image is 1.
+        resolution: pixels per side.
 
     Example:
         >>> from kvae.data.drawing import coverage

@@ -1,4 +1,4 @@
-"""Faces: drawn faces whose identity, head rotation, expression and light are known."""
+"""Faces: generated images with known identity, head rotation, expression and lighting."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from kvae import checks
 from kvae.data.drawing import coverage, grid_points
-from kvae.data.sprites import Sprites
+from kvae.data.factor_images import FactorImages
 
 __all__ = ["faces"]
 
@@ -19,29 +19,29 @@ NAMES = (
     "smile",
     "light",
 )
-TURN = 0.16  # how far features move across the face at a full turn, in sides of the picture
+TURN = 0.16  # shift of the features at rotation 1; the side of the image is 1
 
 
-def faces(n: int, resolution: int = 32, identities: int | None = None, seed: int = 0) -> Sprites:
+def faces(
+    n: int, resolution: int = 32, identities: int | None = None, seed: int = 0
+) -> FactorImages:
     """Draw `n` faces with independent uniform factors.
 
-    Factors, each uniform in [-1, 1]: four of identity (width of the face, distance of the eyes,
-    length of the nose, hairline), the rotation of the head from left to right, the expression
-    (from a frown to a smile), and the side that the light comes from. "The same face at different
-    rotations" is a row of constant identity, "two faces in one pose" a pair that differs in
-    identity alone.
+    The factors are uniform in [-1, 1]: four factors of identity (width of the face, distance of
+    the eyes, length of the nose, hairline), the rotation of the head from left to right, the
+    expression (from frown to smile), and the side of the light.
 
     Args:
-        n: number of pictures.
+        n: number of images.
         resolution: height and width in pixels, at least 16.
-        identities: number of different people; by default every picture shows another one.
-        seed: int.
+        identities: number of different identities; by default every image has its own.
+        seed: int. The same arguments give the same images.
 
     Returns:
-        `Sprites` with images (n, resolution, resolution, 1) and seven factors.
+        `FactorImages` with images (n, resolution, resolution, 1) and seven factors.
 
     Raises:
-        ValueError: If an argument is not of the form above.
+        ValueError: If `n` or `identities` is not positive, or `resolution` is below 16.
 
     Example:
         >>> made = kvae.data.faces(6, resolution=32, identities=2)
@@ -59,24 +59,24 @@ def faces(n: int, resolution: int = 32, identities: int | None = None, seed: int
         people = rng.uniform(-1.0, 1.0, (checks.positive_int("identities", identities), 4))
         factors[:, :4] = people[np.arange(n) % len(people)]
     images = np.stack([_draw(row, resolution) for row in factors])
-    return Sprites(images, factors, NAMES, (False,) * len(NAMES))
+    return FactorImages(images, factors, NAMES, (False,) * len(NAMES))
 
 
 def _draw(factors: np.ndarray, resolution: int) -> np.ndarray:
-    """Return the picture (resolution, resolution, 1) of one row of factors."""
+    """Return the image (resolution, resolution, 1) of one row of factors."""
     width, eyes, nose, hair, rotation, smile, light = (float(value) for value in factors)
     points = grid_points(resolution)
     x, y = points[..., 0] - 0.5, points[..., 1] - 0.52
     half_width = 0.3 + 0.05 * width
-    shift = TURN * rotation  # the features slide, the outline stays
-    squeeze = 1.0 - 0.25 * abs(rotation)  # and they come closer together
+    shift = TURN * rotation  # rotation shifts the features, not the outline
+    squeeze = 1.0 - 0.25 * abs(rotation)  # and reduces their distances
 
-    picture = np.zeros_like(x)
+    image = np.zeros_like(x)
 
     def paint(distance: Any, grey: Any) -> None:
-        nonlocal picture
+        nonlocal image
         share = coverage(distance, resolution)
-        picture = (1.0 - share) * picture + share * grey
+        image = (1.0 - share) * image + share * grey
 
     shading = np.clip(0.72 + 0.5 * light * x / half_width, 0.2, 1.0)
     paint(_ellipse(x, y + 0.05, half_width + 0.05, 0.44), 0.15)  # hair behind
@@ -93,15 +93,15 @@ def _draw(factors: np.ndarray, resolution: int) -> np.ndarray:
     paint(_bar(x - 1.15 * shift, y - 0.06, 0.016, length), 0.45 * shading)
     mouth = y - 0.2 + 7.0 * smile * ((x - shift) ** 2 - 0.004)
     paint(np.maximum(np.abs(mouth) - 0.016, np.abs(x - shift) - 0.1 * squeeze), 0.25)
-    return picture[..., None].astype("float32")
+    return image[..., None].astype("float32")
 
 
 def _ellipse(x: Any, y: Any, half_width: float, half_height: float) -> Any:
-    """Return about the distance to an ellipse, negative inside."""
+    """Return the approximate signed distance to an ellipse, negative inside."""
     radius = np.hypot(x / half_width, y / half_height)
     return (radius - 1.0) * min(half_width, half_height)
 
 
 def _bar(x: Any, y: Any, half_width: float, half_height: float) -> Any:
-    """Return the distance to a rectangle, negative inside."""
+    """Return the signed distance to a rectangle in the maximum norm, negative inside."""
     return np.maximum(np.abs(x) - half_width, np.abs(y) - half_height)

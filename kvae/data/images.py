@@ -1,4 +1,4 @@
-"""Images of one's own: a folder of pictures, or arrays in .npy and .npz files."""
+"""Images from files: a folder of image files, or arrays in .npy and .npz files."""
 
 import zipfile
 from pathlib import Path
@@ -12,33 +12,32 @@ from kvae import checks
 __all__ = ["images"]
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R 601-2, as Pillow turns colour into grey
+LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R 601-2, as in Pillow
 
 
 def images(path: Any, size: Any = None, grey: bool = False, array: str | None = None) -> np.ndarray:
-    """Return images from this machine, scaled to [0, 1].
+    """Return images from local files, scaled to [0, 1].
 
-    A folder is read with its sub-folders, in the order of the names. Files that are not named like
-    pictures (.png, .jpg, .bmp, .gif, .tif, .webp) are passed over; transparent parts become black;
-    of an animation the first picture counts; the camera's orientation is applied. An array of bytes
-    is divided by 255, of 16-bit numbers by 65,535; booleans become 0 and 1; floats have to be in
-    [0, 1] already.
+    A folder is read recursively, sorted by path. Files without an image suffix (.png, .jpg, .bmp,
+    .gif, .tif, .webp) are skipped. Transparent pixels are blended with black, the first frame of
+    an animation is used, and the EXIF orientation is applied. Arrays of uint8 are divided by 255,
+    of uint16 by 65,535; booleans become 0 and 1; floats must already be in [0, 1].
 
     Args:
-        path: a folder of pictures, an .npy file, or an .npz file.
-        size: height and width to bring the pictures to, in pixels, an int or a pair: each is cut
-            to that shape around its centre and scaled with antialiasing. By default they stay as
-            they are and have to be of one size.
-        grey: whether to return grey values, one channel. Otherwise pictures from a folder have
-            three, and arrays those they came with.
-        array: name of the array in an .npz file; needed where it holds more than one.
+        path: a folder of image files, an .npy file, or an .npz file.
+        size: height and width in pixels, an int or a pair. Each image is cropped around its centre
+            to this aspect ratio and resized with antialiasing. By default images are not resized
+            and must have the same size.
+        grey: whether to return one channel of grey values. Otherwise images from a folder have
+            three channels, and arrays keep their channels.
+        array: name of the array in an .npz file; required if it holds more than one.
 
     Returns:
         float32 in [0, 1], (examples, height, width, channels), channels 1 or 3.
 
     Raises:
-        FileNotFoundError: If there is nothing at `path`, or no picture in the folder.
-        ValueError: If the pictures differ in size, a file is no picture or damaged, or an array
+        FileNotFoundError: If `path` does not exist, or the folder contains no image files.
+        ValueError: If the images differ in size, a file is damaged or not an image, or an array
             does not hold images.
 
     Example:
@@ -53,11 +52,11 @@ def images(path: Any, size: Any = None, grey: bool = False, array: str | None = 
     if not path.exists():
         raise FileNotFoundError(
             f"Expected path to name a folder, an .npy or an .npz file. Received: path={str(path)!r}"
-            ", where nothing is"
+            ", which does not exist"
         )
     if path.suffix not in {".npy", ".npz"}:
         raise ValueError(
-            "Expected path to name a folder of pictures, an .npy or an .npz file. Received: "
+            "Expected path to name a folder of images, an .npy or an .npz file. Received: "
             f"path={str(path)!r}"
         )
     return _from_array(_load(path, array), path, target, grey)
@@ -81,61 +80,61 @@ def _from_folder(folder: Path, size: tuple[int, int] | None, grey: bool) -> np.n
     names = [name for name in names if name.suffix.lower() in SUFFIXES and name.name[0] != "."]
     if not names:
         raise FileNotFoundError(
-            f"Expected pictures ({', '.join(sorted(SUFFIXES))}) in the folder path. Received: "
-            f"path={str(folder)!r}, which holds none"
+            f"Expected images ({', '.join(sorted(SUFFIXES))}) in the folder path. Received: "
+            f"path={str(folder)!r}, which contains none"
         )
     first = _read(folder / names[0], size, grey)
-    result = np.empty((len(names), *first.shape), "float32")  # once, whatever their number
+    result = np.empty((len(names), *first.shape), "float32")  # allocated once
     result[0] = first
     for place, name in enumerate(names[1:], start=1):
-        picture = _read(folder / name, size, grey)
-        if picture.shape != first.shape:
+        image = _read(folder / name, size, grey)
+        if image.shape != first.shape:
             raise ValueError(
-                "Expected pictures of one size, or a size to bring them to. Received: "
-                f"{_across(first)} in {names[0]} and {_across(picture)} in {name}; pass size="
+                "Expected images of the same size, or size= to resize them. Received: "
+                f"{_size(first)} in {names[0]} and {_size(image)} in {name}"
             )
-        result[place] = picture
+        result[place] = image
     return result
 
 
-def _across(picture: np.ndarray) -> str:
-    return f"{picture.shape[0]} x {picture.shape[1]} pixels"
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[0]} x {image.shape[1]} pixels"
 
 
 def _read(file: Path, size: tuple[int, int] | None, grey: bool) -> np.ndarray:
-    """Return one picture, float32 (height, width, channels) in [0, 1]."""
+    """Return one image, float32 (height, width, channels) in [0, 1]."""
     try:
         with Image.open(file) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            picture.load()
+            image = ImageOps.exif_transpose(opened)
+            image.load()
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(
-            f"Expected {file} to be a picture that Pillow can read. Received: {error}"
+            f"Expected {file} to be an image that Pillow can read. Received: {error}"
         ) from error
-    if picture.mode.startswith("I;16"):  # convert() would clip 16 bits at 255
-        values = np.asarray(picture, "float32") / np.float32(65535.0)
+    if image.mode.startswith("I;16"):  # convert() clips 16 bits at 255
+        values = np.asarray(image, "float32") / np.float32(65535.0)
         values = _resize(values[..., None], size)
         return values if grey else np.repeat(values, 3, axis=-1)
-    if picture.mode in ("I", "F"):
+    if image.mode in ("I", "F"):
         raise ValueError(
-            f"Expected pictures of 1, 8 or 16 bits a channel. Received: {file} with 32 bits "
-            f"({picture.format or picture.mode}): its range is not known"
+            f"Expected images of 1, 8 or 16 bits per channel. Received: {file} with 32 bits "
+            f"({image.format or image.mode}), whose range of values is unknown"
         )
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
-    picture = picture.convert("L" if grey else "RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    image = image.convert("L" if grey else "RGB")
     if size is not None:
-        picture = ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.BICUBIC)
-    values = np.asarray(picture, "float32") / np.float32(255.0)
-    return values.reshape(picture.height, picture.width, -1)
+        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BICUBIC)
+    values = np.asarray(image, "float32") / np.float32(255.0)
+    return values.reshape(image.height, image.width, -1)
 
 
 # -- arrays ----------------------------------------------------------------------------------
 
 
 def _load(path: Path, name: str | None) -> np.ndarray:
-    """Return the array in a file; objects are refused, as reading them may run code."""
+    """Return the array in a file. Pickled objects are refused: loading them can run code."""
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -145,7 +144,7 @@ def _load(path: Path, name: str | None) -> np.ndarray:
                 name = loaded.files[0]
             if name not in loaded.files:
                 raise ValueError(
-                    f"it holds the arrays {', '.join(loaded.files)}; name one of them by array="
+                    f"it holds the arrays {', '.join(loaded.files)}; select one with array="
                 )
             return loaded[name]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -179,17 +178,17 @@ def _from_array(
     if grey and result.shape[-1] == 3:
         result = (result @ LUMA)[..., None]
     if size is not None and size != result.shape[1:3]:
-        result = np.stack([_resize(picture, size) for picture in result])
+        result = np.stack([_resize(image, size) for image in result])
     return result
 
 
-def _resize(picture: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """Return floats (height, width, channels), cut and scaled to `size` channel by channel."""
+def _resize(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """Return a float image (height, width, channels), cropped and resized to `size`."""
     if size is None:
-        return picture
+        return image
     channels = [
         ImageOps.fit(Image.fromarray(channel), (size[1], size[0]), Image.Resampling.BICUBIC)
-        for channel in np.moveaxis(picture, -1, 0)
+        for channel in np.moveaxis(image, -1, 0)
     ]
-    # Bicubic weights are negative at their ends: floats can overshoot where bytes are clipped.
+    # Bicubic weights can be negative, so floats can leave [0, 1]; Pillow clips only bytes.
     return np.clip(np.stack([np.asarray(channel) for channel in channels], axis=-1), 0.0, 1.0)

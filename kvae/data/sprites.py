@@ -1,61 +1,39 @@
-"""Sprites: made pictures of one shape whose every factor of variation is known."""
+"""Sprites: generated images of one shape with known factors of variation."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kvae import checks
 from kvae.data.drawing import coverage, grid_points
+from kvae.data.factor_images import FactorImages
 
-__all__ = ["SHAPES", "Sprites", "sprites"]
+__all__ = ["SHAPES", "sprites"]
 
 SHAPES = ("square", "ellipse", "heart")
 COLOURS = np.array([[1.0, 0.3, 0.25], [0.3, 0.9, 0.35], [0.35, 0.5, 1.0]], "float32")
-SIZES = (0.14, 0.28)  # half the extent of a shape, in sides of the picture
-MARGIN = 0.3  # nearest a centre comes to the border
+SIZES = (0.14, 0.28)  # half the extent of a shape; the side of the image is 1
+MARGIN = 0.3  # least distance of a centre to the border
 
 
-@dataclass(frozen=True)
-class Sprites:
-    """Pictures and the factors they were made of.
-
-    Attributes:
-        images: float32 in [0, 1], (examples, resolution, resolution, channels).
-        factors: float32, (examples, factors); discrete factors hold whole numbers.
-        names: names of the factors, in the order of the columns.
-        discrete: whether each factor is discrete.
-
-    Example:
-        >>> made = kvae.data.sprites(4, resolution=16)
-        >>> dict(zip(made.names, made.discrete))["shape"]
-        True
-    """
-
-    images: np.ndarray
-    factors: np.ndarray
-    names: tuple[str, ...]
-    discrete: tuple[bool, ...]
-
-
-def sprites(n: int, resolution: int = 32, colour: bool = False, seed: int = 0) -> Sprites:
+def sprites(n: int, resolution: int = 32, colour: bool = False, seed: int = 0) -> FactorImages:
     """Draw `n` sprites with independent uniform factors: shape, size, rotation, x, y (and colour).
 
-    Rotation is uniform over the whole turn in radians; a square looks the same after a quarter of
-    it and an ellipse after half, a heart never. Edges are antialiased, so that every factor
-    changes the picture smoothly. The same arguments give the same pictures.
+    The rotation is uniform in [0, 2 pi). A square is invariant under rotations by pi / 2, an
+    ellipse under rotations by pi. Edges are antialiased, so the image changes smoothly with every
+    continuous factor.
 
     Args:
-        n: number of pictures.
+        n: number of images.
         resolution: height and width in pixels, at least 8.
-        colour: whether shapes are red, green or blue instead of white, a sixth factor.
-        seed: int.
+        colour: whether to add a sixth factor: red, green or blue shapes instead of white ones.
+        seed: int. The same arguments give the same images.
 
     Returns:
-        The `Sprites`.
+        `FactorImages` with five factors, six with `colour`.
 
     Raises:
-        ValueError: If an argument is not of the form above.
+        ValueError: If `n` is not positive, or `resolution` is below 8.
 
     Example:
         >>> made = kvae.data.sprites(4, resolution=16)
@@ -64,7 +42,7 @@ def sprites(n: int, resolution: int = 32, colour: bool = False, seed: int = 0) -
 
     References:
         Matthey, Higgins, Hassabis, Lerchner: dSprites, 2017,
-        https://github.com/google-deepmind/dsprites-dataset, whose factors these are.
+        https://github.com/google-deepmind/dsprites-dataset, for the factors.
     """
     n = checks.positive_int("n", n)
     if checks.positive_int("resolution", resolution) < 8:
@@ -83,11 +61,11 @@ def sprites(n: int, resolution: int = 32, colour: bool = False, seed: int = 0) -
     factors = np.stack([columns[name] for name in names], axis=1).astype("float32")
     images = np.stack([_draw(row, resolution, colour) for row in factors])
     discrete = tuple(name in ("shape", "colour") for name in names)
-    return Sprites(images, factors, names, discrete)
+    return FactorImages(images, factors, names, discrete)
 
 
 def _draw(factors: np.ndarray, resolution: int, colour: bool) -> np.ndarray:
-    """Return the picture (resolution, resolution, channels) of one row of factors."""
+    """Return the image (resolution, resolution, channels) of one row of factors."""
     shape, size, rotation, x, y = factors[:5]
     points = grid_points(resolution) - (x, y)
     cosine, sine = np.cos(rotation), np.sin(rotation)
@@ -99,10 +77,10 @@ def _draw(factors: np.ndarray, resolution: int, colour: bool) -> np.ndarray:
 
 
 def _signed_distance(shape: str, x: Any, y: Any) -> Any:
-    """Return about the distance to a shape of extent one around the origin, negative inside."""
+    """Return the approximate signed distance to a shape of extent 1, negative inside."""
     if shape == "square":
         return np.maximum(np.abs(x), np.abs(y)) - 0.8
     if shape == "ellipse":
         return 0.5 * (np.hypot(x, y / 0.5) - 1.0)  # the shorter axis sets the scale
-    bent = -1.25 * y - 0.75 * np.sqrt(np.abs(x)) + 0.2  # a disc pulled up on either side
+    bent = -1.25 * y - 0.75 * np.sqrt(np.abs(x)) + 0.2  # a disc, shifted upwards with growing |x|
     return 0.6 * (np.hypot(x, bent) - 0.9)

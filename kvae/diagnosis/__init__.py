@@ -1,23 +1,30 @@
-"""Is this latent space meaningful? A trained VAE's latent space in numbers, and a verdict."""
+"""Diagnose the latent space of a trained VAE.
 
-from kvae.diagnosis.arms import ARMS, Arm, arms_with, train_arm
+- `diagnose`: measures the latent space on data; every number has a standard error.
+- `Verdict`, `STATES`, `ADVICE`, `THRESHOLDS`: the state that the numbers indicate, and what to do.
+- `ablation`: trains the same VAE without each of its parts and compares the numbers.
+
+The thresholds come from the calibration in docs/diagnosis.md; change them only with a new one.
+"""
+
+from kvae.diagnosis.ablation import ablation
+from kvae.diagnosis.diagnose_model import diagnose
 from kvae.diagnosis.estimate import Estimate
-from kvae.diagnosis.examination import diagnose
-from kvae.diagnosis.experiment import anatomy
 from kvae.diagnosis.report import LatentReport
+from kvae.diagnosis.variant import VARIANTS, Variant, train_variant, variants_with
 from kvae.diagnosis.verdict import ADVICE, STATES, THRESHOLDS, Verdict
 
 __all__ = [
     "ADVICE",
-    "ARMS",
     "STATES",
     "THRESHOLDS",
-    "Arm",
+    "VARIANTS",
     "Estimate",
     "LatentReport",
+    "Variant",
     "Verdict",
-    "anatomy",
-    "arms_with",
+    "ablation",
     "diagnose",
-    "train_arm",
+    "train_variant",
+    "variants_with",
 ]

@@ -1,4 +1,4 @@
-"""A number that a sample of the data gave, with its error."""
+"""An estimate with its standard error and a 95% interval."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,19 +7,20 @@ import numpy as np
 
 __all__ = ["Estimate"]
 
-NORMAL_95 = 1.96  # a normal lies within so many standard deviations in 95% of cases
+NORMAL_95 = 1.96  # 95% of a normal distribution lies within this many standard deviations
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its standard error and a 95% interval.
+    """An estimate with its standard error and a 95% interval.
+
+    The interval is `value` +- 1.96 `stderr`, and wider where the estimate has a known bias.
 
     Attributes:
         value: the estimate.
-        stderr: its standard error, in the same unit.
+        stderr: its standard error, in the unit of `value`.
         low: lower end of the interval.
-        high: upper end; with `low` further from `value` than 1.96 standard errors where a known
-            bias comes on top.
+        high: upper end of the interval.
 
     Example:
         >>> print(kvae.diagnosis.Estimate.of_mean(np.array([1.0, 2.0, 3.0])))
@@ -36,7 +37,7 @@ class Estimate:
 
     @classmethod
     def of(cls, value: Any, stderr: Any) -> "Estimate":
-        """Return an estimate whose interval is `value` +- 1.96 `stderr`."""
+        """Return an estimate with the interval `value` +- 1.96 `stderr`."""
         value, margin = float(value), NORMAL_95 * float(stderr)
         return cls(value, float(stderr), value - margin, value + margin)
 
@@ -50,7 +51,7 @@ class Estimate:
     def of_variance(cls, values: Any) -> "Estimate":
         """Return the variance of independent `values` of shape (n,), n at least 2.
 
-        Its standard error is sqrt((m4 - m2^2) / n) with the central moments m2 and m4.
+        The standard error is sqrt((m4 - m2^2) / n), with the central moments m2 and m4.
         """
         values = np.asarray(values, "float64")
         squares = (values - values.mean()) ** 2
@@ -61,7 +62,7 @@ class Estimate:
     def of_ratio(cls, numerators: Any, denominators: Any) -> "Estimate":
         """Return mean(numerators) / mean(denominators) of paired values of shape (n,).
 
-        The standard error is that of the linearized ratio.
+        The standard error is that of the ratio linearized at the means (delta method).
         """
         numerators = np.asarray(numerators, "float64")
         denominators = np.asarray(denominators, "float64")

@@ -1,4 +1,4 @@
-"""The report of a diagnosis: every number with its error, a verdict, ways to write it down."""
+"""The report of a diagnosis: estimates, verdict, and output as text, JSON or a figure."""
 
 import dataclasses
 import json
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from kvae.diagnosis.aggregate import Discrepancy, Gaps
-from kvae.diagnosis.decoder import Reading, Spending
 from kvae.diagnosis.estimate import Estimate
-from kvae.diagnosis.paths import Path
+from kvae.diagnosis.explained_variance import ExplainedVariance
+from kvae.diagnosis.path_quality import PathQuality
+from kvae.diagnosis.sensitivity import DecoderSensitivity
 from kvae.diagnosis.verdict import Verdict
 
-__all__ = ["LatentDimension", "LatentReport", "Sketch"]
+__all__ = ["LatentDimension", "LatentReport", "PlottedPosteriors"]
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2016
 
@@ -22,15 +23,16 @@ class LatentDimension:
     """One latent dimension.
 
     Attributes:
-        index: its place in z.
+        index: its index in z.
         kl: mean KL of its posterior to a standard normal, nats.
         information: I(x; z_d), nats.
         share: `information` as a share of the sum over all dimensions.
         mean_variance: variance of the posterior mean over the data.
         mean_stddev: mean standard deviation of the posterior.
-        low: 0.5% quantile of the aggregate posterior, the lower end of the safe range.
-        high: 99.5% quantile, its upper end.
-        output_variance: share of the data's variance that the decoder moves by this axis.
+        low: 0.5% quantile of the aggregate posterior, lower end of the safe range.
+        high: 99.5% quantile of the aggregate posterior, upper end of the safe range.
+        output_variance: variance of the decoder's output caused by this dimension, as a share of
+            the variance of the data.
     """
 
     index: int
@@ -45,18 +47,18 @@ class LatentDimension:
 
     @property
     def active(self) -> bool:
-        """Whether the posterior mean varies by more than 0.01."""
+        """Whether the variance of the posterior mean is above 0.01."""
         return self.mean_variance.value > ACTIVE_VARIANCE
 
 
 @dataclass(frozen=True)
-class Sketch:
-    """A few posteriors in the two most informative dimensions, for the picture.
+class PlottedPosteriors:
+    """Posteriors of some examples in the two most informative dimensions, for the figure.
 
     Attributes:
-        dimensions: indices of the two dimensions (the same one twice if there is one).
-        mean: (mean, mean) of each posterior.
-        stddev: (stddev, stddev) of each posterior.
+        dimensions: indices of the two dimensions; equal if the model has one dimension.
+        mean: the two means of each posterior.
+        stddev: the two standard deviations of each posterior.
     """
 
     dimensions: tuple[int, int]
@@ -66,30 +68,30 @@ class Sketch:
 
 @dataclass(frozen=True)
 class LatentReport:
-    """What `kvae.diagnose` found. Information and divergences are in nats per example.
+    """The result of `kvae.diagnose`. Information and divergences are in nats per example.
 
     Attributes:
-        examples: number of examples it rests on.
-        seed: seed of every draw.
+        examples: number of examples.
+        seed: seed of all samples.
         verdict: the state of the latent space, with evidence and advice.
         kl: E KL(q(z|x) || p(z)).
         mutual_information: I_q(x; z).
         marginal_kl: KL(q(z) || p(z)) = kl - mutual_information.
-        drift: root mean square of the posterior means over dimensions; 1 or less where the
-            aggregate posterior is the prior.
-        drift_share: sum over dimensions of KL(q(z_d) || p(z_d)) as a share of the sum of their KLs.
-        mmd: distance of the aggregate posterior to the prior.
-        gaps: how much of the prior falls where no posterior has mass.
-        overlap: mean overlap of neighbouring posteriors, 0 to 1.
-        decoder: how the decoder reads the codes.
-        noise_share: `decoder.noise_cost` as a share of `decoder.code_gain`.
-        sample_distance: distance of decoded draws from the prior to the nearest example, in units
-            of that of the examples to each other.
-        paths: walks between real pairs, "linear" and "spherical".
-        spending: what the decoder spends its axes on, against PCA.
-        dimensions: the dimensions, the most informative first.
-        sketch: a few posteriors for the picture.
-        notes: what limits these numbers, sentences.
+        mean_rms: root mean square of the posterior means over examples and dimensions; at most 1
+            where the aggregate posterior equals a standard normal prior.
+        dimension_wise_kl_share: sum_d KL(q(z_d) || p(z_d)) / sum_d E KL(q(z_d|x) || p(z_d)).
+        mmd: maximum mean discrepancy between aggregate posterior and prior.
+        gaps: share of prior samples where the aggregate posterior has no mass.
+        overlap: mean overlap of a posterior and its nearest neighbour, 0 to 1.
+        sensitivity: how the likelihood depends on the codes and on the posterior's noise.
+        noise_share: `sensitivity.noise_cost` divided by `sensitivity.code_gain`.
+        sample_distance: distance of decoded prior samples to the nearest example, see
+            `kvae.diagnosis.data_distance.DataDistance`.
+        paths: quality of "linear" and "spherical" paths between pairs of examples.
+        explained_variance: variance of the data that reconstructions explain, beside PCA.
+        dimensions: the latent dimensions, the most informative first.
+        plotted: posteriors for the figure.
+        notes: limitations of these estimates, one sentence each.
 
     Example:
         >>> report = kvae.diagnose(vae, x_test)
@@ -104,23 +106,23 @@ class LatentReport:
     kl: Estimate
     mutual_information: Estimate
     marginal_kl: Estimate
-    drift: Estimate
-    drift_share: Estimate
+    mean_rms: Estimate
+    dimension_wise_kl_share: Estimate
     mmd: Discrepancy
     gaps: Gaps
     overlap: Estimate
-    decoder: Reading
+    sensitivity: DecoderSensitivity
     noise_share: Estimate
     sample_distance: Estimate
-    paths: dict[str, Path]
-    spending: Spending
+    paths: dict[str, PathQuality]
+    explained_variance: ExplainedVariance
     dimensions: tuple[LatentDimension, ...]
-    sketch: Sketch
+    plotted: PlottedPosteriors
     notes: tuple[str, ...]
 
     @property
     def active_units(self) -> int:
-        """The number of dimensions whose posterior mean varies by more than 0.01.
+        """The number of dimensions whose posterior mean has a variance above 0.01.
 
         References:
             Burda, Grosse, Salakhutdinov: Importance Weighted Autoencoders, 2016, section 5.2,
@@ -128,33 +130,33 @@ class LatentReport:
         """
         return sum(dimension.active for dimension in self.dimensions)
 
-    def figures(self) -> dict[str, Estimate]:
-        """Return the numbers about the latent space as a whole, by what they say."""
+    def estimates(self) -> dict[str, Estimate]:
+        """Return the estimates for the latent space as a whole, by description."""
         linear, spherical = self.paths["linear"], self.paths["spherical"]
         return {
             "KL to the prior, nats": self.kl,
             "mutual information, nats": self.mutual_information,
             "marginal KL, nats": self.marginal_kl,
-            "root mean square of the means": self.drift,
-            "marginals off the prior, share of KL": self.drift_share,
+            "RMS of the posterior means": self.mean_rms,
+            "dimension-wise KL, share of the KL": self.dimension_wise_kl_share,
             "MMD^2 to the prior": self.mmd.squared,
-            "prior draws in gaps": self.gaps.prior,
-            "  held-out draws in gaps": self.gaps.held_out,
-            "overlap of neighbours": self.overlap,
-            "gain by the own code, nats": self.decoder.code_gain,
-            "cost of the noise, nats": self.decoder.noise_cost,
-            "price of a nat of KL, nats": self.decoder.price,
-            "variance explained": self.spending.explained[-1],
-            "midpoint re-encoding error": linear.reencoding_error,
-            "  at the ends": linear.reencoding_error_ends,
-            "  spherical": spherical.reencoding_error,
-            "midpoint ELBO drop, nats": linear.elbo_drop,
-            "  spherical ": spherical.elbo_drop,
-            "unevenness of steps": linear.unevenness,
-            "  spherical  ": spherical.unevenness,
-            "midpoint to the nearest example": linear.data_distance,
-            "  spherical   ": spherical.data_distance,
-            "prior draw to the nearest example": self.sample_distance,
+            "prior samples in gaps, share": self.gaps.prior,
+            "held-out samples in gaps, share": self.gaps.held_out,
+            "overlap of nearest posteriors": self.overlap,
+            "code gain, nats": self.sensitivity.code_gain,
+            "noise cost, nats": self.sensitivity.noise_cost,
+            "implied beta": self.sensitivity.implied_beta,
+            "explained variance, share": self.explained_variance.cumulative[-1],
+            "re-encoding error, midpoint, linear path": linear.reencoding_error,
+            "re-encoding error, midpoint, spherical path": spherical.reencoding_error,
+            "re-encoding error, ends": linear.reencoding_error_ends,
+            "ELBO drop at the midpoint, linear path, nats": linear.elbo_drop,
+            "ELBO drop at the midpoint, spherical path, nats": spherical.elbo_drop,
+            "step size variation, linear path": linear.step_variation,
+            "step size variation, spherical path": spherical.step_variation,
+            "midpoint to nearest example, linear path": linear.data_distance,
+            "midpoint to nearest example, spherical path": spherical.data_distance,
+            "prior sample to nearest example": self.sample_distance,
         }
 
     def __str__(self) -> str:
@@ -163,22 +165,23 @@ class LatentReport:
         lines += [f"  - {sentence}" for sentence in self.verdict.evidence]
         lines += [f"  note: {sentence}" for sentence in self.notes]
         lines += ["", f"{self.examples} examples, {self.active_units} active units"]
-        lines += [f"  {name:<38}{estimate}" for name, estimate in self.figures().items()]
+        lines += [f"  {name:<49}{estimate}" for name, estimate in self.estimates().items()]
         lines += [
-            f"  {'MMD^2 of equal distributions, 95%':<38}{self.mmd.baseline:.1e}",
+            f"  {'MMD^2 of equal distributions, 95% quantile':<49}{self.mmd.baseline:.1e}",
             "",
-            "  axis  information, nats    KL, nats  share  stddev  safe range     output variance",
+            "  dimension  information, nats    KL, nats  share  stddev  safe range     "
+            "output variance",
         ]
         for d in self.dimensions:
             safe = f"{d.low:.2f} .. {d.high:.2f}"
             lines.append(
-                f"  z{d.index:<4} {d.information!s:<17} {d.kl.value:>10.2f} {d.share:>6.0%} "
+                f"  z{d.index:<9} {d.information!s:<17} {d.kl.value:>10.2f} {d.share:>6.0%} "
                 f"{d.mean_stddev.value:>7.2f}  {safe:<15}{d.output_variance.value:>6.1%}"
             )
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as dicts, lists, strings and numbers; None for what is not finite."""
+        """Return the report as dicts, lists, strings and numbers; None for non-finite numbers."""
         return {"active_units": self.active_units, **_plain(dataclasses.asdict(self))}
 
     def to_json(self, indent: int | None = 2) -> str:
@@ -191,9 +194,9 @@ class LatentReport:
 
     def plot(self) -> Any:
         """Return a `matplotlib.figure.Figure` of the report."""
-        from kvae.diagnosis.drawing import draw
+        from kvae.diagnosis.plot import plot_report
 
-        return draw(self)
+        return plot_report(self)
 
 
 def _plain(value: Any) -> Any:

@@ -1,15 +1,15 @@
-"""From numbers to a state: one table of thresholds, one rule, one piece of advice for each state.
+"""The verdict on a latent space: thresholds, the rule, and advice for each state.
 
-The rule rests on what each part of a VAE does to the numbers, not on their absolute size: an
-optimum of nll + beta * kl pays the price beta for a nat of KL, a decoder that has seen samples is
-not thrown off by them, and a decoder that reads the codes describes an example better by its own
-code than by another's.
+The rule uses ratios that have the same meaning for every model where it can. At an optimum of
+nll + beta * kl the implied beta equals beta. A decoder trained on samples tolerates the noise of
+the posterior. A decoder that uses the codes assigns an example a higher likelihood under its own
+code than under another one.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ADVICE", "STATES", "THRESHOLDS", "Threshold", "Verdict", "judge"]
+__all__ = ["ADVICE", "STATES", "THRESHOLDS", "Threshold", "Verdict", "assess"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Threshold:
     Attributes:
         value: the bound.
         unit: its unit.
-        meaning: what it separates, and what set it there.
+        meaning: the models that it separates, with their values in the calibration.
     """
 
     value: float
@@ -27,63 +27,68 @@ class Threshold:
     meaning: str
 
 
-# Each stands between the values that the models of the calibration took on either side of it, near
-# their geometric middle; benchmarks/verdicts.py makes the calibration (seeds 1 and 2) and tries the
-# thresholds on other seeds, docs/diagnosis.md shows both.
+# Each threshold lies near the geometric middle of the nearest values on either side in the
+# calibration. benchmarks/verdicts.py runs the calibration (seeds 1 and 2) and tests the thresholds
+# on other seeds; docs/diagnosis.md shows both results.
 THRESHOLDS = {
     "code_gain": Threshold(
-        0.1, "nats", "trained with the KL alone: about 0; a decoder that reads codes: 5 or more"
+        0.1, "nats", "trained with the KL alone: about 0; decoders that use the codes: 5 or more"
     ),
-    "explained": Threshold(
-        0.0, "of the variance", "below it, the mean of the data is nearer than a reconstruction"
+    "explained_variance": Threshold(
+        0.0, "share of the variance", "below 0 the mean of the data is a better reconstruction"
     ),
     "information": Threshold(
-        0.1, "nats", "codes by the KL alone: below 0.01; codes that differ with x: 0.5 or more"
+        0.1, "nats", "trained with the KL alone: below 0.01; codes that depend on x: 0.5 or more"
     ),
     "noise_share": Threshold(
-        0.7, "of the code gain", "noise the decoder has seen: up to 0.3, noise it has not: from 1.4"
+        0.7,
+        "share of the code gain",
+        "decoders trained on samples: up to 0.3; deterministic encoders: from 1.4",
     ),
-    "drift_share": Threshold(
-        0.2, "of the KL", "marginal KLs of a VAE: below 0.06, of an autoencoder: from 0.6"
+    "dimension_wise_kl_share": Threshold(
+        0.2, "share of the KL", "VAEs: below 0.06; autoencoders: from 0.6"
     ),
-    "low_price": Threshold(
-        0.1, "nats per nat", "a tenth of the ELBO's own; without KL: below 0.001, VAEs: about 1"
+    "implied_beta_low": Threshold(
+        0.1, "nats per nat", "a tenth of the ELBO's beta; no KL: below 0.001; VAEs: about 1"
     ),
-    "high_price": Threshold(
-        1.7, "nats per nat", "a VAE: 1 to 1.4, over-regularized with a beta of 2 or 4: from 2.2"
+    "implied_beta_high": Threshold(
+        1.7, "nats per nat", "VAEs: 1 to 1.4; over-regularized with a beta of 2 or 4: from 2.2"
     ),
-    "used_share": Threshold(
-        0.5, "of the dimensions", "of 32 dimensions at most a quarter is in use, of 6 two thirds"
+    "informative_share": Threshold(
+        0.5,
+        "share of the dimensions",
+        "of 32 dimensions at most a quarter is informative, of 6 two thirds",
     ),
-    "used": Threshold(
-        0.1, "nats", "a dimension in use; those given up hold less than 0.07 nats, mostly"
+    "informative": Threshold(
+        0.1, "nats", "informative dimensions: above; inactive ones: mostly below 0.07"
     ),
 }
 
 ADVICE = {
-    "healthy": "Nothing to mend. Export it, and keep to the safe ranges of the axes.",
-    "collapsed": (
-        "The decoder gets nothing from the codes. Lower beta, warm the KL up from zero or grant "
-        "free bits, and see that the reconstruction loss is a sum over the event."
+    "healthy": "No change is needed. Keep codes inside the safe ranges of the dimensions.",
+    "posterior_collapse": (
+        "The decoder does not use the codes. Lower beta, anneal the weight of the KL from zero, or "
+        "use free bits. Check that the reconstruction loss is a sum over the event."
     ),
     "untrained": (
-        "The codes differ, but the decoder does not read them. Train the model, or train it longer."
+        "The codes depend on the data, but the decoder does not use them. Train the model, or "
+        "train it longer."
     ),
-    "arbitrary": (
-        "The decoder was not trained on samples of the posterior, so that the codes' scale and the "
-        "stated noise mean nothing. Let it see samples, and add the KL."
+    "deterministic_encoder": (
+        "The decoder was not trained on samples of the posterior, so the posterior's noise is "
+        "arbitrary. Give the decoder samples, and add the KL."
     ),
-    "islands": (
-        "Next to nothing holds the codes together: means drift, noise shrinks. Raise beta "
-        "towards 1."
+    "discontinuous": (
+        "The KL has almost no effect: the posterior means spread, the standard deviations shrink, "
+        "and the codes form isolated clusters. Raise beta towards 1."
     ),
-    "over-regularized": (
-        "The KL costs more than the information it takes away is worth. Lower beta towards 1, or "
-        "train longer if training was short."
+    "over_regularized": (
+        "The KL costs more likelihood than a beta of 1 allows. Lower beta towards 1, or train "
+        "longer if training was short."
     ),
-    "partly collapsed": (
-        "Fewer than half of the dimensions are in use. Take fewer dimensions; or, if "
-        "reconstructions are poor, warm the KL up or grant free bits."
+    "partly_collapsed": (
+        "Fewer than half of the dimensions are informative. Reduce latent_dim. If reconstructions "
+        "are poor, anneal the weight of the KL or use free bits."
     ),
 }
 STATES = tuple(ADVICE)
@@ -95,9 +100,8 @@ class Verdict:
 
     Attributes:
         state: one of `STATES`.
-        certain: whether each number that decided keeps its side of the threshold over the whole
-            95% interval.
-        evidence: sentences with the numbers that decided.
+        certain: False if the 95% interval of an estimate that decided includes its threshold.
+        evidence: sentences with the estimates that decided.
         advice: what to do.
 
     Example:
@@ -112,22 +116,23 @@ class Verdict:
     advice: str
 
 
-def judge(report: Any, standard_prior: bool = True) -> Verdict:
-    """Return the verdict on a report's numbers.
+def assess(report: Any, standard_normal_prior: bool = True) -> Verdict:
+    """Return the verdict on the estimates of a report.
 
-    The first state whose condition holds is the verdict: collapsed, untrained, arbitrary, islands,
-    over-regularized, partly collapsed, healthy.
+    The states are tested in this order, and the first whose condition holds is returned:
+    posterior_collapse, untrained, deterministic_encoder, discontinuous, over_regularized,
+    partly_collapsed, healthy.
 
     Args:
-        report: a `LatentReport`, or anything that has its numbers.
-        standard_prior: whether the prior is a standard normal. Marginals off it mean nothing
-            under another prior.
+        report: a `LatentReport`, or an object with its estimates.
+        standard_normal_prior: whether the prior is a standard normal. The dimension-wise KL is
+            used only then.
     """
     bound = {name: threshold.value for name, threshold in THRESHOLDS.items()}
-    reading, information = report.decoder, report.mutual_information
-    used = [d for d in report.dimensions if d.information.value >= bound["used"]]
-    sure = [d for d in report.dimensions if d.information.low >= bound["used"]]
-    possible = [d for d in report.dimensions if d.information.high >= bound["used"]]
+    sensitivity, information = report.sensitivity, report.mutual_information
+    informative = [d for d in report.dimensions if d.information.value >= bound["informative"]]
+    surely = [d for d in report.dimensions if d.information.low >= bound["informative"]]
+    possibly = [d for d in report.dimensions if d.information.high >= bound["informative"]]
     count = len(report.dimensions)
     evidence: list[str] = []
     certain: list[bool] = []
@@ -142,28 +147,34 @@ def judge(report: Any, standard_prior: bool = True) -> Verdict:
     def verdict(state: str) -> Verdict:
         return Verdict(state, all(certain), tuple(evidence), ADVICE[state])
 
-    reads = not holds(reading.code_gain, "code_gain", False, "gain by the own code, nats")
-    if not reads or holds(
-        report.spending.explained[-1], "explained", False, "variance that reconstructions explain"
+    uses_codes = not holds(sensitivity.code_gain, "code_gain", False, "code gain, nats")
+    if not uses_codes or holds(
+        report.explained_variance.cumulative[-1],
+        "explained_variance",
+        False,
+        "explained variance, share",
     ):
-        informed = holds(information, "information", True, "the codes tell about the data, nats")
-        return verdict("untrained" if informed else "collapsed")
-    if holds(
-        report.noise_share, "noise_share", True, "the posterior's noise costs, share of that gain"
+        informed = holds(information, "information", True, "mutual information, nats")
+        return verdict("untrained" if informed else "posterior_collapse")
+    if holds(report.noise_share, "noise_share", True, "noise cost, share of the code gain"):
+        return verdict("deterministic_encoder")
+    if holds(sensitivity.implied_beta, "implied_beta_low", False, "implied beta, lower threshold"):
+        return verdict("discontinuous")
+    if standard_normal_prior and holds(
+        report.dimension_wise_kl_share,
+        "dimension_wise_kl_share",
+        True,
+        "dimension-wise KL, share of the KL",
     ):
-        return verdict("arbitrary")
-    if holds(reading.price, "low_price", False, "price of the last nat of KL, nats of likelihood"):
-        return verdict("islands")
-    if standard_prior and holds(
-        report.drift_share, "drift_share", True, "marginals off the prior, share of the KL"
-    ):
-        return verdict("arbitrary")
-    if holds(reading.price, "high_price", True, "the same price, at its upper threshold"):
-        return verdict("over-regularized")
-    few = len(used) < bound["used_share"] * count
-    evidence.append(f"dimensions with {bound['used']:g} nats or more: {len(used)} of {count}")
-    certain.append(
-        few == (len(sure) < bound["used_share"] * count)
-        and few == (len(possible) < bound["used_share"] * count)
+        return verdict("deterministic_encoder")
+    if holds(sensitivity.implied_beta, "implied_beta_high", True, "implied beta, upper threshold"):
+        return verdict("over_regularized")
+    few = len(informative) < bound["informative_share"] * count
+    evidence.append(
+        f"dimensions with at least {bound['informative']:g} nats: {len(informative)} of {count}"
     )
-    return verdict("partly collapsed" if few else "healthy")
+    certain.append(
+        few == (len(surely) < bound["informative_share"] * count)
+        and few == (len(possibly) < bound["informative_share"] * count)
+    )
+    return verdict("partly_collapsed" if few else "healthy")

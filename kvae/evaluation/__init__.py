@@ -1,4 +1,10 @@
-"""Numbers that say how good a model is; a model is read, never changed."""
+"""Evaluate a trained model; no function here changes it.
+
+- `importance_sampled_log_likelihood`: a bound on log p(x); `factorized_bernoulli`: a baseline.
+- `latent_axes`: latent dimensions by information, with their safe ranges.
+- `disentanglement`: scores against known factors.
+- `gaussian_vector`: the view of a model that diagnosis and exploration use.
+"""
 
 from kvae.evaluation.axes import LatentAxis, latent_axes
 from kvae.evaluation.baseline import factorized_bernoulli

@@ -1,4 +1,4 @@
-"""The model to beat: pixels independent of each other, nothing learned but their means."""
+"""Baseline without a latent space: independent Bernoulli elements."""
 
 import numpy as np
 
@@ -8,16 +8,21 @@ __all__ = ["factorized_bernoulli"]
 def factorized_bernoulli(x_train: np.ndarray, x_test: np.ndarray) -> np.float64:
     """Return the mean log-likelihood of `x_test` under the best factorized Bernoulli, in nats.
 
-    log p(x) = sum_i x_i log m_i + (1 - x_i) log(1 - m_i), with m the mean of each element over
-    the training set (with one half of a count added to either side, so that it is never 0 or 1).
-    A VAE whose ELBO is not above it has learned nothing about how pixels depend on each other.
+        log p(x) = sum_i x_i log m_i + (1 - x_i) log(1 - m_i),
+
+    with m_i the mean of element i over the training set. Half a count is added for 0 and for 1, so
+    that m_i is never 0 or 1. A VAE with an ELBO below this value has learned nothing about the
+    dependence of the elements.
 
     Args:
         x_train: examples in [0, 1], (examples, *event_shape).
         x_test: examples in [0, 1], (examples, *event_shape).
 
     Returns:
-        Nats per example, at most 0.
+        Mean log-likelihood in nats per example, at most 0.
+
+    Raises:
+        ValueError: If the arrays are empty or hold examples of different shapes.
 
     Example:
         >>> float(kvae.evaluation.factorized_bernoulli(np.eye(2), np.eye(2)).round(3))

@@ -1,4 +1,4 @@
-"""The log-likelihood of data under a VAE, by importance sampling from its posterior."""
+"""The log-likelihood of a VAE, estimated by importance sampling from its posterior."""
 
 import math
 from typing import Any
@@ -7,35 +7,36 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
-from kvae.models import VAE
+from kvae.evaluation.gaussian_vector import one_latent_vector
 
 __all__ = ["importance_sampled_log_likelihood"]
 
-ROWS = 8192  # decoded at once, whatever `samples` and `batch_size` are
+ROWS = 8192  # codes decoded at once; bounds the memory for any `samples` and `batch_size`
 
 
 def importance_sampled_log_likelihood(
-    vae: VAE, x: Any, samples: int = 200, seed: int = 0, batch_size: int = 256
+    vae: Any, x: Any, samples: int = 200, seed: int = 0, batch_size: int = 256
 ) -> np.ndarray:
     """Return the importance-weighted bound on log p(x) of each example, in nats.
 
         log p(x) >= E log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x),    z_k ~ q(z|x) independent.
 
-    With one sample it is the ELBO; it rises with K, to log p(x) itself. It compares models whose
-    ELBO hides how well the prior and the posterior fit, in memory that does not grow with K.
+    With one sample it is the ELBO; it increases with K and converges to log p(x). The memory does
+    not grow with K.
 
     Args:
         vae: a built `kvae.VAE`.
         x: array of shape (examples, *event_shape).
-        samples: int K, draws for each example.
-        seed: int, makes the draws reproducible.
-        batch_size: examples computed at once.
+        samples: int K, posterior samples for each example.
+        seed: int, seeds the samples.
+        batch_size: examples per batch.
 
     Returns:
         float64 array of shape (examples,).
 
     Raises:
-        ValueError: If `vae` is not a built VAE or `x` does not fit it.
+        ValueError: If `vae` is not a built `kvae.VAE` with one latent vector, or `x` does not fit
+            it.
 
     Example:
         >>> kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(2))
@@ -54,21 +55,20 @@ def importance_sampled_log_likelihood(
         Burda, Grosse, Salakhutdinov: Importance Weighted Autoencoders, 2016, section 3,
         https://arxiv.org/abs/1509.00519
     """
-    if not isinstance(vae, VAE) or not vae.built:
-        raise ValueError(f"Expected vae to be a built kvae.VAE. Received: {vae!r}")
+    vector = one_latent_vector(vae)
     samples = checks.positive_int("samples", samples)
     batch_size = min(checks.positive_int("batch_size", batch_size), ROWS)
-    x = vae.named_inputs().check_x(x).astype("float32")
+    x = vector.check(x).astype("float32")
 
     def log_sum_of_weights(x: Any, draws: Any, seed: Any) -> Any:
-        """Return log sum_k p(x|z_k) p(z_k) / q(z_k|x) over `draws` draws, shape (batch,)."""
-        posterior = vae.posterior(x)
+        """Return log sum_k p(x|z_k) p(z_k) / q(z_k|x) over `draws` samples, shape (batch,)."""
+        posterior = vector.posterior(x)
         z = posterior.sample(draws, seed=seed)  # (K, B, d)
-        likelihood = vae.likelihood(tf.reshape(z, [-1, vae.latent_dim]))
+        likelihood = vector.likelihood(tf.reshape(z, [-1, vector.latent_dim]))
         repeated = tf.repeat(x[None], draws, axis=0)  # (K, B, *event_shape)
         rows = tf.reshape(repeated, tf.concat([[-1], tf.shape(x)[1:]], axis=0))
         log_likelihood = tf.reshape(likelihood.log_prob(rows), [draws, -1])
-        log_prior = vae.prior.distribution().log_prob(z)
+        log_prior = vector.prior().log_prob(z)
         return tf.reduce_logsumexp(log_likelihood + log_prior - posterior.log_prob(z), axis=0)
 
     signature = [

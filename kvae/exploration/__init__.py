@@ -1,4 +1,9 @@
-"""Ways through the latent space: paths between examples, single axes, attributes, neighbours."""
+"""Explore the latent space of a trained VAE.
+
+- `interpolate`: paths between codes. `traverse`: one latent dimension varies.
+- `attribute_vector`: the direction of an attribute. `nearest`: examples with the nearest codes.
+- `gif`: writes the results as an animation.
+"""
 
 from kvae.exploration.animation import gif
 from kvae.exploration.attribute import AttributeVector, attribute_vector

@@ -1,4 +1,4 @@
-"""Moving pictures."""
+"""Animated GIF files."""
 
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,22 @@ __all__ = ["gif"]
 def gif(
     images: Any, path: Any, milliseconds: int = 100, *, scale: int = 1, there_and_back: bool = False
 ) -> Path:
-    """Write images as an animated GIF, without end; several rows play side by side.
+    """Write images as an animated GIF that repeats forever; rows are shown side by side.
 
     Args:
         images: values in [0, 1], (frames, height, width, channels), or (rows, frames, height,
             width, channels) such as `Interpolation.decoded`; channels 1 or 3.
-        path: the file to write; one that is there is replaced whole.
-        milliseconds: time of a frame; GIF counts in tens of them.
-        scale: pixels that a pixel becomes, in height and width.
-        there_and_back: whether to run back to the first frame instead of jumping there.
+        path: the file to write. An existing file is replaced atomically.
+        milliseconds: duration of a frame; GIF files store multiples of 10.
+        scale: integer factor by which height and width are enlarged.
+        there_and_back: whether to append the frames in reverse order, so that the animation ends
+            where it begins.
 
     Returns:
-        The path.
+        The path of the file.
 
     Raises:
-        ValueError: If `images` are not of that shape, or outside [0, 1].
+        ValueError: If `images` have another shape, or values outside [0, 1].
 
     Example:
         >>> between = kvae.interpolate(vae, x_test[:3], x_test[3:6])
@@ -50,7 +51,7 @@ def gif(
         )
     milliseconds = checks.positive_int("milliseconds", milliseconds)
     scale = checks.positive_int("scale", scale)
-    frames = np.concatenate(np.rint(images * 255.0).astype("uint8"), axis=2)  # rows side by side
+    frames = np.concatenate(np.rint(images * 255.0).astype("uint8"), axis=2)  # (F, H, rows * W, C)
     frames = frames.repeat(scale, axis=1).repeat(scale, axis=2)
     if there_and_back:
         frames = np.concatenate([frames, frames[-2:0:-1]])

@@ -1,4 +1,4 @@
-"""The direction in which an attribute lies."""
+"""The direction of an attribute in the latent space."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ class AttributeVector:
     Attributes:
         vector: mean of the codes with the attribute minus mean of those without, (latent_dim,).
         stderr: its standard error in each dimension, (latent_dim,).
-        examples: how many had the attribute, and how many had not.
+        examples: number of examples with the attribute, and without it.
 
     Example:
         >>> bright = x_test.mean(axis=(1, 2, 3)) > 0.3
@@ -34,24 +34,25 @@ class AttributeVector:
 def attribute_vector(
     vae: Any, x: Any, labels: Any, *, encoded: bool | None = None
 ) -> AttributeVector:
-    """Return the mean difference between the codes of examples with an attribute and without.
+    """Return the mean code of the examples with an attribute minus that of the others.
 
         v = mean z(x | with) - mean z(x | without),    stderr^2 = s^2_with / n + s^2_without / m.
 
-    `z + strength * result.vector` gives an example more of it. What else differs between the two
-    groups, on average, is in the vector as well.
+    `z + strength * result.vector` strengthens the attribute of an example. The vector also
+    contains every other mean difference between the two groups.
 
     Args:
         vae: a `kvae.VAE`.
-        x: examples (n, *event_shape), by their posterior means, or codes (n, latent_dim).
+        x: examples (n, *event_shape), represented by their posterior means, or codes
+            (n, latent_dim).
         labels: whether each example has the attribute: booleans, or 0 and 1, (n,).
-        encoded: whether `x` holds codes; by default its shape tells.
+        encoded: whether `x` holds codes; by default this is inferred from its shape.
 
     Returns:
         An `AttributeVector`.
 
     Raises:
-        ValueError: If the labels do not fit, or a group has fewer than two examples.
+        ValueError: If `x` or `labels` have another form, or a group has fewer than two examples.
 
     Example:
         >>> bright = x_test.mean(axis=(1, 2, 3)) > 0.3
@@ -73,7 +74,7 @@ def attribute_vector(
     sizes = len(groups[0]), len(groups[1])
     if min(sizes) < 2:
         raise ValueError(
-            "Expected labels to give either group at least two examples. Received: "
+            "Expected labels with at least two examples in each group. Received: "
             f"{sizes[0]} with the attribute and {sizes[1]} without"
         )
     (with_mean, without_mean) = (group.mean(axis=0) for group in groups)

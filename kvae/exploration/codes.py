@@ -1,27 +1,29 @@
-"""Codes from what a user hands over: codes as they are, examples by their posterior means."""
+"""Codes of an argument that holds codes or examples."""
 
 from typing import Any
 
 import numpy as np
 
+from kvae.evaluation.gaussian_vector import one_gaussian_vector, one_latent_vector
+
 __all__ = ["as_codes", "decode_paths"]
 
 
 def as_codes(vae: Any, name: str, value: Any, encoded: bool | None = None) -> np.ndarray:
-    """Return codes, (n, latent_dim), of codes or examples.
+    """Return `value` as codes, float32 (n, latent_dim); examples become their posterior means.
 
     Args:
         vae: a `kvae.VAE`.
-        name: name of the argument, for errors.
-        value: codes (n, latent_dim), or examples (n, *event_shape), which are encoded.
-        encoded: whether `value` holds codes; by default its shape tells.
+        name: name of the argument, for error messages.
+        value: codes (n, latent_dim), or examples (n, *event_shape).
+        encoded: whether `value` holds codes; by default this is inferred from its shape.
 
     Raises:
-        ValueError: If `value` is neither, or could be both and `encoded` was not given.
+        ValueError: If `value` holds neither, or if its shape fits both and `encoded` is None.
     """
+    vector = one_latent_vector(vae)
     value = np.asarray(value)
-    event_shape = tuple(vae.likelihood_layer.event_shape)
-    shapes = {True: (vae.latent_dim,), False: event_shape}
+    shapes = {True: (vector.latent_dim,), False: vector.event_shape}
     fitting = [is_code for is_code, shape in shapes.items() if value.shape[1:] == shape]
     if encoded is not None:
         fitting = [is_code for is_code in fitting if is_code == bool(encoded)]
@@ -37,10 +39,11 @@ def as_codes(vae: Any, name: str, value: Any, encoded: bool | None = None) -> np
         )
     if len(fitting) == 2:
         raise ValueError(
-            f"Expected encoded to say what {name} holds: codes and examples of this model have the "
-            f"same shape. Received: encoded=None, {name} of shape {value.shape}"
+            f"Expected encoded to be True or False: codes and examples of this model have the same "
+            f"shape. Received: encoded=None, {name} of shape {value.shape}"
         )
     if not fitting[0]:
+        one_gaussian_vector(vae)
         return np.asarray(vae.encode(value)[0], "float32")
     if not (np.issubdtype(value.dtype, np.number) and len(value) and np.isfinite(value).all()):
         raise ValueError(
@@ -52,5 +55,5 @@ def as_codes(vae: Any, name: str, value: Any, encoded: bool | None = None) -> np
 
 def decode_paths(vae: Any, z: np.ndarray) -> np.ndarray:
     """Return the likelihood's mean at `z` of shape (..., latent_dim): (..., *event_shape)."""
-    decoded = vae.decode(z.reshape(-1, vae.latent_dim))
+    decoded = vae.decode(z.reshape(-1, z.shape[-1]))
     return decoded.reshape(*z.shape[:-1], *decoded.shape[1:])

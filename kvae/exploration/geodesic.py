@@ -1,31 +1,37 @@
-"""Descent on the energy of a path, in the metric that the decoder's mean pulls back."""
+"""Geodesics: minimize the energy of a path in the pull-back metric of the decoder's mean."""
 
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kvae.evaluation.gaussian_vector import one_latent_vector
+
 __all__ = ["shorten"]
 
 GROW, SHRINK = 1.5, 0.5
-TOLERANCE = 1e-6  # share of the energy that a step has to save for the descent to go on
-PATIENCE = 5  # such steps in a row
-LEAST_RATE = 1e-6  # of the first rate: below it a path is at its minimum to float32
+TOLERANCE = 1e-6  # relative decrease of the energy that counts as progress
+PATIENCE = 5  # stop after this many steps without progress
+LEAST_RATE = 1e-6  # times the first rate: below it float32 shows no further decrease
 
 
 def shorten(vae: Any, z: np.ndarray, iterations: int) -> np.ndarray:
-    """Return paths with the ends of `z` and less energy of their decoded means, of `z`'s shape.
+    """Return paths with the ends of `z` whose decoded means have less energy.
 
-    The gradient is taken in the metric of the paths' own velocity: the plain one is multiplied by
-    the inverse of the second difference. For a linear decoder of orthogonal axes one step then
-    reaches the minimum, where plain descent needs a number of steps that grows with the square of
-    the points. A step that would raise a path's energy is not taken, and the path's rate halved.
+    Gradient descent on the inner points, preconditioned by the inverse of the second difference
+    operator. For a linear decoder with orthogonal columns one step reaches the minimum; without
+    the preconditioner the number of steps grows with the square of the number of points. A step
+    that would increase the energy of a path is rejected, and its rate is halved.
 
     Args:
-        vae: a `kvae.VAE`; its weights are read alone.
+        vae: a `kvae.VAE`. It is not changed.
         z: float32 paths, (n, steps, latent_dim).
-        iterations: steps of the descent at most.
+        iterations: greatest number of steps.
+
+    Returns:
+        Paths of the shape of `z`.
     """
+    vector = one_latent_vector(vae)
     n, steps, latent_dim = z.shape
     if steps < 3:
         return z
@@ -40,8 +46,7 @@ def shorten(vae: Any, z: np.ndarray, iterations: int) -> np.ndarray:
             tape.watch(middle)
             path = tf.concat([ends[0], middle, ends[1]], axis=1)
             flat = tf.reshape(path, (n * steps, latent_dim))
-            decoded = vae.likelihood_layer.mean(vae.decoder(flat, training=False))
-            decoded = tf.cast(tf.reshape(decoded, (n, steps, -1)), tf.float32)
+            decoded = tf.cast(tf.reshape(vector.mean(flat), (n, steps, -1)), tf.float32)
             moves = decoded[:, 1:] - decoded[:, :-1]
             energy = (steps - 1) * tf.reduce_sum(moves**2, axis=(1, 2))  # (n,)
         gradient = tape.gradient(energy, middle)
@@ -49,11 +54,12 @@ def shorten(vae: Any, z: np.ndarray, iterations: int) -> np.ndarray:
 
     middle = tf.constant(z[:, 1:-1])
     energy, direction = (value.numpy() for value in energy_and_direction(middle))
-    # With J^T J = c on the line, E = c |z_b - z_a|^2, and the Hessian is 2 (steps - 1) c times
-    # the second difference: 1 / (2 (steps - 1) c) is Newton's step.
+    # If J^T J = c I on the line, E = c |z_b - z_a|^2 and the Hessian is 2 (steps - 1) c times the
+    # second difference, so 1 / (2 (steps - 1) c) is the step of Newton's method.
     squared = np.sum((z[:, -1] - z[:, 0]) ** 2, axis=1)
-    still = (energy <= 0.0) | (squared <= 0.0)  # nothing moves: there is nothing to shorten
-    first_rate = np.where(still, 0.0, squared / np.where(still, 1.0, energy) / (2 * (steps - 1)))
+    constant = (energy <= 0.0) | (squared <= 0.0)  # the path or its decoded means do not move
+    first_rate = squared / np.where(constant, 1.0, energy) / (2 * (steps - 1))
+    first_rate = np.where(constant, 0.0, first_rate)
     rate, middle, idle = first_rate.copy(), middle.numpy(), 0
     for _ in range(iterations):
         tried = (middle - rate[:, None, None] * direction).astype("float32")

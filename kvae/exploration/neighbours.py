@@ -1,4 +1,4 @@
-"""The examples whose codes lie nearest."""
+"""The examples with the nearest codes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ class Neighbours:
     """The nearest examples, nearest first.
 
     Attributes:
-        indices: their places in the data, (n, k).
+        indices: their indices in the data, (n, k).
         distances: Euclidean distances between the codes, (n, k).
 
     Example:
@@ -30,23 +30,23 @@ class Neighbours:
 
 
 def nearest(vae: Any, x: Any, data: Any, k: int = 5, *, encoded: bool | None = None) -> Neighbours:
-    """Return which of `data` lie nearest to `x` in the latent space.
+    """Return the examples of `data` that are nearest to `x` in the latent space.
 
-    Distances are Euclidean between posterior means. An example that is itself in `data` is its own
+    Distances are Euclidean, between posterior means. An example that is also in `data` is its own
     first neighbour.
 
     Args:
         vae: a `kvae.VAE`.
-        x: examples (n, *event_shape) or codes (n, latent_dim) to look around.
-        data: examples (m, *event_shape) or codes (m, latent_dim) to look among.
-        k: how many to find, at most m.
-        encoded: whether `x` and `data` hold codes; by default their shapes tell.
+        x: queries: examples (n, *event_shape) or codes (n, latent_dim).
+        data: candidates: examples (m, *event_shape) or codes (m, latent_dim).
+        k: number of neighbours, at most m.
+        encoded: whether `x` and `data` hold codes; by default this is inferred from their shapes.
 
     Returns:
-        `Neighbours`.
+        The `Neighbours`.
 
     Raises:
-        ValueError: If an argument is not of the form above.
+        ValueError: If an argument has another form.
 
     Example:
         >>> kvae.nearest(vae, x_test[:3], x_test, k=2).indices[:, 0]
@@ -55,13 +55,13 @@ def nearest(vae: Any, x: Any, data: Any, k: int = 5, *, encoded: bool | None = N
     from sklearn.neighbors import NearestNeighbors
 
     k = checks.positive_int("k", k)
-    around, among = as_codes(vae, "x", x, encoded), as_codes(vae, "data", data, encoded)
-    if k > len(among):
+    queries, candidates = as_codes(vae, "x", x, encoded), as_codes(vae, "data", data, encoded)
+    if k > len(candidates):
         raise ValueError(
-            f"Expected k to be at most {len(among)}, the number of examples in data. "
+            f"Expected k to be at most {len(candidates)}, the number of examples in data. "
             f"Received: k={k}"
         )
-    # In float64: in more than 15 dimensions scikit-learn takes differences of squares.
-    search = NearestNeighbors(n_neighbors=k).fit(among.astype("float64"))
-    distances, indices = search.kneighbors(around.astype("float64"))
+    # In more than 15 dimensions scikit-learn computes differences of squares, inexact in float32.
+    search = NearestNeighbors(n_neighbors=k).fit(candidates.astype("float64"))
+    distances, indices = search.kneighbors(queries.astype("float64"))
     return Neighbours(indices, distances)

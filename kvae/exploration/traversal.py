@@ -1,4 +1,4 @@
-"""One latent dimension at a time goes its way while the others stand still."""
+"""Traversals: one latent dimension varies while the others stay constant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kvae import checks
+from kvae.evaluation.gaussian_vector import one_latent_vector
 from kvae.exploration.codes import as_codes, decode_paths
 
 __all__ = ["Traversal", "traverse"]
@@ -16,11 +17,11 @@ LIMITS = (-2.5, 2.5)  # 99% of a standard normal
 
 @dataclass(frozen=True, eq=False)
 class Traversal:
-    """Traversals of single axes.
+    """Traversals of single latent dimensions.
 
     Attributes:
-        axes: the latent dimensions that move.
-        values: where they go, (steps,).
+        axes: the latent dimensions that vary.
+        values: the values that each of them takes, (steps,).
         z: codes, (n, axes, steps, latent_dim).
         decoded: the likelihood's mean there, (n, axes, steps, *event_shape).
 
@@ -45,33 +46,35 @@ def traverse(
     *,
     encoded: bool | None = None,
 ) -> Traversal:
-    """Return what the decoder makes of `x` while one latent dimension goes from low to high.
+    """Return the decoded means while one latent dimension at a time varies.
 
     Args:
         vae: a `kvae.VAE`.
-        x: where to stand: examples (n, *event_shape) at their posterior means, or codes
+        x: start: examples (n, *event_shape), represented by their posterior means, or codes
             (n, latent_dim).
-        axes: the dimensions to move, one after the other; by default all of them.
-        limits: lowest and highest value, in units of z (a standard normal prior's stddevs).
-        steps: values in between, both ends included.
-        encoded: whether `x` holds codes; by default its shape tells.
+        axes: the latent dimensions to vary, one at a time; by default all of them.
+        limits: lowest and highest value, in units of z (standard deviations of a standard normal
+            prior).
+        steps: number of values, both limits included.
+        encoded: whether `x` holds codes; by default this is inferred from its shape.
 
     Returns:
         A `Traversal`.
 
     Raises:
-        ValueError: If an argument is not of the form above.
+        ValueError: If an argument has another form.
 
     Example:
         >>> kvae.traverse(vae, x_test[:1], axes=0, steps=5).decoded.shape
         (1, 1, 5, 8, 8, 1)
     """
+    latent_dim = one_latent_vector(vae).latent_dim
     mean = as_codes(vae, "x", x, encoded)
-    chosen = np.atleast_1d(np.asarray(range(vae.latent_dim) if axes is None else axes))
+    chosen = np.atleast_1d(np.asarray(range(latent_dim) if axes is None else axes))
     fits = chosen.ndim == 1 and len(chosen) and np.issubdtype(chosen.dtype, np.integer)
-    if not fits or chosen.min() < 0 or chosen.max() >= vae.latent_dim:
+    if not fits or chosen.min() < 0 or chosen.max() >= latent_dim:
         raise ValueError(
-            f"Expected axes to be latent dimensions from 0 to {vae.latent_dim - 1}. Received: "
+            f"Expected axes to be latent dimensions from 0 to {latent_dim - 1}. Received: "
             f"axes={axes!r}"
         )
     span = np.asarray(limits)

@@ -59,7 +59,7 @@ def test_the_command_scores_as_well(bulk, folder, monkeypatch):
     (line,) = re.findall(r"`(kvae score .*?)`", PAGE)
     done = said(folder, line)
     assert done.exit_code == 0, done.output
-    assert "The rows are in scored/part-*.parquet" in done.output
+    assert "The results are in scored/part-*.parquet" in done.output
     scored = read(folder, "scored/part-*.parquet")
     assert relative(scored["score"].to_numpy(), keras_scores(bulk.vae, bulk.x)[0]) < TOLERANCE
 
@@ -70,7 +70,7 @@ def test_the_command_says_what_is_wrong(folder, monkeypatch):
     assert done.exit_code == 1
     assert "Expected signature to be one of" in done.output
     done = said(folder, "kvae score bundle rows-*.parquet -o out --signature interpolate")
-    assert "Expected a signature of one input" in done.output
+    assert "Expected a signature with one input" in done.output
     done = said(folder, "kvae score bundle rows-*.parquet -o out --column y")
     assert "Expected the columns ['y'] for the input x" in done.output
     assert not list(folder.glob("out*.parquet"))

@@ -1,4 +1,4 @@
-"""Traversals drawn while `fit` runs."""
+"""`LatentTraversals`: figures drawn at the end of epochs."""
 
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ def eager():
     return model
 
 
-def test_pictures_come_every_so_many_epochs(eager, grey, tmp_path):
+def test_files_are_written_after_every_second_epoch(eager, grey, tmp_path):
     draw = kvae.callbacks.LatentTraversals(grey, tmp_path / "to" / "here", every=2, steps=4)
 
     eager.fit(grey, epochs=5, verbose=0, callbacks=[draw])
@@ -57,7 +57,7 @@ def test_tensorboard_gets_a_picture_with_the_epoch_as_its_step(eager, grey, tmp_
     assert not list(tmp_path.glob("*.png"))
 
 
-def test_training_goes_its_way_as_if_nobody_drew(grey, tmp_path):
+def test_the_callback_does_not_change_training(grey, tmp_path):
     weights = []
     for callbacks in ([], [kvae.callbacks.LatentTraversals(grey, tmp_path, steps=3)]):
         keras.utils.set_random_seed(0)
@@ -70,12 +70,12 @@ def test_training_goes_its_way_as_if_nobody_drew(grey, tmp_path):
         np.testing.assert_array_equal(first, second)
 
 
-def test_nowhere_to_draw_to_is_an_error(grey):
-    with pytest.raises(ValueError, match="Expected folder, log_dir or both"):
+def test_a_missing_output_is_refused(grey):
+    with pytest.raises(ValueError, match="Expected folder or log_dir"):
         kvae.callbacks.LatentTraversals(grey)
 
 
-def test_a_model_that_shows_no_pictures_is_an_error_before_the_first_epoch(grey, tmp_path):
+def test_a_model_of_vectors_is_refused_before_the_first_epoch(grey, tmp_path):
     flat = make_vae(event_shape=(5,))
     flat.compile("adam")
     draw = kvae.callbacks.LatentTraversals(grey, tmp_path)
@@ -84,7 +84,7 @@ def test_a_model_that_shows_no_pictures_is_an_error_before_the_first_epoch(grey,
         flat.fit(np.zeros((4, 5), "float32"), verbose=0, callbacks=[draw])
 
 
-def test_examples_that_do_not_fit_are_an_error_before_the_first_epoch(eager, grey, tmp_path):
+def test_examples_of_another_shape_are_refused_before_the_first_epoch(eager, grey, tmp_path):
     draw = kvae.callbacks.LatentTraversals(grey[:, :4], tmp_path)
 
     with pytest.raises(ValueError, match=r"shape \(batch, 8, 8, 1\). Received: shape \(40, 4, 8"):

@@ -24,8 +24,8 @@ def bundle(tmp_path_factory):
 def test_bench_times_every_preset_on_one_and_two_threads(bundle):
     done = CliRunner().invoke(app, ["bench", str(bundle), "--json"])
     assert done.exit_code == 0, done.output
-    figures = json.loads(done.output)
-    rows = figures["decoders"]
+    results = json.loads(done.output)
+    rows = results["decoders"]
     assert {(row["preset"], row["threads"]) for row in rows} == {
         (preset, threads) for preset in ("float32", "int8") for threads in (1, 2)
     }
@@ -33,17 +33,17 @@ def test_bench_times_every_preset_on_one_and_two_threads(bundle):
         low, high = row["quartiles_ms"]
         assert 0.0 < low <= row["median_ms"] <= high
         assert row["size_bytes"] == (bundle / f"model-{row['preset']}.tflite").stat().st_size
-    assert figures["machine"] == machine()
+    assert results["machine"] == machine()
 
 
 def test_bench_prints_a_table(bundle):
     done = CliRunner().invoke(app, ["bench", str(bundle)])
     assert done.exit_code == 0, done.output
-    assert "One decode" in done.output
+    assert "Latency of decode" in done.output
     assert len(re.findall(r"(?:float32|int8) +\S +[12]", done.output)) == 4
 
 
-def test_bench_refuses_what_is_no_bundle(tmp_path):
+def test_bench_refuses_a_folder_that_is_not_a_bundle(tmp_path):
     done = CliRunner().invoke(app, ["bench", str(tmp_path)])
     assert done.exit_code == 1
     assert "it is not a bundle" in " ".join(done.stderr.split())
@@ -59,10 +59,10 @@ def test_bench_does_not_load_tensorflow(bundle, tmp_path):
     assert run_python(code, tmp_path, bundle).splitlines()[-1] == "False False"
 
 
-def test_contenders_take_turns():
+def test_contenders_alternate():
     order = []
     times = interleaved(
         {"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=3, calls=2
     )
-    assert "".join(order) == "aaaaabbbbb" * 3  # three calls to warm up, two that are timed
+    assert "".join(order) == "aaaaabbbbb" * 3  # three untimed calls, two timed calls
     assert {name: len(values) for name, values in times.items()} == {"a": 6, "b": 6}

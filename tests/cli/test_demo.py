@@ -1,4 +1,4 @@
-"""The command line: help, version, and the demo in a process of its own."""
+"""The command line: help, version, and the demo in a separate process."""
 
 import json
 
@@ -42,7 +42,7 @@ finally:
     assert run_python(code, tmp_path).splitlines() == [f"kvae {kvae.__version__}", "[]"]
 
 
-def test_bad_numbers_are_refused_by_name(tmp_path):
+def test_invalid_numbers_are_refused_by_option_name(tmp_path):
     for option in ("--epochs", "--latent-dim"):
         said = CliRunner().invoke(app, ["demo", option, "0", "-o", str(tmp_path / "out")])
         assert said.exit_code == 2
@@ -90,7 +90,7 @@ def test_the_demo_reports_the_elbo_beside_the_baseline(demo, digits):
 
 
 @pytest.mark.slow
-def test_a_second_run_refuses_in_one_sentence_to_overwrite(demo):
+def test_a_second_run_refuses_to_overwrite(demo):
     _, folder = demo
     before = sorted(path.stat().st_mtime_ns for path in (folder / "out").rglob("*"))
     done = run_python(COMMAND, folder, "demo", "-o", "out", check=False)
@@ -103,14 +103,14 @@ def test_a_second_run_refuses_in_one_sentence_to_overwrite(demo):
 
 
 @pytest.mark.slow
-def test_without_json_it_prints_tables_for_people(demo):
+def test_without_json_it_prints_tables(demo):
     _, folder = demo
     said = run_python(COMMAND, folder, "demo", "--epochs", 1, "--overwrite", "-o", "out")
     for words in (
         "ELBO of the VAE",
-        "best factorized Bernoulli",
+        "factorized Bernoulli",
         "decoder.tflite",
         "serving/1",
-        "Both files say what Keras says.",
+        "Both exports agree with Keras.",
     ):
         assert words in said

@@ -1,4 +1,4 @@
-"""`kvae diagnose`: the report of a saved model, for people and as JSON; errors in a sentence."""
+"""`kvae diagnose`: the report of a saved model as text and as JSON; error messages."""
 
 import json
 
@@ -28,7 +28,7 @@ def saved(tmp_path_factory):
     return folder
 
 
-def said(*arguments):
+def invoke(*arguments):
     return CliRunner().invoke(
         app, ["diagnose", *map(str, arguments)], env={"COLUMNS": "200", "NO_COLOR": "1"}
     )
@@ -37,11 +37,11 @@ def said(*arguments):
 def test_json_is_the_report_that_python_gives(saved):
     import keras
 
-    done = said(saved / "vae.keras", "--data", saved / "x.npy", "--seed", 3, "--json")
+    done = invoke(saved / "vae.keras", "--data", saved / "x.npy", "--seed", 3, "--json")
     assert done.exit_code == 0, done.output
 
     def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     found = json.loads(done.stdout, parse_constant=refuse)
     vae = keras.saving.load_model(saved / "vae.keras")
@@ -51,8 +51,8 @@ def test_json_is_the_report_that_python_gives(saved):
     assert len(found["dimensions"]) == 3
 
 
-def test_text_tells_verdict_advice_figures_and_every_axis(saved):
-    done = said(saved / "vae.keras", "--data", saved / "both.npz")
+def test_text_contains_verdict_advice_estimates_and_every_dimension(saved):
+    done = invoke(saved / "vae.keras", "--data", saved / "both.npz")
     assert done.exit_code == 0, done.output
     state = done.stdout.split(".")[0].split(" (")[0]
     assert state in kvae.diagnosis.STATES
@@ -62,9 +62,9 @@ def test_text_tells_verdict_advice_figures_and_every_axis(saved):
         assert words in text
 
 
-def test_it_draws_the_report_where_it_is_told(saved, tmp_path):
+def test_it_writes_the_figure_to_the_given_path(saved, tmp_path):
     picture = tmp_path / "report.png"
-    done = said(saved / "vae.keras", "--data", saved / "x.npy", "--picture", picture, "--json")
+    done = invoke(saved / "vae.keras", "--data", saved / "x.npy", "--picture", picture, "--json")
     assert done.exit_code == 0, done.output
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
@@ -80,8 +80,8 @@ def test_it_draws_the_report_where_it_is_told(saved, tmp_path):
         ("x.npy", "x.npy", "x.npy"),
     ],
 )
-def test_what_does_not_fit_is_said_in_a_sentence(saved, model, data, message):
-    done = said(saved / model, "--data", saved / data)
+def test_invalid_files_give_an_error_message_without_a_traceback(saved, model, data, message):
+    done = invoke(saved / model, "--data", saved / data)
     assert done.exit_code == 1, done.output
     error = " ".join(done.stderr.split())
     assert message in error
@@ -89,9 +89,9 @@ def test_what_does_not_fit_is_said_in_a_sentence(saved, model, data, message):
     assert "Traceback" not in error
 
 
-def test_a_saved_model_that_is_no_vae_is_refused(saved, tmp_path):
+def test_a_functional_model_is_refused_with_how_to_assemble_a_vae(saved, tmp_path):
     make_vae((6,), 3).encoder.save(tmp_path / "encoder.keras")
-    done = said(tmp_path / "encoder.keras", "--data", saved / "x.npy")
+    done = invoke(tmp_path / "encoder.keras", "--data", saved / "x.npy")
     assert done.exit_code == 1
-    assert "kvae.VAE" in done.stderr
+    assert "Assemble one from the parts of your model: kvae.VAE(" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST without a network: from a file, or with a word on where to put it."""
+"""MNIST and Fashion-MNIST without a network: from a file, or an error with the path."""
 
 import keras
 import numpy as np
@@ -46,7 +46,7 @@ def test_keras_own_copy_is_used_without_a_path(name, file, monkeypatch):
 
 
 @each_loader
-def test_offline_it_says_where_to_put_the_file(name, monkeypatch):
+def test_a_failed_download_says_where_to_put_the_file(name, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", "/home/of/keras")
 
     def offline():

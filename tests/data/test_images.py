@@ -1,4 +1,4 @@
-"""Images of one's own: what is read, in which order, and what is refused."""
+"""Images from files: which files are read, in which order, and which are refused."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_grey_is_the_luma_of_colour(tmp_path, rng):
     np.testing.assert_allclose(found[0, ..., 0], expected, atol=1 / 255)  # Pillow rounds to bytes
 
 
-def test_pictures_are_cut_around_the_centre_and_scaled(tmp_path):
+def test_images_are_cropped_around_the_centre_and_resized(tmp_path):
     wide = flat(0, (8, 16))
     wide[:, 4:12] = 255  # the square in the middle
     save(wide, tmp_path / "wide.png")
@@ -76,7 +76,7 @@ def test_sixteen_bits_keep_their_range(tmp_path, grey):
         np.testing.assert_allclose(channel, expected, rtol=1e-6)
 
 
-def test_a_camera_that_lay_on_its_side_is_turned(tmp_path):
+def test_the_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn by 90 degrees clockwise
     save(flat(9, (4, 6)), tmp_path / "a.jpg", exif=exif)
@@ -108,7 +108,7 @@ def test_arrays_are_scaled_by_their_dtype(tmp_path, stored, expected):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-def test_arrays_are_resized_and_turned_grey_like_pictures(tmp_path, rng):
+def test_arrays_are_resized_and_converted_to_grey_like_files(tmp_path, rng):
     colours = rng.integers(256, size=(2, 12, 16, 3), dtype="uint8")
     np.save(tmp_path / "a.npy", colours)
     for place, picture in enumerate(colours):
@@ -120,10 +120,10 @@ def test_arrays_are_resized_and_turned_grey_like_pictures(tmp_path, rng):
         np.testing.assert_allclose(from_array, from_folder, atol=2 / 255)  # bytes are rounded
 
 
-def test_nothing_there_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="where nothing is"):
+def test_a_missing_path_or_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="which does not exist"):
         data.images(tmp_path / "absent")
-    with pytest.raises(FileNotFoundError, match="which holds none"):
+    with pytest.raises(FileNotFoundError, match="which contains none"):
         data.images(tmp_path)
 
 
@@ -143,14 +143,14 @@ def test_a_damaged_picture_is_an_error_that_names_it(tmp_path, content, rng):
         content = path.read_bytes()[:-2000]
     path.write_bytes(content)
 
-    with pytest.raises(ValueError, match=r"Expected .*a\.png to be a picture .* Received"):
+    with pytest.raises(ValueError, match=r"Expected .*a\.png to be an image .* Received"):
         data.images(tmp_path)
 
 
 def test_a_picture_of_32_bits_is_refused(tmp_path):
     save(np.ones((4, 4), "float32"), tmp_path / "a.tif")
 
-    with pytest.raises(ValueError, match="1, 8 or 16 bits a channel"):
+    with pytest.raises(ValueError, match="1, 8 or 16 bits per channel"):
         data.images(tmp_path)
 
 
@@ -166,14 +166,14 @@ def test_a_picture_of_32_bits_is_refused(tmp_path):
         (np.array([[1], [2, 3]], object), "hold an array of numbers"),
     ],
 )
-def test_an_array_that_holds_no_images_is_refused(tmp_path, stored, message):
+def test_an_array_without_images_is_refused(tmp_path, stored, message):
     np.save(tmp_path / "a.npy", stored, allow_pickle=True)
 
     with pytest.raises(ValueError, match=message):
         data.images(tmp_path / "a.npy")
 
 
-def test_files_that_are_no_arrays_are_refused(tmp_path):
+def test_files_without_arrays_are_refused(tmp_path):
     for name in ("a.npy", "a.npz", "a.txt"):
         (tmp_path / name).write_text("text")
         with pytest.raises(ValueError, match=r"Expected .*"):
@@ -181,7 +181,7 @@ def test_files_that_are_no_arrays_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", [None, "absent"])
-def test_which_array_has_to_be_clear(tmp_path, name):
+def test_a_file_with_several_arrays_needs_the_argument_array(tmp_path, name):
     np.savez(tmp_path / "a.npz", first=np.ones((2, 3, 3)), second=np.ones((2, 3, 3)))
 
     with pytest.raises(ValueError, match="holds the arrays first, second"):
@@ -189,6 +189,6 @@ def test_which_array_has_to_be_clear(tmp_path, name):
 
 
 @pytest.mark.parametrize("size", [0, (1, 2, 3), "8", (4, -1)])
-def test_a_size_that_is_none_is_refused(tmp_path, size):
+def test_an_invalid_size_is_refused(tmp_path, size):
     with pytest.raises(ValueError, match="Expected size"):
         data.images(tmp_path, size=size)

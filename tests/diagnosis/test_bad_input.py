@@ -1,4 +1,4 @@
-"""What cannot be diagnosed is said clearly; what can, but badly, comes with its doubt."""
+"""Invalid input is refused with a clear message; imprecise estimates carry a note."""
 
 import numpy as np
 import pytest
@@ -36,17 +36,17 @@ def test_few_examples_are_noted_and_widen_the_intervals(trained_vae, digits):
     assert few.kl.stderr > 2.0 * many.kl.stderr
 
 
-def test_a_model_never_trained_is_called_so(digits):
+def test_a_model_without_training_is_untrained(digits):
     assert kvae.diagnose(make_vae(), digits[1]).verdict.state == "untrained"
 
 
-def test_information_at_its_ceiling_is_noted(digits):
+def test_information_near_its_maximum_is_noted(digits):
     from tests.small import narrow
 
     report = kvae.diagnose(narrow(make_vae()), digits[1])
     assert any("log 359" in note for note in report.notes)
     assert report.mutual_information.value == pytest.approx(np.log(359), abs=1e-3)
-    assert report.marginal_kl.low == 0.0  # nothing is known about it but an upper bound
+    assert report.marginal_kl.low == 0.0  # only an upper bound is known
 
 
 def test_diagnosis_changes_no_weight(trained_vae, digits):

@@ -65,34 +65,34 @@ def test_safe_range_is_the_central_99_percent_of_the_aggregate_posterior(report)
 
 def test_root_mean_square_of_the_means(report):
     expected = np.sqrt(np.mean(truth.SLOPE**2 * truth.VARIANCE + truth.OFFSET**2))
-    assert within(report.drift, expected)
+    assert within(report.mean_rms, expected)
 
 
-def test_price_of_a_nat_is_the_ratio_of_the_two_slopes(report):
+def test_implied_beta_is_the_ratio_of_the_two_slopes(report):
     # The decoder is N(z, s0^2) with s0 = softplus(0): nll grows by t^2 s^2 / (2 s0^2).
     noise = np.sum(truth.STDDEV**2) / np.log(2.0) ** 2
     up, down = np.exp(0.4), np.exp(-0.4)
     kl_slope = np.sum(0.4 - 0.5 * truth.STDDEV**2 * (up - down))
-    assert within(report.decoder.price, 0.5 * noise * (up - down) / kl_slope)
+    assert within(report.sensitivity.implied_beta, 0.5 * noise * (up - down) / kl_slope)
 
 
-def test_noise_costs_half_its_variance_over_that_of_the_likelihood(report):
+def test_noise_cost_is_half_its_variance_over_that_of_the_likelihood(report):
     expected = 0.5 * np.sum(truth.STDDEV**2) / np.log(2.0) ** 2
-    assert within(report.decoder.noise_cost, expected)
+    assert within(report.sensitivity.noise_cost, expected)
 
 
-def test_a_linear_decoder_walks_in_even_steps(report):
-    assert report.paths["linear"].unevenness.value == pytest.approx(0.0, abs=1e-4)  # float32
+def test_a_linear_decoder_has_equal_steps(report):
+    assert report.paths["linear"].step_variation.value == pytest.approx(0.0, abs=1e-4)  # float32
 
 
-def test_the_axes_explain_no_more_than_the_principal_components(report):
+def test_the_dimensions_explain_no_more_than_the_principal_components(report):
     # Of data with equal variances each component explains a third.
     # The largest of three sample eigenvalues of 500 examples lies about 2 sqrt(3 / 500) above.
-    assert report.spending.pca == pytest.approx([0.0, 1 / 3, 2 / 3, 1.0], abs=0.06)
-    first = 1.0 - (1.0 - truth.SLOPE[0]) ** 2  # x - a x is left of the first axis
-    # Held at its mean, the shifted second axis adds a constant error of its offset squared.
+    assert report.explained_variance.pca == pytest.approx([0.0, 1 / 3, 2 / 3, 1.0], abs=0.06)
+    first = 1.0 - (1.0 - truth.SLOPE[0]) ** 2  # x - a x remains of the first dimension
+    # Held at its mean, the second dimension adds a constant error of its offset squared.
     constant = np.sum(truth.OFFSET**2) / 3.0
-    assert within(report.spending.explained[1], first / 3.0 - constant, sigmas=5.0)
+    assert within(report.explained_variance.cumulative[1], first / 3.0 - constant, sigmas=5.0)
 
 
 def test_the_same_seed_gives_the_same_report(report):
@@ -112,7 +112,7 @@ def test_json_round_trip(report):
     assert read["verdict"]["state"] == report.verdict.state
 
 
-def test_it_prints_verdict_and_every_axis(report):
+def test_it_prints_verdict_and_every_dimension(report):
     text = str(report)
     assert text.startswith(report.verdict.state)
     assert all(f"z{d} " in text for d in range(3))
@@ -125,14 +125,16 @@ def test_it_plots(report, tmp_path):
     figure.savefig(tmp_path / "report.png")
 
 
-def test_mmd_sees_the_aggregate_posterior_leave_the_prior(rng):
-    from kvae.diagnosis.aggregate import Codes, maximum_mean_discrepancy
+def test_mmd_detects_an_aggregate_posterior_that_differs_from_the_prior(rng):
+    from kvae.diagnosis.aggregate import AggregatePosterior, maximum_mean_discrepancy
 
     mean = 0.6 * rng.standard_normal((1000, 2))
     prior = rng.standard_normal((1000, 2))
-    same = maximum_mean_discrepancy(Codes.choose(mean, np.full((1000, 2), 0.8), rng), prior, rng)
+    same = maximum_mean_discrepancy(
+        AggregatePosterior.subsample(mean, np.full((1000, 2), 0.8), rng), prior, rng
+    )
     apart = maximum_mean_discrepancy(
-        Codes.choose(mean + 2.0, np.full((1000, 2), 0.8), rng), prior, rng
+        AggregatePosterior.subsample(mean + 2.0, np.full((1000, 2), 0.8), rng), prior, rng
     )
     assert same.squared.value < 2.0 * same.baseline
     assert apart.p_value < 0.01
@@ -142,12 +144,12 @@ def test_mmd_sees_the_aggregate_posterior_leave_the_prior(rng):
 
 
 def test_posteriors_far_apart_leave_the_prior_in_gaps(rng):
-    from kvae.diagnosis.aggregate import Codes, gaps, overlap
+    from kvae.diagnosis.aggregate import AggregatePosterior, gaps, overlap
 
     prior = rng.standard_normal((1000, 2))
     mean = rng.standard_normal((1000, 2))
-    close = Codes.choose(0.8 * mean, np.full((1000, 2), 0.6), rng)
-    far = Codes.choose(10.0 * mean, np.full((1000, 2), 1e-3), rng)
+    close = AggregatePosterior.subsample(0.8 * mean, np.full((1000, 2), 0.6), rng)
+    far = AggregatePosterior.subsample(10.0 * mean, np.full((1000, 2), 1e-3), rng)
     assert gaps(close, prior).prior.value == pytest.approx(0.05, abs=0.03)
     assert gaps(far, prior).prior.value > 0.99
     assert overlap(close).value > 0.95
@@ -155,33 +157,33 @@ def test_posteriors_far_apart_leave_the_prior_in_gaps(rng):
 
 
 def test_overlap_is_the_bhattacharyya_coefficient(rng):
-    from kvae.diagnosis.aggregate import Codes, overlap
+    from kvae.diagnosis.aggregate import AggregatePosterior, overlap
 
     pairs = np.array([[0.0, 0.0], [1.0, 0.0], [50.0, 0.0], [51.0, 0.0]])
-    codes = Codes.choose(pairs, np.ones((4, 2)), rng)
+    codes = AggregatePosterior.subsample(pairs, np.ones((4, 2)), rng)
     assert overlap(codes).value == pytest.approx(np.exp(-1.0 / 8.0))
 
 
-def test_one_is_as_near_to_the_data_as_they_are_to_each_other():
-    from kvae.diagnosis.nearness import Nearness
+def test_data_distance_is_relative_to_the_distance_between_examples():
+    from kvae.diagnosis.data_distance import DataDistance
 
     # A grid of spacing 2: each example has its neighbour at 2, the middle of a cell at sqrt(2).
     grid = 2.0 * np.stack(np.meshgrid(np.arange(20), np.arange(20)), axis=-1).reshape(-1, 2, 1)
-    distance = Nearness(grid)
+    distance = DataDistance(grid)
     np.testing.assert_allclose(distance(grid[:5] + 1.0), np.sqrt(2.0) / 2.0, rtol=1e-6)
     np.testing.assert_allclose(distance(grid[:5]), 0.0, atol=1e-6)
     np.testing.assert_allclose(distance(np.array([[[-4.0], [0.0]]])), 2.0)
 
 
 def test_strict_json_where_numbers_are_not_finite(report):
-    # A decoder that no code moves has no price: infinity becomes null, never a word JSON lacks.
+    # A decoder that ignores the codes has no implied beta; infinity becomes null in JSON.
     vae = truth.make()
     vae.decoder.set_weights([0.0 * weight for weight in vae.decoder.get_weights()])
     found = kvae.diagnose(vae, truth.data(200, seed=7))
     assert not np.isfinite([found.noise_share.low, found.noise_share.stderr]).all()
 
     def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     read = json.loads(found.to_json(), parse_constant=refuse)
     assert read["noise_share"]["stderr"] is None

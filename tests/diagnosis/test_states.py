@@ -1,4 +1,4 @@
-"""Models trained into each state get its verdict; the anatomy can come out either way."""
+"""Models trained into each state get its verdict; claims of the ablation can be contradicted."""
 
 import json
 from types import SimpleNamespace
@@ -6,25 +6,25 @@ from types import SimpleNamespace
 import pytest
 
 import kvae
-from kvae.diagnosis import ARMS, STATES, Arm, train_arm
+from kvae.diagnosis import STATES, VARIANTS, Variant, train_variant
+from kvae.diagnosis.ablation import Claim, Comparison, claims
 from kvae.diagnosis.estimate import Estimate
-from kvae.diagnosis.experiment import Claim, Evidence, claims
 
 CASES = [
-    ("healthy", ARMS["full"], 6),
-    ("collapsed", ARMS["KL alone"], 6),
-    ("islands", ARMS["no KL"], 6),
-    ("arbitrary", ARMS["no sampling"], 6),
-    ("arbitrary", ARMS["autoencoder"], 6),
-    ("over-regularized", Arm(beta=2.0), 6),
-    ("partly collapsed", ARMS["full"], 32),
+    ("healthy", VARIANTS["full"], 6),
+    ("posterior_collapse", VARIANTS["KL alone"], 6),
+    ("discontinuous", VARIANTS["no KL"], 6),
+    ("deterministic_encoder", VARIANTS["no sampling"], 6),
+    ("deterministic_encoder", VARIANTS["autoencoder"], 6),
+    ("over_regularized", Variant(beta=2.0), 6),
+    ("partly_collapsed", VARIANTS["full"], 32),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("state", "arm", "latent_dim"), CASES)
-def test_verdict_of_a_model_trained_into_a_state(digits, state, arm, latent_dim):
-    vae = train_arm(arm, digits[0], latent_dim, hidden=64, epochs=30)
+@pytest.mark.parametrize(("state", "variant", "latent_dim"), CASES)
+def test_verdict_of_a_model_trained_into_a_state(digits, state, variant, latent_dim):
+    vae = train_variant(variant, digits[0], latent_dim, hidden=64, epochs=30)
     report = kvae.diagnose(vae, digits[0])
     assert report.verdict.state == state, str(report)
     assert report.verdict.evidence
@@ -40,17 +40,17 @@ def number(value):
 
 
 def fake(**changes):
-    """A report as the idea expects it of the full VAE, with `changes`."""
+    """A report with the estimates that the claims expect of the full VAE, with `changes`."""
     values = {
         "noise_share": 0.1,
         "mutual_information": 3.0,
-        "drift": 0.8,
+        "mean_rms": 0.8,
         "kl": 3.3,
         "overlap": 0.7,
         "gap": 0.1,
         "reencoding_error": 0.1,
         "elbo_drop": 2.0,
-        "unevenness": 0.2,
+        "step_variation": 0.2,
         "data_distance": 1.0,
         "sample_distance": 1.1,
         "stddev": 0.5,
@@ -60,52 +60,54 @@ def fake(**changes):
     path = SimpleNamespace(
         **{
             name: values[name]
-            for name in ("reencoding_error", "elbo_drop", "unevenness", "data_distance")
+            for name in ("reencoding_error", "elbo_drop", "step_variation", "data_distance")
         }
     )
     dimension = SimpleNamespace(information=number(1.0), mean_stddev=values["stddev"])
     return SimpleNamespace(
-        **{name: values[name] for name in ("noise_share", "mutual_information", "drift", "kl")},
+        **{name: values[name] for name in ("noise_share", "mutual_information", "mean_rms", "kl")},
         overlap=values["overlap"],
         sample_distance=values["sample_distance"],
         gaps=SimpleNamespace(prior=values["gap"]),
         paths={"linear": path},
         dimensions=(dimension,),
-        spending=SimpleNamespace(explained=(number(0.0), values["explained"]), pca=(0.0, 0.5)),
+        explained_variance=SimpleNamespace(
+            cumulative=(number(0.0), values["explained"]), pca=(0.0, 0.5)
+        ),
     )
 
 
-def as_the_idea_says():
+def as_claimed():
     return {
         "full": fake(),
         "no sampling": fake(noise_share=2.0),
         "autoencoder": fake(noise_share=0.5),
         "no KL": fake(
-            drift=2.0,
+            mean_rms=2.0,
             stddev=0.01,
             gap=1.0,
             overlap=0.0,
             reencoding_error=0.4,
             elbo_drop=30.0,
-            unevenness=0.4,
+            step_variation=0.4,
             data_distance=2.0,
             sample_distance=3.0,
         ),
-        "KL alone": fake(mutual_information=0.0, drift=0.01, kl=0.0),
+        "KL alone": fake(mutual_information=0.0, mean_rms=0.01, kl=0.0),
     }
 
 
-def test_claims_are_supported_by_numbers_as_the_idea_says():
-    assert [claim.outcome for claim in claims(as_the_idea_says())] == ["supported"] * 4
+def test_claims_are_supported_by_estimates_that_agree():
+    assert [claim.outcome for claim in claims(as_claimed())] == ["supported"] * 4
 
 
-def test_claims_come_out_against_the_idea_when_the_numbers_do():
-    reports = dict.fromkeys(as_the_idea_says(), fake(explained=0.3))
-    reports["full"] = fake(noise_share=3.0, mutual_information=0.0, drift=0.5, explained=0.3)
+def test_claims_are_contradicted_by_estimates_that_disagree():
+    reports = dict.fromkeys(as_claimed(), fake(explained=0.3))
+    reports["full"] = fake(noise_share=3.0, mutual_information=0.0, mean_rms=0.5, explained=0.3)
     first, second, third, fourth = claims(reports)
     assert first.outcome == "contradicted"
     assert second.outcome == "contradicted"
-    assert third.outcome == "mixed"  # only the means lie further out
+    assert third.outcome == "mixed"  # only the RMS of the means agrees
     assert fourth.outcome == "contradicted"
 
 
@@ -120,9 +122,9 @@ def test_claims_come_out_against_the_idea_when_the_numbers_do():
     ],
 )
 def test_outcome_of_a_claim(found, outcome):
-    assert Claim("", tuple(Evidence("", each) for each in found)).outcome == outcome
+    assert Claim("", tuple(Comparison("", each) for each in found)).outcome == outcome
 
 
-def test_anatomy_names_the_arm_that_is_missing():
-    with pytest.raises(ValueError, match=r"Expected arms to hold \['KL alone', 'autoencoder'"):
-        kvae.diagnosis.anatomy(None, arms={"full": Arm()})
+def test_ablation_names_the_missing_variants():
+    with pytest.raises(ValueError, match="Expected variants to include 'KL alone', 'autoencoder'"):
+        kvae.diagnosis.ablation(None, variants={"full": Variant()})

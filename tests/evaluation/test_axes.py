@@ -1,4 +1,4 @@
-"""The latent axes: their KL, their ranking, their safe ranges."""
+"""The latent axes: KL, ranking and safe ranges."""
 
 import numpy as np
 import pytest

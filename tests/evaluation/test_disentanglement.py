@@ -8,6 +8,7 @@ from sklearn.metrics import mutual_info_score
 
 from kvae import evaluation
 from kvae.evaluation.disentanglement.information import entropies, mutual_information
+from tests.exploration import known_decoders
 
 N = 2000
 SCORES = ("mig", "modularity", "sap", "dci", "factor_vae_score", "beta_vae_score")
@@ -63,33 +64,33 @@ def test_order_sign_and_scale_of_codes_do_not_matter(name, factors):
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_codes_that_know_nothing_score_what_guessing_does(name, factors):
+def test_codes_without_information_have_the_score_of_chance(name, factors):
     codes = np.random.default_rng(2).normal(size=(N, 4))
-    guessing = 1 / 3 if name in ("factor_vae_score", "beta_vae_score") else 0.0
+    chance = 1 / 3 if name in ("factor_vae_score", "beta_vae_score") else 0.0
 
     for value in score(name, codes, factors).values():
         # 400 votes leave a standard error of 3%; forests fit noise for about 7%.
-        assert value == pytest.approx(guessing, abs=0.12)
+        assert value == pytest.approx(chance, abs=0.12)
 
 
 @pytest.mark.parametrize("name", ["mig", "modularity", "sap", "dci"])
-def test_two_factors_turned_by_45_degrees_score_near_zero(name, factors):
+def test_two_factors_rotated_by_45_degrees_score_near_zero(name, factors):
     cosine = math.sqrt(0.5)
-    turned = (factors[:, :2] - 0.5) @ [[cosine, -cosine], [cosine, cosine]]
+    rotated = (factors[:, :2] - 0.5) @ [[cosine, -cosine], [cosine, cosine]]
 
-    for value in score(name, turned, factors[:, :2]).values():
-        assert value < 0.1  # both codes know equally much of both factors
+    for value in score(name, rotated, factors[:, :2]).values():
+        assert value < 0.1  # both codes have equal information on both factors
 
 
 @pytest.mark.parametrize("name", ["factor_vae_score", "beta_vae_score"])
-def test_two_factors_turned_by_45_degrees_are_guessed(name, factors):
+def test_two_factors_rotated_by_45_degrees_have_a_score_near_chance(name, factors):
     cosine = math.sqrt(0.5)
-    turned = (factors[:, :2] - 0.5) @ [[cosine, -cosine], [cosine, cosine]]
+    rotated = (factors[:, :2] - 0.5) @ [[cosine, -cosine], [cosine, cosine]]
 
-    assert score(name, turned, factors[:, :2])[name] < 0.65
+    assert score(name, rotated, factors[:, :2])[name] < 0.65
 
 
-def test_a_second_copy_of_the_codes_takes_the_gaps_and_nothing_else(factors):
+def test_a_second_copy_of_the_codes_changes_only_the_gaps_and_completeness(factors):
     twice = np.concatenate([factors, factors], axis=1)
     values = {key: value for name in SCORES for key, value in score(name, twice, factors).items()}
 
@@ -112,31 +113,31 @@ def test_noise_beside_perfect_codes_changes_little(name, factors):
 # -- discrete factors ------------------------------------------------------------------------
 
 
-def test_a_perfect_code_of_an_uneven_factor_has_the_whole_gap(mixed):
+def test_a_perfect_code_of_a_non_uniform_factor_has_a_gap_of_one(mixed):
     result = evaluation.mig(mixed, mixed, MIXED, repeats=0)
 
     # Over log 2 instead of the factor's own entropy, the third would be near 0.47.
     np.testing.assert_allclose(result.parts, 1.0, atol=0.03)
 
 
-def test_the_values_of_a_discrete_factor_are_names(mixed):
+def test_the_order_of_discrete_values_is_ignored(mixed):
     renamed = mixed.copy()
     renamed[:, 0] = np.array([7.0, -3.0, 40.0])[mixed[:, 0].astype(int)]
 
     for name in SCORES:
-        # Of two thresholds that part the values equally well, a tree takes one by their order.
+        # A tree breaks ties between equal thresholds by their order.
         expected = pytest.approx(score(name, mixed, mixed, MIXED), abs=2e-3)
         assert score(name, mixed, renamed, MIXED) == expected
 
 
-def test_sap_gives_a_discrete_factor_what_chance_leaves(mixed):
+def test_sap_of_a_discrete_factor_is_one_minus_chance(mixed):
     result = evaluation.sap(mixed, mixed, MIXED, repeats=0)
 
-    # Balanced accuracy 1 against guessing's 1/C; the best of two codes of noise is a bit above.
+    # Balanced accuracy 1 minus 1/C; the better of two noise codes is slightly above 1/C.
     np.testing.assert_allclose(result.parts, [2 / 3, 1.0, 1 / 2], atol=0.06)
 
 
-def test_thresholds_find_a_value_that_lies_between_two_others():
+def test_sap_separates_a_value_between_two_others():
     rng = np.random.default_rng(0)
     shape = rng.integers(3, size=N)
     codes = np.column_stack([shape + rng.uniform(-0.3, 0.3, N), rng.normal(size=N)])
@@ -145,7 +146,7 @@ def test_thresholds_find_a_value_that_lies_between_two_others():
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_a_factor_of_one_value_is_left_out_and_noted(name, factors):
+def test_a_factor_with_a_single_value_is_excluded_and_noted(name, factors):
     factors = factors[:600]
     padded = np.insert(factors, 1, 5.0, axis=1)
     arguments = {"repeats": 0, **FAST.get(name, {})}
@@ -154,11 +155,11 @@ def test_a_factor_of_one_value_is_left_out_and_noted(name, factors):
 
     assert result.value > 0.85  # fewer examples: chance gives the second best code more
     assert result.factors == (0, 2, 3)
-    assert result.note == "left out, one value only: factors [1]"
+    assert result.note == "excluded, one value only: factors [1]"
     assert result.note in str(result)
 
 
-def test_neither_a_full_grid_nor_even_factors_are_needed():
+def test_mig_needs_neither_a_full_grid_nor_uniform_factors():
     rng = np.random.default_rng(0)
     first = rng.choice(4, size=N, p=[0.7, 0.1, 0.1, 0.1])
     second = rng.choice(5, size=N, p=[0.5, 0.2, 0.1, 0.1, 0.1])
@@ -177,7 +178,7 @@ def test_codes_without_information_do_not_look_modular(mixed):
 
     result = evaluation.modularity(codes, mixed, MIXED)
 
-    # Chance puts most information where there are most bins: the bare formula gives above 0.7.
+    # The bias grows with the number of values: the formula alone gives above 0.7.
     assert result.value == 0.0
     assert "codes [0, 1, 2]" in result.note
     assert np.isnan(result.parts).all()
@@ -252,34 +253,34 @@ def test_all_scores_at_once_are_those_of_the_single_functions(factors):
 
 
 @pytest.mark.parametrize("draws", [False, True])
-def test_a_model_is_scored_by_the_codes_it_makes(draws, monkeypatch):
-    class Encoder:
-        """Reads the factors off, with little noise on the first and much on the second."""
+def test_a_model_is_scored_by_its_posterior_means_or_samples(draws, monkeypatch):
+    # The posterior mean is x; its standard deviations are 0.01 and 3.
+    vae = known_decoders.linear(np.eye(2))
+    kernel = np.concatenate([np.eye(2), np.zeros((2, 2))], axis=1)
+    bias = np.array([0.0, 0.0, *np.log(np.expm1([0.01, 3.0]))])
+    vae.encoder.set_weights([kernel, bias])
 
-        def encode(self, x):
-            return x, np.broadcast_to([0.01, 3.0], x.shape)
-
-    # The score proper is not what is asked here: the squared correlations of `sap` tell enough.
-    from kvae.evaluation.disentanglement import every
+    # The squared correlations of `sap` are enough here; the other scores take longer.
+    from kvae.evaluation.disentanglement import all_scores
 
     for name in ("mig", "modularity", "factor_vae_score", "beta_vae_score"):
-        monkeypatch.setattr(every, name, every.sap)
-    made = np.random.default_rng(0).normal(size=(500, 2))
-    found = every.scores(Encoder(), made, False, x=made, draws=draws, errors=False)["sap"]
+        monkeypatch.setattr(all_scores, name, all_scores.sap)
+    made = np.random.default_rng(0).normal(size=(500, 2)).astype("float32")
+    found = all_scores.scores(vae, made, False, x=made, draws=draws, errors=False)["sap"]
 
-    # Of a draw 1 / (1 + 3^2) of the variance is the factor's; the standard error is about 0.03.
+    # The factor causes 1 / (1 + 3^2) of the variance of a sample; the standard error is 0.03.
     assert found.matrix[0, 0] == pytest.approx(1.0, abs=1e-3)
     assert found.matrix[1, 1] == pytest.approx(0.1 if draws else 1.0, abs=0.1)
 
 
 @pytest.mark.parametrize(("codes", "x"), [(np.ones((9, 2)), np.ones((9, 2))), ("model", None)])
-def test_a_model_needs_examples_and_codes_need_none(codes, x, trained_vae):
+def test_a_model_needs_examples_and_codes_exclude_them(codes, x, trained_vae):
     codes = trained_vae if isinstance(codes, str) else codes
     with pytest.raises(ValueError, match=r"a kvae.VAE with examples x, or an array without x"):
         evaluation.disentanglement.scores(codes, np.ones((9, 2)), False, x=x)
 
 
-# -- what does not fit -------------------------------------------------------------------------
+# -- invalid arguments -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -287,16 +288,16 @@ def test_a_model_needs_examples_and_codes_need_none(codes, x, trained_vae):
     ("change", "message"),
     [
         (lambda c, f: (c[:-1], f, False), "of the same examples. Received: 199 codes and 200"),
-        (lambda c, f: (c[:50], f[:50], False), "at least 100 examples .* Received: 50"),
+        (lambda c, f: (c[:50], f[:50], False), r"at least 100 examples\. Received: 50"),
         (lambda c, f: (c[:, 0], f, False), r"codes of shape \(examples, columns\)"),
         (lambda c, f: (c * np.nan, f, False), "codes to be finite"),
-        (lambda c, f: (c, 0 * f, False), "of two values or more. Received: 0 that vary among 3"),
-        (lambda c, f: (c, f, [True]), "200 different values in 200 examples: is it continuous"),
+        (lambda c, f: (c, 0 * f, False), "with two or more values. Received: 0 of 3 factors vary"),
+        (lambda c, f: (c, f, [True]), "200 different values in 200 examples. Pass discrete=False"),
         (lambda c, f: (c, f, [True, False]), "a bool for each of the 3 factors"),
         (lambda c, f: (c, f, 1), "Expected discrete to be a bool"),
     ],
 )
-def test_what_does_not_fit_is_said(name, change, message, factors):
+def test_invalid_arguments_are_refused(name, change, message, factors):
     codes, factors, discrete = change(factors[:200], factors[:200])
 
     with pytest.raises(ValueError, match=message):
@@ -304,15 +305,15 @@ def test_what_does_not_fit_is_said(name, change, message, factors):
 
 
 @pytest.mark.parametrize("name", ["factor_vae_score", "beta_vae_score"])
-def test_codes_that_never_vary_are_an_error(name, factors):
+def test_constant_codes_are_refused(name, factors):
     with pytest.raises(ValueError, match="Expected codes that vary"):
         getattr(evaluation, name)(np.ones((N, 2)), factors, False)
 
 
 @pytest.mark.parametrize("name", ["factor_vae_score", "beta_vae_score"])
-def test_a_constant_code_is_left_out_and_noted(name, factors):
+def test_a_constant_code_is_excluded_and_noted(name, factors):
     codes = np.insert(factors, 1, 2.0, axis=1)
     result = getattr(evaluation, name)(codes, factors, False, repeats=0, **FAST[name])
 
     assert result.value > 0.95
-    assert result.note == "left out, constant: codes [1]"
+    assert result.note == "excluded, constant: codes [1]"

@@ -97,10 +97,10 @@ def test_same_seed_same_number(vae, grey):
     assert not np.array_equal(first, other)
 
 
-def test_it_says_what_it_wants(vae, grey):
+def test_invalid_arguments_are_refused(vae, grey):
     with pytest.raises(ValueError, match="samples"):
         importance_sampled_log_likelihood(vae, grey, samples=0)
-    with pytest.raises(ValueError, match="Expected vae to be a built"):
+    with pytest.raises(ValueError, match=r"Expected vae to be a kvae.VAE"):
         importance_sampled_log_likelihood(vae.decoder, grey)
     with pytest.raises(ValueError, match=r"Expected x .* to have shape"):
         importance_sampled_log_likelihood(vae, grey[..., 0])

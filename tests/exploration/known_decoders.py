@@ -1,4 +1,4 @@
-"""VAEs whose decoder's mean is a function known on paper."""
+"""VAEs whose decoder's mean is a known function."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ import kvae
 def with_mean(latent_dim, mean):
     """Return a VAE of flat events whose decoder's mean is `mean(z)`, a function of Keras tensors.
 
-    The encoder is linear, with weights left as they were made.
+    The encoder is linear, with its initial weights.
     """
     z = keras.Input((latent_dim,))
     loc = mean(z)

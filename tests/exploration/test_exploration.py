@@ -1,4 +1,4 @@
-"""Traversals, attributes, neighbours and moving pictures."""
+"""Traversals, attribute vectors, neighbours and GIF files."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import kvae
 from tests.exploration import known_decoders
 
 
-def test_a_traversal_moves_one_axis_and_no_other(rng):
+def test_a_traversal_changes_one_dimension_only(rng):
     matrix = rng.normal(size=(3, 4)).astype("float32")
     vae = known_decoders.linear(matrix)
     z = rng.normal(size=(2, 3)).astype("float32")
@@ -23,7 +23,7 @@ def test_a_traversal_moves_one_axis_and_no_other(rng):
     np.testing.assert_allclose(found.decoded, found.z @ matrix, atol=1e-5)
 
 
-def test_all_axes_move_by_default_and_one_number_is_one_axis(vae, grey):
+def test_a_traversal_uses_all_dimensions_by_default_and_accepts_one_index(vae, grey):
     assert kvae.traverse(vae, grey[:3]).decoded.shape == (3, 2, 10, 8, 8, 1)
     assert kvae.traverse(vae, grey[:3], axes=1).axes == (1,)
 
@@ -41,7 +41,7 @@ def test_all_axes_move_by_default_and_one_number_is_one_axis(vae, grey):
         ({"steps": 0}, "Expected steps"),
     ],
 )
-def test_a_traversal_that_cannot_be_is_an_error(vae, arguments, message):
+def test_invalid_arguments_of_a_traversal_are_refused(vae, arguments, message):
     with pytest.raises(ValueError, match=message):
         kvae.traverse(vae, np.zeros((1, 2)), **arguments)
 
@@ -71,13 +71,13 @@ def test_an_attribute_vector_finds_a_shift_within_its_error(rng):
         ([True] * 9 + [False], "Received: 9 with the attribute and 1 without"),
     ],
 )
-def test_labels_that_make_no_two_groups_are_an_error(vae, labels, message):
+def test_labels_without_two_groups_are_refused(vae, labels, message):
     with pytest.raises(ValueError, match=message):
         kvae.attribute_vector(vae, np.zeros((10, 2)), labels)
 
 
 @pytest.mark.parametrize("latent_dim", [3, 20])
-def test_the_nearest_are_those_of_all_distances_sorted(latent_dim, rng):
+def test_nearest_agrees_with_sorting_all_distances(latent_dim, rng):
     vae = known_decoders.linear(np.eye(latent_dim, latent_dim + 1))
     x, among = rng.normal(size=(5, latent_dim)), rng.normal(size=(60, latent_dim))
     among[7] = x[0]
@@ -90,12 +90,12 @@ def test_the_nearest_are_those_of_all_distances_sorted(latent_dim, rng):
     assert found.indices[0, 0] == 7
 
 
-def test_more_neighbours_than_examples_are_an_error(vae):
+def test_more_neighbours_than_examples_are_refused(vae):
     with pytest.raises(ValueError, match=r"k to be at most 3, .* Received: k=4"):
         kvae.nearest(vae, np.zeros((1, 2)), np.zeros((3, 2)), k=4)
 
 
-def test_a_gif_plays_every_frame_side_by_side(tmp_path):
+def test_a_gif_shows_rows_side_by_side(tmp_path):
     frames = np.linspace(0.0, 1.0, 4)[None, :, None, None, None] * np.ones((2, 1, 5, 6, 1))
     frames[1] = 1.0 - frames[1]
 
@@ -113,7 +113,7 @@ def test_a_gif_plays_every_frame_side_by_side(tmp_path):
             np.testing.assert_allclose(shown[:, 12:], frames[1, place, 0, 0, 0], atol=1 / 255)
 
 
-def test_a_gif_in_colour_runs_back(tmp_path):
+def test_a_gif_in_colour_with_reversed_frames(tmp_path):
     frames = np.zeros((3, 4, 4, 3))
     frames[np.arange(3), :, :, np.arange(3)] = 1.0
 
@@ -136,14 +136,14 @@ def test_a_gif_in_colour_runs_back(tmp_path):
         (np.full((2, 4, 4, 1), 255.0), r"Expected images in \[0, 1\]. Received: values from 255"),
     ],
 )
-def test_what_is_no_film_is_an_error_and_leaves_no_file(tmp_path, images, message):
+def test_invalid_images_are_refused_and_no_file_is_written(tmp_path, images, message):
     with pytest.raises(ValueError, match=message):
         kvae.exploration.gif(images, tmp_path / "a.gif")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("path", ["linear", "geodesic"])
-def test_pictures_of_paths_and_axes_show_what_the_functions_return(trained_vae, digits, path):
+def test_figures_of_paths_and_traversals_show_what_the_functions_return(trained_vae, digits, path):
     x = digits[1]
 
     drawn = kvae.pictures.interpolations(trained_vae, x[:4], steps=3, path=path)

@@ -1,4 +1,4 @@
-"""Paths between codes, against geometry on paper."""
+"""Paths between codes, compared with closed forms."""
 
 import numpy as np
 import pytest
@@ -84,7 +84,7 @@ def test_a_geodesic_never_takes_more_energy_than_the_line(trained_vae, digits):
 
     assert np.all(found.energy <= found.energy_linear)
     assert np.any(found.energy < 0.999 * found.energy_linear)
-    # Even a path without an end to go to is one.
+    # A path with equal ends is constant.
     same = kvae.interpolate(trained_vae, x[:2], x[:2], steps=4, path="geodesic")
     assert_same_in_float32(same.z, kvae.interpolate(trained_vae, x[:2], x[:2], steps=4).z)
     assert kvae.interpolate(trained_vae, x[:1], x[1:2], 2, "geodesic").z.shape == (1, 2, 2)
@@ -102,7 +102,7 @@ def test_examples_start_from_their_posterior_means(trained_vae, digits):
     np.testing.assert_allclose(from_examples.decoded[:, 0], trained_vae.decode(mean[:2]), atol=1e-6)
 
 
-def test_weights_are_left_alone(trained_vae, digits):
+def test_interpolation_changes_no_weight(trained_vae, digits):
     before = [np.array(weight) for weight in trained_vae.weights]
 
     kvae.interpolate(trained_vae, digits[1][:1], digits[1][1:2], path="geodesic", iterations=3)
@@ -128,16 +128,16 @@ def test_weights_are_left_alone(trained_vae, digits):
         ({"iterations": 0}, "Expected iterations to be a positive integer"),
     ],
 )
-def test_what_does_not_fit_is_said(vae, arguments, message):
+def test_invalid_arguments_are_refused(vae, arguments, message):
     with pytest.raises(ValueError, match=message):
         kvae.interpolate(vae, **{"a": np.zeros((2, 2)), "b": np.ones((2, 2)), **arguments})
 
 
-def test_codes_that_look_like_examples_have_to_be_called_what_they_are():
+def test_codes_with_the_shape_of_examples_need_the_argument_encoded():
     vae = known_decoders.linear(np.eye(3))
     a, b = np.zeros((1, 3)), np.ones((1, 3))
 
-    with pytest.raises(ValueError, match="Expected encoded to say what a holds"):
+    with pytest.raises(ValueError, match="Expected encoded to be True or False"):
         kvae.interpolate(vae, a, b)
     np.testing.assert_array_equal(kvae.interpolate(vae, a, b, encoded=True).z[:, -1], b)
     mean, _ = vae.encode(b)

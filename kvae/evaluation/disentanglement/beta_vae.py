@@ -1,4 +1,4 @@
-"""The score of the beta-VAE paper."""
+"""The score of the beta-VAE paper (Higgins et al. 2017)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from kvae import checks
-from kvae.evaluation.disentanglement.agreeing import Agreeing
+from kvae.evaluation.disentanglement.disentanglement_score import DisentanglementScore, bootstrap
+from kvae.evaluation.disentanglement.fixed_factor import FixedFactorSampler
 from kvae.evaluation.disentanglement.known_factors import known_factors
-from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap
 from kvae.streams import Stream, generator
 
 __all__ = ["beta_vae_score"]
@@ -24,28 +24,28 @@ def beta_vae_score(
     pairs_per_point: int = 64,
     repeats: int = 10,
 ) -> DisentanglementScore:
-    """Return the beta-VAE score: do pairs that agree in a factor show which one it is?
+    """Return the beta-VAE score: the accuracy of predicting a fixed factor from code differences.
 
-    A point holds a random factor k and draws L pairs of examples that agree in it, then averages
+    A point fixes a factor k and averages over L pairs of examples with the same value of it,
 
-        d = 1/L sum_l |z(x_l) - z(x'_l)|,    of shape (latent_dim,).
+        d = 1/L sum_l |z(x_l) - z(x'_l)|,    (latent_dim,).
 
-    The score is the accuracy of a linear classifier, fitted to tell k from d, on fresh points. 1
-    when the factors are linearly told apart, 1/K by chance, K factors. It is the mildest of the
-    scores: codes that mix factors still reach 1 as long as their mixtures differ. Codes are scaled
-    to unit variance first, so that the classifier's penalty treats them alike; constant ones are
-    left out, and noted. Examples that agree stand for a generator as in `factor_vae_score`.
+    A linear classifier is trained to predict k from d. The score is its accuracy on new points: 1
+    if the factors are linearly separable, 1/K by chance. This score is less strict than the
+    others: codes that mix factors can reach 1 if the mixtures differ. Codes are scaled to unit
+    variance first, because the classifier is regularized; constant codes are excluded and listed
+    in `note`. Pairs are drawn from the given examples as in `factor_vae_score`.
 
     Args:
-        codes: what the model made of each example, (n, latent_dim); see
+        codes: codes of the examples, (n, latent_dim): posterior samples or means, see
             `kvae.evaluation.disentanglement`.
-        factors: the true factors of the same examples, (n, K), at least two that vary.
-        discrete: whether factors are discrete, one bool or K.
-        seed: int, of the points and the bootstrap.
-        points: points that the classifier is fitted to; half as many score it. 10,000 and a half
-            of it is what Locatello et al. 2019 took.
-        pairs_per_point: L; 64 in Locatello et al. 2019.
-        repeats: resamples for the standard error; 0 for none.
+        factors: true factors of the same examples, (n, K), of which at least two vary.
+        discrete: whether each factor is discrete, one bool for all or K bools.
+        seed: int, seeds the points and the bootstrap.
+        points: number of points for training; half as many are used to test. Locatello et al.
+            2019 use 10,000.
+        pairs_per_point: L. Locatello et al. 2019 use 64.
+        repeats: bootstrap resamples for the standard error; 0 for no standard error.
 
     Returns:
         A `DisentanglementScore`; `matrix` is the mean of d by factor held, of varying codes alone,
@@ -71,12 +71,12 @@ def beta_vae_score(
     varying = known.varying_codes()
     scaled = known.codes[:, varying] / known.codes[:, varying].std(axis=0)
 
-    def draw(agreeing: Agreeing, number: int, rng: np.random.Generator) -> Any:
-        """Return the mean differences, (number, codes), and the factors held, (number,)."""
+    def draw(sampler: FixedFactorSampler, number: int, rng: np.random.Generator) -> Any:
+        """Return the mean differences, (number, codes), and the fixed factors, (number,)."""
         held = np.arange(number) % len(known.columns)
         differences = np.empty((number, len(varying)))
         for k in range(len(known.columns)):
-            sets = agreeing.draw(k, int(np.sum(held == k)) * pairs, 2, rng)
+            sets = sampler.draw(k, int(np.sum(held == k)) * pairs, 2, rng)
             apart = np.abs(scaled[sets[:, 0]] - scaled[sets[:, 1]])
             differences[held == k] = apart.reshape(-1, pairs, len(varying)).mean(axis=1)
         return differences, held
@@ -84,24 +84,24 @@ def beta_vae_score(
     def classify(index: np.ndarray, rng: np.random.Generator) -> Any:
         from sklearn.linear_model import LogisticRegression
 
-        agreeing = Agreeing(known, index)
-        learned, held = draw(agreeing, max(points, len(known.columns)), rng)
+        sampler = FixedFactorSampler(known, index)
+        learned, held = draw(sampler, max(points, len(known.columns)), rng)
         classifier = LogisticRegression(max_iter=1000).fit(learned, held)
-        fresh, answers = draw(agreeing, max(points // 2, len(known.columns)), rng)
+        fresh, answers = draw(sampler, max(points // 2, len(known.columns)), rng)
         return classifier.predict(fresh) == answers, answers, learned, held
 
     everything = np.arange(len(scaled))
-    right, answers, learned, held = classify(everything, generator(seed, Stream.SCORE_DRAWS))
+    correct, answers, learned, held = classify(everything, generator(seed, Stream.SCORE_DRAWS))
     stderr = bootstrap(
         lambda index, rng: classify(index, rng)[0].mean(), len(everything), repeats, seed
     )
     each = range(len(known.columns))
     return DisentanglementScore(
         "beta_vae",
-        float(right.mean()),
+        float(correct.mean()),
         float(stderr),
         np.stack([learned[held == k].mean(axis=0) for k in each]),
-        np.array([right[answers == k].mean() for k in each]),
+        np.array([correct[answers == k].mean() for k in each]),
         known.columns,
         known.note_on(varying),
     )

@@ -1,4 +1,4 @@
-"""Disentanglement, completeness and informativeness."""
+"""Disentanglement, completeness and informativeness (Eastwood and Williams 2018)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from kvae.evaluation.disentanglement.disentanglement_score import DisentanglementScore, bootstrap
 from kvae.evaluation.disentanglement.known_factors import KnownFactors, known_factors
-from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap
 from kvae.streams import Stream, generator
 
 __all__ = ["DCI", "dci"]
@@ -18,7 +18,12 @@ DEPTHS = (2, 4, 8, 16)
 
 @dataclass(frozen=True, eq=False)
 class DCI:
-    """The three scores of `dci`, each a `DisentanglementScore`.
+    """The result of `dci`.
+
+    Attributes:
+        disentanglement: the `DisentanglementScore` of the codes.
+        completeness: the `DisentanglementScore` of the factors.
+        informativeness: the `DisentanglementScore` of the predictions.
 
     Example:
         >>> factors = np.random.default_rng(0).uniform(size=(200, 2))
@@ -43,37 +48,38 @@ def dci(
     seed: int = 0,
     repeats: int = 5,
 ) -> DCI:
-    """Return disentanglement, completeness and informativeness by random forests.
+    """Return disentanglement, completeness and informativeness, from random forests.
 
-    A forest predicts each factor v_k from all codes; R_jk is how much code j helped (the mean
+    A random forest predicts each factor v_k from all codes; R_jk is the importance of code j (mean
     decrease of impurity). With P_jk = R_jk / sum_k R_jk and Q_jk = R_jk / sum_j R_jk,
 
         disentanglement = sum_j w_j (1 + sum_k P_jk log_K P_jk),    w_j = sum_k R_jk / sum R,
         completeness    = mean_k   (1 + sum_j Q_jk log_D Q_jk),
-        informativeness = mean_k    1 - error_k / error of the best constant guess,
+        informativeness = mean_k    1 - error_k / error of the best constant prediction,
 
-    K factors, D codes. Disentanglement is 1 when each code that matters helps with one factor,
-    completeness when each factor needs one code, and both fall to 0 when help is spread evenly.
-    The error is that of the held-out half, the squared error of a continuous factor and the share
-    of wrong answers for a discrete one; the paper reports the error itself. As in the paper the
-    depth of the trees is the one that predicts best, here on the same half, which makes
-    informativeness a little too good.
+    for K factors and D codes. Disentanglement is 1 if each important code predicts one factor;
+    completeness is 1 if each factor is predicted by one code. Both are 0 if the importance is
+    uniform. The error is measured on the held-out half of the examples: the squared error for a
+    continuous factor, the error rate for a discrete one. The paper reports the error itself. As in
+    the paper, the depth of the trees with the least error is used; it is selected on the same
+    half, so informativeness is slightly overestimated.
 
     Args:
-        codes: what the model made of each example, (n, latent_dim); see
+        codes: codes of the examples, (n, latent_dim): posterior samples or means, see
             `kvae.evaluation.disentanglement`.
-        factors: the true factors of the same examples, (n, K), at least two that vary.
-        discrete: whether factors are discrete, one bool or K.
-        seed: int, of the halves, the forests and the bootstrap.
-        repeats: resamples for the standard errors, which cost a forest for each factor; 0 for
-            none.
+        factors: true factors of the same examples, (n, K), of which at least two vary.
+        discrete: whether each factor is discrete, one bool for all or K bools.
+        seed: int, seeds the halves, the forests and the bootstrap.
+        repeats: bootstrap resamples for the standard errors; each one trains a forest for each
+            factor. 0 for no standard errors.
 
     Returns:
-        A `DCI`. `matrix` of each score is R, (factors, codes); `parts` are by code, by factor and
-        by factor.
+        A `DCI`. `matrix` of each score is R, (factors, codes). `parts` are per code for
+        disentanglement, per factor for the other two.
 
     Raises:
-        ValueError: If codes and factors do not fit together or are too few.
+        ValueError: If codes and factors have other shapes or types, or there are fewer than 100
+            examples.
 
     Example:
         >>> factors = np.random.default_rng(0).uniform(size=(400, 2))
@@ -127,11 +133,12 @@ def dci(
 def _forest(
     known: KnownFactors, k: int, index: np.ndarray, first_half: np.ndarray, depth: int, seed: int
 ) -> tuple[np.ndarray, float]:
-    """Return how much each code helps to predict factor `k`, (codes,), and how well it goes."""
+    """Return the importance of each code for factor `k`, (codes,), and the informativeness."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     kind: Any = RandomForestClassifier if known.discrete[k] else RandomForestRegressor
-    # All codes are tried at every split: a forest kept from the right code would credit others.
+    # Every split may use all codes. With a random subset, splits without the relevant code would
+    # assign importance to other codes.
     forest = kind(n_estimators=TREES, max_depth=depth, max_features=None, random_state=seed)
     fit = first_half[index]
     target = (known.labels if known.discrete[k] else known.factors)[index, k]
@@ -158,7 +165,7 @@ def _totals(matrix: np.ndarray) -> tuple[float, float]:
 
 
 def _concentration(matrix: np.ndarray) -> np.ndarray:
-    """Return one minus the entropy of each row as a share of the most it could be, (rows,)."""
+    """Return 1 - entropy / log(columns) of each normalized row, (rows,)."""
     total = matrix.sum(axis=1, keepdims=True)
     share = matrix / np.where(total > 0.0, total, 1.0)
     if matrix.shape[1] == 1:

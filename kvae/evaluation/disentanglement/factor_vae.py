@@ -1,13 +1,13 @@
-"""The score of the FactorVAE paper."""
+"""The score of the FactorVAE paper (Kim and Mnih 2018)."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from kvae import checks
-from kvae.evaluation.disentanglement.agreeing import Agreeing
+from kvae.evaluation.disentanglement.disentanglement_score import DisentanglementScore, bootstrap
+from kvae.evaluation.disentanglement.fixed_factor import FixedFactorSampler
 from kvae.evaluation.disentanglement.known_factors import known_factors
-from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap
 from kvae.streams import Stream, generator
 
 __all__ = ["factor_vae_score"]
@@ -23,38 +23,39 @@ def factor_vae_score(
     examples_per_vote: int = 64,
     repeats: int = 20,
 ) -> DisentanglementScore:
-    """Return the FactorVAE score: when a factor is held fixed, does the same code stand still?
+    """Return the FactorVAE score: the accuracy of predicting a fixed factor from the stable code.
 
-    A vote holds a random factor k at a random value, draws examples that agree in it, and names
-    the code that varies least,
+    A vote fixes a random factor k at a random value, draws a set of examples with this value, and
+    determines the code with the least relative variance,
 
         j* = argmin_j Var_set(z_j) / Var_all(z_j).
 
-    The score is the share of right answers of the classifier that answers each j* with the factor
-    that had most such votes, on fresh votes. 1 when each factor has a code of its own (how many
-    more it has does not matter), 1/K by chance, K factors. Constant codes are left out, and noted.
+    A classifier predicts for each j* the factor k with the most votes. The score is its accuracy
+    on new votes: 1 if each factor has a code of its own (it may have several), 1/K by chance.
+    Constant codes are excluded and listed in `note`.
 
-    Instead of a generator of data at a fixed factor it uses the given examples: those that share
-    the value of a discrete factor or the bin, of 20, of a continuous one, drawn with replacement.
-    So factors should vary independently among the examples.
+    The sets are drawn with replacement from the given examples that share the value of a discrete
+    factor, or one of 20 bins of a continuous factor. The factors should be independent among the
+    examples.
 
     Args:
-        codes: what the model made of each example, (n, latent_dim); see
+        codes: codes of the examples, (n, latent_dim): posterior samples or means, see
             `kvae.evaluation.disentanglement`.
-        factors: the true factors of the same examples, (n, K), at least two that vary.
-        discrete: whether factors are discrete, one bool or K.
-        seed: int, of the votes and the bootstrap.
-        votes: votes that the classifier is made of; half as many score it. 10,000 and a half of
-            it is what Locatello et al. 2019 took.
-        examples_per_vote: size of a set; 64 in Locatello et al. 2019.
-        repeats: resamples for the standard error; 0 for none.
+        factors: true factors of the same examples, (n, K), of which at least two vary.
+        discrete: whether each factor is discrete, one bool for all or K bools.
+        seed: int, seeds the votes and the bootstrap.
+        votes: number of votes for the classifier; half as many are used to test it. Locatello et
+            al. 2019 use 10,000.
+        examples_per_vote: size of a set. Locatello et al. 2019 use 64.
+        repeats: bootstrap resamples for the standard error; 0 for no standard error.
 
     Returns:
-        A `DisentanglementScore`; `matrix` is the share of each factor's votes that name each
-        varying code, `parts` the share of right answers by factor.
+        A `DisentanglementScore`; `matrix` is the share of the votes of each factor for each
+        varying code, `parts` the accuracy for each factor.
 
     Raises:
-        ValueError: If codes and factors do not fit together, are too few, or no code varies.
+        ValueError: If codes and factors have other shapes or types, there are fewer than 100
+            examples, or no code varies.
 
     Example:
         >>> factors = np.random.default_rng(0).uniform(size=(1000, 2))
@@ -72,23 +73,23 @@ def factor_vae_score(
     varying = known.varying_codes()
     scaled = known.codes[:, varying] / known.codes[:, varying].std(axis=0)
 
-    def count(agreeing: Agreeing, number: int, rng: np.random.Generator) -> np.ndarray:
-        """Return how often each factor's sets named each code, (factors, codes)."""
+    def count(sampler: FixedFactorSampler, number: int, rng: np.random.Generator) -> np.ndarray:
+        """Return the number of votes of each factor for each code, (factors, codes)."""
         held = rng.integers(len(known.columns), size=number)
-        named = []
+        counts = []
         for k in range(len(known.columns)):
-            sets = agreeing.draw(k, int(np.sum(held == k)), size, rng)
-            stillest = np.argmin(scaled[sets].var(axis=1), axis=1)
-            named.append(np.bincount(stillest, minlength=len(varying)))
-        return np.stack(named)
+            sets = sampler.draw(k, int(np.sum(held == k)), size, rng)
+            least_varying = np.argmin(scaled[sets].var(axis=1), axis=1)
+            counts.append(np.bincount(least_varying, minlength=len(varying)))
+        return np.stack(counts)
 
     def answer(index: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        agreeing = Agreeing(known, index)
-        learned = count(agreeing, votes, rng)
-        fresh = count(agreeing, max(1, votes // 2), rng)
+        sampler = FixedFactorSampler(known, index)
+        learned = count(sampler, votes, rng)
+        fresh = count(sampler, max(1, votes // 2), rng)
         answers = np.argmax(learned, axis=0)  # (codes,)
-        right = np.where(answers == np.arange(len(fresh))[:, None], fresh, 0)
-        return np.concatenate([[right.sum()], right.sum(axis=1)]) / np.concatenate(
+        correct = np.where(answers == np.arange(len(fresh))[:, None], fresh, 0)
+        return np.concatenate([[correct.sum()], correct.sum(axis=1)]) / np.concatenate(
             [[fresh.sum()], np.maximum(fresh.sum(axis=1), 1)]
         ), learned
 

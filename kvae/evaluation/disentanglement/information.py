@@ -1,4 +1,4 @@
-"""Entropies of factors, and the mutual information between factors and codes, in nats."""
+"""Entropy and mutual information of discrete values, in nats."""
 
 import numpy as np
 
@@ -10,12 +10,15 @@ def mutual_information(labels: np.ndarray, bins: np.ndarray) -> np.ndarray:
 
         I(v; z) = H(v) + H(z) - H(v, z)
 
-    of the examples that are there, so that neither a full grid of factors nor uniform ones are
-    assumed. Chance alone gives about (bins - 1) (values - 1) / (2 n) nats.
+    with the frequencies of the given examples: the factors need not be uniform or form a full
+    grid. The bias for independent values is about (bins - 1) (values - 1) / (2 n) nats.
 
     Args:
-        labels: whole numbers from 0, (n, factors).
-        bins: whole numbers from 0, (n, codes).
+        labels: factors as integers from 0, (n, factors).
+        bins: codes as integers from 0, (n, codes).
+
+    Returns:
+        I(factor; code), (factors, codes).
     """
     width = int(bins.max()) + 1
     joint = [[_entropy(factor * width + code) for code in bins.T] for factor in labels.T]
@@ -23,12 +26,10 @@ def mutual_information(labels: np.ndarray, bins: np.ndarray) -> np.ndarray:
 
 
 def entropies(labels: np.ndarray) -> np.ndarray:
-    """Return the entropy in nats of each column as it is distributed in the examples, (columns,).
-
-    Not the logarithm of the number of values, which is the entropy of a uniform factor alone.
+    """Return the entropy of the frequencies of each column, (columns,), in nats.
 
     Args:
-        labels: whole numbers from 0, (n, columns).
+        labels: integers from 0, (n, columns).
     """
     return np.array([_entropy(column) for column in labels.T])
 

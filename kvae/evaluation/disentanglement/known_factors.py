@@ -1,4 +1,4 @@
-"""Codes beside the factors they should stand for, checked, and both in bins."""
+"""Validated codes and factors of the same examples, and their bins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ import numpy as np
 
 __all__ = ["BINS", "KnownFactors", "equal_width", "known_factors"]
 
-BINS = 20  # of Chen et al. 2018 and Locatello et al. 2019, for codes and continuous factors alike
-MIN_EXAMPLES = 100  # fewer leave a joint histogram of 20 x 20 bins next to empty
+BINS = 20  # as in Chen et al. 2018 and Locatello et al. 2019, for codes and continuous factors
+MIN_EXAMPLES = 100  # with fewer, most of the 20 x 20 bins of a joint histogram are empty
 
 
 def equal_width(values: np.ndarray) -> np.ndarray:
-    """Return the bin of each value among 20 of equal width, column by column, int (n, columns).
+    """Return the index of the bin of each value, 20 bins of equal width per column, (n, columns).
 
     Example:
         >>> from kvae.evaluation.disentanglement.known_factors import equal_width
@@ -26,16 +26,16 @@ def equal_width(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class KnownFactors:
-    """Checked codes and factors of the same examples; made by `known_factors`.
+    """Validated codes and factors of the same examples; `known_factors` creates it.
 
     Attributes:
-        codes: what the model made of each example, float64 (n, latent_dim).
+        codes: codes of the examples, float64 (n, latent_dim).
         factors: the factors that vary, float64 (n, used).
-        discrete: whether each of them is discrete.
-        labels: their values as whole numbers from 0, (n, used): the value of a discrete one, the
-            bin of a continuous one.
-        columns: where they stood among the factors given.
-        note: what was left out and why, or "".
+        discrete: whether each of these factors is discrete.
+        labels: these factors as integers from 0, (n, used): the index of the value of a discrete
+            factor, the bin of a continuous factor.
+        columns: their columns among the given factors.
+        note: the excluded factors and the reason, or "".
     """
 
     codes: np.ndarray
@@ -46,34 +46,34 @@ class KnownFactors:
     note: str
 
     def varying_codes(self) -> np.ndarray:
-        """Return the indices of the codes that are not constant; raise if none is left."""
+        """Return the indices of the codes that are not constant; raise if there is none."""
         varying = np.flatnonzero(np.ptp(self.codes, axis=0) > 0.0)
         if not len(varying):
             raise ValueError("Expected codes that vary. Received: the same code for all examples")
         return varying
 
     def note_on(self, varying: np.ndarray) -> str:
-        """Return the note, joined by the codes that are not among `varying`."""
+        """Return `note` with the codes that are not among `varying` added."""
         constant = sorted(set(range(self.codes.shape[1])) - set(varying.tolist()))
-        added = f"left out, constant: codes {constant}" if constant else ""
+        added = f"excluded, constant: codes {constant}" if constant else ""
         return "; ".join(text for text in (self.note, added) if text)
 
 
 def known_factors(
     codes: np.ndarray, factors: np.ndarray, discrete: bool | Sequence[bool], at_least: int = 1
 ) -> KnownFactors:
-    """Return checked codes and factors; a factor with one value says nothing and is left out.
+    """Return validated codes and factors. Factors with a single value are excluded.
 
     Args:
-        codes: what the model made of each example, (n, latent_dim).
-        factors: the truth about each example, (n, factors).
-        discrete: whether a factor is discrete, one bool for all or one for each. The values of a
-            discrete factor are names: neither their order nor their distance counts.
-        at_least: how many factors have to be left.
+        codes: codes of the examples, (n, latent_dim).
+        factors: true factors of the examples, (n, factors).
+        discrete: whether each factor is discrete, one bool for all or one for each. The order and
+            the distances of the values of a discrete factor are ignored.
+        at_least: least number of factors that have to vary.
 
     Raises:
-        ValueError: If codes and factors do not match, are not finite, are too few, or not enough
-            factors vary.
+        ValueError: If codes and factors have other shapes or types, are not finite, there are
+            fewer than 100 examples, or fewer than `at_least` factors vary.
     """
     codes, factors = _matrix("codes", codes), _matrix("factors", factors)
     if len(codes) != len(factors):
@@ -83,8 +83,7 @@ def known_factors(
         )
     if len(codes) < MIN_EXAMPLES:
         raise ValueError(
-            f"Expected at least {MIN_EXAMPLES} examples for an estimate worth the name. "
-            f"Received: {len(codes)} examples"
+            f"Expected at least {MIN_EXAMPLES} examples. Received: {len(codes)} examples"
         )
     total = factors.shape[1]
     flags = np.atleast_1d(np.asarray(discrete))
@@ -97,8 +96,8 @@ def known_factors(
     columns = tuple(int(i) for i in np.flatnonzero(np.ptp(factors, axis=0) > 0.0))
     if len(columns) < at_least:
         raise ValueError(
-            f"Expected at least {at_least} factor(s) of two values or more. Received: "
-            f"{len(columns)} that vary among {total}"
+            f"Expected at least {at_least} factor(s) with two or more values. Received: "
+            f"{len(columns)} of {total} factors vary"
         )
     labels = equal_width(factors)
     for column in columns:
@@ -111,7 +110,7 @@ def known_factors(
         discrete=tuple(bool(flags[column]) for column in columns),
         labels=labels[:, columns],
         columns=columns,
-        note=f"left out, one value only: factors {constant}" if constant else "",
+        note=f"excluded, one value only: factors {constant}" if constant else "",
     )
 
 
@@ -130,12 +129,12 @@ def _matrix(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def _values(factor: np.ndarray, column: int) -> np.ndarray:
-    """Return the place of each value of a discrete factor among its different values."""
+    """Return the index of each value of a discrete factor among its sorted unique values."""
     values, labels = np.unique(factor, return_inverse=True)
     if len(values) > len(factor) / 2:
         raise ValueError(
             "Expected the values of a discrete factor to repeat. Received: factors column "
-            f"{column} with {len(values)} different values in {len(factor)} examples: is it "
-            "continuous?"
+            f"{column} with {len(values)} different values in {len(factor)} examples. Pass "
+            "discrete=False for a continuous factor"
         )
     return labels

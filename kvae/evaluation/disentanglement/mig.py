@@ -1,16 +1,20 @@
-"""The mutual information gap."""
+"""The mutual information gap (Chen et al. 2018)."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from kvae.evaluation.disentanglement.disentanglement_score import (
+    DisentanglementScore,
+    bootstrap,
+    gap,
+)
 from kvae.evaluation.disentanglement.information import entropies, mutual_information
 from kvae.evaluation.disentanglement.known_factors import equal_width, known_factors
-from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap, gap
 
 __all__ = ["mig"]
 
-TINY = 1e-12  # a resample may hold one value of a rare factor: entropy and information are 0 then
+TINY = 1e-12  # a resample may hold a single value of a factor: its entropy is then 0
 
 
 def mig(
@@ -21,31 +25,32 @@ def mig(
     seed: int = 0,
     repeats: int = 20,
 ) -> DisentanglementScore:
-    """Return the mutual information gap: is each factor told by one code and by no other?
+    """Return the mutual information gap: how much more one code knows of a factor than the others.
 
         MIG = 1/K sum_k (I(z_j(k); v_k) - max_{j != j(k)} I(z_j; v_k)) / H(v_k),
 
-    where j(k) is the code that tells most about the factor v_k. 1 when each factor is a function
-    of one code and the other codes know nothing of it; 0 when two codes know the same. I and H are
-    in nats, of histograms of the given examples: codes and continuous factors in 20 bins of equal
-    width, H that of the factor as it is distributed here. By chance the second best code shares
-    about 361 / (2 n) nats with a continuous factor, so n should be in the thousands.
+    where j(k) is the code with the greatest I(z_j; v_k). The score is 1 if each factor is a
+    function of one code and independent of the others, and 0 if two codes have the same
+    information. I and H are computed in nats from histograms of the given examples, with 20 bins
+    of equal width for codes and continuous factors. I has a bias of about 361 / (2 n) nats for a
+    continuous factor, so n should be in the thousands.
 
     Args:
-        codes: what the model made of each example, (n, latent_dim): draws or means, see
+        codes: codes of the examples, (n, latent_dim): posterior samples or means, see
             `kvae.evaluation.disentanglement`.
-        factors: the true factors of the same examples, (n, K), in any design: neither a full grid
-            nor uniform factors are needed. A factor with one value is left out, and noted.
-        discrete: whether factors are discrete, one bool or K; the values of a discrete factor
-            count as names, in no order.
-        seed: int, of the bootstrap.
-        repeats: resamples for the standard error; 0 for none.
+        factors: true factors of the same examples, (n, K). They need not be uniform or form a
+            full grid. A factor with a single value is excluded and listed in `note`.
+        discrete: whether each factor is discrete, one bool for all or K bools. The order of the
+            values of a discrete factor is ignored.
+        seed: int, seeds the bootstrap.
+        repeats: bootstrap resamples for the standard error; 0 for no standard error.
 
     Returns:
-        A `DisentanglementScore`; `matrix` is I(z_j; v_k) in nats, `parts` the gap by factor.
+        A `DisentanglementScore`; `matrix` is I(z_j; v_k) in nats, `parts` the gap of each factor.
 
     Raises:
-        ValueError: If codes and factors do not fit together or are too few.
+        ValueError: If codes and factors have other shapes or types, or there are fewer than 100
+            examples.
 
     Example:
         >>> factors = np.random.default_rng(0).uniform(size=(4000, 2))

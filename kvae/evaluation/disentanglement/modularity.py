@@ -1,18 +1,18 @@
-"""Modularity."""
+"""Modularity (Ridgeway and Mozer 2018)."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from kvae.evaluation.disentanglement.disentanglement_score import DisentanglementScore, bootstrap
 from kvae.evaluation.disentanglement.information import mutual_information
 from kvae.evaluation.disentanglement.known_factors import equal_width, known_factors
-from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap
 from kvae.streams import Stream, generator
 
 __all__ = ["modularity"]
 
 SHUFFLES = 30
-DEVIATIONS = 4.0  # fifty normal comparisons with chance cross it once in six hundred runs
+DEVIATIONS = 4.0  # in 50 comparisons a normal variable exceeds it with probability 1/600
 TINY = 1e-24
 
 
@@ -24,31 +24,33 @@ def modularity(
     seed: int = 0,
     repeats: int = 20,
 ) -> DisentanglementScore:
-    """Return the modularity: does each code depend on one factor at most?
+    """Return the modularity: whether each code depends on at most one factor.
 
         modularity = mean over codes j of  1 - sum_{k != k(j)} m_jk^2 / (m_jk(j)^2 (K - 1)),
 
-    with m_jk = I(z_j; v_k) in nats and k(j) the factor that the code tells most about. 1 when every
-    code knows one factor alone, however many codes know the same one; 0 when it knows all equally.
-    Histograms are those of `mig`. For a code that tells nothing the formula is 0/0, and what chance
-    puts there looks modular where one factor has more values than the others. So codes that tell
-    no more than chance are left out, and noted: those whose every m_jk is within four standard
-    deviations of its mean over shuffled examples. With none left the score is 0.
+    with m_jk = I(z_j; v_k) in nats and k(j) the factor with the greatest m_jk. The score is 1 if
+    every code depends on a single factor (several codes may depend on the same one), and 0 if
+    every code depends equally on all factors. The histograms are those of `mig`. For a code
+    without information the formula is 0/0, and the bias of m_jk makes it look modular. Codes
+    without information above chance are therefore excluded and listed in `note`: those whose every
+    m_jk is within four standard deviations of its mean over shuffled examples. The score is 0 if
+    all codes are excluded.
 
     Args:
-        codes: what the model made of each example, (n, latent_dim); see
+        codes: codes of the examples, (n, latent_dim): posterior samples or means, see
             `kvae.evaluation.disentanglement`.
-        factors: the true factors of the same examples, (n, K), at least two that vary.
-        discrete: whether factors are discrete, one bool or K.
-        seed: int, of the bootstrap.
-        repeats: resamples for the standard error; 0 for none.
+        factors: true factors of the same examples, (n, K), of which at least two vary.
+        discrete: whether each factor is discrete, one bool for all or K bools.
+        seed: int, seeds the shuffles and the bootstrap.
+        repeats: bootstrap resamples for the standard error; 0 for no standard error.
 
     Returns:
         A `DisentanglementScore`; `matrix` is I(z_j; v_k) in nats of all codes, `parts` the
-        modularity by code, NaN for those left out.
+        modularity of each code, NaN for excluded codes.
 
     Raises:
-        ValueError: If codes and factors do not fit together or are too few.
+        ValueError: If codes and factors have other shapes or types, or there are fewer than 100
+            examples.
 
     Example:
         >>> factors = np.random.default_rng(0).uniform(size=(4000, 2))
@@ -62,20 +64,20 @@ def modularity(
     known = known_factors(codes, factors, discrete, at_least=2)
     bins = equal_width(known.codes)
     matrix = mutual_information(known.labels, bins)
-    telling = _above_chance(matrix, known.labels, bins, seed)
-    parts = np.full(len(telling), np.nan)
+    informative = _above_chance(matrix, known.labels, bins, seed)
+    parts = np.full(len(informative), np.nan)
     value, stderr = 0.0, 0.0 if repeats else np.nan
-    if telling.any():
+    if informative.any():
 
         def statistic(index: np.ndarray, _: np.random.Generator) -> np.ndarray:
-            information = mutual_information(known.labels[index], bins[index][:, telling])
+            information = mutual_information(known.labels[index], bins[index][:, informative])
             return _by_code(information).mean()
 
-        parts[telling] = _by_code(matrix[:, telling])
-        value = float(parts[telling].mean())
+        parts[informative] = _by_code(matrix[:, informative])
+        value = float(parts[informative].mean())
         stderr = float(bootstrap(statistic, len(bins), repeats, seed))
-    noise = np.flatnonzero(~telling).tolist()
-    added = f"left out, no information above chance: codes {noise}" if noise else ""
+    noise = np.flatnonzero(~informative).tolist()
+    added = f"excluded, no information above chance: codes {noise}" if noise else ""
     note = "; ".join(text for text in (known.note, added) if text)
     return DisentanglementScore("modularity", value, stderr, matrix, parts, known.columns, note)
 
@@ -83,7 +85,7 @@ def modularity(
 def _above_chance(
     information: np.ndarray, labels: np.ndarray, bins: np.ndarray, seed: int
 ) -> np.ndarray:
-    """Return which codes tell more about some factor than they do once shuffled, (codes,)."""
+    """Return whether each code has more information on a factor than shuffled codes, (codes,)."""
     rng = generator(seed, Stream.SHUFFLED)
     chance = np.array(
         [mutual_information(labels, rng.permutation(bins, axis=0)) for _ in range(SHUFFLES)]

@@ -1,11 +1,15 @@
-"""The separated attribute predictability."""
+"""The separated attribute predictability (Kumar et al. 2018)."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from kvae.evaluation.disentanglement.disentanglement_score import (
+    DisentanglementScore,
+    bootstrap,
+    gap,
+)
 from kvae.evaluation.disentanglement.known_factors import known_factors
-from kvae.evaluation.disentanglement.score import DisentanglementScore, bootstrap, gap
 from kvae.streams import Stream, generator
 
 __all__ = ["sap"]
@@ -19,30 +23,31 @@ def sap(
     seed: int = 0,
     repeats: int = 20,
 ) -> DisentanglementScore:
-    """Return the SAP score: is each factor predicted by one code alone, better than by any other?
+    """Return the SAP score: how much better one code predicts a factor than the second best.
 
         SAP = 1/K sum_k (S_k,first - S_k,second),
 
-    the two best of S_kj: for a continuous factor the squared correlation of z_j and v_k; for a
-    discrete one the balanced accuracy of thresholds on z_j, fitted on one half of the examples and
-    scored on the other. Thresholds are a decision tree on one code with as many leaves as the
-    factor has values. Balanced accuracy is 1/C by chance for C values, so that a discrete factor
-    adds 1 - 1/C at most: perfect codes score 1 on continuous factors, 1/2 on binary ones.
+    with the two greatest S_kj over j. For a continuous factor S_kj is the squared correlation of
+    z_j and v_k. For a discrete factor it is the balanced accuracy of a decision tree on z_j with as
+    many leaves as the factor has values, trained on one half of the examples and tested on the
+    other. The balanced accuracy by chance is 1/C for C values, so a discrete factor contributes at
+    most 1 - 1/C: perfect codes have a score of 1 on continuous and 1/2 on binary factors.
 
     Args:
-        codes: what the model made of each example, (n, latent_dim); see
+        codes: codes of the examples, (n, latent_dim): posterior samples or means, see
             `kvae.evaluation.disentanglement`.
-        factors: the true factors of the same examples, (n, K). A factor with one value is left
-            out, and noted.
-        discrete: whether factors are discrete, one bool or K.
-        seed: int, of the halves and the bootstrap.
-        repeats: resamples for the standard error; 0 for none.
+        factors: true factors of the same examples, (n, K). A factor with a single value is
+            excluded and listed in `note`.
+        discrete: whether each factor is discrete, one bool for all or K bools.
+        seed: int, seeds the halves and the bootstrap.
+        repeats: bootstrap resamples for the standard error; 0 for no standard error.
 
     Returns:
-        A `DisentanglementScore`; `matrix` is S, `parts` the difference by factor.
+        A `DisentanglementScore`; `matrix` is S, `parts` the difference of each factor.
 
     Raises:
-        ValueError: If codes and factors do not fit together or are too few.
+        ValueError: If codes and factors have other shapes or types, or there are fewer than 100
+            examples.
 
     Example:
         >>> factors = np.random.default_rng(0).uniform(size=(1000, 2))
@@ -98,6 +103,6 @@ def _by_thresholds(codes: np.ndarray, labels: np.ndarray, fit: np.ndarray) -> np
             random_state=0,
         )
         predicted = tree.fit(code[fit, None], labels[fit]).predict(code[~fit, None])
-        right = [np.mean(predicted[labels[~fit] == value] == value) for value in values]
-        accuracy[j] = np.mean(right)
+        correct = [np.mean(predicted[labels[~fit] == value] == value) for value in values]
+        accuracy[j] = np.mean(correct)
     return accuracy

@@ -1,4 +1,4 @@
-"""`kvae anatomy`: a VAE taken apart on made or bundled pictures."""
+"""`kvae ablation`: train a VAE without each of its parts and compare the diagnoses."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich.markdown import Markdown
 from kvae import checks, files
 from kvae.cli.terminal import console, quiet_native_logs
 
-__all__ = ["DATA", "made", "run"]
+__all__ = ["DATA", "load", "run"]
 
 DATA = ("digits", "sprites", "faces")
 
@@ -24,17 +24,17 @@ def run(
     as_json: bool,
     **training: Any,
 ) -> None:
-    """Run the experiment, write `anatomy.json`, `anatomy.md` and pictures to `output`.
+    """Run the ablation; write `ablation.json`, `ablation.md` and figures to `output`.
 
     Args:
-        output: folder to write to; its own folder has to exist.
+        output: folder to create. Its parent folder must exist.
         data: one of `DATA`.
-        examples: how many; there are 1,797 digits.
-        betas: weights of the KL to try beside one.
+        examples: number of images; at most 1,797 for digits.
+        betas: weights of the KL other than 1.
         seed: int, seeds data and training.
-        overwrite: whether to replace what stands at `output`.
-        as_json: whether to print the result as JSON instead of tables.
-        **training: passed to `kvae.diagnosis.train_arm`: epochs, latent_dim, hidden.
+        overwrite: whether to replace an existing `output`.
+        as_json: whether to print the result as JSON instead of Markdown.
+        **training: passed to `kvae.diagnosis.train_variant`: epochs, latent_dim, hidden.
     """
     checks.choice("data", data, DATA)
     if not overwrite:
@@ -43,24 +43,24 @@ def run(
         import kvae
 
         if not as_json:
-            console.print("Training the arms, each a VAE without one of its parts ...", style="dim")
-        arms = kvae.diagnosis.arms_with(betas)
-        result = kvae.diagnosis.anatomy(made(data, examples, seed), arms, seed, **training)
+            console.print("Training the full VAE and its variants ...", style="dim")
+        variants = kvae.diagnosis.variants_with(betas)
+        result = kvae.diagnosis.ablation(load(data, examples, seed), variants, seed, **training)
     with files.replacing(output) as folder:
         folder.mkdir()
-        (folder / "anatomy.json").write_text(result.to_json(), encoding="utf-8")
-        (folder / "anatomy.md").write_text(result.to_markdown(), encoding="utf-8")
+        (folder / "ablation.json").write_text(result.to_json(), encoding="utf-8")
+        (folder / "ablation.md").write_text(result.to_markdown(), encoding="utf-8")
         for name, figure in result.figures.items():
             figure.savefig(folder / f"{name}.png", dpi=150)
     if as_json:
         print(result.to_json())
         return
     console.print(Markdown(result.to_markdown()))
-    console.print(f"Table and pictures are in [bold]{output.resolve()}[/].", highlight=False)
+    console.print(f"Table and figures are in [bold]{output.resolve()}[/].", highlight=False)
 
 
-def made(data: str, examples: int, seed: int) -> Any:
-    """Return pictures of one of `DATA`, (examples, height, width, 1)."""
+def load(data: str, examples: int, seed: int) -> Any:
+    """Return images of one of `DATA`, (examples, height, width, 1)."""
     import numpy as np
 
     import kvae

@@ -1,4 +1,4 @@
-"""`kvae anatomy`: the experiment in small, its files, its table, its JSON."""
+"""`kvae ablation` on few examples: its files, its table, its JSON."""
 
 import json
 
@@ -9,68 +9,68 @@ import kvae
 from kvae.cli.main import app
 
 TINY = ["--examples", "60", "--epochs", "1", "--latent-dim", "2", "--hidden", "8", "--beta", "4"]
-ARMS = ["full", "no sampling", "autoencoder", "no KL", "KL alone", "beta 4"]
+VARIANTS = ["full", "no sampling", "autoencoder", "no KL", "KL alone", "beta 4"]
 
 
-def said(*arguments):
+def invoke(*arguments):
     return CliRunner().invoke(
-        app, ["anatomy", *map(str, arguments)], env={"COLUMNS": "250", "NO_COLOR": "1"}
+        app, ["ablation", *map(str, arguments)], env={"COLUMNS": "250", "NO_COLOR": "1"}
     )
 
 
 @pytest.fixture(scope="module")
 def result():
-    """What the experiment returned: it runs once for this file, a later run would repeat it."""
+    """The result of the ablation, which runs once for this file."""
     return []
 
 
 @pytest.fixture
 def once(result, monkeypatch):
-    """Let the command run the experiment, or find what it returned the first time."""
-    experiment = kvae.diagnosis.anatomy
+    """Make the command run the ablation once, and return the same result later."""
+    experiment = kvae.diagnosis.ablation
 
-    def anatomy(*arguments, **training):
+    def ablation(*arguments, **training):
         if not result:
             result.append(experiment(*arguments, **training))
         return result[0]
 
-    monkeypatch.setattr(kvae.diagnosis, "anatomy", anatomy)
+    monkeypatch.setattr(kvae.diagnosis, "ablation", ablation)
 
 
 @pytest.mark.slow
-def test_it_writes_table_numbers_and_pictures(once, tmp_path):
+def test_it_writes_table_estimates_and_figures(once, tmp_path):
     path = tmp_path / "out"
-    done = said("-o", path, "--data", "sprites", *TINY)
+    done = invoke("-o", path, "--data", "sprites", *TINY)
     assert done.exit_code == 0, done.output
     assert sorted(file.name for file in path.iterdir()) == [
-        "anatomy.json",
-        "anatomy.md",
+        "ablation.json",
+        "ablation.md",
         "interpolations.png",
         "posteriors.png",
         "samples.png",
     ]
-    numbers = json.loads((path / "anatomy.json").read_text("utf-8"))
-    assert list(numbers["arms"]) == ARMS
-    assert all(arm["examples"] == 60 for arm in numbers["arms"].values())
-    header = (path / "anatomy.md").read_text("utf-8").splitlines()[0]
-    assert [cell.strip() for cell in header.strip("|").split("|")][1:] == ARMS
+    numbers = json.loads((path / "ablation.json").read_text("utf-8"))
+    assert list(numbers["variants"]) == VARIANTS
+    assert all(variant["examples"] == 60 for variant in numbers["variants"].values())
+    header = (path / "ablation.md").read_text("utf-8").splitlines()[0]
+    assert [cell.strip() for cell in header.strip("|").split("|")][1:] == VARIANTS
     text = " ".join(done.stdout.split())
-    for claim in json.loads((path / "anatomy.json").read_text("utf-8"))["claims"]:
+    for claim in json.loads((path / "ablation.json").read_text("utf-8"))["claims"]:
         assert f"{claim['sentence']} {claim['outcome'].capitalize()}." in text
 
 
 @pytest.mark.slow
-def test_json_stands_alone_and_an_earlier_anatomy_is_replaced_only_if_told(once, tmp_path):
+def test_json_is_the_only_output_and_an_existing_folder_needs_overwrite(once, tmp_path):
     path = tmp_path / "out"
     path.mkdir()
-    (path / "anatomy.json").write_text("old")
-    done = said("-o", path, "--data", "sprites", *TINY, "--json")
+    (path / "ablation.json").write_text("old")
+    done = invoke("-o", path, "--data", "sprites", *TINY, "--json")
     assert done.exit_code == 1
     assert "Expected output to be free" in " ".join(done.stderr.split())
-    assert (path / "anatomy.json").read_text() == "old"
-    done = said("-o", path, "--data", "sprites", *TINY, "--json", "--overwrite")
+    assert (path / "ablation.json").read_text() == "old"
+    done = invoke("-o", path, "--data", "sprites", *TINY, "--json", "--overwrite")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout) == json.loads((path / "anatomy.json").read_text("utf-8"))
+    assert json.loads(done.stdout) == json.loads((path / "ablation.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_bad_arguments_are_refused_before_anything_is_trained(
     arguments, code, message, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    done = said(*arguments)
+    done = invoke(*arguments)
     assert done.exit_code == code
     assert message in " ".join(done.stderr.split())
     assert list(tmp_path.iterdir()) == []

@@ -1,9 +1,9 @@
-"""The anatomy experiment on one kind of data, written into its section of the page.
+"""Run the ablation on one data set and write its section of a page.
 
-    python benchmarks/anatomy.py --data digits --page docs/anatomy.md
+    python benchmarks/ablation.py --data digits --page docs/ablation.md
 
-The picture goes to `pictures/` beside the page. The commands `kvae anatomy` and
-`examples/anatomy.py` run the same experiment into a folder of its own.
+The figures are written to `pictures/` beside the page. `kvae ablation` and `examples/ablation.py`
+run the same ablation and write to a new folder.
 """
 
 import argparse
@@ -13,10 +13,10 @@ from pathlib import Path
 from page import replace_section
 
 import kvae
-from kvae.cli.anatomy import DATA, made
+from kvae.cli.ablation import DATA, load
 
 EXAMPLES = 2_000
-DPI = 60  # of the page's pictures
+DPI = 60  # of the figures of the page
 
 
 def main():
@@ -29,19 +29,19 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     start = time.perf_counter()
-    x = made(options.data, EXAMPLES, options.seed)
+    x = load(options.data, EXAMPLES, options.seed)
     training = {name: getattr(options, name) for name in ("epochs", "latent_dim", "hidden")}
-    result = kvae.diagnosis.anatomy(x, seed=options.seed, **training)
+    result = kvae.diagnosis.ablation(x, seed=options.seed, **training)
     height, width = x.shape[1:3]
     setting = (
-        f"{len(x)} pictures of {height}x{width}, {options.latent_dim} latent dimensions, two "
+        f"{len(x)} images of {height}x{width}, {options.latent_dim} latent dimensions, two "
         f"hidden layers of {options.hidden}, {options.epochs} epochs, seed {options.seed}.\n"
     )
     links = []
     for name in ("posteriors", "samples"):
-        file = f"pictures/anatomy-{options.data}-{name}.png"
+        file = f"pictures/ablation-{options.data}-{name}.png"
         result.figures[name].savefig(options.page.parent / file, dpi=DPI)
-        links.append(f"![{name} by arm, {options.data}]({file})\n")
+        links.append(f"![{name} by variant, {options.data}]({file})\n")
     body = "\n".join([setting, result.to_markdown(), *links])
     print(body)
     print(f"{time.perf_counter() - start:.0f} seconds", flush=True)

@@ -1,8 +1,8 @@
-"""The same VAE with one part of it taken away, to see what that part does.
+"""Variants of one VAE for an ablation: one part removed, or another weight of the KL.
 
-All arms share networks, data, optimizer and seed. They are made of kvae's layers alone: a
-functional Keras model in which the decoder sees the sample or the mean, and which has the losses
-that the arm leaves it.
+All variants share networks, data, optimizer and seed. Each is trained as a functional Keras model
+of kvae's layers, in which the decoder receives the sample or the posterior mean, with the losses
+that the variant keeps.
 """
 
 from collections.abc import Sequence
@@ -22,22 +22,22 @@ from kvae.priors import StandardNormal
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.streams import Stream, generator
 
-__all__ = ["ARMS", "Arm", "arms_with", "train_arm"]
+__all__ = ["VARIANTS", "Variant", "train_variant", "variants_with"]
 
 
 @dataclass(frozen=True)
-class Arm:
-    """What of a VAE an arm keeps.
+class Variant:
+    """The parts of a VAE that a variant keeps.
 
     Attributes:
-        sampling: whether the decoder sees a sample of the posterior; otherwise its mean.
-        reconstruction: whether the reconstruction loss is there; without it nothing trains the
-            decoder.
+        sampling: whether the decoder receives a sample of the posterior; otherwise its mean.
+        reconstruction: whether the loss includes the reconstruction term. Without it the decoder
+            is not trained.
         beta: weight of the KL.
 
     Example:
-        >>> kvae.diagnosis.Arm(beta=0.0)
-        Arm(sampling=True, reconstruction=True, beta=0.0)
+        >>> kvae.diagnosis.Variant(beta=0.0)
+        Variant(sampling=True, reconstruction=True, beta=0.0)
     """
 
     sampling: bool = True
@@ -45,31 +45,34 @@ class Arm:
     beta: float = 1.0
 
 
-def arms_with(betas: Sequence[float]) -> dict[str, Arm]:
-    """Return the five arms that take a part away each, and a full one for each beta.
+def variants_with(betas: Sequence[float]) -> dict[str, Variant]:
+    """Return the full VAE, four variants without one of its parts, and one variant for each beta.
 
     Args:
-        betas: weights of the KL beside one.
+        betas: weights of the KL other than 1, which the full VAE has.
+
+    Returns:
+        The variants by name.
 
     Example:
-        >>> list(kvae.diagnosis.arms_with([4.0]))
+        >>> list(kvae.diagnosis.variants_with([4.0]))
         ['full', 'no sampling', 'autoencoder', 'no KL', 'KL alone', 'beta 4']
     """
     return {
-        "full": Arm(),
-        "no sampling": Arm(sampling=False),
-        "autoencoder": Arm(sampling=False, beta=0.0),
-        "no KL": Arm(beta=0.0),
-        "KL alone": Arm(reconstruction=False),
-        **{f"beta {beta:g}": Arm(beta=beta) for beta in betas},
+        "full": Variant(),
+        "no sampling": Variant(sampling=False),
+        "autoencoder": Variant(sampling=False, beta=0.0),
+        "no KL": Variant(beta=0.0),
+        "KL alone": Variant(reconstruction=False),
+        **{f"beta {beta:g}": Variant(beta=beta) for beta in betas},
     }
 
 
-ARMS = arms_with([0.25, 4.0, 16.0])
+VARIANTS = variants_with([0.25, 4.0, 16.0])
 
 
-def train_arm(
-    arm: Arm,
+def train_variant(
+    variant: Variant,
     x: np.ndarray,
     latent_dim: int = 8,
     hidden: int = 128,
@@ -78,48 +81,48 @@ def train_arm(
     learning_rate: float = 2e-3,
     seed: int = 0,
 ) -> VAE:
-    """Train one arm on pictures and return it as a `VAE`.
+    """Train one variant on images and return it as a `VAE`.
 
     Args:
-        arm: what of a VAE to keep.
-        x: pictures in [0, 1], (examples, *event_shape).
-        latent_dim: latent dimensions.
-        hidden: units of the two hidden layers on either side.
+        variant: the parts of a VAE to keep.
+        x: images in [0, 1], (examples, *event_shape).
+        latent_dim: number of latent dimensions.
+        hidden: units of each of the two hidden layers of encoder and decoder.
         epochs: passes over the data.
-        batch_size: examples a step; what is left over at the end of an epoch waits for another.
+        batch_size: examples per step. The incomplete batch at the end of an epoch is skipped.
         learning_rate: of Adam.
         seed: int, sets Keras' global seed.
 
     Returns:
-        The trained `VAE`, uncompiled.
+        The trained `VAE`, not compiled.
 
     Raises:
-        ValueError: If `x` holds no such pictures, or a number is not positive.
+        ValueError: If `x` does not hold such images, or a number is not positive.
 
     Example:
-        >>> arm = kvae.diagnosis.ARMS["KL alone"]
-        >>> kvae.diagnosis.train_arm(arm, x_test[:64], latent_dim=2, epochs=1).latent_dim
+        >>> variant = kvae.diagnosis.VARIANTS["KL alone"]
+        >>> kvae.diagnosis.train_variant(variant, x_test[:64], latent_dim=2, epochs=1).latent_dim
         2
     """
     epochs = checks.positive_int("epochs", epochs)
     batch_size = min(checks.positive_int("batch_size", batch_size), len(x))
     keras.utils.set_random_seed(seed)
-    kl = KLDivergenceRegularizer(StandardNormal(latent_dim), weight=arm.beta)
+    kl = KLDivergenceRegularizer(StandardNormal(latent_dim), weight=variant.beta)
     posterior = MultivariateNormalDiag(latent_dim, activity_regularizer=kl)
     likelihood = IndependentBernoulli(x.shape[1:])
     encoder = mlp_encoder(x.shape[1:], posterior.params_size, (hidden, hidden))
     decoder = mlp_decoder(latent_dim, likelihood.params_shape, (hidden, hidden))
 
     params = encoder.output
-    seen = posterior(params)  # its KL joins the losses of the model
-    if not arm.sampling:
-        seen = params[:, :latent_dim] + 0.0 * seen  # the mean; the KL stays in the graph
-    trained = keras.Model(encoder.input, decoder(seen) if arm.reconstruction else seen)
+    z = posterior(params)  # adds the KL to the losses of the model
+    if not variant.sampling:
+        z = params[:, :latent_dim] + 0.0 * z  # the mean; the KL stays in the graph
+    trained = keras.Model(encoder.input, decoder(z) if variant.reconstruction else z)
     vae = VAE(encoder=encoder, posterior=posterior, decoder=decoder, likelihood=likelihood)
     x = vae.named_inputs().check_x(x)
-    loss = NegativeLogLikelihood(likelihood) if arm.reconstruction else None
+    loss = NegativeLogLikelihood(likelihood) if variant.reconstruction else None
     epoch = _epoch(trained, loss, keras.optimizers.Adam(learning_rate), x)
-    rng = generator(seed, Stream.ARMS)
+    rng = generator(seed, Stream.ABLATION)
     for _ in range(epochs):
         order = rng.permutation(len(x))[: len(x) // batch_size * batch_size]
         epoch(tf.constant(order.reshape(-1, batch_size)))
@@ -127,10 +130,10 @@ def train_arm(
 
 
 def _epoch(model: keras.Model, loss: Any, optimizer: Any, x: np.ndarray) -> Any:
-    """Return a function that takes one step of the optimizer for each row of indices into `x`.
+    """Return a function that takes one optimizer step for each row of indices into `x`.
 
-    `fit` would do. But an arm trains for seconds, and tracing what `fit` runs takes three times as
-    long as tracing and running this loop.
+    A variant trains for seconds. Tracing what `fit` runs takes three times as long as tracing and
+    running this loop.
     """
     optimizer.build(model.trainable_variables)
     data = tf.constant(x, "float32")

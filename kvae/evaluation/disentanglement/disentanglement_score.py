@@ -1,4 +1,4 @@
-"""A disentanglement score with its standard error and what it was computed from."""
+"""A disentanglement score with its standard error."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ __all__ = ["DisentanglementScore", "bootstrap", "gap"]
 
 @dataclass(frozen=True, eq=False)
 class DisentanglementScore:
-    """One score.
+    """A disentanglement score.
 
     Attributes:
-        name: of the score.
+        name: name of the score.
         value: the score.
-        stderr: its standard error by the bootstrap over examples; NaN where none was asked for.
-        matrix: what the score was read from, (factors used, codes); each function says what.
-        parts: what the score is the mean of, by factor or by code; each function says which.
-        factors: the columns of the factors that took part, the rows of `matrix`.
-        note: what was left out and why, or "".
+        stderr: its standard error by the bootstrap over examples; NaN if it was not computed.
+        matrix: the matrix behind the score, (factors used, codes), see the function.
+        parts: the values whose mean is the score, per factor or per code, see the function.
+        factors: columns of the factors used, in the order of the rows of `matrix`.
+        note: excluded factors and codes with the reason, or "".
 
     Example:
         >>> factors = np.random.default_rng(0).uniform(size=(500, 2))
@@ -53,13 +53,13 @@ def bootstrap(
     repeats: int,
     seed: int,
 ) -> np.ndarray:
-    """Return the standard error of a statistic (of each of its elements) by the bootstrap.
+    """Return the bootstrap standard error of each element of a statistic.
 
     Args:
-        statistic: takes the indices of the examples drawn with replacement, and a generator.
+        statistic: function of the indices of a resample and a generator.
         examples: number of examples.
-        repeats: how often to draw; 0 gives NaN, otherwise at least 2.
-        seed: int.
+        repeats: number of resamples, at least 2; 0 returns NaN.
+        seed: int, seeds the resamples.
 
     References:
         Efron: Bootstrap Methods: Another Look at the Jackknife, 1979,
@@ -75,11 +75,10 @@ def bootstrap(
 
 
 def gap(matrix: np.ndarray) -> np.ndarray:
-    """Return how far the best code of each factor is ahead of the second best, (factors,).
+    """Return the greatest value of each row minus the second greatest, (factors,).
 
     Args:
-        matrix: how well each code tells each factor, (factors, codes); a single code is compared
-            with zero.
+        matrix: (factors, codes). A single code is compared with 0.
     """
     padded = np.concatenate([matrix, np.zeros((len(matrix), 1))], axis=1)
     ordered = np.sort(padded, axis=1)

@@ -1,28 +1,28 @@
-"""What makes a latent space meaningful? A VAE is trained without each of its parts and measured.
+"""Train a VAE without each of its parts and compare the latent spaces.
 
-    python examples/anatomy.py --data sprites --output sprites-anatomy
+    python examples/ablation.py --data sprites --output sprites-ablation
 
-It is `kvae anatomy` as a script: the folder gets the table of every number by arm, the sentences
-of the idea with what the numbers say to each, and pictures.
+This is `kvae ablation` as a script. It writes the table of all estimates by variant, the claims
+with their comparisons, and figures.
 """
 
 import argparse
 from pathlib import Path
 
-from kvae.cli import anatomy
+from kvae.cli import ablation
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", choices=anatomy.DATA, default="digits")
-    parser.add_argument("--output", type=Path, default=Path("kvae-anatomy"))
+    parser.add_argument("--data", choices=ablation.DATA, default="digits")
+    parser.add_argument("--output", type=Path, default=Path("kvae-ablation"))
     parser.add_argument("--examples", type=int, default=2000)
     parser.add_argument("--betas", type=float, nargs="*", default=[0.25, 4.0, 16.0])
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--latent-dim", type=int, default=6)
     parser.add_argument("--hidden", type=int, default=128)
     options = parser.parse_args(arguments)
-    anatomy.run(
+    ablation.run(
         options.output,
         options.data,
         options.examples,

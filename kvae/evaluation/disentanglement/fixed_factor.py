@@ -1,27 +1,27 @@
-"""Examples that agree in one factor, in place of a generator that holds the factor fixed."""
+"""Sets of examples with the same value of one factor."""
 
 import numpy as np
 
 from kvae.evaluation.disentanglement.known_factors import KnownFactors
 
-__all__ = ["Agreeing"]
+__all__ = ["FixedFactorSampler"]
 
 MIN_GROUP = 5
 
 
-class Agreeing:
-    """Draws sets of examples that agree in a factor, from the examples that are there.
+class FixedFactorSampler:
+    """Draws sets of the given examples in which one factor has the same value.
 
-    The papers draw new data at a fixed value of a factor. Here the examples that share the value
-    (of a continuous factor: the bin, one of 20) stand for them, drawn with replacement. Values
-    shared by fewer than five examples are never drawn.
+    The papers generate new data at a fixed value of a factor. This class draws, with replacement,
+    from the given examples that share the value of a discrete factor, or one of 20 bins of a
+    continuous factor. Values with fewer than five examples are not used.
 
     Args:
         known: the codes and factors.
-        index: which examples to draw from, (m,).
+        index: indices of the examples to draw from, (m,).
 
     Raises:
-        ValueError: If a factor has no value that five examples share.
+        ValueError: If a factor has no value with five examples.
     """
 
     def __init__(self, known: KnownFactors, index: np.ndarray):
@@ -34,14 +34,14 @@ class Agreeing:
             large = count[inverse] >= MIN_GROUP
             if not large.any():
                 raise ValueError(
-                    f"Expected at least {MIN_GROUP} examples that agree in a factor. Received: "
-                    f"none for factors column {known.columns[k]}: give more examples"
+                    f"Expected at least {MIN_GROUP} examples with the same value of a factor. "
+                    f"Received: none for factors column {known.columns[k]}: give more examples"
                 )
-            # Each place in `order` knows its group; a value is drawn as often as it occurs.
+            # One entry per example: a value is drawn in proportion to its frequency.
             self.groups.append((index[order], start[inverse][large], count[inverse][large]))
 
     def draw(self, k: int, sets: int, size: int, rng: np.random.Generator) -> np.ndarray:
-        """Return `sets` sets of `size` examples that agree in factor `k`, indices (sets, size)."""
+        """Return indices (sets, size): in each row factor `k` has the same value."""
         order, start, count = self.groups[k]
         chosen = rng.integers(len(start), size=sets)
         offset = rng.uniform(size=(sets, size)) * count[chosen, None]

@@ -1,4 +1,4 @@
-"""Sprites and faces: what their factors promise."""
+"""Sprites and faces: the images agree with their factors."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_colour_is_a_factor_of_its_own():
     np.testing.assert_array_equal(strongest, made.factors[:, -1])
 
 
-def test_faces_of_one_identity_differ_in_pose_alone():
+def test_faces_of_one_identity_differ_in_pose_only():
     made = faces(6, identities=2)
 
     np.testing.assert_array_equal(made.factors[0, :4], made.factors[2, :4])

@@ -1,17 +1,19 @@
-"""All scores in one call."""
+"""All disentanglement scores of a model or of codes."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from kvae.evaluation.disentanglement.beta_vae import beta_vae_score
 from kvae.evaluation.disentanglement.dci import dci
+from kvae.evaluation.disentanglement.disentanglement_score import DisentanglementScore
 from kvae.evaluation.disentanglement.factor_vae import factor_vae_score
 from kvae.evaluation.disentanglement.mig import mig
 from kvae.evaluation.disentanglement.modularity import modularity
 from kvae.evaluation.disentanglement.sap import sap
-from kvae.evaluation.disentanglement.score import DisentanglementScore
+from kvae.evaluation.gaussian_vector import one_gaussian_vector
 from kvae.streams import Stream, generator
 
 __all__ = ["scores"]
@@ -27,25 +29,24 @@ def scores(
     seed: int = 0,
     errors: bool = True,
 ) -> dict[str, DisentanglementScore]:
-    """Return every score of this module by name.
+    """Return all disentanglement scores by name.
 
     Args:
-        codes: what the model made of each example, (n, latent_dim); or a `kvae.VAE`, which makes
-            them of `x`.
-        factors: the true factors of the same examples, (n, K), at least two that vary.
-        discrete: whether factors are discrete, one bool or K.
-        x: examples (n, *event_shape) for a `kvae.VAE` to encode; otherwise None.
-        draws: whether a `kvae.VAE` gives draws from its posteriors instead of their means.
-        seed: int, of the draws and of the scores.
-        errors: whether to spend time on standard errors.
+        codes: codes of the examples, (n, latent_dim); or a `kvae.VAE`, which encodes `x`.
+        factors: true factors of the same examples, (n, K), of which at least two vary.
+        discrete: whether each factor is discrete, one bool for all or K bools.
+        x: examples (n, *event_shape) if `codes` is a `kvae.VAE`; otherwise None.
+        draws: whether to use posterior samples of the `kvae.VAE` instead of posterior means.
+        seed: int, seeds the samples and the scores.
+        errors: whether to compute standard errors.
 
     Returns:
         A `DisentanglementScore` by name: "mig", "sap", "modularity", "disentanglement",
-        "completeness", "informativeness" (the three of `dci`), "factor_vae" and "beta_vae".
+        "completeness", "informativeness" (these three are `dci`), "factor_vae" and "beta_vae".
 
     Raises:
-        ValueError: If codes and factors do not fit together or are too few; if a model comes
-            without `x`, or codes come with it.
+        ValueError: If codes and factors have other shapes or types, or there are fewer than 100
+            examples; if `codes` is a model and `x` is None, or `codes` is an array and `x` is not.
 
     Example:
         >>> factors = np.random.default_rng(0).uniform(size=(400, 2))
@@ -59,13 +60,14 @@ def scores(
         >>> 0.0 <= found["mig"].value <= 1.0
         True
     """
-    is_model = hasattr(codes, "encode")
+    is_model = isinstance(codes, keras.Model)
     if is_model != (x is not None):
         raise ValueError(
             "Expected codes to be a kvae.VAE with examples x, or an array without x. Received: "
             f"codes of type {type(codes).__name__}, x of type {type(x).__name__}"
         )
     if is_model:
+        one_gaussian_vector(codes)
         mean, stddev = codes.encode(x)
         noise = generator(seed, Stream.SCORE_DRAWS).standard_normal(mean.shape)
         codes = mean + stddev * noise if draws else mean

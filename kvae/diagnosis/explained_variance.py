@@ -1,0 +1,76 @@
+"""Explained variance: how much of the data's variance the decoder's output follows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kvae.diagnosis.estimate import Estimate
+
+__all__ = ["ExplainedVariance", "explained_variance"]
+
+
+@dataclass(frozen=True)
+class ExplainedVariance:
+    """Shares of the variance of the data.
+
+    Attributes:
+        per_dimension: variance of the change of the output when one latent dimension is held at
+            its mean, as a share of the variance of the data.
+        cumulative: share explained by the reconstruction from the first k dimensions of the
+            ranking, the others held at their mean, for k = 0 .. latent_dim.
+        pca: share explained by the first k principal components, for k = 0 .. latent_dim.
+    """
+
+    per_dimension: tuple[Estimate, ...]
+    cumulative: tuple[Estimate, ...]
+    pca: tuple[float, ...]
+
+
+def explained_variance(
+    vae: Any, x: np.ndarray, mean: np.ndarray, ranking: Any
+) -> ExplainedVariance:
+    """Measure how much output variance each latent dimension causes, and compare with PCA.
+
+        explained = 1 - sum |x - g(z)|^2 / sum |x - mean(x)|^2,    g the likelihood's mean.
+
+    Args:
+        vae: a `kvae.VAE`.
+        x: examples, (examples, *event_shape).
+        mean: posterior means, (examples, latent_dim).
+        ranking: indices of the dimensions, the most informative first.
+    """
+    data = np.asarray(x, "float64").reshape(len(x), -1)
+    centred = data - data.mean(axis=0)
+    total = np.sum(centred**2, axis=1)
+    output = _flat_output(vae, mean)
+    rest = mean.mean(axis=0)
+    per_dimension = []
+    for d in range(mean.shape[1]):
+        held = mean.copy()
+        held[:, d] = rest[d]
+        moved = np.sum((_flat_output(vae, held) - output) ** 2, axis=1)
+        per_dimension.append(Estimate.of_ratio(moved, total))
+    kept = np.tile(rest, (len(mean), 1))
+    cumulative = [Estimate.of_ratio(total - _squared_error(vae, kept, data), total)]
+    for d in ranking:
+        kept[:, d] = mean[:, d]
+        cumulative.append(Estimate.of_ratio(total - _squared_error(vae, kept, data), total))
+    return ExplainedVariance(tuple(per_dimension), tuple(cumulative), _pca(centred, mean.shape[1]))
+
+
+def _flat_output(vae: Any, z: np.ndarray) -> np.ndarray:
+    return np.asarray(vae.decode(z), "float64").reshape(len(z), -1)
+
+
+def _squared_error(vae: Any, z: np.ndarray, data: np.ndarray) -> np.ndarray:
+    return np.sum((_flat_output(vae, z) - data) ** 2, axis=1)
+
+
+def _pca(centred: np.ndarray, components: int) -> tuple[float, ...]:
+    """Return the cumulative shares of the principal components, for 0 .. `components`."""
+    wide = centred.shape[1] > centred.shape[0]
+    spectrum = np.linalg.eigvalsh(centred @ centred.T if wide else centred.T @ centred)[::-1]
+    shares = np.cumsum(np.maximum(spectrum, 0.0)) / np.sum(np.maximum(spectrum, 0.0))
+    shares = np.concatenate([[0.0], shares, np.ones(components)])[: components + 1]
+    return tuple(float(share) for share in shares)

@@ -1,0 +1,152 @@
+"""The view of a model that diagnosis, exploration and evaluation use.
+
+They analyse models with one latent vector. `one_latent_vector` and `one_gaussian_vector` check
+this once and return a `LatentVector`; apart from it, these packages use only the public array
+methods of a model (`encode`, `decode`, `reconstruct`, `sample`, `elbo`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kvae.contract import Domain
+from kvae.contract.closed_form import kl_per_element
+from kvae.models.latent_model import LatentModel
+from kvae.priors import Prior, StandardNormal
+
+__all__ = ["LatentVector", "one_gaussian_vector", "one_latent_vector"]
+
+
+@dataclass(frozen=True, eq=False)
+class LatentVector:
+    """A model with one latent vector z: p(x, z) = p(x|z) p(z), q(z|x).
+
+    Attributes:
+        latent_dim: number of latent dimensions.
+        event_shape: shape of one example.
+        domain: values that an example may have.
+        standard_normal_prior: whether p(z) is a standard normal.
+        diagonal_posterior: whether q(z|x) is a normal with independent dimensions.
+
+    Example:
+        >>> from kvae.evaluation.gaussian_vector import one_gaussian_vector
+        >>> vector = one_gaussian_vector(vae)
+        >>> vector.latent_dim, vector.event_shape, vector.standard_normal_prior
+        (2, (8, 8, 1), True)
+        >>> vector.mean(np.zeros((3, 2), "float32")).shape
+        TensorShape([3, 8, 8, 1])
+    """
+
+    latent_dim: int
+    event_shape: tuple[int, ...]
+    domain: Domain
+    standard_normal_prior: bool
+    diagonal_posterior: bool
+    _model: LatentModel
+    _name: str
+    _prior: Prior
+
+    def posterior(self, x: Any) -> Any:
+        """Return q(z|x), batch shape (batch,), event shape (latent_dim,)."""
+        inputs, _ = self._model.named_inputs().unpack(x)
+        return self._model.infer(inputs, None)[self._name].posterior
+
+    def likelihood(self, z: Any) -> Any:
+        """Return p(x|z), batch shape (batch,), event shape `event_shape`."""
+        return self._model.generate({self._name: z}).distribution()
+
+    def mean(self, z: Any) -> Any:
+        """Return the likelihood's mean at `z`, a tensor (batch, *event_shape)."""
+        return self._model.generate({self._name: z}).mean()
+
+    def prior(self) -> Any:
+        """Return p(z), batch shape (), event shape (latent_dim,)."""
+        return self._prior.distribution()
+
+    def check(self, x: Any) -> np.ndarray:
+        """Return `x` as an array; raise if it does not hold examples of this model."""
+        return self._model.named_inputs().check_x(x)
+
+
+def one_latent_vector(model: Any) -> LatentVector:
+    """Return the view of a built model with one latent vector.
+
+    Args:
+        model: a `kvae.VAE`.
+
+    Raises:
+        ValueError: If `model` is not such a model. The message says what is needed.
+
+    Example:
+        >>> from kvae.evaluation.gaussian_vector import one_latent_vector
+        >>> one_latent_vector(vae).latent_dim
+        2
+    """
+    if not isinstance(model, LatentModel):
+        received = repr(model)
+        hint = ""
+        if isinstance(model, keras.Model):
+            received = f"a {type(model).__name__} model"
+            hint = (
+                " Assemble one from the parts of your model: kvae.VAE(encoder=..., posterior=..., "
+                "decoder=..., likelihood=...), where encoder returns the parameters of the "
+                "distribution layer posterior, and decoder those of likelihood"
+            )
+        raise ValueError(f"Expected vae to be a kvae.VAE. Received: {received:.200}.{hint}")
+    if not model.built:
+        raise ValueError(
+            f"Expected vae to be built. Received: {model.name!r}, whose encoder has no input "
+            "shape yet; call vae.build((None, *event_shape)) first"
+        )
+    groups = model.latent_specs()
+    if len(groups) != 1 or len(next(iter(groups.values())).shape) != 1:
+        shapes = ", ".join(f"{name} {spec.shape}" for name, spec in groups.items())
+        raise ValueError(
+            "Expected vae to have one latent vector, such as a kvae.VAE. Received: a "
+            f"{type(model).__name__} with the latent groups {shapes}"
+        )
+    ((name, spec),) = groups.items()
+    target = model.named_inputs().specs["target"]
+    prior = model.regularizers()[name].kl_part.prior
+    zeros = {n: tf.zeros((1, *s.shape)) for n, s in model.input_specs().items() if s.required}
+    posterior = model.infer(zeros, None)[name].posterior
+    return LatentVector(
+        latent_dim=spec.shape[0],
+        event_shape=target.shape,
+        domain=target.domain,
+        standard_normal_prior=isinstance(prior, StandardNormal),
+        diagonal_posterior=kl_per_element(posterior, posterior) is not None,
+        _model=model,
+        _name=name,
+        _prior=prior,
+    )
+
+
+def one_gaussian_vector(model: Any) -> LatentVector:
+    """Return the view of a built model whose posterior has a mean and a standard deviation.
+
+    The analyses that use it treat the posterior as a normal with these moments.
+
+    Args:
+        model: a `kvae.VAE`.
+
+    Raises:
+        ValueError: If `model` is not such a model. The message says what is needed.
+
+    Example:
+        >>> from kvae.evaluation.gaussian_vector import one_gaussian_vector
+        >>> one_gaussian_vector(vae).diagonal_posterior
+        True
+    """
+    vector = one_latent_vector(model)
+    kinds = [spec.kind for spec in model.latent_specs().values()]
+    if kinds != ["gaussian"]:
+        raise ValueError(
+            "Expected vae to have a posterior with a mean and a standard deviation, such as "
+            f"kvae.layers.MultivariateNormalDiag. Received: a {type(model).__name__} whose "
+            f"posterior is {kinds[0]}"
+        )
+    return vector

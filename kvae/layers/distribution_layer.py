@@ -67,6 +67,7 @@ class DistributionLayer(keras.layers.Layer):
     conversions: tuple[str, ...] = ("sample", "mean", "mode", "stddev", "variance")
     # Whether `draw` gives the same numbers with and without XLA, up to rounding.
     same_draws_with_xla = False
+    xla_pays = True  # see `kvae.training.execution`
     domain = Domain()
     params_size = tfp_names.ParamsSize()
 
@@ -90,7 +91,7 @@ class DistributionLayer(keras.layers.Layer):
             convert_to_tensor_fn, self.conversions
         )
         self.validate_args = bool(validate_args)
-        self.regularizer = regularizer if own else None
+        self.regularizer: Any = regularizer if own else None
         self.regularizer_layers = list(regularizer.layers) if own else []
         self.seed = seed
         # A traced function must not create variables. A layer made there, by `X.new(params)` for

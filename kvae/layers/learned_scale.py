@@ -41,6 +41,8 @@ class LearnedScale(keras.layers.Layer):
         0.100
     """
 
+    xla_pays = True  # see `kvae.training.execution`
+
     def __init__(
         self,
         shared: bool = True,

@@ -230,6 +230,11 @@ class VAE(LatentModel):
         params = self.decoder(latents["z"], training=training)
         return Likelihood(self.likelihood_layer, params, training)
 
+    @property
+    def same_draws_with_xla(self) -> bool:
+        """Whether the posterior draws the same numbers with and without XLA, up to rounding."""
+        return self.posterior_layer.same_draws_with_xla
+
     def evaluation_seed(self) -> Any:
         """Return the seed of one batch in `evaluate`; None where the posterior layer names a point.
 

@@ -48,6 +48,8 @@ class MADE(keras.layers.Layer):
         https://arxiv.org/abs/1502.03509
     """
 
+    xla_pays = True  # see `kvae.training.execution`
+
     def __init__(
         self,
         event_size: int,

@@ -35,6 +35,8 @@ class Prior(keras.layers.Layer):
         -1.3862943649291992
     """
 
+    xla_pays = True  # see `kvae.training.execution`
+
     def __init__(self, event_shape: Any, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self.event_shape = checks.event_shape(event_shape)

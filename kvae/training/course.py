@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kvae.training.distribute import from_all_workers
+from kvae.training.distribution import from_all_workers
 from kvae.training.inputs.order import Order
 
 __all__ = ["Course", "Position", "Resumable"]

@@ -4,7 +4,7 @@ Keras runs one batch a call unless told otherwise, which costs about two millise
 batch. Several batches a call save them, but a callback then sees only every so many batches. XLA
 fuses the many small operations around a dense network's matrix products, but on a CPU it computes
 convolutions slower than the kernels it replaces, and it compiles for a second or two first.
-`TunedModel` weighs these when training starts and its length is known.
+`ExecutionPolicy` weighs these when training starts and its length is known.
 """
 
 import contextlib
@@ -16,20 +16,47 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kvae.training.compiled import compiles_loop, loop_of_steps
+from kvae import checks
 from kvae.training.course import Course, Resumable
-from kvae.training.distribute import DistributedModel
 
-__all__ = ["TunedModel", "batches_between", "batches_of", "steps_per_execution", "xla_pays"]
+__all__ = [
+    "AUTO",
+    "ExecutionPolicy",
+    "accelerators",
+    "batches_between",
+    "batches_of",
+    "steps_per_execution",
+    "xla_pays",
+]
 
 AUTO = "auto"
-# At 64 batches a call Python's share of a batch is 0.03 ms; more would only make the bar stand.
+# At 64 batches a call Python's share of a batch is 0.03 ms; larger values only make the progress
+# bar update less often.
 MOST_STEPS = 64
 # The progress bar of a known number of batches moves at least so often in an epoch.
 MOVES = 10
 STEPS_OF_UNKNOWN_LENGTH = 16
 # XLA saves up to 2 ms a batch and compiles for about a second, once more for a short last batch.
 LEAST_XLA_BATCHES = 500
+
+# Layers of Keras that XLA computes faster on a CPU and that draw no random numbers.
+FAST_WITH_XLA = (
+    keras.layers.Activation,
+    keras.layers.Add,
+    keras.layers.BatchNormalization,
+    keras.layers.Concatenate,
+    keras.layers.Dense,
+    keras.layers.Flatten,
+    keras.layers.Identity,
+    keras.layers.InputLayer,
+    keras.layers.LayerNormalization,
+    keras.layers.LeakyReLU,
+    keras.layers.Multiply,
+    keras.layers.ReLU,
+    keras.layers.Rescaling,
+    keras.layers.Reshape,
+    keras.layers.Subtract,
+)
 
 BATCH_HOOKS = (
     "on_batch_begin",
@@ -41,139 +68,74 @@ BATCH_HOOKS = (
 )
 
 
-class TunedModel(DistributedModel):
-    """A Keras model that chooses `steps_per_execution` and `jit_compile` where the user did not.
+class ExecutionPolicy:
+    """What the user gave to `compile`, and what is chosen where that was "auto".
 
-    What is given to `compile` is kept. The choice holds while `fit` or `evaluate` run: between
-    them a batch is a call, without XLA on a CPU, so that `predict` and `train_on_batch` are as in
-    Keras.
+    A choice holds while `fit` or `evaluate` run. Outside them each call processes one batch,
+    without XLA on a CPU, as in Keras. Functions traced under other settings are kept apart.
+
+    Args:
+        steps_per_execution: batches a call of the training graph. "auto": as many as leave the
+            progress bar moving, and 1 where a callback looks at every batch.
+        jit_compile: whether XLA compiles the step. "auto": on a CPU for training of some length
+            without convolutions; on an accelerator wherever it can.
+
+    Raises:
+        ValueError: If `steps_per_execution` is neither "auto" nor a positive integer.
     """
 
-    train_function: Any
-
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int | str = AUTO,
-        jit_compile: bool | str = AUTO,
-        auto_scale_loss: bool = True,
-    ) -> None:
-        """Prepare training, as `keras.Model.compile` does; both settings of speed may be "auto".
-
-        Args:
-            optimizer: see `keras.Model.compile`.
-            loss: see `keras.Model.compile`.
-            loss_weights: see `keras.Model.compile`.
-            metrics: see `keras.Model.compile`.
-            weighted_metrics: see `keras.Model.compile`.
-            run_eagerly: see `keras.Model.compile`.
-            steps_per_execution: batches a call of the training graph. "auto": as many as leave the
-                progress bar moving, and 1 where a callback looks at every batch.
-            jit_compile: whether XLA compiles the step. "auto": on a CPU for training of some
-                length without convolutions; on an accelerator wherever it can.
-            auto_scale_loss: see `keras.Model.compile`.
-        """
-        self._chosen = _Settings(steps_per_execution, jit_compile)
-        super().compile(
-            optimizer=optimizer,
-            loss=loss,
-            loss_weights=loss_weights,
-            metrics=metrics,
-            weighted_metrics=weighted_metrics,
-            run_eagerly=run_eagerly,
-            steps_per_execution=1 if steps_per_execution == AUTO else steps_per_execution,
-            jit_compile=False if jit_compile == AUTO and not _accelerators() else jit_compile,
-            auto_scale_loss=auto_scale_loss,
-        )
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """Return the arguments of `compile`; a choice left to the model stays its own."""
-        config = super().get_compile_config()
-        if config:
-            config["steps_per_execution"] = self._chosen.steps_per_execution
-            config["jit_compile"] = self._chosen.jit_compile
-        return config
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile with what `get_compile_config` returned."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)
-        return None
-
-    def fit(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Train as `keras.Model.fit` does; `x` is a `tf.data.Dataset` or a `PyDataset`."""
-        given = kwargs.get("steps_per_epoch"), kwargs.get("validation_steps")
-        with self._tuned(x, epochs, callbacks, given):
-            return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
-
-    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
-        """Score as `keras.Model.evaluate` does; `x` is a `tf.data.Dataset` or a `PyDataset`."""
-        if kwargs.get("_use_cached_eval_dataset"):  # `fit` validates, and has chosen
-            return super().evaluate(x, y, **kwargs)
-        with self._tuned(x, 1, kwargs.get("callbacks"), (kwargs.get("steps"),)):
-            return super().evaluate(x, y, **kwargs)
-
-    def predict(self, x: Any, **kwargs: Any) -> Any:
-        """Predict as `keras.Model.predict` does, one batch a call even if `fit` calls it."""
-        chosen = getattr(self, "_chosen", None)
-        if chosen is None or chosen.steps_per_execution != AUTO:
-            return super().predict(x, **kwargs)
-        with chosen.applied(self, 1, self.jit_compile):
-            return super().predict(x, **kwargs)
-
-    def make_train_function(self, force: bool = False) -> Any:
-        """Make what `fit` calls for each execution: under XLA one program of several steps."""
-        made = self.train_function is None or force
-        super().make_train_function(force)
-        if made and compiles_loop(self) and not _accelerators():
-            self.train_function = loop_of_steps(self, otherwise=self.train_function)
-        return self.train_function
-
-    def _tuned(self, x: Any, epochs: int, callbacks: Any, given: tuple[int | None, ...]) -> Any:
-        """Return a context in which the model runs as is best for this training."""
-        chosen = getattr(self, "_chosen", None)
-        if chosen is None or self.run_eagerly or self.distribute_strategy.num_replicas_in_sync > 1:
-            return contextlib.nullcontext()
-        batches = given[0] or batches_of(x)
-        steps, jit_compile = chosen.steps_per_execution, chosen.jit_compile
-        if steps == AUTO:
-            begun = callbacks.start.batch if isinstance(callbacks, Course) else None
-            steps = steps_per_execution(batches, _listed(callbacks), (*given, begun))
-        if jit_compile != AUTO or _accelerators():
-            jit_compile = self.jit_compile
-        else:
-            long = batches is None or epochs * batches >= LEAST_XLA_BATCHES
-            jit_compile = chosen.compiled or (long and xla_pays(self))
-            chosen.compiled = jit_compile
-        return chosen.applied(self, steps, jit_compile)
-
-
-class _Settings:
-    """What the user gave to `compile`, and the traced functions of each setting in use."""
-
-    def __init__(self, steps_per_execution: int | str, jit_compile: bool | str):
-        self.steps_per_execution = steps_per_execution
+    def __init__(self, steps_per_execution: int | str = AUTO, jit_compile: bool | str = AUTO):
+        if steps_per_execution != AUTO:
+            steps_per_execution = checks.positive_int("steps_per_execution", steps_per_execution)
+        self.steps_per_execution: Any = steps_per_execution
         self.jit_compile = jit_compile
         self.compiled = False  # whether XLA has compiled the step: then it is paid for
         self.functions: dict[tuple[int, bool], tuple[Any, Any, Any]] = {}
 
+    @property
+    def keras_arguments(self) -> dict[str, Any]:
+        """The settings outside `fit` and `evaluate`, as `keras.Model.compile` takes them."""
+        steps, jit_compile = self.steps_per_execution, self.jit_compile
+        return {
+            "steps_per_execution": 1 if steps == AUTO else steps,
+            "jit_compile": False if jit_compile == AUTO and not accelerators() else jit_compile,
+        }
+
+    def tuned(
+        self, model: Any, x: Any, epochs: int, callbacks: Any, given: tuple[int | None, ...]
+    ) -> Any:
+        """Return a context in which the model runs as is best for this run.
+
+        Args:
+            model: the compiled model.
+            x: what is handed to Keras' `fit` or `evaluate`.
+            epochs: number of epochs.
+            callbacks: those of the run.
+            given: numbers of steps that the user asked for; None where not.
+        """
+        if model.run_eagerly or model.distribute_strategy.num_replicas_in_sync > 1:
+            return contextlib.nullcontext()
+        batches = given[0] or batches_of(x)
+        steps, jit_compile = self.steps_per_execution, self.jit_compile
+        if steps == AUTO:
+            begun = callbacks.start.batch if isinstance(callbacks, Course) else None
+            steps = steps_per_execution(batches, _listed(callbacks), (*given, begun))
+        if jit_compile != AUTO or accelerators():
+            jit_compile = model.jit_compile
+        else:
+            long = batches is None or epochs * batches >= LEAST_XLA_BATCHES
+            jit_compile = self.compiled or (long and xla_pays(model))
+            self.compiled = jit_compile
+        return self._applied(model, steps, jit_compile)
+
+    def untuned(self, model: Any) -> Any:
+        """Return a context in which the model runs one batch a call, for `predict`."""
+        if self.steps_per_execution != AUTO:
+            return contextlib.nullcontext()
+        return self._applied(model, 1, model.jit_compile)
+
     @contextlib.contextmanager
-    def applied(self, model: keras.Model, steps: int, jit_compile: bool) -> Iterator[None]:
+    def _applied(self, model: keras.Model, steps: int, jit_compile: bool) -> Iterator[None]:
         """Run the body with these settings; functions traced under others are kept apart."""
         before = model.steps_per_execution, model.jit_compile
         self._switch(model, steps, jit_compile)
@@ -242,26 +204,26 @@ def _defines(callback: Any, hook: str) -> bool:
     return function is not getattr(keras.callbacks.Callback, hook)
 
 
-def xla_pays(model: keras.Model) -> bool:
-    """Return whether XLA makes the model's step faster on a CPU, and is known to compile it.
+def xla_pays(model: Any) -> bool:
+    """Return whether XLA makes the model's step faster on a CPU, with the same draws.
 
-    It does for the dense layers of Keras and kvae. Convolutions lose, and so do Keras' layers that
-    draw random numbers, by 2.4 times with one `Dropout` of 500 (`kvae.seeds` says why). What a
-    layer from elsewhere does inside is not known. There `jit_compile=True` asks for it.
+    It does for dense layers. Convolutions lose, and so do Keras' layers that draw random numbers,
+    by 2.4 times with one `Dropout` of 500 (`kvae.seeds` says why). A layer from elsewhere declares
+    it by an attribute `xla_pays = True`; `jit_compile=True` asks for it in any case.
+
+    Where the draws would differ from those without XLA, the first epoch of a long training would
+    differ from that of a short one: the model then declares `same_draws_with_xla` as false.
     """
-    return all(
-        type(layer).__module__.split(".")[0] in ("keras", "kvae")
-        and "Conv" not in type(layer).__name__
-        and not _draws_by_keras(layer)
-        and layer.supports_jit
-        for layer in _layers(model)
-    )
+    return model.same_draws_with_xla and all(map(_declares_xla, _layers(model)))
 
 
-def _draws_by_keras(layer: keras.layers.Layer) -> bool:
-    """Return whether a layer draws by a seed in the form that XLA is slow with."""
-    ours = type(layer).__module__.split(".")[0] == "kvae"
-    return not ours and getattr(layer, "seed_generator", None) is not None
+def _declares_xla(layer: Any) -> bool:
+    declared = getattr(layer, "xla_pays", None)
+    if declared is not None:
+        return bool(declared)
+    # A sequential or functional model is what the layers inside it are.
+    made_of_layers = isinstance(layer, keras.Model) and hasattr(layer, "operations")
+    return made_of_layers or type(layer) in FAST_WITH_XLA
 
 
 def batches_of(data: Any) -> int | None:
@@ -290,5 +252,6 @@ def _listed(callbacks: Any) -> list[Any]:
     return list(keras.tree.flatten(callbacks))
 
 
-def _accelerators() -> bool:
+def accelerators() -> bool:
+    """Return whether TensorFlow computes on something else than CPUs."""
     return any(device.device_type != "CPU" for device in tf.config.list_logical_devices())

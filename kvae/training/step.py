@@ -8,7 +8,7 @@ import tensorflow as tf
 from kvae.contract import Batch, Term
 from kvae.contract.term import total
 from kvae.seeds import next_seed
-from kvae.training.distribute import shared
+from kvae.training.distribution import shared, summed_and_clipped
 
 __all__ = ["log_names", "predict_step", "test_step", "train_step"]
 
@@ -37,6 +37,7 @@ def train_step(model: Any, data: Any) -> dict[str, Any]:
     for name, (optimizer, variables) in groups.items():
         if variables:  # none where the whole model is frozen
             gradients = tape.gradient(scaled[name], variables)
+            gradients = summed_and_clipped(optimizer, gradients)
             optimizer.apply_gradients(zip(gradients, variables, strict=True))
     model.advance_step()
     return _report(model, terms, losses, examples, batch)

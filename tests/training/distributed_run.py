@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 import kvae
-from kvae.training.distribute import faults
+from kvae.training.keras_compat import faults
 from tests.small import make_vae, narrow
 
 BATCH_SIZE, BATCHES, EPOCHS = 16, 8, 13  # 104 steps
@@ -32,7 +32,7 @@ class Losses(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.seen.append(int(self.model.optimizer.iterations.numpy()))
-        self.steps.append(float(self.model.trackers[0].result()))
+        self.steps.append(float(self.model.trackers.metrics[0].result()))
         if self.seen[-1] == self.dying_step:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kvae.training.distribute import faults, from_all_workers, shared
+from kvae.training.distribution import from_all_workers, shared
+from kvae.training.keras_compat import faults
 from tests.helpers import ROOT, free_ports
 from tests.training import distributed_run
 from tests.training.distributed_run import BATCHES, EPOCHS, SHORT
@@ -107,8 +108,8 @@ def test_two_workers_train_as_one(alone, two_workers):
 def test_the_workarounds_are_still_needed(two_workers):
     """Fails once Keras trains on several workers by itself.
 
-    Then `DistributedModel.get_metrics_result` and `_maybe_symbolic_build`, `faults` and `_Probe`
-    can go, as soon as older versions of Keras are no longer supported.
+    Then `kvae.training.keras_compat` and its two callers can go, as soon as older versions of
+    Keras are no longer supported.
     """
     for found in two_workers:
         assert found["faults"].tolist() == ["build", "logs"]

@@ -1,0 +1,122 @@
+"""The methods that take and return NumPy arrays, in batches of bounded memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kvae import checks
+from kvae.models.batches import BatchedFunction
+from kvae.threefry import seed_rows
+
+__all__ = ["ArrayMethods"]
+
+
+class ArrayMethods:
+    """`reconstruct`, `score`, `elbo` and `sample` of a `LatentModel`, by its tensor functions."""
+
+    named_inputs: Callable[[], Any]
+    reconstruction: Callable[..., Any]
+    score_terms: Callable[..., dict[str, Any]]
+    evaluation_seed_generator: Any
+    _functions: dict[str, BatchedFunction]
+
+    def reconstruct(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """Return the likelihood's mean at the posterior's point, shape (examples, *event_shape).
+
+        Args:
+            x: array of shape (examples, *event_shape).
+            batch_size: examples computed at once.
+        """
+        x = self.named_inputs().check_x(x)
+        return self.run("reconstruct", x, batch_size)["mean"]
+
+    def score(self, x: Any, batch_size: int | None = None, terms: bool = False) -> Any:
+        """Return the anomaly score of each example in nats, shape (examples,): nll + KL.
+
+        It is the negative ELBO at the point of the posterior, without draws: the number that the
+        exported `score` returns.
+
+        Args:
+            x: array of shape (examples, *event_shape).
+            batch_size: examples computed at once.
+            terms: whether to return a dict of `score` and its reconstruction term `nll`.
+
+        Example:
+            >>> nats = vae.score(x_test)
+            >>> nats.shape == (len(x_test),)
+            True
+        """
+        x = self.named_inputs().check_x(x)
+        found = self.run("score", x, batch_size)
+        return found if terms else found["score"]
+
+    def elbo(self, x: Any, seed: int | None = None, batch_size: int | None = None) -> np.ndarray:
+        """Return the ELBO of each example in nats with one draw of z, shape (examples,).
+
+        Args:
+            x: array of shape (examples, *event_shape).
+            seed: int, makes the draws reproducible.
+            batch_size: examples computed at once.
+        """
+        x = self.named_inputs().check_x(x)
+        return -self.run("score", x, batch_size, seed=self._draw_seed(seed))["score"]
+
+    def sample(
+        self,
+        n: int,
+        seed: int | None = None,
+        batch_size: int | None = None,
+        kind: str = "mean",
+    ) -> np.ndarray:
+        """Return `n` generated examples, shape (n, *event_shape).
+
+        Example i depends on (i, seed) alone: it is the same for every `n` and `batch_size`, and in
+        the exported signature `sample` at the seed (i, seed).
+
+        Args:
+            n: number of examples.
+            seed: int, makes the draws reproducible.
+            batch_size: examples computed at once.
+            kind: "mean" for the likelihood's mean at draws from the prior, "draw" for a draw from
+                the likelihood there.
+        """
+        n = checks.positive_int("n", n)
+        checks.choice("kind", kind, ("mean", "draw"))
+        chosen = self._draw_seed(seed)
+        rows = seed_rows(tf.range(n), chosen[0]).numpy()
+        if kind == "mean":
+            return self.run("sample", rows, batch_size)["mean"]
+        return self.run("generate", rows, batch_size, seed=chosen)["draw"]
+
+    def run(
+        self, name: str, array: np.ndarray, batch_size: int | None = None, **kwargs: Any
+    ) -> dict[str, np.ndarray]:
+        """Run one of the model's tensor functions over an array in batches; it is traced once.
+
+        Args:
+            name: "score", "reconstruct", or another of `tensor_functions`.
+            array: shape (examples, ...).
+            batch_size: examples computed at once.
+            **kwargs: `seed`, where the function takes one.
+        """
+        if name not in self._functions:
+            self._functions[name] = BatchedFunction(self.tensor_functions()[name])
+        return self._functions[name](array, batch_size, **kwargs)
+
+    def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
+        """Return the functions behind the array methods and the signatures, by name."""
+        return {"reconstruct": self._reconstruct, "score": self._score}
+
+    def _reconstruct(self, x: Any) -> dict[str, Any]:
+        return {"mean": self.reconstruction(self.named_inputs().unpack(x)[0])}
+
+    def _score(self, x: Any, seed: Any = None) -> dict[str, Any]:
+        return self.score_terms(self.named_inputs().unpack(x)[0], seed)
+
+    def _draw_seed(self, seed: int | None) -> Any:
+        """Return a stateless seed of shape (2,), the model's own next one without `seed`."""
+        if seed is None:
+            return tf.cast(self.evaluation_seed_generator.next(), tf.int32)
+        return tf.constant([int(seed), 0], tf.int32)

@@ -1,0 +1,135 @@
+"""A run of `fit` or `evaluate`: data, callbacks, execution and distribution around Keras' own."""
+
+from collections.abc import Callable
+from typing import Any
+
+from kvae import checks
+from kvae.contract.failures import explained
+from kvae.training.course import Course
+from kvae.training.distribution import explained_peers
+from kvae.training.inputs import TrainingData
+
+__all__ = ["evaluate", "fit"]
+
+
+def fit(
+    model: Any,
+    keras_fit: Callable[..., Any],
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    batch_size: int | None,
+    epochs: int,
+    verbose: Any,
+    callbacks: Any,
+    validation_split: float,
+    validation_data: Any,
+    shuffle: bool,
+    class_weight: Any,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq: Any,
+) -> Any:
+    """Train, see `LatentModel.fit`.
+
+    Args:
+        model: a compiled `LatentModel`.
+        keras_fit: `fit` of `keras.Model`.
+        x: see `LatentModel.fit`, also for all others.
+        y: see `x`.
+        sample_weight: see `x`.
+        batch_size: see `x`.
+        epochs: see `x`.
+        verbose: see `x`.
+        callbacks: see `x`.
+        validation_split: see `x`.
+        validation_data: see `x`.
+        shuffle: see `x`.
+        class_weight: see `x`.
+        initial_epoch: see `x`.
+        steps_per_epoch: see `x`.
+        validation_steps: see `x`.
+        validation_batch_size: see `x`.
+        validation_freq: see `x`.
+
+    Returns:
+        The `keras.callbacks.History`.
+    """
+    if class_weight is not None:
+        raise ValueError("class_weight has no meaning here: use sample_weight.")
+    epochs = checks.positive_int("epochs", epochs)
+    checks.optional_positive_int("validation_steps", validation_steps)
+    initial_epoch = checks.non_negative_int("initial_epoch", initial_epoch)
+    data = TrainingData.of(
+        model.named_inputs(),
+        x,
+        y,
+        sample_weight,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        steps_per_epoch=steps_per_epoch,
+        validation_data=validation_data,
+        validation_split=validation_split,
+        validation_batch_size=validation_batch_size,
+    )
+    course = Course(
+        callbacks,
+        model=model,
+        data=data.x,
+        run=data.sizes,
+        order=data.order,
+        initial_epoch=initial_epoch,
+        epochs=epochs,
+        verbose=verbose,
+    )
+    given = data.steps_per_epoch, validation_steps
+    tuned = model.execution.tuned(model, data.x, epochs, course, given)
+    with explained(), explained_peers(model.distribute_strategy), tuned:
+        return keras_fit(
+            data.x,
+            epochs=epochs,
+            initial_epoch=course.start.epoch,
+            verbose=verbose,
+            callbacks=course,
+            validation_data=data.validation,
+            validation_steps=validation_steps,
+            validation_freq=validation_freq,
+            shuffle=data.shuffle,
+            steps_per_epoch=data.steps_per_epoch,
+        )
+
+
+def evaluate(
+    model: Any,
+    keras_evaluate: Callable[..., Any],
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    batch_size: int | None,
+    steps: int | None,
+    callbacks: Any,
+    **kwargs: Any,
+) -> Any:
+    """Score data, see `LatentModel.evaluate`.
+
+    Args:
+        model: a compiled `LatentModel`.
+        keras_evaluate: `evaluate` of `keras.Model`.
+        x: see `LatentModel.evaluate`, also for the others.
+        y: see `x`.
+        sample_weight: see `x`.
+        batch_size: see `x`.
+        steps: see `x`.
+        callbacks: see `x`.
+        **kwargs: other arguments of `keras.Model.evaluate`.
+    """
+    if kwargs.get("_use_cached_eval_dataset"):  # `fit` validates: it has checked and chosen
+        return keras_evaluate(x, y, steps=steps, callbacks=callbacks, **kwargs)
+    checks.optional_positive_int("steps", steps)
+    source = model.named_inputs().source(x, y, sample_weight, batch_size)
+    tuned = model.execution.tuned(model, source, 1, callbacks, (steps,))
+    with explained(), explained_peers(model.distribute_strategy), tuned:
+        return keras_evaluate(source, steps=steps, callbacks=callbacks, **kwargs)

@@ -5,6 +5,12 @@ import numpy as np
 import kvae
 
 
+def kl(latent_dim=2, weight=1.0):
+    """Return the KL to a standard normal."""
+    prior = kvae.priors.StandardNormal(latent_dim)
+    return kvae.regularizers.KLDivergenceRegularizer(prior, weight=weight)
+
+
 def make_vae(
     event_shape=(8, 8, 1),
     latent_dim=2,
@@ -18,11 +24,8 @@ def make_vae(
     """Return a small VAE, uncompiled."""
     size = {"hidden": (16,)} if networks == "mlp" else {"filters": (4, 4), "dense": 16}
     if posterior is None:
-        kl = kvae.regularizers.KLDivergenceRegularizer(
-            kvae.priors.StandardNormal(latent_dim), weight=weight
-        )
         posterior = kvae.layers.MultivariateNormalDiag(
-            latent_dim, activity_regularizer=kl, **posterior_arguments
+            latent_dim, activity_regularizer=kl(latent_dim, weight), **posterior_arguments
         )
     likelihood = likelihood or kvae.layers.IndependentBernoulli(event_shape)
     encoder = getattr(kvae.networks, f"{networks}_encoder")

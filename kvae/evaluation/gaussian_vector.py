@@ -17,6 +17,9 @@ from kvae.contract.closed_form import kl_per_element
 from kvae.models.latent_model import LatentModel
 from kvae.priors import Prior, StandardNormal
 
+# The draw that comes with an inferred posterior is not used: a posterior may have no point.
+ANY_SEED = (0, 0)
+
 __all__ = ["LatentVector", "one_gaussian_vector", "one_latent_vector"]
 
 
@@ -52,7 +55,7 @@ class LatentVector:
     def posterior(self, x: Any) -> Any:
         """Return q(z|x), batch shape (batch,), event shape (latent_dim,)."""
         inputs, _ = self._model.named_inputs().unpack(x)
-        return self._model.infer(inputs, None)[self._name].posterior
+        return self._model.infer(inputs, ANY_SEED)[self._name].posterior
 
     def likelihood(self, z: Any) -> Any:
         """Return p(x|z), batch shape (batch,), event shape `event_shape`."""
@@ -112,10 +115,10 @@ def one_latent_vector(model: Any) -> LatentVector:
     target = model.named_inputs().specs["target"]
     prior = model.regularizers()[name].kl_part.prior
     zeros = {n: tf.zeros((1, *s.shape)) for n, s in model.input_specs().items() if s.required}
-    posterior = model.infer(zeros, None)[name].posterior
+    posterior = model.infer(zeros, ANY_SEED)[name].posterior
     return LatentVector(
         latent_dim=spec.shape[0],
-        event_shape=target.shape,
+        event_shape=tuple(int(size or 0) for size in target.shape),
         domain=target.domain,
         standard_normal_prior=isinstance(prior, StandardNormal),
         diagonal_posterior=kl_per_element(posterior, posterior) is not None,
@@ -142,11 +145,14 @@ def one_gaussian_vector(model: Any) -> LatentVector:
         True
     """
     vector = one_latent_vector(model)
-    kinds = [spec.kind for spec in model.latent_specs().values()]
-    if kinds != ["gaussian"]:
+    posterior = vector.posterior(tf.zeros((1, *model.input_specs()["x"].shape)))
+    try:
+        posterior.mean()
+        posterior.stddev()
+    except NotImplementedError:
         raise ValueError(
             "Expected vae to have a posterior with a mean and a standard deviation, such as "
             f"kvae.layers.MultivariateNormalDiag. Received: a {type(model).__name__} whose "
-            f"posterior is {kinds[0]}"
-        )
+            f"posterior is a {type(posterior).__name__}"
+        ) from None
     return vector

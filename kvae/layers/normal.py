@@ -101,6 +101,7 @@ class MultivariateNormalDiag(VectorLayer):
         https://arxiv.org/abs/1312.6114
     """
 
+    params_per_element = 2
     same_draws_with_xla = True
 
     def make_distribution(self, params: Any) -> Any:

@@ -214,7 +214,8 @@ def xla_pays(model: Any) -> bool:
     Where the draws would differ from those without XLA, the first epoch of a long training would
     differ from that of a short one: the model then declares `same_draws_with_xla` as false.
     """
-    return model.same_draws_with_xla and all(map(_declares_xla, _layers(model)))
+    same_draws = getattr(model, "same_draws_with_xla", True)
+    return same_draws and all(map(_declares_xla, _layers(model)))
 
 
 def _declares_xla(layer: Any) -> bool:
@@ -223,7 +224,8 @@ def _declares_xla(layer: Any) -> bool:
         return bool(declared)
     # A sequential or functional model is what the layers inside it are.
     made_of_layers = isinstance(layer, keras.Model) and hasattr(layer, "operations")
-    return made_of_layers or type(layer) in FAST_WITH_XLA
+    idle = type(layer) is keras.layers.Dropout and not layer.rate
+    return made_of_layers or idle or type(layer) in FAST_WITH_XLA
 
 
 def batches_of(data: Any) -> int | None:

@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 import kvae
 from kvae.evaluation.gaussian_vector import one_gaussian_vector, one_latent_vector
-from tests.small import make_vae
+from tests.small import kl, make_vae
 
 
 def functional():
@@ -24,7 +24,9 @@ def logit_normal(params):
 
 
 def without_moments():
-    posterior = kvae.layers.DistributionLambda(logit_normal, params_shape=(4,))
+    posterior = kvae.layers.DistributionLambda(
+        logit_normal, params_shape=(4,), activity_regularizer=kl()
+    )
     return make_vae(posterior=posterior)
 
 
@@ -68,7 +70,7 @@ def test_what_is_not_a_model_is_refused():
 
 
 def test_a_model_without_an_input_shape_is_refused():
-    posterior = kvae.layers.MultivariateNormalDiag(2)
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl())
     likelihood = kvae.layers.IndependentBernoulli(5)
     vae = kvae.VAE(
         encoder=keras.Sequential([keras.layers.Dense(posterior.params_size)]),

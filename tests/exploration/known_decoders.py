@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 import kvae
+from tests.small import kl
 
 
 def with_mean(latent_dim, mean):
@@ -15,7 +16,7 @@ def with_mean(latent_dim, mean):
     z = keras.Input((latent_dim,))
     loc = mean(z)
     likelihood = kvae.layers.NormalLikelihood((loc.shape[-1],), scale=0.1)
-    posterior = kvae.layers.MultivariateNormalDiag(latent_dim)
+    posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl(latent_dim))
     x = keras.Input(likelihood.event_shape)
     return kvae.VAE(
         encoder=keras.Model(x, keras.layers.Dense(posterior.params_size)(x)),

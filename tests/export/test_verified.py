@@ -12,7 +12,7 @@ import kvae
 from kvae.export import checking, litert
 from kvae.export.probe import Probe
 from tests.helpers import dtype_policy, relative, run_python
-from tests.small import make_vae
+from tests.small import kl, make_vae
 
 BUDGET = 1e-5  # what kvae promises for float32
 
@@ -38,7 +38,7 @@ def vae_with(layer):
     outputs = [keras.layers.Dense(64), layer, keras.layers.Reshape((8, 8, 1))]
     return kvae.VAE(
         encoder=kvae.networks.mlp_encoder((8, 8, 1), 4, hidden=(8,)),
-        posterior=kvae.layers.MultivariateNormalDiag(2),
+        posterior=kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl()),
         decoder=keras.Sequential([keras.Input((2,)), *outputs]),
         likelihood=kvae.layers.IndependentBernoulli((8, 8, 1)),
     )
@@ -274,6 +274,7 @@ def test_the_file_holds_builtin_operations_only(tflite_result):
 NOTHING_HEAVY = """
 import sys
 import kvae
+from tests.small import kl
 import kvae.export
 kvae.export.ExportResult
 assert "VAE" in dir(kvae) and "tflite" in dir(kvae.export)

@@ -88,9 +88,10 @@ def fragile(monkeypatch):
     decoder = keras.Sequential(
         [keras.Input((2,)), keras.layers.Dense(64), Unsavable(), keras.layers.Reshape((8, 8, 1))]
     )
+    kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(2))
     vae = kvae.VAE(
         encoder=kvae.networks.mlp_encoder((8, 8, 1), 4, hidden=(8,)),
-        posterior=kvae.layers.MultivariateNormalDiag(2),
+        posterior=kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl),
         decoder=decoder,
         likelihood=likelihood,
     )

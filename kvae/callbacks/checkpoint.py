@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kvae import checks
 from kvae.callbacks.checkpoint_folder import PREFIX, UNREADABLE, CheckpointFolder, Text
-from kvae.training.course import Position, Resumable
+from kvae.training.resume import Position, Resumable
 from kvae.training.distribute import from_all_workers, is_chief
 
 __all__ = ["Checkpoint"]

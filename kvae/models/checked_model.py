@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from kvae import files
 from kvae.training import feed
-from kvae.training.course import Course
 from kvae.training.execution import TunedModel
 from kvae.training.feed import Expected
+from kvae.training.resume import RunCallbacks
 
 __all__ = ["CheckedModel"]
 
@@ -83,7 +83,7 @@ class CheckedModel(TunedModel):
             shuffle = shuffle and getattr(x, "num_batches", None) is not None
         if validation_data is not None:
             validation_data = self._dataset(validation_data, validation_batch_size)
-        course = Course(
+        run = RunCallbacks(
             callbacks,
             model=self,
             data=x,
@@ -93,14 +93,14 @@ class CheckedModel(TunedModel):
             epochs=epochs,
             verbose=verbose,
         )
-        with _explained_errors():
+        with run, _explained_errors():
             history = super().fit(
                 x,
                 y,
                 batch_size=batch_size,
                 epochs=epochs,
-                initial_epoch=course.start.epoch,
-                callbacks=course,
+                initial_epoch=run.start.epoch,
+                callbacks=run,
                 validation_split=0.0 if validation_data is not None else validation_split,
                 validation_data=validation_data,
                 shuffle=shuffle,

@@ -11,6 +11,7 @@ from kvae.priors import Prior, StandardNormal
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.regularizers.regularizer import weighted_mean
 from kvae.training.distribute import shared
+from kvae.training.non_finite import NonFiniteGuard
 
 __all__ = ["VAE"]
 
@@ -170,6 +171,11 @@ class VAE(LatentModel):
 
     # -- training ----------------------------------------------------------------------------
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Prepare training, as `keras.Model.compile` does."""
+        super().compile(*args, **kwargs)
+        self.guard = NonFiniteGuard(self.distribute_strategy)
+
     @property
     def metrics(self) -> list[Any]:
         """The five trackers of the ELBO, then the metrics given to `compile`."""
@@ -179,14 +185,18 @@ class VAE(LatentModel):
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one step of the optimizer on one batch; called by `fit`."""
         x, target, sample_weight = _unpack(data)
+        metrics = [variable for metric in self.metrics for variable in metric.variables]
+        before = self.guard.read([*self.non_trainable_variables, *metrics])
         with tf.GradientTape() as tape:
             terms = self._elbo_terms(x, target, sample_weight, training=True)
             # Under tf.distribute each replica adds its share of the global batch's mean.
             scaled = self.optimizer.scale_loss(terms["loss"] * terms["share"])
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self._report(x, target, sample_weight, terms)
+        logs = self._report(x, target, sample_weight, terms)
+        named = {name: terms[name] for name in ("nll", "kl", "loss")}
+        self.guard.apply([(self.optimizer, gradients, variables)], named, before)
+        return logs
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Score one batch; called by `evaluate`."""

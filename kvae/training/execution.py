@@ -17,8 +17,9 @@ import keras
 import tensorflow as tf
 
 from kvae.training.compiled import compiles_loop, loop_of_steps
-from kvae.training.course import Course, Resumable
 from kvae.training.distribute import DistributedModel
+from kvae.training.non_finite_check import NonFiniteCheck
+from kvae.training.resume import Resumable, RunCallbacks
 
 __all__ = ["TunedModel", "batches_between", "batches_of", "steps_per_execution", "xla_pays"]
 
@@ -154,7 +155,7 @@ class TunedModel(DistributedModel):
         batches = given[0] or batches_of(x)
         steps, jit_compile = chosen.steps_per_execution, chosen.jit_compile
         if steps == AUTO:
-            begun = callbacks.start.batch if isinstance(callbacks, Course) else None
+            begun = callbacks.start.batch if isinstance(callbacks, RunCallbacks) else None
             steps = steps_per_execution(batches, _listed(callbacks), (*given, begun))
         if jit_compile != AUTO or _accelerators():
             jit_compile = self.jit_compile
@@ -226,7 +227,9 @@ def steps_per_execution(
 
 def batches_between(callback: Any) -> int | None:
     """Return after how many batches a callback's hooks of batches do something; None for never."""
-    if isinstance(callback, keras.callbacks.ProgbarLogger | keras.callbacks.History):
+    if isinstance(
+        callback, keras.callbacks.ProgbarLogger | keras.callbacks.History | NonFiniteCheck
+    ):
         return None
     every: Any = 1
     if isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore):

@@ -92,7 +92,7 @@ class NonFiniteCheck(keras.callbacks.Callback):
         return (
             f"Expected every term of the training loss to be finite. Received: {found.term}="
             f"{found.value} at step {found.step}, in epoch {self._epoch + 1}. {kept} Scale the "
-            "data (for example to zero mean and unit variance), clip the gradients (clipnorm=1.0 of the "
-            f"optimizer) or lower the learning rate (now {rate:g}). "
+            "data (for example to zero mean and unit variance), clip the gradients (the "
+            f"optimizer's clipnorm=1.0) or lower the learning rate (now {rate:g}). "
             'kvae.callbacks.StopOnNonFinite("ignore") turns this check off.'
         )

@@ -14,7 +14,7 @@ from kvae.training.distribute import from_all_workers
 from kvae.training.non_finite_check import NonFiniteCheck
 from kvae.training.order import Order
 
-__all__ = ["Position", "Resumable", "RunCallbacks"]
+__all__ = ["Position", "Resumable", "RunCallbacks", "batch_spec"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,11 @@ class Resumable(keras.callbacks.Callback):
 
     Attributes:
         every: after how many batches it acts, or "epoch".
+        data: what Keras is given to train on.
     """
 
     every: int | str = "epoch"
+    data: Any = None
 
     def begin(self, run: dict[str, Any], start: Position) -> Position:
         """Return where to begin, before anything else happens; `model` is set already.
@@ -98,6 +100,7 @@ class RunCallbacks(keras.callbacks.CallbackList):
         self.start = Position(initial_epoch, 0, _agreed_seed(model.distribute_strategy, order))
         for resumable in self.resumables:
             resumable.set_model(model)
+            resumable.data = data
             self.start = resumable.begin(run, self.start)
         if order is not None:
             order.seed = self.start.seed

@@ -1,7 +1,5 @@
 """Training stops at the first non-finite loss and keeps the state before it."""
 
-import warnings
-
 import keras
 import numpy as np
 import pytest
@@ -26,7 +24,7 @@ class Marked:
     def log_prob(self, x):
         value, marked = self.inner.log_prob(x), x[:, 0, 0, 0] > 0.99
         if self.kind == "nll":
-            return tf.where(marked, np.inf, value)
+            return tf.where(marked, -np.inf, value)
 
         @tf.custom_gradient
         def poisoned(value):
@@ -38,7 +36,7 @@ class Marked:
 def new_vae(kind="nll", **arguments):
     """A VAE with everything that a step changes: weights, moving averages, seeds, a counter."""
     keras.utils.set_random_seed(3)
-    warm_up = kvae.regularizers.schedules.Linear(steps=4)
+    warm_up = kvae.regularizers.schedules.Linear(steps=2)
     kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(2), weight=warm_up)
     posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl)
     likelihood = kvae.layers.IndependentBernoulli((8, 8, 1))
@@ -116,10 +114,8 @@ def test_data_far_from_unit_scale_stop_at_the_first_non_finite_loss(steps):
     vae = make_vae(likelihood=kvae.layers.IndependentNormal((8, 8, 1)))
     vae.compile(keras.optimizers.Adam(1e-3), steps_per_execution=steps, jit_compile=False)
     x = np.random.default_rng(0).normal(0.0, 1e4, (64, 8, 8, 1)).astype("float32")
-    try:
+    with pytest.raises(NonFiniteError, match=r"(nll|kl|loss|the gradients)="):
         fit(vae, x, epochs=20)
-    except NonFiniteError as error:
-        assert error.found.term in ("nll", "kl", "loss", "the gradients")
     assert all(np.isfinite(weight).all() for weight in vae.get_weights())
 
 
@@ -216,18 +212,16 @@ def test_arguments_are_validated():
 
 def test_early_stopping_and_backup_work_beside_it(tmp_path):
     vae = new_vae()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        history = fit(
-            vae,
-            0.5 * X,
-            epochs=5,
-            callbacks=[
-                keras.callbacks.EarlyStopping("loss", min_delta=1e6, patience=1),
-                keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False),
-                kvae.callbacks.Checkpoint(tmp_path / "run"),
-            ],
-        )
+    history = fit(
+        vae,
+        0.5 * X,
+        epochs=5,
+        callbacks=[
+            keras.callbacks.EarlyStopping("loss", min_delta=1e6, patience=1),
+            keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False),
+            kvae.callbacks.Checkpoint(tmp_path / "run"),
+        ],
+    )
     assert history.epoch == [0, 1]
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     again = fit(new_vae(), 0.5 * X, epochs=3, callbacks=[backup])

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["replacing", "vacant"]
+__all__ = ["replacing", "sync", "sync_entry", "vacant"]
 
 
 def vacant(path: Any, name: str = "path") -> Path:
@@ -58,7 +58,7 @@ def replacing(path: Any) -> Iterator[Path]:
     temporary = target.with_name(f".{target.stem}-{uuid.uuid4().hex[:8]}{target.suffix}")
     try:
         yield temporary
-        _sync(temporary)
+        sync(temporary)
         if target.is_dir() and not target.is_symlink():
             old = temporary.with_name(temporary.name + "-old")
             os.replace(target, old)
@@ -66,7 +66,7 @@ def replacing(path: Any) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             os.replace(temporary, target)
-        _sync_entry(target.parent)
+        sync_entry(target.parent)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
@@ -74,14 +74,16 @@ def replacing(path: Any) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Write a file, or all files in a folder, through to the disk."""
     for file in path.rglob("*") if path.is_dir() else [path]:
         if file.is_file():
             with open(file, "rb+") as handle:
                 os.fsync(handle.fileno())
 
 
-def _sync_entry(folder: Path) -> None:
+def sync_entry(folder: Path) -> None:
+    """Write the names in a folder through to the disk."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)

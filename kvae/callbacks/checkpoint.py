@@ -1,7 +1,8 @@
-"""A run of `fit` that can be broken off at any moment and goes on as if it had not been."""
+"""Keep the whole state of a run of `fit`, so that it can be resumed after an interruption."""
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,50 +11,57 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
-from kvae.callbacks.checkpoint_folder import PREFIX, UNREADABLE, CheckpointFolder, Text
-from kvae.training.course import Position, Resumable
+from kvae.callbacks.checkpoint_folder import UNREADABLE, CheckpointFolder, Text, non_finite
+from kvae.callbacks.folder_lock import FolderLock
 from kvae.training.distribution import from_all_workers, is_chief
+from kvae.training.optimizers import all_optimizers
+from kvae.training.resume import Position, Resumable
 
 __all__ = ["Checkpoint"]
 
-NONE, DAMAGED = -1, -2  # in the place of a checkpoint's number
+NONE, DAMAGED, BUSY = -1, -2, -3  # in the place of a checkpoint's number
 
 
 class Checkpoint(Resumable):
-    """Keep a run's whole state in a folder; `fit` with the same arguments goes on from there.
+    """Keep a run's whole state in a folder; `fit` with the same arguments resumes it.
 
-    A checkpoint is one unit: the weights, the optimizer, the step that drives schedules, every
-    `keras.random.SeedGenerator` of the model, the metrics so far, the epoch, the batch in it, the
-    order of the data and the history. `fit` looks for the newest one before it begins. It goes on
-    at the very batch, in the very order, and ends with the weights of a run without a break, to
-    the last bit on the same machine and the same versions. What was trained after the newest
-    checkpoint is lost, not trained twice: the weights go back to it as well.
+    A checkpoint is one unit: the weights, all optimizers of the model, the step that drives
+    schedules, every `keras.random.SeedGenerator` of the model, the metrics so far, the epoch, the
+    batch in it, the order of the data and the history. `fit` looks for the newest one before it
+    begins. It resumes at the very batch, in the very order, and ends with the weights of a run that
+    was not interrupted, to the last bit on the same machine and the same versions. What was trained
+    after the newest checkpoint is lost, not trained twice: the weights go back to it as well.
 
-    A process may die at any moment, also while it writes. A damaged checkpoint is passed over with
-    a warning, and the one before it is taken.
+    A process may die at any moment, also while it writes. All files are synced to the disk before a
+    checkpoint gets its name. A damaged checkpoint is skipped with a warning, and the one before it
+    is used. Only finite states are written and resumed. If the disk is full, `fit` warns, trains
+    on, tries again when the next checkpoint is due, and raises at its end if the last one could not
+    be written.
 
-    With a `tf.data.Dataset` or `keras.utils.PyDataset` of your own the batches before the break
-    are drawn from its beginning and left. That is exact where each iteration yields the same
-    batches; a pipeline that shuffles anew goes on in another order.
+    With a `tf.data.Dataset` or `keras.utils.PyDataset` of your own the batches before the
+    interruption are drawn and skipped. That is exact where each iteration yields the same batches;
+    a pipeline that shuffles anew resumes in another order.
 
-    Under a `tf.distribute.MultiWorkerMirroredStrategy` the chief writes and says which checkpoint
-    all workers read: `directory` has to be on a file system that they share.
+    Under a `tf.distribute.MultiWorkerMirroredStrategy` the chief writes and decides which
+    checkpoint all workers read: `directory` has to be on a file system that they share.
 
-    Outside a checkpoint are other callbacks' memories (how long `EarlyStopping` has waited) and
-    random numbers that no `SeedGenerator` of the model draws.
+    A checkpoint does not hold the state of other callbacks (how long `EarlyStopping` has waited)
+    nor random numbers that no `SeedGenerator` of the model draws.
 
     Args:
         directory: folder of the checkpoints of this one run; it is created.
         every: "epoch", or after how many batches to write. Batches are written at the end of an
             execution: with `steps_per_execution` of 8, `every=3` writes every 8 batches. Whatever
             it is, the end of each epoch is written, after validation.
-        keep: how many of the newest checkpoints to keep; with one alone there is none to fall
-            back on.
+        keep: how many of the newest checkpoints to keep; with one alone there is no older one to
+            fall back on.
 
     Raises:
         ValueError: If an argument is not of the form above; when `fit` begins, if the checkpoints
-            are of another model or of other sizes of data or batches, or all are damaged.
+            are of another model or of other sizes of data or batches, or none can be used.
         NotADirectoryError: If `directory` is a file.
+        RuntimeError: When `fit` begins, if another run uses the folder.
+        OSError: When `fit` ends, if the last checkpoint could not be written.
 
     Example:
         >>> def trained(epochs):
@@ -72,7 +80,7 @@ class Checkpoint(Resumable):
         ...     return vae.fit(x_train[:256], epochs=epochs, verbose=0, callbacks=[keep])
         >>> trained(epochs=1).epoch
         [0]
-        >>> trained(epochs=3).epoch  # a new model, which goes on at the second epoch
+        >>> trained(epochs=3).epoch  # a new model, resumed at the second epoch
         [0, 1, 2]
     """
 
@@ -99,12 +107,21 @@ class Checkpoint(Resumable):
         self.keep = checks.positive_int("keep", keep)
         self._state: dict[str, Any] = {}
         self._files = CheckpointFolder(self.directory)
+        self._lock = FolderLock(self.directory)
         self._found: int | None = None
         self._metrics: list[Any] | None = None
         self._stopped = False
+        self._problem: Exception | None = None
 
     def begin(self, run: dict[str, Any], start: Position) -> Position:
-        """Return where the newest sound checkpoint stands, or `start` where there is none."""
+        """Return the position of the newest usable checkpoint, or `start` if there is none."""
+        try:
+            return self._begin(run, start)
+        except BaseException:
+            self.end()
+            raise
+
+    def _begin(self, run: dict[str, Any], start: Position) -> Position:
         found = self._agreed()
         self._found, state = found or (None, None)
         if state is None:
@@ -136,23 +153,24 @@ class Checkpoint(Resumable):
                 "Expected Checkpoint to be given to the fit of a kvae model, which knows how to go "
                 f"on in the middle of an epoch. Received: a {type(self.model).__name__}"
             )
-        optimizer = self.model.optimizer
-        if not optimizer.built:
-            optimizer.build(self.model.trainable_variables)
+        optimizers = all_optimizers(self.model, self.data)
         parts = {
             "model": list(self.model.variables),  # with the state of every SeedGenerator
-            "optimizer": list(optimizer.variables),
+            **{name: list(each.variables) for name, each in optimizers.items()},
             "metrics": self._metric_variables(),
         }
         self._text = Text()
         # Not the metrics, which the replicas have in part: they are read together, as numbers.
-        held = {name: [v.value for v in parts[name]] for name in ("model", "optimizer")}
-        checkpoint = tf.train.Checkpoint(state=self._text, **held)
+        self._held = {
+            name: [v.value for v in each] for name, each in parts.items() if name != "metrics"
+        }
+        self._checkpoint = tf.train.Checkpoint(state=self._text, **self._held)
         described = {name: list(map(_described, each)) for name, each in parts.items()}
-        described["optimizer"].insert(0, type(optimizer).__name__)
+        for name, optimizer in optimizers.items():
+            described[name].insert(0, type(optimizer).__name__)
         if self._found is not None:
             self._check_same(described)
-            checkpoint.restore(self._files.prefix(self._found)).assert_consumed()
+            self._checkpoint.read(self._files.prefix(self._found)).assert_consumed()
             if self._state["batch"]:  # Keras sets the metrics to zero when the epoch begins
                 self._metrics = self._state["metrics"]
             self.model.history.history.update(self._state["history"])
@@ -162,13 +180,13 @@ class Checkpoint(Resumable):
         self._chief = is_chief(self.model.distribute_strategy)
         if self._chief:
             self._files.tidy()
-        self._manager = tf.train.CheckpointManager(
-            checkpoint, str(self.directory), max_to_keep=self.keep, checkpoint_name=PREFIX
-        )
-        self._stopped = False
+        numbers = self._files.numbers()
+        self._number = max(numbers, default=0)
+        self._usable = [number for number in numbers if number <= (self._found or 0)]
+        self._stopped, self._problem = False, None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Give the metrics of a broken epoch back what they had."""
+        """Restore the metrics of an interrupted epoch."""
         self._first = self._state["trained"] - self._state["batch"]
         if self._metrics is not None:
             for variable, value in zip(self._metric_variables(), self._metrics, strict=True):
@@ -176,7 +194,7 @@ class Checkpoint(Resumable):
             self._metrics = None
 
     def after_batch(self, batch: int) -> None:
-        """Write, if it is this batch's turn."""
+        """Write a checkpoint if one is due."""
         state = self._state
         batches = state["run"]["batches"]
         # The last execution of an epoch may hold fewer steps than Keras counts.
@@ -196,9 +214,24 @@ class Checkpoint(Resumable):
         state["history"], state["epochs"] = self.model.history.history, self.model.history.epoch
         self._save()
 
+    def after_failure(self) -> None:
+        """Write nothing more: the run cannot be continued from here."""
+        self._stopped = True
+
     def on_train_end(self, logs: Any = None) -> None:
-        """Forget the run: the next call of `fit` looks at the folder again."""
-        self._state = {}
+        """Report a checkpoint that could not be written."""
+        problem = self._problem
+        self.end()
+        if problem is not None:
+            raise OSError(
+                f"Expected to write the last checkpoint to directory={str(self.directory)!r}. The "
+                f"training is complete, but cannot be resumed from its end. Received: {problem}"
+            ) from problem
+
+    def end(self) -> None:
+        """Forget the run and release the folder; the next call of `fit` looks at it again."""
+        self._state, self._problem = {}, None
+        self._lock.release()
 
     def _save(self) -> None:
         self._saved = self._state["trained"]
@@ -206,9 +239,28 @@ class Checkpoint(Resumable):
         self._state["metrics"] = [np.asarray(v.value.numpy()).tolist() for v in metrics]
         if not self._chief:
             return
+        for name, values in self._held.items():
+            if any(non_finite(value.numpy()) for value in values):
+                self._warn(f"the state of the {name} is not finite")
+                return
         self._text.text = json.dumps(self._state, default=float)
-        self._manager.save()
-        self._files.keep(self._manager.checkpoints)
+        try:
+            self._files.write(self._checkpoint, self._number + 1)
+        except (OSError, tf.errors.OpError) as error:
+            self._problem = error
+            self._warn(str(error))
+            return
+        self._number, self._problem = self._number + 1, None
+        self._usable = [*self._usable, self._number][-self.keep :]
+        self._files.keep(self._usable)
+
+    def _warn(self, reason: str) -> None:
+        epoch, batch = self._state["epoch"], self._state["batch"]
+        warnings.warn(
+            f"No checkpoint is written to {str(self.directory)!r} at batch {batch} of epoch "
+            f"{epoch + 1}; training continues: {reason}",
+            stacklevel=2,
+        )
 
     def _metric_variables(self) -> list[Any]:
         return [variable for metric in self.model.metrics for variable in metric.variables]
@@ -221,9 +273,12 @@ class Checkpoint(Resumable):
         problem: Exception | None = None
         if is_chief(strategy):
             try:
+                self._lock.acquire()
                 found = self._files.newest()
             except ValueError as error:
                 number, problem = DAMAGED, error
+            except (RuntimeError, OSError) as error:
+                number, problem = BUSY, error
             if found is not None:
                 number = found[0]
         chosen = int(from_all_workers(strategy, number)[0, 0])
@@ -232,9 +287,14 @@ class Checkpoint(Resumable):
                 found = chosen, self._files.read(chosen)
             except UNREADABLE as error:
                 number, problem = DAMAGED, error
-        sound = from_all_workers(strategy, number)[:, 0] != DAMAGED
+        sound = from_all_workers(strategy, number)[:, 0] >= NONE
         if problem is not None and is_chief(strategy):
             raise problem
+        if chosen == BUSY:
+            raise RuntimeError(
+                f"Expected the chief to be able to use directory={str(self.directory)!r}. "
+                "Received: an error, which the chief reports."
+            )
         if not sound.all():
             raise ValueError(
                 "Expected directory to be on a file system that all workers share. Received: "

@@ -1,6 +1,7 @@
-"""The files of a run's checkpoints: which are there and sound, and what a broken write left."""
+"""The files of a run's checkpoints: written atomically, read with their checksums verified."""
 
 import json
+import os
 import re
 import shutil
 import warnings
@@ -8,11 +9,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-__all__ = ["PREFIX", "UNREADABLE", "CheckpointFolder", "Text"]
+from kvae import files
 
-PREFIX = "ckpt"
+__all__ = ["UNREADABLE", "CheckpointFolder", "Text", "non_finite"]
+
+PREFIX, UNFINISHED = "ckpt", "unfinished"
+DATA, INDEX = ".data-00000-of-00001", ".index"
 UNREADABLE = (tf.errors.OpError, RuntimeError, ValueError)  # what reading a damaged one raises
 
 
@@ -31,9 +36,11 @@ class Text(tf.train.experimental.PythonState):
 
 
 class CheckpointFolder:
-    """The folder in which a `tf.train.CheckpointManager` numbers the checkpoints of one run.
+    """The folder of the numbered checkpoints of one run.
 
-    Each of them holds a `Text` by the name of `state`, which is JSON.
+    Each checkpoint holds lists of numbers and a `Text` named `state`, which is JSON. It consists of
+    two files. The checkpoint exists once its index has its name; everything it needs is on the disk
+    by then.
 
     Args:
         path: the folder; it need not exist yet.
@@ -46,62 +53,95 @@ class CheckpointFolder:
         """Return what the names of a checkpoint's files begin with."""
         return str(self.path / f"{PREFIX}-{number}")
 
-    def read(self, number: int) -> dict[str, Any]:
-        """Return the state in a checkpoint, of which every byte was read and checked.
+    def numbers(self) -> list[int]:
+        """Return the numbers of the checkpoints in the folder, ascending, damaged or not."""
+        stems = [path.stem for path in self.path.glob(f"{PREFIX}-*{INDEX}")]
+        found = [re.fullmatch(rf"{PREFIX}-(\d+)", stem) for stem in stems]
+        return sorted(int(match[1]) for match in found if match)
+
+    def write(self, checkpoint: tf.train.Checkpoint, number: int) -> None:
+        """Write a checkpoint; after an error or a power cut, it is complete or does not exist.
 
         Raises:
-            Exception: One of `UNREADABLE`, if the checkpoint is damaged or not there.
+            OSError: If the files cannot be written, for example because the disk is full.
+            tf.errors.OpError: The same, where TensorFlow writes.
+        """
+        unfinished = self.path / UNFINISHED
+        try:
+            checkpoint.write(str(unfinished))
+            for end in (DATA, INDEX):
+                files.sync(Path(f"{unfinished}{end}"))
+            os.replace(f"{unfinished}{DATA}", f"{self.prefix(number)}{DATA}")
+            files.sync_entry(self.path)
+            os.replace(f"{unfinished}{INDEX}", f"{self.prefix(number)}{INDEX}")
+            files.sync_entry(self.path)
+        except Exception:
+            self.tidy()  # make room
+            raise
+
+    def read(self, number: int) -> dict[str, Any]:
+        """Return the state in a checkpoint, every byte of which was read and verified.
+
+        Raises:
+            Exception: One of `UNREADABLE`, if the checkpoint is damaged, holds non-finite numbers
+                or does not exist.
         """
         reader = tf.train.load_checkpoint(self.prefix(number))
         for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)  # TensorFlow compares checksums
+            if non_finite(reader.get_tensor(name)):  # TensorFlow compares checksums
+                raise ValueError(f"it holds non-finite numbers in {name.split('/.')[0]!r}")
         state = Text()
-        tf.train.Checkpoint(state=state).restore(self.prefix(number)).expect_partial()
+        tf.train.Checkpoint(state=state).read(self.prefix(number)).expect_partial()
         return json.loads(state.text)
 
     def newest(self) -> tuple[int, dict[str, Any]] | None:
-        """Return number and state of the newest checkpoint that can be read; None of no files.
+        """Return number and state of the newest usable checkpoint; None of an empty folder.
 
         Raises:
-            ValueError: If there are checkpoints, and all are damaged.
+            ValueError: If there are checkpoints, but none can be used.
         """
-        numbers = self._numbers()
+        numbers = self.numbers()
         for number in reversed(numbers):
             try:
                 return number, self.read(number)
             except UNREADABLE as error:
                 warnings.warn(
-                    f"The checkpoint {self.prefix(number)!r} is damaged and is passed over: "
+                    f"The checkpoint {self.prefix(number)!r} cannot be used and is skipped: "
                     f"{error}",
                     stacklevel=2,
                 )
         if numbers:
             raise ValueError(
-                f"Expected a checkpoint that can be read. Received: directory="
-                f"{str(self.path)!r}, in which all {len(numbers)} are damaged. Give another "
-                "folder to begin anew."
+                "Expected a checkpoint that can be read and is finite. Received: directory="
+                f"{str(self.path)!r}, in which all {len(numbers)} are damaged or hold non-finite "
+                "numbers. Give another folder to begin a new run."
             )
         return None
 
     def tidy(self) -> None:
-        """Remove what a process left that died while it wrote."""
-        for folder in self.path.glob(f"{PREFIX}-*_temp"):
-            shutil.rmtree(folder)
-        try:
-            tf.train.get_checkpoint_state(str(self.path))
-        except ValueError:  # bytes that are no text; TensorFlow itself passes over other damage
-            (self.path / "checkpoint").unlink()
+        """Remove what an interrupted write left."""
+        known = set(self.numbers())
+        for file in self.path.glob(f"{UNFINISHED}*"):
+            if file.is_dir():  # where TensorFlow keeps the parts
+                shutil.rmtree(file)
+            else:
+                file.unlink()
+        for file in self.path.glob(f"{PREFIX}-*{DATA}"):
+            number = re.fullmatch(rf"{PREFIX}-(\d+)", file.name.removesuffix(DATA))
+            if number and int(number[1]) not in known:
+                file.unlink()
 
-    def keep(self, prefixes: Iterable[str]) -> None:
-        """Remove the checkpoints but these: a break may leave one that the manager knows not."""
-        known = {Path(prefix).name for prefix in prefixes}
-        for number in self._numbers():
-            if f"{PREFIX}-{number}" not in known:
-                for file in self.path.glob(f"{PREFIX}-{number}.*"):
-                    file.unlink()
+    def keep(self, numbers: Iterable[int]) -> None:
+        """Remove all checkpoints but these."""
+        for number in set(self.numbers()) - set(numbers):
+            Path(f"{self.prefix(number)}{INDEX}").unlink()
+        self.tidy()
 
-    def _numbers(self) -> list[int]:
-        """Return the numbers of the checkpoints in the folder, ascending, complete or not."""
-        stems = [path.stem for path in self.path.glob(f"{PREFIX}-*.index")]
-        found = [re.fullmatch(rf"{PREFIX}-(\d+)", stem) for stem in stems]
-        return sorted(int(match[1]) for match in found if match)
+
+def non_finite(values: Any) -> bool:
+    """Return whether an array of any type holds NaN or an infinity."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "fcV":  # V: bfloat16 and its like
+        return False
+    wide = values if values.dtype.kind in "fc" else values.astype("float32")
+    return not np.isfinite(wide).all()

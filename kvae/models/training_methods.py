@@ -13,6 +13,7 @@ from kvae.training.compiled import compiles_loop, loop_of_steps
 from kvae.training.execution import AUTO, ExecutionPolicy, accelerators
 from kvae.training.inputs import Inputs
 from kvae.training.inputs.inputs import is_arrays
+from kvae.training.non_finite import NonFiniteGuard
 from kvae.training.trackers import Trackers
 
 __all__ = ["TrainingMethods"]
@@ -28,6 +29,7 @@ class TrainingMethods(keras.Model):
         objective: what `compile(loss=...)` was given, the negative ELBO by default.
         execution: how many batches a call of the training graph takes, and whether by XLA.
         trackers: running means behind the logs.
+        guard: keeps the last finite state where a loss is not finite.
         evaluation_seed_generator: seeds of the draws outside training.
     """
 
@@ -79,6 +81,7 @@ class TrainingMethods(keras.Model):
             **self.execution.keras_arguments,
         )
         self.trackers = Trackers(step.log_names(self._term_names()))
+        self.guard = NonFiniteGuard(self.distribute_strategy)
 
     def _term_names(self) -> list[str]:
         """Return the names of the loss's terms, as far as they are known before the first batch."""

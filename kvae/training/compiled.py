@@ -40,7 +40,7 @@ def loop_of_steps(
     """
     steps = model.steps_per_execution
 
-    @tf.function(jit_compile=True, reduce_retracing=True, autograph=False)
+    @tf.function(jit_compile=True, autograph=False)
     def train(stacked: Any, count: Any) -> dict[str, Any]:
         def body(index: Any) -> Any:
             model.train_step(_mapped(lambda part: part[index], stacked))
@@ -49,11 +49,20 @@ def loop_of_steps(
         tf.while_loop(lambda index: index < count, body, [tf.constant(0)])
         return model.get_metrics_result()
 
+    traced: dict[Any, Any] = {}
+
     def function(iterator: Any) -> dict[str, Any]:
         if not isinstance(iterator, tf.data.Iterator):
             return otherwise(iterator)
         for stacked, count in _executions(iterator, steps):
-            logs = train(stacked, count)
+            key = tuple(
+                None if part is None else (*part.shape, part.dtype)
+                for part in tf.nest.flatten(stacked)
+            )
+            if key not in traced:
+                # TensorFlow counts the traces by calls over all models, and warns of them.
+                traced[key] = train.get_concrete_function(stacked, count)
+            logs = traced[key](stacked, count)
         return logs
 
     return function
@@ -77,7 +86,8 @@ def _executions(iterator: Any, steps: int) -> list[tuple[Any, Any]]:
 
 
 def _shapes(batch: Any) -> list[Any]:
-    return [None if part is None else tuple(part.shape) for part in tf.nest.flatten(batch)]
+    parts = tf.nest.flatten(batch)
+    return [None if part is None else (part.dtype, *part.shape) for part in parts]
 
 
 def _stacked(*parts: Any) -> Any:

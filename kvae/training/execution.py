@@ -17,7 +17,8 @@ import keras
 import tensorflow as tf
 
 from kvae import checks
-from kvae.training.course import Course, Resumable
+from kvae.training.non_finite_check import NonFiniteCheck
+from kvae.training.resume import Resumable, RunCallbacks
 
 __all__ = [
     "AUTO",
@@ -118,7 +119,7 @@ class ExecutionPolicy:
         batches = given[0] or batches_of(x)
         steps, jit_compile = self.steps_per_execution, self.jit_compile
         if steps == AUTO:
-            begun = callbacks.start.batch if isinstance(callbacks, Course) else None
+            begun = callbacks.start.batch if isinstance(callbacks, RunCallbacks) else None
             steps = steps_per_execution(batches, _listed(callbacks), (*given, begun))
         if jit_compile != AUTO or accelerators():
             jit_compile = model.jit_compile
@@ -186,7 +187,9 @@ def steps_per_execution(
 
 def batches_between(callback: Any) -> int | None:
     """Return after how many batches a callback's hooks of batches do something; None for never."""
-    if isinstance(callback, keras.callbacks.ProgbarLogger | keras.callbacks.History):
+    if isinstance(
+        callback, keras.callbacks.ProgbarLogger | keras.callbacks.History | NonFiniteCheck
+    ):
         return None
     every: Any = 1
     if isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore):

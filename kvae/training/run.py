@@ -5,9 +5,9 @@ from typing import Any
 
 from kvae import checks
 from kvae.contract.failures import explained
-from kvae.training.course import Course
 from kvae.training.distribution import explained_peers
 from kvae.training.inputs import TrainingData
+from kvae.training.resume import RunCallbacks
 
 __all__ = ["evaluate", "fit"]
 
@@ -75,7 +75,7 @@ def fit(
         validation_split=validation_split,
         validation_batch_size=validation_batch_size,
     )
-    course = Course(
+    run = RunCallbacks(
         callbacks,
         model=model,
         data=data.x,
@@ -86,14 +86,14 @@ def fit(
         verbose=verbose,
     )
     given = data.steps_per_epoch, validation_steps
-    tuned = model.execution.tuned(model, data.x, epochs, course, given)
-    with explained(), explained_peers(model.distribute_strategy), tuned:
+    tuned = model.execution.tuned(model, data.x, epochs, run, given)
+    with run, explained(), explained_peers(model.distribute_strategy), tuned:
         return keras_fit(
             data.x,
             epochs=epochs,
-            initial_epoch=course.start.epoch,
+            initial_epoch=run.start.epoch,
             verbose=verbose,
-            callbacks=course,
+            callbacks=run,
             validation_data=data.validation,
             validation_steps=validation_steps,
             validation_freq=validation_freq,

@@ -23,6 +23,8 @@ def train_step(model: Any, data: Any) -> dict[str, Any]:
         model: a compiled `LatentModel`.
         data: x, (x, y) or (x, y, sample_weight), see `Inputs.unpack`.
     """
+    metrics = [variable for metric in model.metrics for variable in metric.variables]
+    before = model.guard.read([*model.non_trainable_variables, *metrics])
     inputs, examples, batch = _batch(model, data, training=True)
     seed = next_seed(model.seed_generator)
     groups = model.update_groups()
@@ -34,13 +36,16 @@ def train_step(model: Any, data: Any) -> dict[str, Any]:
             name: optimizer.scale_loss(losses[name] * batch.share)
             for name, (optimizer, _) in groups.items()
         }
+    updates = []
     for name, (optimizer, variables) in groups.items():
         if variables:  # none where the whole model is frozen
             gradients = tape.gradient(scaled[name], variables)
-            gradients = summed_and_clipped(optimizer, gradients)
-            optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            updates.append((optimizer, summed_and_clipped(optimizer, gradients), variables))
     model.advance_step()
-    return _report(model, terms, losses, examples, batch)
+    logs = _report(model, terms, losses, examples, batch)
+    means = {term.name: batch.reduce(term.values) for term in terms if not term.is_off}
+    model.guard.apply(updates, {**means, **_loss_logs(losses)}, before)
+    return logs
 
 
 def test_step(model: Any, data: Any) -> dict[str, Any]:
@@ -88,6 +93,11 @@ def _batch(model: Any, data: Any, training: bool) -> tuple[dict[str, Any], Any, 
     return inputs, examples, batch
 
 
+def _loss_logs(losses: dict[str, Any]) -> dict[str, Any]:
+    """Return the loss of each group under its name in the logs; that of "model" is `loss`."""
+    return {"loss" if name == "model" else f"{name}_loss": loss for name, loss in losses.items()}
+
+
 def _of(group: str, terms: Iterable[Term]) -> list[Term]:
     return [term for term in terms if term.group == group]
 
@@ -97,8 +107,7 @@ def _report(
 ) -> dict[str, Any]:
     """Update the running means and the metrics given to `compile`, and return the logs."""
     means = {term.name: batch.reduce(term.values) for term in terms}
-    logs = {name if name == "model" else f"{name}_loss": loss for name, loss in losses.items()}
-    logs = {"loss": logs.pop("model"), **logs, **means}
+    logs = {**_loss_logs(losses), **means}
     logs.update({f"{term.name}_weight": term.weight for term in terms if term.name != "nll"})
     if "nll" in means and "kl" in means:
         logs["elbo"] = -(means["nll"] + means["kl"])

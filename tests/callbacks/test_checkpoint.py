@@ -1,4 +1,4 @@
-"""A run that is broken off and goes on is the run that was never broken off."""
+"""A run that is interrupted and resumed is the run that was never interrupted."""
 
 import contextlib
 import shutil
@@ -157,26 +157,28 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(run, grey):
     content[len(content) // 2] ^= 1
     data.write_bytes(content)
     seen = BreakAt()
-    with pytest.warns(UserWarning, match=r"ckpt-5' is damaged and is passed over"):
+    with pytest.warns(UserWarning, match=r"ckpt-5' cannot be used and is skipped"):
         stopped(grey[:24], [kvae.callbacks.Checkpoint(run), seen], batch_size=8)
     assert [each[:2] for each in seen.seen] == [(1, 0), (1, 1), (1, 2)]
 
 
-@pytest.mark.parametrize("rest", [b"", b"\xff\x00nonsense"])
-def test_a_damaged_list_of_checkpoints_is_made_anew(run, grey, rest):
-    (run / "checkpoint").write_bytes(rest)
-    (run / "ckpt-6_temp").mkdir()  # of a process that died while it wrote
+def test_what_an_interrupted_write_left_is_removed(run, grey):
+    (run / "unfinished_temp").mkdir()
+    (run / "unfinished_temp" / "part").touch()
+    (run / "unfinished.index").touch()
+    (run / "ckpt-6.data-00000-of-00001").touch()  # the index had not got its name yet
     seen = BreakAt()
     stopped(grey[:24], [kvae.callbacks.Checkpoint(run, keep=2), seen], batch_size=8)
     assert [each[:2] for each in seen.seen] == [(1, 1), (1, 2)]
-    assert [path.name for path in run.glob("*.index")] == ["ckpt-6.index"]
-    assert not list(run.glob("*_temp"))
+    names = sorted(path.name for path in run.iterdir())
+    ends = (".data-00000-of-00001", ".index")
+    assert names == [*(f"ckpt-{n}{end}" for n in (5, 6) for end in ends), "run.lock"]
 
 
 def test_nothing_begins_anew_where_all_checkpoints_are_damaged(run, grey):
     for path in run.glob("*.index"):
         path.write_bytes(path.read_bytes()[:40])
-    with pytest.warns(UserWarning, match="passed over"), pytest.raises(ValueError, match="all 2"):
+    with pytest.warns(UserWarning, match="is skipped"), pytest.raises(ValueError, match="all 2"):
         stopped(grey[:24], [kvae.callbacks.Checkpoint(run)], batch_size=8)
 
 

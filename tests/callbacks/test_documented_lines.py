@@ -1,4 +1,4 @@
-"""The code of "Going on after a break" in docs/training.md runs and does what the page says."""
+"""The code of "Resuming after an interruption" in docs/training.md runs as the page says."""
 
 import re
 
@@ -10,9 +10,11 @@ PAGE = ROOT / "docs" / "training.md"
 
 
 @pytest.mark.slow
-def test_the_documented_run_goes_on(tmp_path, monkeypatch):
+def test_the_documented_run_is_resumed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    section = PAGE.read_text("utf-8").split("## Going on after a break\n")[1].split("\n## ")[0]
+    section = (
+        PAGE.read_text("utf-8").split("## Resuming after an interruption\n")[1].split("\n## ")[0]
+    )
     blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     assert len(blocks) == 2
     page = {"__name__": "training"}

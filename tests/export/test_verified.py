@@ -274,7 +274,6 @@ def test_the_file_holds_builtin_operations_only(tflite_result):
 NOTHING_HEAVY = """
 import sys
 import kvae
-from tests.small import kl
 import kvae.export
 kvae.export.ExportResult
 assert "VAE" in dir(kvae) and "tflite" in dir(kvae.export)

@@ -94,7 +94,6 @@ def test_nll_and_kl_of_each_example_are_those_of_tfp(posterior, likelihood, x):
     (encoder, decoder, prior), vae = pair(posterior, likelihood)
     q = encoder(x)
     their_kl = tfd.kl_divergence(q, prior)
-    our_q = vae.posterior(x)
     our_kl = vae.infer({"x": x}, None)["z"].kl()
     assert np.std(their_kl) > 1e-3, "a test that cannot tell examples apart"
     assert relative(our_kl, their_kl) < FLOAT32

@@ -1,7 +1,7 @@
-"""The course of a run of `fit`: which epoch, which batch, and where it was broken off.
+"""Resume a run of `fit` in the middle of an epoch.
 
-Keras begins an epoch at its first batch. A run that goes on in the middle of one passes the first
-batches by: they are drawn from the data, but no step is taken and no callback hears of them.
+Keras begins an epoch at its first batch. A run that is resumed in the middle of an epoch skips the
+batches before: they are drawn from the data, but no step is taken and no callback is called.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from kvae.training.distribution import from_all_workers
 from kvae.training.inputs.order import Order
+from kvae.training.non_finite_check import NonFiniteCheck
 
-__all__ = ["Course", "Position", "Resumable"]
+__all__ = ["Position", "Resumable", "RunCallbacks", "batch_spec"]
 
 
 @dataclass(frozen=True)
@@ -26,31 +27,41 @@ class Position:
 
 
 class Resumable(keras.callbacks.Callback):
-    """A callback that knows where a run was broken off; `fit` takes it up there.
+    """A callback that knows where the run was interrupted; `fit` resumes it there.
 
-    It is called after all others, so that it finds what they have done.
+    It is called after all other callbacks, so that it sees their effects.
 
     Attributes:
         every: after how many batches it acts, or "epoch".
+        data: what Keras is given to train on.
     """
 
     every: int | str = "epoch"
+    data: Any = None
 
     def begin(self, run: dict[str, Any], start: Position) -> Position:
         """Return where to begin, before anything else happens; `model` is set already.
 
         Args:
-            run: what has to be the same for a run to go on: the sizes of the data and the batches.
-            start: where a run begins that was not broken off.
+            run: what has to be the same to resume a run: the sizes of the data and the batches.
+            start: where a new run begins.
         """
         raise NotImplementedError(f"{type(self).__name__} must define begin")
 
     def after_batch(self, batch: int) -> None:
         """Do what is due after the batch of that number in the epoch."""
 
+    def after_failure(self) -> None:
+        """Note that the loss is not finite any more: the training ends here."""
 
-class Course(keras.callbacks.CallbackList):
+    def end(self) -> None:
+        """Release what `begin` took, also after an error."""
+
+
+class RunCallbacks(keras.callbacks.CallbackList):
     """All callbacks of a run, which begins where a `Resumable` among them says.
+
+    It is a context: what the callbacks hold is released at its end, also after an error.
 
     Args:
         callbacks: what the user gave to `fit`.
@@ -58,7 +69,7 @@ class Course(keras.callbacks.CallbackList):
         data: what Keras is given to train on.
         run: as `Resumable.begin` takes it; "batches" is the number of batches an epoch or None.
         order: the order of arrays; None where the user's own pipeline has one.
-        initial_epoch: where a run begins that was not broken off.
+        initial_epoch: where a new run begins.
         **params: as `keras.callbacks.CallbackList` takes them, `epochs` and `verbose`.
 
     Raises:
@@ -79,26 +90,24 @@ class Course(keras.callbacks.CallbackList):
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = callbacks.callbacks
         given = keras.tree.flatten(callbacks) if callbacks else []
-        keepers = [each for each in given if isinstance(each, Resumable)]
-        if len(keepers) > 1:
-            raise ValueError(
-                f"Expected callbacks to hold at most one {type(keepers[0]).__name__}. "
-                f"Received: {len(keepers)} of them"
-            )
-        others = [each for each in given if not isinstance(each, Resumable)]
+        self.resumables = _at_most_one(given, Resumable)
+        self.check = next(iter(_at_most_one(given, NonFiniteCheck)), None) or NonFiniteCheck()
+        last = [self.check, *self.resumables]
+        others = [each for each in given if each not in last]
         if not any(isinstance(each, keras.callbacks.History) for each in others):
             others.append(keras.callbacks.History())
-        self.keepers, self.data, self.order = keepers, data, order
+        self.data, self.order = data, order
         self.start = Position(initial_epoch, 0, _agreed_seed(model.distribute_strategy, order))
-        if keepers:
-            keepers[0].set_model(model)
-            self.start = keepers[0].begin(run, self.start)
+        for resumable in self.resumables:
+            resumable.set_model(model)
+            resumable.data = data
+            self.start = resumable.begin(run, self.start)
         if order is not None:
             order.seed = self.start.seed
-        self._left = self.start.batch  # batches to pass by
+        self._left = self.start.batch  # batches to skip
         self._train: Any = None
         super().__init__(
-            [*others, *keepers],
+            [*others, *last],
             add_history=True,
             add_progbar=params["verbose"] != 0,
             model=model,
@@ -106,18 +115,27 @@ class Course(keras.callbacks.CallbackList):
             **params,
         )
 
+    def __enter__(self) -> "RunCallbacks":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.check.end()
+        for resumable in self.resumables:
+            resumable.end()
+
     def on_train_begin(self, logs: Any = None) -> None:
-        """Check that the run can go on where it was broken off."""
+        """Check that the run can be resumed where it was interrupted."""
         executed = self.model.steps_per_execution
         if self._left % executed and self._left != self.params["steps"]:
             raise ValueError(
-                "Expected steps_per_execution to divide the batch at which the run was broken off, "
-                f"{self._left}. Received: steps_per_execution={executed}. Compile the model as it "
-                "was compiled before."
+                "Expected steps_per_execution to divide the batch at which the run was "
+                f"interrupted, {self._left}. Received: steps_per_execution={executed}. Compile the "
+                "model as it was compiled before."
             )
-        if self.keepers:
+        if self.resumables:
             _build_metrics(self.model, self.data)
         super().on_train_begin(logs)
+        self.check.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Tell the order its epoch."""
@@ -126,37 +144,59 @@ class Course(keras.callbacks.CallbackList):
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Tell the callbacks, or put passing by in the place of training."""
+        """Call the callbacks, or install the function that skips batches."""
         if not self._left:
             super().on_train_batch_begin(batch, logs)
         elif self._train is None:
-            self._train, self.model.train_function = self.model.train_function, self._pass_by
+            self._train, self.model.train_function = self.model.train_function, self._skip
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Tell the callbacks, unless the batch was passed by."""
-        if not self._left:
-            super().on_train_batch_end(batch, logs)
-            for keeper in self.keepers:
-                keeper.after_batch(batch)
-        elif batch + 1 >= self._left:
-            self._left = 0
-            self._go_on()
+        """Call the callbacks, unless the batch was skipped."""
+        if self._left:
+            if batch + 1 >= self._left:
+                self._left = 0
+                self._end_skipping()
+            return
+        found = self.check.found(logs)
+        if found is not None:
+            # The metrics are those before the step; show the loss to TerminateOnNaN and others.
+            shown = {found.term, "loss"} & {*logs, "loss"}
+            logs = {**logs, **dict.fromkeys(shown, found.value)}
+        super().on_train_batch_end(batch, logs)
+        for resumable in self.resumables:
+            if found is None:
+                resumable.after_batch(batch)
+            else:
+                resumable.after_failure()
+        if found is not None:
+            self.check.act(found)
 
-    def _pass_by(self, iterator: Any) -> dict[str, Any]:
-        """Draw the batches of one execution and leave them."""
+    def _skip(self, iterator: Any) -> dict[str, Any]:
+        """Draw the batches of one execution without training on them."""
         try:
             for _ in range(self.model.steps_per_execution):
                 next(iterator, None)
         except BaseException:
-            self._go_on()
+            self._end_skipping()
             raise
-        # They are looked at where no batch of the epoch is left to train.
+        # Keras reads the logs where no batch of the epoch is left to train.
         last = self.params["steps"] in (None, self._left)
         return self.model.get_metrics_result() if last else {}
 
-    def _go_on(self) -> None:
+    def _end_skipping(self) -> None:
         """Give the model its own function back."""
         self.model.train_function, self._train = self._train, None
+
+
+def _at_most_one(callbacks: list[Any], kind: type) -> list[Any]:
+    """Return the callbacks of a kind of which one is enough."""
+    found = [each for each in callbacks if isinstance(each, kind)]
+    if len(found) > 1:
+        raise ValueError(
+            f"Expected callbacks to hold at most one {type(found[0]).__name__}. Received: "
+            f"{len(found)} of them"
+        )
+    return found
 
 
 def _agreed_seed(strategy: Any, order: Order | None) -> int:
@@ -180,15 +220,20 @@ def _build_metrics(model: keras.Model, data: Any) -> None:
     """
     if all(getattr(metric, "built", True) for metric in model.metrics):
         return
+    spec = batch_spec(data)
+    if spec is not None:
+        tf.function(model.test_step, autograph=False).get_concrete_function(spec)
+
+
+def batch_spec(data: Any) -> Any:
+    """Return the structure of a batch as `tf.TensorSpec`s; None if the data do not tell."""
     if isinstance(data, tf.data.Dataset):
-        spec = data.element_spec
-    elif isinstance(data, keras.utils.PyDataset):
-        spec = tf.nest.map_structure(_batch_spec, data[0])
-    else:
-        return
-    tf.function(model.test_step, autograph=False).get_concrete_function(spec)
+        return data.element_spec
+    if isinstance(data, keras.utils.PyDataset):
+        return tf.nest.map_structure(_array_spec, data[0])
+    return None
 
 
-def _batch_spec(array: Any) -> tf.TensorSpec:
+def _array_spec(array: Any) -> tf.TensorSpec:
     array = tf.convert_to_tensor(array)
     return tf.TensorSpec((None, *array.shape[1:]), array.dtype)

@@ -1,0 +1,45 @@
+"""What `fit` does when the training loss is not finite any more."""
+
+from typing import Any
+
+from kvae.training.non_finite_check import NonFiniteCheck
+
+__all__ = ["StopOnNonFinite"]
+
+ACTIONS = ("raise", "stop", "ignore")
+
+
+class StopOnNonFinite(NonFiniteCheck):
+    """Choose what happens at the first step whose loss or gradients are NaN or infinite.
+
+    `fit` of a kvae model always checks this; the callback changes what it does then. The check is
+    part of the training graph. The step that failed is not taken, nor any after it: weights,
+    optimizer, moving averages, random generators and metrics are those after the step before. A
+    `Checkpoint` writes nothing more. Other callbacks are shown the non-finite loss, so that
+    `keras.callbacks.TerminateOnNaN` works; if one of them stops the training, `fit` returns, with a
+    warning.
+
+    Under a `keras.optimizers.LossScaleOptimizer` gradients are not checked: it is normal that they
+    overflow, and the optimizer skips such steps.
+
+    Args:
+        action: "raise", the default of `fit`: raise a `NonFiniteError` that names the step and the
+            term of the loss. "stop": `fit` returns, with a warning. "ignore": training continues,
+            as in Keras.
+
+    Raises:
+        ValueError: If `action` is something else.
+
+    Example:
+        >>> vae.compile(optimizer=keras.optimizers.Adam(1e30))
+        >>> vae.fit(x_train[:64], batch_size=8, verbose=0)
+        Traceback (most recent call last):
+        ...
+        kvae.training.non_finite_check.NonFiniteError: Expected every term of the training loss ...
+    """
+
+    def __init__(self, action: Any = "raise"):
+        super().__init__()
+        if action not in ACTIONS:
+            raise ValueError(f"Expected action to be one of {ACTIONS}. Received: action={action!r}")
+        self.action = action

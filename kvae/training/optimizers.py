@@ -1,0 +1,65 @@
+"""All optimizers of a model, built."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kvae.training.resume import batch_spec
+
+__all__ = ["all_optimizers"]
+
+MAIN = "optimizer"
+
+
+def all_optimizers(model: keras.Model, data: Any = None) -> dict[str, keras.optimizers.Optimizer]:
+    """Return the optimizers of a model by name, the one given to `compile` as "optimizer".
+
+    A model that updates several groups of variables names them by `update_groups`. Of others the
+    attributes are searched, and lists and dicts among them.
+
+    Args:
+        model: a compiled model.
+        data: what it is trained on. Where an optimizer has no variables yet, they are made by
+            tracing a training step, which is not run.
+
+    Raises:
+        ValueError: If an optimizer has no variables and they cannot be made.
+    """
+    groups = model.update_groups() if hasattr(model, "update_groups") else {}
+    found = {MAIN: model.optimizer}
+    for name, (optimizer, variables) in groups.items():
+        if not optimizer.built:
+            optimizer.build(list(variables))
+        _add(found, f"{MAIN} of {name}", optimizer)
+    for name, value in sorted(vars(model).items()):
+        for index, each in enumerate(keras.tree.flatten(value) if _container(value) else [value]):
+            if isinstance(each, keras.optimizers.Optimizer):
+                _add(found, f"{MAIN} {name}" + (f" {index}" if _container(value) else ""), each)
+    if not groups and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if not all(optimizer.built for optimizer in found.values()):
+        _trace_step(model, data)
+    missing = [name for name, optimizer in found.items() if not optimizer.built]
+    if missing:
+        raise ValueError(
+            "Expected all optimizers of the model to be built, so that a checkpoint holds their "
+            f"state. Received: no variables in {missing}. Define update_groups, or call "
+            "optimizer.build(variables) before fit."
+        )
+    return found
+
+
+def _add(found: dict[str, Any], name: str, optimizer: Any) -> None:
+    if all(optimizer is not each for each in found.values()):
+        found[name] = optimizer
+
+
+def _container(value: Any) -> bool:
+    return isinstance(value, list | tuple | dict)
+
+
+def _trace_step(model: keras.Model, data: Any) -> None:
+    spec = batch_spec(data)
+    if spec is not None and model.distribute_strategy.num_replicas_in_sync == 1:
+        tf.function(model.train_step, autograph=False).get_concrete_function(spec)

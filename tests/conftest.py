@@ -18,6 +18,40 @@ def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="leave out what takes long: make check")
 
 
+# Tests that share what takes long to make: with xdist and --dist loadscope one process runs all
+# whose node id starts alike. Any other test is handed out by itself. (The marks of --dist loadgroup
+# do nothing with xdist 3.8 and pytest 9.2: pytest no longer reads the Item._nodeid that it sets.)
+TOGETHER = (
+    "tests/cli/test_anatomy.py",
+    "tests/cli/test_bench.py",
+    "tests/cli/test_demo.py",
+    "tests/cli/test_diagnose.py",
+    "tests/clients/test_browser.py",
+    "tests/clients/test_mlserver.py",
+    "tests/conformance/test_round_trip.py::test_a_keras_file",
+    "tests/conformance/test_round_trip.py::test_a_saved_model",
+    "tests/diagnosis/test_closed_form.py",
+    "tests/export/",
+    "tests/layers/test_means_in_tflite.py",
+    "tests/packaging/test_wheel.py",
+    "tests/test_doctests.py::test_example[kvae.export",
+    "tests/training/test_distribute.py",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.option.dist != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return next((start for start in TOGETHER if nodeid.startswith(start)), nodeid)
+
+    return Scheduler(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
     if not config.getoption("--quick"):
         return

@@ -81,6 +81,15 @@ def assert_same_in_float32(found, expected):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6, strict=True)
 
 
+def graph_and_xla(function):
+    """Return `function` as a graph and compiled by XLA, traced in Python once for both."""
+    import tensorflow as tf
+
+    graph = tf.function(function, autograph=False)
+    compiled = tf.function(lambda *inputs: graph(*inputs), jit_compile=True, autograph=False)
+    return {"graph": graph, "xla": compiled}
+
+
 def free_ports(count):
     """Return ports of this machine that nobody uses at the moment."""
     with contextlib.ExitStack() as stack:

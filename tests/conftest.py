@@ -7,9 +7,9 @@ import pytest
 import kvae
 from tests.small import make_vae
 
-# What `--quick` leaves out, besides tests marked slow: folders that start other programs or train
-# whole examples, fixtures that export a model, and in tests/conformance all cases of a class but
-# its first.
+# `--quick` runs each test function once, with its first parameters, and leaves out tests marked
+# slow, the folders that start other programs or train whole examples, tests that read an exported
+# model, and the examples of docstrings.
 SEPARATE_PROGRAMS = {"beam", "cli", "clients", "docs", "examples"}
 EXPORTS = {"tflite_result", "saved_model_result", "tflite_file", "bundle", "wheel"}
 
@@ -55,19 +55,22 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(config, items):
     if not config.getoption("--quick"):
         return
-    left_out = {id(item): item for item in items if _takes_long(item)}
-    config.hook.pytest_deselected(items=list(left_out.values()))
-    items[:] = [item for item in items if id(item) not in left_out]
+    kept = {}
+    for item in items:
+        if not _takes_long(item):
+            kept.setdefault(item.nodeid.split("[")[0], item)
+    first = {id(item) for item in kept.values()}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in first])
+    items[:] = kept.values()
 
 
 def _takes_long(item):
     folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
-    case = getattr(item, "callspec", None) and item.callspec.params.get("case")
     return bool(
         item.get_closest_marker("slow")
         or folder in SEPARATE_PROGRAMS
         or EXPORTS & set(item.fixturenames)
-        or (folder == "conformance" and getattr(case, "variant", ""))
+        or item.nodeid.startswith("tests/test_doctests.py::test_example")
     )
 
 

@@ -78,7 +78,9 @@ def assert_same_in_float32(found, expected):
     elif isinstance(expected, str | bool | int | None):
         assert found == expected
     else:
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6, strict=True)
+        found, expected = np.asarray(found), np.asarray(expected)
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def graph_and_xla(function):

@@ -7,9 +7,9 @@ import pytest
 import kvae
 from tests.small import make_vae
 
-# What `--quick` leaves out, besides tests marked slow: folders that start other programs or train
-# whole examples, fixtures that export a model, and in tests/conformance all cases of a class but
-# its first.
+# `--quick` runs each test function once, with its first parameters, and leaves out tests marked
+# slow, the folders that start other programs or train whole examples, tests that read an exported
+# model, and the examples of docstrings.
 SEPARATE_PROGRAMS = {"beam", "cli", "clients", "docs", "examples"}
 EXPORTS = {"tflite_result", "saved_model_result", "tflite_file", "bundle", "wheel"}
 
@@ -18,22 +18,59 @@ def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="leave out what takes long: make check")
 
 
+# Tests that share what takes long to make: with xdist and --dist loadscope one process runs all
+# whose node id starts alike. Any other test is handed out by itself. (The marks of --dist loadgroup
+# do nothing with xdist 3.8 and pytest 9.2: pytest no longer reads the Item._nodeid that it sets.)
+TOGETHER = (
+    "tests/cli/test_anatomy.py",
+    "tests/cli/test_bench.py",
+    "tests/cli/test_demo.py",
+    "tests/cli/test_diagnose.py",
+    "tests/clients/test_browser.py",
+    "tests/clients/test_mlserver.py",
+    "tests/conformance/test_round_trip.py::test_a_keras_file",
+    "tests/conformance/test_round_trip.py::test_a_saved_model",
+    "tests/diagnosis/test_closed_form.py",
+    "tests/export/",
+    "tests/layers/test_means_in_tflite.py",
+    "tests/packaging/test_wheel.py",
+    "tests/test_doctests.py::test_example[kvae.export",
+    "tests/training/test_distribute.py",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.option.dist != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return next((start for start in TOGETHER if nodeid.startswith(start)), nodeid)
+
+    return Scheduler(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
     if not config.getoption("--quick"):
         return
-    left_out = {id(item): item for item in items if _takes_long(item)}
-    config.hook.pytest_deselected(items=list(left_out.values()))
-    items[:] = [item for item in items if id(item) not in left_out]
+    kept = {}
+    for item in items:
+        if not _takes_long(item):
+            kept.setdefault(item.nodeid.split("[")[0], item)
+    first = {id(item) for item in kept.values()}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in first])
+    items[:] = kept.values()
 
 
 def _takes_long(item):
     folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
-    case = getattr(item, "callspec", None) and item.callspec.params.get("case")
     return bool(
         item.get_closest_marker("slow")
         or folder in SEPARATE_PROGRAMS
         or EXPORTS & set(item.fixturenames)
-        or (folder == "conformance" and getattr(case, "variant", ""))
+        or item.nodeid.startswith("tests/test_doctests.py::test_example")
     )
 
 

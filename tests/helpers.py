@@ -78,7 +78,18 @@ def assert_same_in_float32(found, expected):
     elif isinstance(expected, str | bool | int | None):
         assert found == expected
     else:
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6, strict=True)
+        found, expected = np.asarray(found), np.asarray(expected)
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def graph_and_xla(function):
+    """Return `function` as a graph and compiled by XLA, traced in Python once for both."""
+    import tensorflow as tf
+
+    graph = tf.function(function, autograph=False)
+    compiled = tf.function(lambda *inputs: graph(*inputs), jit_compile=True, autograph=False)
+    return {"graph": graph, "xla": compiled}
 
 
 def free_ports(count):

@@ -1,9 +1,10 @@
-"""What the other tests compare with: rounding passes, anything more is a difference."""
+"""What the other tests compare with and how they are handed out."""
 
 import numpy as np
 import pytest
 
-from tests.helpers import assert_same_in_float32
+from tests.conftest import TOGETHER
+from tests.helpers import ROOT, assert_same_in_float32
 
 ROUNDED = np.float32([1.0, -250.0, 0.0])
 
@@ -32,3 +33,12 @@ def test_the_order_of_float32_additions_is_no_difference():
 def test_a_real_difference_is_one(found, expected):
     with pytest.raises(AssertionError):
         assert_same_in_float32(found, expected)
+
+
+@pytest.mark.parametrize("start", TOGETHER)
+def test_what_is_handed_out_together_is_there(start):
+    file, *function = start.split("::")
+    assert (ROOT / file).exists()
+    if function:
+        name = function[0].split("[")[0]
+        assert f"def {name}" in (ROOT / file).read_text("utf-8")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.conformance.case import LayerCase
 from tests.conformance.cases import collect
-from tests.helpers import assert_same_in_float32, dtype_policy, relative
+from tests.helpers import assert_same_in_float32, dtype_policy, graph_and_xla, relative
 
 # Eager, graph and XLA differ in the order of float32 additions only.
 FLOAT32 = 1e-5
@@ -159,10 +159,10 @@ def test_eager_graph_and_xla_agree(case):
         return said
 
     eager = score(tf.constant(params), tf.constant(values))
-    for jit_compile in (False, True):
-        said = tf.function(score, jit_compile=jit_compile, autograph=False)(params, values)
+    for mode, function in graph_and_xla(score).items():
+        said = function(tf.constant(params), tf.constant(values))
         for name, expected in eager.items():
-            assert relative(said[name], expected) < FLOAT32, (name, jit_compile)
+            assert relative(said[name], expected) < FLOAT32, (name, mode)
 
 
 @every_layer

@@ -8,7 +8,7 @@ import tensorflow as tf
 import kvae
 from tests.conformance.case import PriorCase
 from tests.conformance.cases import collect
-from tests.helpers import assert_same_in_float32, dtype_policy, relative
+from tests.helpers import assert_same_in_float32, dtype_policy, graph_and_xla, relative
 from tests.penalties import exact_kl
 
 FLOAT32 = 1e-5  # the order of float32 additions
@@ -86,9 +86,8 @@ def test_eager_graph_and_xla_agree(case):
     def score(values):
         return prior.distribution().log_prob(values)
 
-    for jit_compile in (False, True):
-        graph = tf.function(score, jit_compile=jit_compile, autograph=False)
-        assert relative(graph(values), eager) < FLOAT32
+    for mode, function in graph_and_xla(score).items():
+        assert relative(function(tf.constant(values)), eager) < FLOAT32, mode
 
 
 @every_prior

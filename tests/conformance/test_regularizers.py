@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tests.conformance.case import RegularizerCase
 from tests.conformance.cases import collect
-from tests.helpers import dtype_policy, relative
+from tests.helpers import dtype_policy, graph_and_xla, relative
 from tests.penalties import penalty
 
 FLOAT32 = 1e-5  # the order of float32 additions
@@ -115,9 +115,8 @@ def test_eager_graph_and_xla_agree(case):
         return penalty(layer.regularizer, layer.distribution(params), values, step=step)
 
     eager = score(tf.constant(params), tf.constant(values))
-    for jit_compile in (False, True):
-        graph = tf.function(score, jit_compile=jit_compile, autograph=False)
-        assert relative(graph(params, values), eager) < FLOAT32
+    for mode, function in graph_and_xla(score).items():
+        assert relative(function(tf.constant(params), tf.constant(values)), eager) < FLOAT32, mode
 
 
 @every_regularizer

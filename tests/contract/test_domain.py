@@ -158,8 +158,6 @@ def test_an_array_in_memory_is_not_copied():
 def test_what_float32_cannot_hold_is_refused():
     x = np.zeros((4, 3))
     x[2, 1] = 1e39
-    with pytest.raises(
-        ValueError, match="Received: values that are beyond float32"
-    ):
+    with pytest.raises(ValueError, match="Received: values that are beyond float32"):
         InputSpec((3,)).check(x, "x")
     assert math.isinf(np.float32(x[2, 1]))

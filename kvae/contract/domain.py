@@ -112,8 +112,8 @@ class Domain:
                 seen = part.seen(chunk, low, high)
                 before = found[index]
                 found[index] = seen if before is None else before.joined(seen)
-        for part, seen in zip(parts, found, strict=True):
-            problem = None if seen is None else part.domain.problem(*seen)
+        for part, all_seen in zip(parts, found, strict=True):
+            problem = "" if all_seen is None else part.domain.problem(*all_seen)
             if problem:
                 raise ValueError(f"Expected {name}{part.label} to hold {problem}")
 
@@ -179,7 +179,7 @@ class Domain:
             single: whether each vector along the last axis sums to one.
         """
         with np.errstate(over="ignore"):
-            finite = np.isfinite(np.float32([low, high])).all()
+            finite = np.isfinite(np.array([low, high], "float32")).all()
         if not finite:
             beyond = math.isfinite(low) and math.isfinite(high)
             what = f"beyond float32, in [{low:g}, {high:g}]" if beyond else "NaN or infinite"

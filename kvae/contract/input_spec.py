@@ -148,8 +148,10 @@ def _shape_hint(
         return "Remove the last axis: x[..., 0]."
     if len(event) > 1 and _fits((*event[1:], event[0]), expected):
         return "Move the channels to the last axis: np.moveaxis(x, 1, -1)."
-    known = None not in event and None not in expected
+    sizes = [size for size in event if size is not None]
+    wanted = [size for size in expected if size is not None]
+    known = len(sizes) == len(event) and len(wanted) == len(expected)
     flat = len(event) == 1 or len(expected) == 1  # otherwise a reshape could mix up the axes
-    if known and flat and math.prod(event) == math.prod(expected):
+    if known and flat and math.prod(sizes) == math.prod(wanted):
         return f"Reshape it: x.reshape({', '.join(map(str, (-1, *expected)))})."
     return ""

@@ -1,7 +1,6 @@
 """What values a likelihood accepts: checks, valid values from means, and the description."""
 
 import json
-import math
 
 import numpy as np
 import pytest
@@ -160,4 +159,3 @@ def test_what_float32_cannot_hold_is_refused():
     x[2, 1] = 1e39
     with pytest.raises(ValueError, match="Received: values that are beyond float32"):
         InputSpec((3,)).check(x, "x")
-    assert math.isinf(np.float32(x[2, 1]))

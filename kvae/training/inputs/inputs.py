@@ -87,13 +87,13 @@ class Inputs:
         return arrays, sample_weight
 
     def check_x(self, x: Any) -> Any:
-        """Return x as a valid array, or as a dict of valid arrays where it was one.
+        """Return x as a valid array, or as a dict of arrays by name if there are several inputs.
 
         For what takes no target: `encode`, `predict`, analysis. A value that is not valid as a
         target, such as a pixel of 255, is refused here as well.
         """
         arrays, _ = self.check(x, target=False)
-        return arrays if isinstance(x, Mapping) else arrays[X]
+        return _packed(arrays, None)[0]
 
     def batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, target: bool = True

@@ -5,7 +5,7 @@ A tf.data pipeline is checked inside the pipeline, everything else in Python: a
 form that `kvae.training.inputs` documents.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -130,7 +130,7 @@ def _restarted(data: Iterable[Any], inputs: "Inputs", target: bool) -> tf.data.D
 
     signature = inputs.signature(first)
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    if hasattr(data, "__len__"):
+    if isinstance(data, Sized):
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(data)))
     return without_autotune(dataset)
 

@@ -87,7 +87,8 @@ class TrainingData:
             # Keras warns of shuffle=True, its own default, where it cannot shuffle.
             shuffle = bool(shuffle) and getattr(x, "num_batches", None) is not None
         if validation_data is not None:
-            validation = inputs.source(*_parts(validation_data), batch_size=held_out_size)
+            x_held_out, y_held_out, weights = (*_parts(validation_data), None, None)[:3]
+            validation = inputs.source(x_held_out, y_held_out, weights, held_out_size)
         return cls(x, validation, order, shuffle, steps_per_epoch)
 
     @property

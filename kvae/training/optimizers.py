@@ -33,9 +33,9 @@ def all_optimizers(model: keras.Model, data: Any = None) -> dict[str, keras.opti
             optimizer.build(list(variables))
         _add(found, f"{MAIN} of {name}", optimizer)
     for name, value in sorted(vars(model).items()):
-        for index, each in enumerate(keras.tree.flatten(value) if _container(value) else [value]):
+        for index, each in enumerate(_members(value)):
             if isinstance(each, keras.optimizers.Optimizer):
-                _add(found, f"{MAIN} {name}" + (f" {index}" if _container(value) else ""), each)
+                _add(found, f"{MAIN} {name}" + (f" {index}" if index else ""), each)
     if not groups and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     if not all(optimizer.built for optimizer in found.values()):
@@ -55,8 +55,10 @@ def _add(found: dict[str, Any], name: str, optimizer: Any) -> None:
         found[name] = optimizer
 
 
-def _container(value: Any) -> bool:
-    return isinstance(value, list | tuple | dict)
+def _members(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _trace_step(model: keras.Model, data: Any) -> None:

@@ -1,4 +1,4 @@
-"""The code of "Resuming after an interruption" in docs/training.md runs and does what the page says."""
+"""The code of docs/training.md about resuming runs and does what the page says."""
 
 import re
 
@@ -12,7 +12,9 @@ PAGE = ROOT / "docs" / "training.md"
 @pytest.mark.slow
 def test_the_documented_run_is_resumed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    section = PAGE.read_text("utf-8").split("## Resuming after an interruption\n")[1].split("\n## ")[0]
+    section = (
+        PAGE.read_text("utf-8").split("## Resuming after an interruption\n")[1].split("\n## ")[0]
+    )
     blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     assert len(blocks) == 2
     page = {"__name__": "training"}

@@ -76,7 +76,7 @@ WAYS = {
     "xla": {"steps_per_execution": 1, "jit_compile": True},
     "four steps of xla": {"steps_per_execution": 4, "jit_compile": True},
     "clipped": {"optimizer": lambda: keras.optimizers.SGD(1e-2, 0.9, global_clipnorm=1.0)},
-    "averaged": {"optimizer": lambda: keras.optimizers.AdamW(1e-2, use_ema=True)},
+    "decayed": {"optimizer": lambda: keras.optimizers.AdamW(1e-2, weight_decay=0.1)},
     "accumulated": {
         "optimizer": lambda: keras.optimizers.Adam(1e-2, gradient_accumulation_steps=2)
     },

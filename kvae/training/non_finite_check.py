@@ -87,7 +87,7 @@ class NonFiniteCheck(keras.callbacks.Callback):
 
     def _message(self, found: NonFinite) -> str:
         kept = (
-            f"The model has the state after step {found.step - 1}."
+            "The model has the state before that step."
             if found.kept
             else "The weights of the model may not be finite either."
         )

@@ -31,11 +31,8 @@ class StopOnNonFinite(NonFiniteCheck):
         ValueError: If `action` is something else.
 
     Example:
-        >>> vae.compile(optimizer=keras.optimizers.Adam(1e30))
-        >>> vae.fit(x_train[:64], batch_size=8, verbose=0)
-        Traceback (most recent call last):
-        ...
-        kvae.training.non_finite_check.NonFiniteError: Expected every term of the training loss ...
+        >>> kvae.callbacks.StopOnNonFinite("stop").action
+        'stop'
     """
 
     def __init__(self, action: Any = "raise"):

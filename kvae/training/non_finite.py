@@ -23,7 +23,7 @@ class NonFinite:
     """The first non-finite value of a training run.
 
     Args:
-        step: number of the optimizer's step, from 1 on.
+        step: number of the optimizer's step, from 1 on; with gradient accumulation, of the update.
         term: name of the loss term, or "the gradients".
         value: NaN, infinity or minus infinity.
         kept: whether the model still has the state before that step.

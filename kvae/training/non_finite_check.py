@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 import keras
+import numpy as np
 
 from kvae.training.non_finite import NonFinite
 
@@ -60,9 +61,11 @@ class NonFiniteCheck(keras.callbacks.Callback):
         if self.action == "ignore":
             return None
         found = self._guard.found() if self._guard is not None else None
-        if found is None and logs and "loss" in logs and not math.isfinite(logs["loss"]):
-            step = int(self.model.optimizer.iterations.numpy())
-            found = NonFinite(step, "loss", float(logs["loss"]), kept=False)
+        if found is None and logs and "loss" in logs:
+            loss = float(np.mean(logs["loss"]))
+            if not math.isfinite(loss):
+                step = int(self.model.optimizer.iterations.numpy())
+                found = NonFinite(step, "loss", loss, kept=False)
         return found
 
     def act(self, found: NonFinite) -> None:
@@ -84,7 +87,7 @@ class NonFiniteCheck(keras.callbacks.Callback):
 
     def _message(self, found: NonFinite) -> str:
         kept = (
-            f"The model has the state after step {found.step - 1}."
+            "The model has the state before that step."
             if found.kept
             else "The weights of the model may not be finite either."
         )

@@ -200,7 +200,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from kvae.callbacks.folder_lock import FolderLock
-FolderLock(Path(sys.argv[1])).acquire()
+lock = FolderLock(Path(sys.argv[1]))
+lock.acquire()
 print("held", flush=True)
 time.sleep(600)
 """

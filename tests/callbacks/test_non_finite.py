@@ -76,7 +76,7 @@ WAYS = {
     "xla": {"steps_per_execution": 1, "jit_compile": True},
     "four steps of xla": {"steps_per_execution": 4, "jit_compile": True},
     "clipped": {"optimizer": lambda: keras.optimizers.SGD(1e-2, 0.9, global_clipnorm=1.0)},
-    "averaged": {"optimizer": lambda: keras.optimizers.AdamW(1e-2, use_ema=True)},
+    "decayed": {"optimizer": lambda: keras.optimizers.AdamW(1e-2, weight_decay=0.1)},
     "accumulated": {
         "optimizer": lambda: keras.optimizers.Adam(1e-2, gradient_accumulation_steps=2)
     },
@@ -94,10 +94,12 @@ def test_the_state_is_that_before_the_failed_step_bit_for_bit(way, kind):
     fit(expected, X[: BATCH * (BAD - 1)])
     vae = new_vae(kind, **arguments())
     term = {"nll": "nll=inf", "gradients": "the gradients=nan"}[kind]
-    message = rf"{term} at step {BAD}, in epoch 1\. The model has the state after step {BAD - 1}"
+    # With gradient accumulation Keras counts updates: two batches have made one.
+    step = 2 if way == "accumulated" else BAD
+    message = rf"{term} at step {step}, in epoch 1\. The model has the state before that step"
     with pytest.raises(NonFiniteError, match=message) as raised:
         fit(vae)
-    assert raised.value.found.step == BAD
+    assert raised.value.found.step == step
     for found, other in zip(state(vae), state(expected), strict=True):
         np.testing.assert_array_equal(found, other)
 

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from kvae import checks
 from kvae.evaluation import latent_axes
+from kvae.evaluation.gaussian_vector import one_gaussian_vector, one_latent_vector
 from kvae.exploration import interpolate, traverse
 from kvae.models import VAE
 
@@ -59,6 +60,7 @@ def reconstructions(vae: VAE, x: np.ndarray) -> Figure:
     Example:
         >>> kvae.pictures.reconstructions(vae, x_test[:10]).savefig(folder / "r.png")
     """
+    one_gaussian_vector(vae)
     return grid(np.stack([x, vae.reconstruct(x)]), "Reconstructions", ["data", "model"])
 
 
@@ -74,6 +76,7 @@ def samples(vae: VAE, rows: int = 6, columns: int = 10, seed: int = 0) -> Figure
     Example:
         >>> kvae.pictures.samples(vae, rows=2, columns=3).savefig(folder / "s.png")
     """
+    one_latent_vector(vae)
     rows, columns = checks.positive_int("rows", rows), checks.positive_int("columns", columns)
     images = vae.sample(rows * columns, seed=seed)
     return grid(images.reshape(rows, columns, *images.shape[1:]), "Samples from the prior")
@@ -94,6 +97,7 @@ def interpolations(vae: VAE, x: np.ndarray, steps: int = 10, path: str = "linear
     Example:
         >>> kvae.pictures.interpolations(vae, x_test[:6]).savefig(folder / "i.png")
     """
+    one_gaussian_vector(vae)
     if len(x) < 2 or len(x) % 2:
         raise ValueError(f"Expected x to hold pairs of examples. Received: {len(x)} examples")
     mean, _ = vae.encode(x)

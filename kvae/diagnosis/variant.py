@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
+from kvae.evaluation.gaussian_vector import one_latent_vector
 from kvae.layers import IndependentBernoulli, MultivariateNormalDiag
 from kvae.losses import NegativeLogLikelihood
 from kvae.models import VAE
@@ -119,7 +120,7 @@ def train_variant(
         z = params[:, :latent_dim] + 0.0 * z  # the mean; the KL stays in the graph
     trained = keras.Model(encoder.input, decoder(z) if variant.reconstruction else z)
     vae = VAE(encoder=encoder, posterior=posterior, decoder=decoder, likelihood=likelihood)
-    x = vae.named_inputs().check_x(x)
+    x = one_latent_vector(vae).check(x)
     loss = NegativeLogLikelihood(likelihood) if variant.reconstruction else None
     epoch = _epoch(trained, loss, keras.optimizers.Adam(learning_rate), x)
     rng = generator(seed, Stream.ABLATION)

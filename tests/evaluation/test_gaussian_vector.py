@@ -1,5 +1,7 @@
 """The view of a model with one latent vector, and the models that are refused."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 import kvae
 from kvae.evaluation.gaussian_vector import one_gaussian_vector, one_latent_vector
+from tests.helpers import ROOT
 from tests.small import kl, make_vae
 
 
@@ -38,6 +41,10 @@ ANALYSES = {
     "nearest": lambda vae, x: kvae.nearest(vae, x[:1], x),
     "latent_axes": lambda vae, x: kvae.evaluation.latent_axes(vae, x),
     "importance": lambda vae, x: kvae.evaluation.importance_sampled_log_likelihood(vae, x),
+    "pictures.reconstructions": lambda vae, x: kvae.pictures.reconstructions(vae, x[:2]),
+    "pictures.samples": lambda vae, x: kvae.pictures.samples(vae, rows=1, columns=2),
+    "pictures.interpolations": lambda vae, x: kvae.pictures.interpolations(vae, x[:2]),
+    "pictures.traversals": lambda vae, x: kvae.pictures.traversals(vae, x),
     "scores": lambda vae, x: kvae.evaluation.disentanglement.scores(vae, x, False, x=x),
 }
 
@@ -52,7 +59,7 @@ def test_a_functional_model_is_refused_with_how_to_assemble_a_vae(name, grey):
         ANALYSES[name](functional(), grey)
 
 
-@pytest.mark.parametrize("name", sorted(set(ANALYSES) - {"importance"}))
+@pytest.mark.parametrize("name", sorted(set(ANALYSES) - {"importance", "pictures.samples"}))
 def test_a_posterior_without_moments_is_refused(name, grey):
     with pytest.raises(ValueError, match="to have a posterior with a mean and a standard dev"):
         ANALYSES[name](without_moments(), grey)
@@ -104,3 +111,12 @@ def test_the_view_knows_prior_and_posterior():
     assert not vector.standard_normal_prior
     assert not vector.diagonal_posterior
     assert vector.latent_dim == 3
+
+
+def test_only_the_view_reads_the_parts_of_a_model():
+    files = [ROOT / "kvae/pictures.py", ROOT / "kvae/callbacks/traversals.py"]
+    for package in ("diagnosis", "evaluation", "exploration"):
+        files += (ROOT / "kvae" / package).rglob("*.py")
+    parts = re.compile(r"\.(likelihood_layer|posterior_layer|expected_targets)\b")
+    found = {file.name for file in files if parts.search(file.read_text("utf-8"))}
+    assert found == {"gaussian_vector.py"}

@@ -24,6 +24,7 @@ from kvae.layers.normal_likelihood import NormalLikelihood
 from kvae.layers.power_spherical import PowerSpherical
 from kvae.layers.student_t import IndependentStudentT
 from kvae.layers.support import Support
+from kvae.layers.trainability import reparameterized
 
 __all__ = [
     "CategoricalMixtureOfOneHotCategorical",
@@ -56,4 +57,5 @@ __all__ = [
     "Support",
     "ZeroInflatedNegativeBinomial",
     "bits_per_dimension",
+    "reparameterized",
 ]

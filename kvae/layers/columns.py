@@ -11,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.support import Support
+from kvae.layers.trainability import reparameterized
 
 __all__ = ["Columns"]
 
@@ -149,7 +150,9 @@ class _Row(tfp.distributions.Distribution):
         self.distributions = distributions
         super().__init__(
             dtype=distributions[0].dtype,
-            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            reparameterization_type=tfd.FULLY_REPARAMETERIZED
+            if all(reparameterized(each) for each in distributions)
+            else tfd.NOT_REPARAMETERIZED,
             validate_args=validate_args,
             allow_nan_stats=True,
             parameters=parameters,

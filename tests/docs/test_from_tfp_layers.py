@@ -191,7 +191,7 @@ REFUSED = {
     ),
     "`tf_keras.layers` around kvae's layers, or `keras.layers` around TFP's": (
         a_layer_of_tf_keras_after_kvaes,
-        "",  # Keras' own error
+        "",  # an error of tf_keras, whatever it says
     ),
 }
 
@@ -203,9 +203,10 @@ def test_every_row_of_the_table_is_tried():
 @pytest.mark.parametrize("row", REFUSED)
 def test_what_the_table_lists_is_refused(row):
     old_code, message = REFUSED[row]
-    error = ValueError if message else (ValueError, TypeError)
-    with pytest.raises(error, match=re.escape(message)):
+    error = ValueError if message else (AttributeError, TypeError, ValueError)
+    with pytest.raises(error) as raised:
         old_code()
+    assert message in str(raised.value)
 
 
 def test_other_priors_of_the_row_are_refused():

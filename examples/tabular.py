@@ -21,9 +21,7 @@ import tensorflow as tf
 import kvae
 
 COUNT_MAX = 255  # whole numbers up to here are counts, beyond they are measured
-import os
-
-MIN_SCALE = float(os.environ.get("MS", 0.05))  # of a measured column, in its standard deviations
+MIN_SCALE = 0.05  # of a measured column, in its standard deviations
 
 
 def main(argv=None):
@@ -90,7 +88,8 @@ def make_table(rows, rng):
 def read_table(path, rows):
     """Return a CSV file as numbers, (rows, columns), and a distribution layer for each column.
 
-    Text is a class, whole numbers from 0 to 255 are counts, everything else is measured.
+    Text is a class, whole numbers from 0 to 255 are counts, everything else is measured; of whole
+    numbers beyond 255 the table holds log(1 + x).
     """
     with open(path, newline="") as file:
         lines = [[cell.strip() for cell in line] for line in csv.reader(file) if line]
@@ -108,6 +107,8 @@ def read_table(path, rows):
             if whole and column.max() <= COUNT_MAX:
                 layer = kvae.layers.IndependentNegativeBinomial((), name=name)
             else:
+                if whole:  # large amounts, whose tails are heavy
+                    column = np.log1p(column)
                 layer = kvae.layers.IndependentNormal((), min_scale=MIN_SCALE, name=name)
         values.append(column)
         columns.append(layer)

@@ -77,14 +77,14 @@ def check_without_variables(function: Callable[[Any], Any], params: Any) -> Any:
 
 
 def check_without_weights(layer: Any, owner: str) -> None:
-    """Raise if the distribution layer `layer` has weights to train.
+    """Raise if the distribution layer `layer` has weights, trained or not.
 
     Args:
         layer: a distribution layer.
         owner: what holds it and trains no weights, for the error.
 
     Raises:
-        ValueError: If it has trainable weights.
+        ValueError: If it has weights.
     """
     if not layer.built:
         try:
@@ -92,10 +92,10 @@ def check_without_weights(layer: Any, owner: str) -> None:
         except ValueError:  # of a DistributionLambda that is yet to see its parameters
             return
         layer.build((None, *params_shape))
-    if layer.trainable_weights:
-        names = ", ".join(weight.path for weight in layer.trainable_weights)
+    if layer.weights:
+        names = ", ".join(weight.path for weight in layer.weights)
         raise ValueError(
             f"Expected a likelihood without weights: {owner} is no part of the model, so they "
-            "would not be trained. Use the layer as the likelihood of a kvae.VAE. Received: "
-            f"{type(layer).__name__} '{layer.name}' with weights {names}"
+            "would be neither trained nor saved. Use the layer as the likelihood of a kvae.VAE. "
+            f"Received: {type(layer).__name__} '{layer.name}' with weights {names}"
         )

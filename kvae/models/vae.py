@@ -214,9 +214,9 @@ class VAE(LatentModel):
             distribution=posterior,  # a flow knows the density of its own draws alone
         )
         likelihood_params = self.decoder(z, training=training)
-        likelihood = self.likelihood_layer.distribution(likelihood_params)
+        log_prob = self.likelihood_layer.log_prob(likelihood_params, target, training=training)
 
-        nll = weighted_mean(-likelihood.log_prob(tf.cast(target, likelihood.dtype)), sample_weight)
+        nll = weighted_mean(-log_prob, sample_weight)
         kl = weighted_mean(
             self._kl.divergence(posterior, tf.cast(z, posterior.dtype)), sample_weight
         )

@@ -44,7 +44,7 @@ def test_h5_weights_make_the_round_trip(networks, make_vae, grey, tmp_path):
 def test_h5_weights_of_a_learned_prior_and_a_schedule_make_the_round_trip(grey, tmp_path):
     def make():
         kl = kvae.regularizers.KLDivergenceRegularizer(
-            kvae.priors.GaussianMixture(2, 3), weight=kvae.regularizers.schedules.Linear(10)
+            kvae.priors.GaussianMixture(2, 3), weight=kvae.regularizers.schedules.Linear(2)
         )
         posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl)
         likelihood = kvae.layers.IndependentNormal((8, 8, 1))

@@ -16,7 +16,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 from keras import ops
-from tensorflow_probability import distributions as tfd
 
 from kvae import checks, regularizers
 from kvae.layers import tfp_names
@@ -204,7 +203,8 @@ class DistributionLayer(keras.layers.Layer):
     def _elements(self, distribution: Any) -> Any:
         """Return the distribution of the independent elements, batch shape (batch..., *event)."""
         elements = distribution
-        if isinstance(distribution, tfd.Independent):
+        # Not isinstance: of some distributions tfd.Independent makes an object of another class.
+        if hasattr(distribution, "reinterpreted_batch_ndims"):
             elements = distribution.distribution
         elif self.event_shape:
             elements = None

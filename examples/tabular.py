@@ -21,6 +21,7 @@ import tensorflow as tf
 import kvae
 
 COUNT_MAX = 255  # whole numbers up to here are counts, beyond they are measured
+MIN_SCALE = 0.05  # of a measured column, in its standard deviations
 
 
 def main(argv=None):
@@ -46,7 +47,8 @@ def main(argv=None):
 
     likelihood = kvae.layers.Columns(columns)
     vae = make_vae(likelihood, args.latent_dim, args.hidden)
-    vae.compile(optimizer=keras.optimizers.Adam(2e-3))
+    # Clipped, because single rows of a real table lie many standard deviations out.
+    vae.compile(optimizer=keras.optimizers.Adam(1e-3, global_clipnorm=10.0))
     vae.fit(x_train, validation_data=x_test, epochs=args.epochs, batch_size=64, verbose=0)
 
     params = fit_constant(likelihood, x_train)
@@ -75,7 +77,7 @@ def make_table(rows, rng):
     share = 1 / (1 + np.exp(-1.5 * mood)), 1 / (1 + np.exp(1.5 * mood))
     share = rng.beta(20.0 * share[0] + 0.1, 20.0 * share[1] + 0.1)
     columns = [
-        kvae.layers.IndependentNormal((), name="height"),
+        kvae.layers.IndependentNormal((), min_scale=MIN_SCALE, name="height"),
         kvae.layers.IndependentCategorical((), 4, name="city"),
         kvae.layers.IndependentNegativeBinomial((), name="visits"),
         kvae.layers.IndependentBeta((), name="share"),
@@ -86,7 +88,8 @@ def make_table(rows, rng):
 def read_table(path, rows):
     """Return a CSV file as numbers, (rows, columns), and a distribution layer for each column.
 
-    Text is a class, whole numbers from 0 to 255 are counts, everything else is measured.
+    Text is a class, whole numbers from 0 to 255 are counts, everything else is measured; of whole
+    numbers beyond 255 the table holds log(1 + x).
     """
     with open(path, newline="") as file:
         lines = [[cell.strip() for cell in line] for line in csv.reader(file) if line]
@@ -104,7 +107,9 @@ def read_table(path, rows):
             if whole and column.max() <= COUNT_MAX:
                 layer = kvae.layers.IndependentNegativeBinomial((), name=name)
             else:
-                layer = kvae.layers.IndependentNormal((), name=name)
+                if whole:  # large amounts, whose tails are heavy
+                    column = np.log1p(column)
+                layer = kvae.layers.IndependentNormal((), min_scale=MIN_SCALE, name=name)
         values.append(column)
         columns.append(layer)
     return np.stack(values, axis=1).astype("float32"), columns

@@ -48,12 +48,6 @@ def find(model: Any, names: Sequence[str]) -> list[Signature]:
                 f"model does not have: {type(model.prior).__name__} cannot be drawn from given "
                 "normals."
             )
-        if name == "score" and "sample" not in model.likelihood_layer.conversions:
-            raise ValueError(
-                "The signature 'score' needs a likelihood that knows its scale without the rest of "
-                f"the batch. Received: {type(model.likelihood_layer).__name__} with a scale that "
-                "the data set. Fix the scale, or leave 'score' out of signatures."
-            )
         found.append(known[name])
     return found
 

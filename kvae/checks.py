@@ -67,7 +67,15 @@ def event_shape(value: Any, name: str = "event_shape") -> tuple[int, ...]:
 
 
 def non_negative(name: str, value: Any) -> float:
-    """Return `value` as a float of at least zero, or raise naming the argument `name`."""
+    """Return `value` as a float of at least zero, or raise naming the argument `name`.
+
+    A variable is refused: its value would be read once, and later changes have no effect.
+    """
+    if hasattr(value, "assign"):
+        raise ValueError(
+            f"Expected {name} to be a number: the value of a variable would be read only once. "
+            f"Received: {name}={value!r}"
+        )
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -43,7 +43,7 @@ def narrow(vae):
 
     A draw is then the mean to float32: nothing is left to chance, in training as well.
     """
-    dense = vae.encoder.get_layer("params")
+    dense = vae.encoder.get_layer("encoder_params")
     kernel, bias = np.array(dense.kernel), np.array(dense.bias)
     kernel[:, vae.latent_dim :] = 0.0
     bias[vae.latent_dim :] = -20.0

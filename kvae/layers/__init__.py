@@ -25,6 +25,7 @@ from kvae.layers.normal import IndependentNormal, MultivariateNormalDiag, Multiv
 from kvae.layers.normal_likelihood import NormalLikelihood
 from kvae.layers.power_spherical import PowerSpherical
 from kvae.layers.student_t import IndependentStudentT
+from kvae.layers.trainability import reparameterized
 
 __all__ = [
     "CategoricalMixtureOfOneHotCategorical",
@@ -58,4 +59,5 @@ __all__ = [
     "PowerSpherical",
     "ZeroInflatedNegativeBinomial",
     "bits_per_dimension",
+    "reparameterized",
 ]

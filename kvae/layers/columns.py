@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.trainability import reparameterized
 
 __all__ = ["Columns"]
 
@@ -103,6 +104,18 @@ class Columns(DistributionLayer):
             validate_args=self.validate_args,
         )
 
+    def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
+        """Return log p of the observed columns of each row, in nats; see `DistributionLayer`."""
+        params = self.check_params(params)
+        xs = tf.unstack(tf.cast(x, params.dtype), axis=-1)
+        masks: list[Any] = [None] * len(xs)
+        if observed is not None:
+            masks = tf.unstack(self.check_observed(observed), axis=-1)
+        parts = zip(self.columns, self._parts(params), xs, masks, strict=True)
+        return tf.add_n(
+            [column.log_prob(part, x, mask, training) for column, part, x, mask in parts]
+        )
+
     def _parts(self, params: Any) -> list[Any]:
         """Split `params` into those of the columns."""
         return tf.split(params, [column.params_size for column in self.columns], axis=-1)
@@ -143,7 +156,9 @@ class _Row(tfp.distributions.Distribution):
         self.distributions = distributions
         super().__init__(
             dtype=distributions[0].dtype,
-            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            reparameterization_type=tfd.FULLY_REPARAMETERIZED
+            if all(reparameterized(each) for each in distributions)
+            else tfd.NOT_REPARAMETERIZED,
             validate_args=validate_args,
             allow_nan_stats=True,
             parameters=parameters,

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kvae import checks, registered
 from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.trainability import check_without_variables
 
 __all__ = ["DistributionLambda"]
 
@@ -31,7 +32,8 @@ class DistributionLambda(DistributionLayer):
         **kwargs: see `DistributionLayer`.
 
     Raises:
-        ValueError: If the function is not registered, or its distribution does not fit the params.
+        ValueError: If the function is not registered, if it depends on trainable variables, or if
+            its distribution does not fit the params.
 
     Example:
         >>> @keras.saving.register_keras_serializable(package="docs")
@@ -78,7 +80,9 @@ class DistributionLambda(DistributionLayer):
 
     def _learn_shapes(self, params_shape: tuple[int, ...]) -> None:
         """Take `params_shape` and find the event shape that the function makes of it."""
-        distribution = self.make_distribution_fn(tf.ones((1, *params_shape)))
+        distribution = check_without_variables(
+            self.make_distribution_fn, tf.ones((1, *params_shape))
+        )
         batch, event = distribution.batch_shape, distribution.event_shape
         if tuple(batch) != (1,) or not event.is_fully_defined():
             raise ValueError(

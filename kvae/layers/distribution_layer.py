@@ -10,6 +10,7 @@ packing of `tfp.layers`, (..., k * H * W * C), is accepted as well; for flat eve
 same.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -20,6 +21,7 @@ from kvae import checks, regularizers
 from kvae.contract import Batch, Domain, Latent
 from kvae.contract.term import total
 from kvae.layers import tfp_names
+from kvae.layers.trainability import check_reparameterized
 from kvae.noise import standard_normal
 from kvae.seeds import next_seed
 
@@ -149,11 +151,88 @@ class DistributionLayer(keras.layers.Layer):
         Raises:
             ValueError: If the shape of `params` does not fit.
         """
+        return self.make_distribution(self.check_params(params))
+
+    def check_params(self, params: Any) -> Any:
+        """Return `params` as a float32 or float64 tensor, or raise if its shape does not fit."""
         params = tf.convert_to_tensor(params)
         self._trailing_axes(params.shape)
-        if params.dtype != tf.float64:
-            params = tf.cast(params, tf.float32)
-        return self.make_distribution(params)
+        return params if params.dtype == tf.float64 else tf.cast(params, tf.float32)
+
+    def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
+        """Return log p(x), summed over the observed elements of the event, in nats.
+
+        Args:
+            params: tensor of shape (batch..., *params_shape).
+            x: data of shape (batch..., *event_shape). Elements that are not observed may hold any
+                value, NaN included.
+            observed: boolean mask of the shape of `x`, True where an element counts; None if all
+                do. Masked elements are marginalized, which needs independent elements.
+            training: whether the model is training; only a likelihood that estimates something
+                from the batch asks for it.
+
+        Returns:
+            A tensor of shape (batch...).
+
+        Raises:
+            ValueError: If `observed` has another shape, or is given although the elements of the
+                event are not independent.
+
+        Example:
+            >>> layer = kvae.layers.IndependentNormal(2)
+            >>> x = np.array([[0.0, np.nan]])
+            >>> layer.log_prob(tf.zeros((1, 4)), x, observed=[[True, False]]).shape
+            TensorShape([1])
+        """
+        distribution = self.distribution(params)
+        x = tf.cast(x, distribution.dtype)
+        if observed is None:
+            return distribution.log_prob(x)
+        observed = self.check_observed(observed)
+        elements = self._elements(distribution)
+        # Filled before, so that no NaN of the data enters a gradient; removed after.
+        filled = tf.where(observed, x, self.fill_value(elements))
+        log_prob = tf.where(observed, elements.log_prob(filled), tf.zeros((), x.dtype))
+        return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
+
+    def check_observed(self, observed: Any) -> Any:
+        """Return the mask `observed` as a boolean tensor, or raise if its shape does not fit."""
+        observed = tf.cast(observed, tf.bool)
+        axes = len(self.event_shape)
+        if tuple(observed.shape[len(observed.shape) - axes :]) != self.event_shape:
+            raise ValueError(
+                f"Expected observed to have the shape of the data, (batch, "
+                f"{', '.join(map(str, self.event_shape))}). Received: a tensor of shape "
+                f"{tuple(observed.shape)}"
+            )
+        return observed
+
+    def _elements(self, distribution: Any) -> Any:
+        """Return the distribution of the independent elements, batch shape (batch..., *event)."""
+        elements = distribution
+        # Not isinstance: of some distributions tfd.Independent makes an object of another class.
+        if hasattr(distribution, "reinterpreted_batch_ndims"):
+            elements = distribution.distribution
+        elif self.event_shape:
+            elements = None
+        if elements is None or elements.event_shape.rank != 0:
+            raise ValueError(
+                "Expected a likelihood of independent elements with observed, so that missing ones "
+                f"can be left out. Received: {type(self).__name__} '{self.name}', whose elements "
+                "depend on each other"
+            )
+        return elements
+
+    def fill_value(self, elements: Any) -> Any:
+        """Return a value within the support that stands in for elements that are not observed.
+
+        Args:
+            elements: distribution of the elements, batch shape (batch..., *event_shape).
+        """
+        low, high = self.domain.low, self.domain.high
+        if math.isfinite(low) and math.isfinite(high) and not self.domain.integer:
+            return tf.constant(0.5 * (low + high), elements.dtype)
+        return tf.constant(low if math.isfinite(low) else 0.0, elements.dtype)
 
     def make_distribution(self, params: Any) -> Any:
         """Return the distribution of checked float32 or float64 `params`; for subclasses."""
@@ -202,11 +281,6 @@ class DistributionLayer(keras.layers.Layer):
         if name == "sample":
             return self.draw(distribution, next_seed(self.seed_generator))
         return getattr(distribution, name)()
-
-    def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
-        """Return log p(x) of each example in nats, shape (batch...)."""
-        distribution = self.distribution(params)
-        return distribution.log_prob(tf.cast(x, distribution.dtype))
 
     def mean(self, params: Any) -> Any:
         """Return the mean, shape (batch..., *event_shape)."""
@@ -261,6 +335,8 @@ class DistributionLayer(keras.layers.Layer):
         """Return the layer's value and add the regularizer's terms to the model's losses."""
         batch_shape, params = self.flat_batch(params)
         distribution = self.distribution(params)
+        if training:
+            check_reparameterized(self, distribution)
         value = self._value(distribution, training)
         batch = Batch(
             inputs={"params": params},

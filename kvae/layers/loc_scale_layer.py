@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import tensorflow as tf
+
 from kvae import checks
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.scale import DEFAULT_MIN_SCALE, positive_scale
@@ -47,6 +49,10 @@ class LocScaleLayer(DistributionLayer):
         # The KL keeps the scale of a posterior away from zero.
         default = DEFAULT_MIN_SCALE if self.regularizer is None else 0.0
         return positive_scale(raw_scale, default if self.min_scale is None else self.min_scale)
+
+    def fill_value(self, elements: Any) -> Any:
+        """Return loc, where the density and its gradient are finite for every parameter."""
+        return tf.stop_gradient(elements.loc)
 
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return `loc` and `scale`, each (batch..., *event_shape)."""

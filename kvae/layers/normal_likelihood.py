@@ -6,7 +6,7 @@ reconstruction against the KL: halving sigma quadruples what a squared error cos
 - fixed: `NormalLikelihood(event_shape, scale=0.1)`, params are the mean alone;
 - learned: `IndependentNormal(event_shape)`, and a `LearnedScale` as the decoder's last layer. The
   scale is a weight of the network, so that training, saving and export treat it like any other;
-- optimal: `NormalLikelihood(event_shape, scale="optimal")`, no parameter at all (sigma-VAE).
+- optimal: `NormalLikelihood(event_shape, scale="optimal")`, computed from the data (sigma-VAE).
 """
 
 import math
@@ -14,7 +14,6 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
@@ -24,6 +23,8 @@ from kvae.layers.normal import Normal
 __all__ = ["NormalLikelihood"]
 
 LOWEST_LOG_SCALE = -6.0  # the soft floor of the sigma-VAE: sigma stays above 0.0025
+# Weight of the newest batch in the stored mean squared error, at least.
+NEWEST = 0.01
 TINY = 1e-12  # keeps the logarithm of a zero error finite, far below the floor's square
 
 
@@ -33,22 +34,21 @@ class NormalLikelihood(DistributionLayer):
 
     With a number as `scale`, log p(x) = sum_i log N(x_i; loc_i, scale), in nats.
 
-    With "optimal" the scale is the one that makes the data of the batch most likely,
+    With "optimal" there is nothing to tune. In training the scale is the one that makes the data of
+    the batch most likely,
 
-        sigma^2 = mean over batch and elements of (x_i - loc_i)^2,
+        sigma^2 = mean over batch and observed elements of (x_i - loc_i)^2,
 
-    with log sigma kept above -6 by a softplus. There is nothing to tune, and reconstruction and KL
-    come into balance by themselves. Two things follow. The log-likelihood of an example depends on
-    the other examples of its batch, so it is comparable only between batches of the same size,
-    large ones best. And without data there is no scale, hence no samples: mean and mode only. For a
-    likelihood that stands by itself, fix the scale at what the distribution's `optimal_scale` gives
-    over the training data, or learn it with `LearnedScale`.
+    with log sigma kept above -6 by a softplus. The mean squared error is averaged over the batches
+    of training, over all of them in the first 100 and with a weight of 1/100 for the newest after
+    that, and stored in a weight of the layer that is not trained. Everywhere else the scale is the
+    stored one, so that the log-likelihood of an example does not depend on its batch, and draws
+    and exported files use the scale of the training data. It is 1 before training.
 
     Args:
         event_shape: see `DistributionLayer`.
         scale: standard deviation in the units of the data, a positive number; or "optimal".
-        convert_to_tensor_fn: see `DistributionLayer`; by default "sample", with an optimal scale
-            "mean".
+        convert_to_tensor_fn: see `DistributionLayer`.
         validate_args: see `DistributionLayer`.
         **kwargs: see `DistributionLayer`.
 
@@ -60,8 +60,8 @@ class NormalLikelihood(DistributionLayer):
         >>> likelihood.params_shape
         (8, 8, 1)
         >>> sigma_vae = kvae.layers.NormalLikelihood(2, scale="optimal")
-        >>> normal = sigma_vae.distribution([[0.0, 0.0]])
-        >>> print(f"{normal.optimal_scale([[0.3, -0.1]]):.2f}")  # sqrt((0.3^2 + 0.1^2) / 2) + floor
+        >>> log_prob = sigma_vae.log_prob([[0.0, 0.0]], [[0.3, -0.1]], training=True)
+        >>> print(f"{sigma_vae.stddev_of_data():.2f}")  # sqrt((0.3^2 + 0.1^2) / 2) + floor
         0.23
 
     References:
@@ -73,7 +73,7 @@ class NormalLikelihood(DistributionLayer):
         self,
         event_shape: Any = (),
         scale: float | str = 1.0,
-        convert_to_tensor_fn: Any = None,
+        convert_to_tensor_fn: Any = "sample",
         validate_args: bool = False,
         **kwargs: Any,
     ):
@@ -83,94 +83,85 @@ class NormalLikelihood(DistributionLayer):
                 f"shared={scale == 'shared'}) and use kvae.layers.IndependentNormal(event_shape) "
                 f"as the likelihood. Received: scale={scale!r}"
             )
-        if scale == "optimal":
-            self.conversions = ("mean", "mode")
-        else:
-            scale = checks.positive("scale", scale)
-        convert = convert_to_tensor_fn or ("mean" if scale == "optimal" else "sample")
-        super().__init__(event_shape, convert, validate_args, **kwargs)
-        self.scale = scale
+        super().__init__(event_shape, convert_to_tensor_fn, validate_args, **kwargs)
+        self.scale = "optimal" if scale == "optimal" else checks.positive("scale", scale)
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights of an optimal scale."""
+        if self.scale == "optimal" and not self.built:
+            kwargs = {"trainable": False, "autocast": False, "aggregation": "mean"}
+            self.squared_error = self.add_weight(
+                shape=(), initializer="ones", dtype="float32", name="squared_error", **kwargs
+            )
+            self.batches = self.add_weight(
+                shape=(), initializer="zeros", dtype="float32", name="batches", **kwargs
+            )
+        super().build(input_shape)
+
+    def stddev_of_data(self) -> Any:
+        """Return the scale outside training, a float32 scalar in the unit of the data."""
+        if self.scale != "optimal":
+            return tf.constant(self.scale, tf.float32)
+        return tf.exp(_log_scale(tf.convert_to_tensor(self.squared_error.value)))
 
     def make_distribution(self, params: Any) -> Any:
-        """Return `tfd.Independent(tfd.Normal)`, or the normal that looks for its scale."""
+        """Return `tfd.Independent(tfd.Normal)`."""
+        if not self.built:
+            self.build(params.shape)
         (loc,) = self.blocks(params)
-        if self.scale == "optimal":
-            return _OptimalNormal(loc, len(self.event_shape), validate_args=self.validate_args)
-        normal = Normal(loc, tf.constant(self.scale, loc.dtype), validate_args=self.validate_args)
+        fixed = self.scale != "optimal"
+        scale = tf.constant(self.scale, loc.dtype) if fixed else self.stddev_of_data()
+        normal = Normal(loc, tf.cast(scale, loc.dtype), validate_args=self.validate_args)
         return tfd.Independent(normal, len(self.event_shape))
 
-    def convert(self, distribution: Any, name: str) -> Any:
-        """Return the tensor that `name` (one of `conversions`) stands for."""
-        if name not in self.conversions:
-            raise ValueError(
-                f"Expected one of {', '.join(self.conversions)}: an optimal scale is known only "
-                f"from data. Received: {name!r} of NormalLikelihood(scale='optimal')"
-            )
-        return super().convert(distribution, name)
+    def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
+        """Return log p(x) in nats, shape (batch...); see `DistributionLayer.log_prob`.
+
+        In training an optimal scale is that of the batch, and the stored one is updated.
+        """
+        if self.scale != "optimal" or not training:
+            return super().log_prob(params, x, observed, training)
+        elements = self._elements(self.distribution(params))
+        error = tf.cast(x, elements.dtype) - elements.loc
+        count = tf.cast(tf.size(error), error.dtype)
+        if observed is not None:
+            observed = self.check_observed(observed)
+            error = tf.where(observed, tf.cast(x, error.dtype), elements.loc) - elements.loc
+            count = tf.reduce_sum(tf.cast(observed, error.dtype))
+        squared_error = tf.reduce_sum(tf.square(error)) / tf.maximum(count, 1.0)
+        self._store(tf.cast(tf.stop_gradient(squared_error), tf.float32))
+        log_scale = _log_scale(squared_error)
+        log_prob = (
+            -0.5 * tf.square(error) * tf.exp(-2.0 * log_scale)
+            - log_scale
+            - 0.5 * math.log(2.0 * math.pi)
+        )
+        if observed is not None:
+            log_prob = tf.where(observed, log_prob, tf.zeros_like(log_prob))
+        return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
+
+    def _store(self, squared_error: Any) -> None:
+        """Average `squared_error`, of a batch, into the stored one."""
+        batches = self.batches.value + 1.0
+        rate = tf.maximum(1.0 / batches, NEWEST)
+        self.batches.assign(batches)
+        self.squared_error.assign_add(rate * (squared_error - self.squared_error.value))
+
+    def fill_value(self, elements: Any) -> Any:
+        """Return loc, where the density and its gradient are finite for every parameter."""
+        return tf.stop_gradient(elements.loc)
 
     def named_parameters(self, params: Any) -> dict[str, Any]:
-        """Return `scale`, (batch..., *event_shape), where it is fixed; loc is the mean."""
+        """Return `scale`, (batch..., *event_shape); loc is the mean."""
         mean = self.mean(params)
-        return {} if self.scale == "optimal" else {"scale": tf.fill(tf.shape(mean), self.scale)}
+        return {"scale": tf.cast(self.stddev_of_data(), mean.dtype) + tf.zeros_like(mean)}
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""
         return {**super().get_config(), "scale": self.scale}
 
 
-class _OptimalNormal(tfp.distributions.Distribution):
-    """Normals around `loc` with the one scale that makes the values given to `log_prob` likeliest.
-
-    Args:
-        loc: means, shape (batch..., *event).
-        event_ndims: number of axes of the event.
-        validate_args: kept for TFP; there is nothing to check.
-    """
-
-    def __init__(self, loc: Any, event_ndims: int, validate_args: bool = False):
-        parameters = {"loc": loc, "event_ndims": event_ndims, "validate_args": validate_args}
-        self.loc = loc
-        self.event_ndims = event_ndims
-        super().__init__(
-            dtype=loc.dtype,
-            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
-            validate_args=validate_args,
-            allow_nan_stats=True,
-            parameters=parameters,
-            name="OptimalNormal",
-        )
-
-    @classmethod
-    def _parameter_properties(cls, dtype: Any, num_classes: int | None = None) -> dict[str, Any]:
-        event = {"event_ndims": lambda normal: normal.event_ndims}
-        return {"loc": tfp.util.ParameterProperties(**event)}
-
-    def _event_shape(self) -> Any:
-        return self.loc.shape[self.loc.shape.rank - self.event_ndims :]
-
-    def _event_shape_tensor(self, loc: Any = None) -> Any:
-        return tf.shape(self.loc)[self.loc.shape.rank - self.event_ndims :]
-
-    def optimal_scale(self, value: Any) -> Any:
-        """Return the scale for the whole of `value`, a scalar in the units of the data."""
-        return tf.exp(self._log_scale(tf.square(tf.cast(value, self.dtype) - self.loc)))
-
-    def _log_scale(self, squared_error: Any) -> Any:
-        log_scale = 0.5 * tf.math.log(tf.reduce_mean(squared_error) + TINY)
-        return LOWEST_LOG_SCALE + tf.math.softplus(log_scale - LOWEST_LOG_SCALE)
-
-    def _log_prob(self, value: Any) -> Any:
-        squared_error = tf.square(value - self.loc)
-        log_scale = self._log_scale(squared_error)
-        log_prob = (
-            -0.5 * squared_error * tf.exp(-2.0 * log_scale)
-            - log_scale
-            - 0.5 * math.log(2.0 * math.pi)
-        )
-        return tf.reduce_sum(log_prob, axis=tf.range(-self.event_ndims, 0))
-
-    def _mean(self) -> Any:
-        return tf.identity(self.loc)
-
-    def _mode(self) -> Any:
-        return tf.identity(self.loc)
+def _log_scale(squared_error: Any) -> Any:
+    """Return log sigma of the mean squared error, with a soft lower bound."""
+    log_scale = 0.5 * tf.math.log(squared_error + TINY)
+    return LOWEST_LOG_SCALE + tf.math.softplus(log_scale - LOWEST_LOG_SCALE)

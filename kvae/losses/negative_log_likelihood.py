@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from kvae.layers import DistributionLayer
+from kvae.layers.trainability import check_without_weights
 
 __all__ = ["NegativeLogLikelihood"]
 
@@ -21,8 +22,8 @@ class NegativeLogLikelihood(keras.losses.Loss):
         dtype: dtype of the computation, float32 by default.
 
     Raises:
-        ValueError: If `likelihood` is not a distribution layer, or if at call time the event or
-            the parameters do not have its shapes.
+        ValueError: If `likelihood` is not a distribution layer or has weights to train, or if at
+            call time the event or the parameters do not have its shapes.
 
     Example:
         >>> loss = kvae.losses.NegativeLogLikelihood(kvae.layers.IndependentBernoulli(2))
@@ -45,6 +46,7 @@ class NegativeLogLikelihood(keras.losses.Loss):
                 "Expected likelihood to be a kvae distribution layer, such as "
                 f"kvae.layers.IndependentBernoulli(event_shape). Received: {likelihood!r}"
             )
+        check_without_weights(likelihood, "a loss")
         self.likelihood = likelihood
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

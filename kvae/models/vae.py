@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kvae.contract import InputSpec, Latent, LatentSpec, Signature
 from kvae.layers import DistributionLayer, Likelihood
+from kvae.layers.trainability import check_reparameterized
 from kvae.models import paths
 from kvae.models.latent_model import LatentModel
 from kvae.priors import Prior
@@ -206,6 +207,8 @@ class VAE(LatentModel):
         """Return the latent vector `z`, see `LatentModel.infer`."""
         layer = self.posterior_layer
         posterior = self.posterior(inputs["x"], training)
+        if training:
+            check_reparameterized(layer, posterior)
         if seed is None:
             return {"z": layer.latent(posterior, layer.point(posterior))}
         further = tf.random.experimental.stateless_fold_in(seed, 1)

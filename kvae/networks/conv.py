@@ -28,7 +28,7 @@ def conv_encoder(
         filters: channels of the convolutions.
         dense: units of the dense layer after them.
         activation: activation of the hidden layers.
-        name: name of the model.
+        name: name of the model, and the prefix of its layers' names.
 
     Raises:
         ValueError: If a size is not a positive integer, or the event is not an image.
@@ -39,7 +39,7 @@ def conv_encoder(
     """
     inputs = keras.Input(_image_shape(event_shape, "event_shape"))
     outputs = inputs
-    for channels in filters:
+    for index, channels in enumerate(filters):
         outputs = keras.layers.Conv2D(
             checks.positive_int("filters", channels),
             kernel_size=3,
@@ -47,12 +47,17 @@ def conv_encoder(
             padding="same",
             activation=activation,
             kernel_initializer="he_normal",
+            name=f"{name}_conv_{index}",
         )(outputs)
     outputs = keras.layers.Flatten()(outputs)
-    dense = checks.positive_int("dense", dense)
-    outputs = keras.layers.Dense(dense, activation, kernel_initializer="he_normal")(outputs)
+    outputs = keras.layers.Dense(
+        checks.positive_int("dense", dense),
+        activation,
+        kernel_initializer="he_normal",
+        name=f"{name}_dense",
+    )(outputs)
     params_size = checks.positive_int("params_size", params_size)
-    outputs = keras.layers.Dense(params_size, name="params")(outputs)
+    outputs = keras.layers.Dense(params_size, name=f"{name}_params")(outputs)
     return keras.Model(inputs, outputs, name=name)
 
 
@@ -75,7 +80,7 @@ def conv_decoder(
         filters: channels of the transposed convolutions.
         dense: units of the dense layer before them.
         activation: activation of the hidden layers.
-        name: name of the model.
+        name: name of the model, and the prefix of its layers' names.
 
     Raises:
         ValueError: If a size is not a positive integer, or the parameters are not image-shaped.
@@ -92,12 +97,17 @@ def conv_decoder(
     rows, columns = -(-height // step), -(-width // step)
     inputs = keras.Input((checks.positive_int("latent_dim", latent_dim),))
     dense = checks.positive_int("dense", dense)
-    outputs = keras.layers.Dense(dense, activation, kernel_initializer="he_normal")(inputs)
     outputs = keras.layers.Dense(
-        rows * columns * filters[0], activation, kernel_initializer="he_normal"
+        dense, activation, kernel_initializer="he_normal", name=f"{name}_dense_0"
+    )(inputs)
+    outputs = keras.layers.Dense(
+        rows * columns * filters[0],
+        activation,
+        kernel_initializer="he_normal",
+        name=f"{name}_dense_1",
     )(outputs)
     outputs = keras.layers.Reshape((rows, columns, filters[0]))(outputs)
-    for size in filters:
+    for index, size in enumerate(filters):
         outputs = keras.layers.Conv2DTranspose(
             size,
             kernel_size=3,
@@ -105,11 +115,14 @@ def conv_decoder(
             padding="same",
             activation=activation,
             kernel_initializer="he_normal",
+            name=f"{name}_conv_{index}",
         )(outputs)
     if (rows * step, columns * step) != (height, width):
         crop = ((0, rows * step - height), (0, columns * step - width))
         outputs = keras.layers.Cropping2D(crop)(outputs)
-    outputs = keras.layers.Conv2D(channels, kernel_size=3, padding="same", name="params")(outputs)
+    outputs = keras.layers.Conv2D(channels, kernel_size=3, padding="same", name=f"{name}_params")(
+        outputs
+    )
     return keras.Model(inputs, outputs, name=name)
 
 
@@ -117,7 +130,8 @@ def _image_shape(shape: Any, name: str) -> tuple[int, int, int]:
     shape = checks.event_shape(shape, name)
     if len(shape) != 3:
         raise ValueError(
-            f"Expected {name} to be (height, width, channels). Received: {name}={shape}. Add a "
-            "channel axis with x[..., None], or use the mlp networks for flat data."
+            f"Expected {name} to be (height, width, channels). Received: {name}={shape}. "
+            "Pictures without a channel axis need one, x[..., None]; for data of another shape use "
+            "the mlp networks."
         )
     return shape

@@ -1,4 +1,8 @@
-"""Dense networks: plain Keras, for data of any shape."""
+"""Dense networks: plain Keras, for data of any shape.
+
+Layers carry the name of their network, so that the variables of a model of two networks have
+different paths: Keras' state tree and weight files need that.
+"""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +29,7 @@ def mlp_encoder(
         params_size: units of the last layer, the posterior's `params_size`.
         hidden: units of the hidden layers.
         activation: activation of the hidden layers.
-        name: name of the model.
+        name: name of the model, and the prefix of its layers' names.
 
     Raises:
         ValueError: If a size is not a positive integer.
@@ -36,11 +40,15 @@ def mlp_encoder(
     """
     inputs = keras.Input(checks.event_shape(event_shape))
     outputs = keras.layers.Flatten()(inputs)
-    for units in hidden:
-        units = checks.positive_int("hidden", units)
-        outputs = keras.layers.Dense(units, activation, kernel_initializer="he_normal")(outputs)
+    for index, units in enumerate(hidden):
+        outputs = keras.layers.Dense(
+            checks.positive_int("hidden", units),
+            activation,
+            kernel_initializer="he_normal",
+            name=f"{name}_dense_{index}",
+        )(outputs)
     params_size = checks.positive_int("params_size", params_size)
-    outputs = keras.layers.Dense(params_size, name="params")(outputs)
+    outputs = keras.layers.Dense(params_size, name=f"{name}_params")(outputs)
     return keras.Model(inputs, outputs, name=name)
 
 
@@ -58,7 +66,7 @@ def mlp_decoder(
         params_shape: the likelihood's `params_shape`, int or tuple.
         hidden: units of the hidden layers.
         activation: activation of the hidden layers.
-        name: name of the model.
+        name: name of the model, and the prefix of its layers' names.
 
     Raises:
         ValueError: If a size is not a positive integer.
@@ -70,10 +78,14 @@ def mlp_decoder(
     params_shape = checks.event_shape(params_shape, "params_shape")
     inputs = keras.Input((checks.positive_int("latent_dim", latent_dim),))
     outputs = inputs
-    for units in hidden:
-        units = checks.positive_int("hidden", units)
-        outputs = keras.layers.Dense(units, activation, kernel_initializer="he_normal")(outputs)
-    outputs = keras.layers.Dense(math.prod(params_shape), name="params")(outputs)
+    for index, units in enumerate(hidden):
+        outputs = keras.layers.Dense(
+            checks.positive_int("hidden", units),
+            activation,
+            kernel_initializer="he_normal",
+            name=f"{name}_dense_{index}",
+        )(outputs)
+    outputs = keras.layers.Dense(math.prod(params_shape), name=f"{name}_params")(outputs)
     if len(params_shape) > 1:
         outputs = keras.layers.Reshape(params_shape)(outputs)
     return keras.Model(inputs, outputs, name=name)

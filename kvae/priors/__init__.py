@@ -28,7 +28,8 @@ def get(identifier: Any) -> Prior:
             as code written for `tfp.layers` passes it.
 
     Raises:
-        ValueError: If it is none of these; a `tfd` distribution cannot be saved with a model.
+        ValueError: If it is none of these; a `tfd` distribution cannot be saved with a model. If
+            it is a `tfd` distribution with variables, which nothing would train.
 
     Example:
         >>> kvae.priors.get(tfd.MultivariateNormalDiag(tf.zeros(3))).event_size
@@ -43,6 +44,14 @@ def get(identifier: Any) -> Prior:
         identifier = keras.saving.deserialize_keras_object(identifier)
     if isinstance(identifier, Prior):
         return identifier
+    if isinstance(identifier, tfd.Distribution) and identifier.variables:
+        raise ValueError(
+            "Expected a prior without variables: those of a tfd distribution would be neither "
+            "trained nor saved with the model. For a prior that is trained use one of kvae.priors: "
+            "GaussianMixture(event_size, num_components), VampPrior, Flow, or a subclass of "
+            f"kvae.priors.Prior. Received: {identifier!r} with variables "
+            f"{[variable.name for variable in identifier.variables]}"
+        )
     gaussian = isinstance(identifier, tfd.MultivariateNormalDiag) or (
         isinstance(identifier, tfd.Independent) and isinstance(identifier.distribution, tfd.Normal)
     )

@@ -33,10 +33,17 @@ def number_or_schedule(name: str, value: Any) -> Any:
         value: what the user gave.
 
     Raises:
-        ValueError: If it is none of these.
+        ValueError: If it is none of these. A variable is refused: it would be read only once.
     """
     if isinstance(value, dict):
         value = keras.saving.deserialize_keras_object(value)
+    if hasattr(value, "assign"):
+        raise ValueError(
+            f"Expected {name} to be a number of at least 0 or a schedule. A variable would be read "
+            "only once; for a value that changes during training use Linear, Cosine, Sigmoid or "
+            "Cyclical from kvae.regularizers.schedules, whose step is saved with the model. "
+            f"Received: {name}={value!r}"
+        )
     return value if isinstance(value, Schedule) else checks.non_negative(name, value)
 
 

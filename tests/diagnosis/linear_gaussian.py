@@ -23,7 +23,7 @@ def make():
     encoder = kvae.networks.mlp_encoder(d, posterior.params_size, hidden=())
     decoder = kvae.networks.mlp_decoder(d, likelihood.params_shape, hidden=())
     raw = np.log(np.expm1(STDDEV))
-    encoder.get_layer("params").set_weights(
+    encoder.get_layer("encoder_params").set_weights(
         [np.concatenate([np.diag(SLOPE), np.zeros((d, d))], axis=1), np.concatenate([OFFSET, raw])]
     )
     weights = decoder.get_weights()

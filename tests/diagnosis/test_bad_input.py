@@ -24,7 +24,7 @@ def test_wrong_shape(trained_vae):
 
 def test_codes_that_are_not_finite(digits):
     vae = make_vae()
-    dense = vae.encoder.get_layer("params")
+    dense = vae.encoder.get_layer("encoder_params")
     dense.kernel.assign(np.full(dense.kernel.shape, np.nan))
     with pytest.raises(ValueError, match="Expected vae to have posteriors with finite means"):
         kvae.diagnose(vae, digits[1])

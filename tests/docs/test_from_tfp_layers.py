@@ -119,3 +119,97 @@ def test_every_kvae_name_on_the_page_exists():
         value = kvae
         for part in name.split("."):
             value = getattr(value, part)
+
+
+# -- the table of what is refused ----------------------------------------------------------------
+
+REFUSALS = re.search(r"## What is refused.*?(?=\n## )", TEXT, re.DOTALL).group()
+ROWS = [line.split(" | ")[0].removeprefix("| ") for line in REFUSALS.splitlines()[4:] if line]
+PRIOR = kvae.priors.StandardNormal(2)
+NUMBER = tf.Variable(0.5)
+
+
+@keras.saving.register_keras_serializable(package="test_refusals")
+def around_a_variable(params):
+    return tfp.distributions.Normal(params[..., 0], tf.nn.softplus(NUMBER))
+
+
+def kl(prior=PRIOR, **kwargs):
+    return kvae.regularizers.KLDivergenceRegularizer(prior, **kwargs)
+
+
+def a_layer_of_tf_keras_after_kvaes():
+    layer = kvae.layers.IndependentNormal(2)
+    return tf_keras.layers.Dense(1)(layer(keras.Input((4,))))
+
+
+# Row by row: the old code as it is written here, and what the error says.
+REFUSED = {
+    "`convert_to_tensor_fn=lambda s: s.mean() + 0.1 * s.stddev()`": (
+        lambda: kvae.layers.IndependentNormal(2, lambda s: s.mean() + 0.1 * s.stddev()),
+        "Expected convert_to_tensor_fn to be one of sample, mean",
+    ),
+    "`convert_to_tensor_fn=lambda s: s.sample(10)`": (
+        lambda: kvae.layers.IndependentNormal(2, lambda s: s.sample(10)),
+        "Expected convert_to_tensor_fn to be one of sample, mean",
+    ),
+    '`convert_to_tensor_fn="mode"` on a mixture': (
+        lambda: kvae.layers.MixtureNormal(2, 1, "mode"),
+        "Expected convert_to_tensor_fn to be one of sample, mean",
+    ),
+    "`DistributionLambda(lambda t: ...)`": (
+        lambda: kvae.layers.DistributionLambda(lambda t: tfp.distributions.Normal(t, 1.0)),
+        "Expected make_distribution_fn to be a function registered with Keras",
+    ),
+    "a variable or a network in the closure of `DistributionLambda`": (
+        lambda: kvae.layers.DistributionLambda(around_a_variable, params_shape=1),
+        "Expected make_distribution_fn to depend on its params alone",
+    ),
+    "`test_points_fn=lambda d: d.sample(10)`": (
+        lambda: kl(test_points_fn=lambda d: d.sample(10)),
+        "function registered with Keras",
+    ),
+    "a function, a `tf_keras.Model` or another `tfd` distribution as `distribution_b`": (
+        lambda: kl(tfp.distributions.MultivariateNormalDiag([1.0, 0.0])),
+        "Expected a kvae prior",
+    ),
+    "a `tfd` distribution with variables as `distribution_b`": (
+        lambda: kl(tfp.distributions.MultivariateNormalDiag(tf.Variable(tf.zeros(2)))),
+        "Expected a prior without variables",
+    ),
+    "a `tf.Variable` as `weight`, moved by a callback": (
+        lambda: kl(weight=tf.Variable(0.5)),
+        "would be read only once",
+    ),
+    "a likelihood with weights in the loss": (
+        lambda: kvae.losses.NegativeLogLikelihood(kvae.layers.InverseAutoregressiveFlow(2)),
+        "Expected a likelihood without weights",
+    ),
+    "`KLDivergenceAddLoss(prior)` after the posterior": (
+        lambda: kvae.layers.KLDivergenceAddLoss(PRIOR),
+        "Expected posterior to be the kvae distribution layer",
+    ),
+    "`tf_keras.layers` around kvae's layers, or `keras.layers` around TFP's": (
+        a_layer_of_tf_keras_after_kvaes,
+        "",  # an error of tf_keras, whatever it says
+    ),
+}
+
+
+def test_every_row_of_the_table_is_tried():
+    assert list(REFUSED) == ROWS
+
+
+@pytest.mark.parametrize("row", REFUSED)
+def test_what_the_table_lists_is_refused(row):
+    old_code, message = REFUSED[row]
+    error = ValueError if message else (AttributeError, TypeError, ValueError)
+    with pytest.raises(error) as raised:
+        old_code()
+    assert message in str(raised.value)
+
+
+def test_other_priors_of_the_row_are_refused():
+    for other in (lambda z: z, tf_keras.Sequential([tf_keras.layers.Dense(2)])):
+        with pytest.raises(ValueError, match="Expected a kvae prior"):
+            kl(other)

@@ -55,29 +55,47 @@ def test_learned_scales_are_sent_to_the_decoder(scale, shared):
 # -- the optimal scale -----------------------------------------------------------------------
 
 
+def optimal(event_shape):
+    layer = layers.NormalLikelihood(event_shape, scale="optimal")
+    layer.build((None, *layer.params_shape))
+    return layer
+
+
 def test_optimal_scale_is_the_root_of_the_mean_squared_error(rng):
     loc, x = 3.0 * rng.normal(size=(2, 50, 4, 2))
-    normal = layers.NormalLikelihood((4, 2), scale="optimal").distribution(loc)
+    layer = optimal((4, 2))
+    layer.log_prob(loc, x, training=True)
     expected = np.sqrt(np.mean((x - loc) ** 2))
     # The soft floor adds log(1 + exp(-6 - log sigma)) = 0.0006 to log sigma = 1.4.
-    assert relative(normal.optimal_scale(x), expected) < 1e-3
+    assert relative(layer.stddev_of_data(), expected) < 1e-3
 
 
 def test_no_fixed_scale_makes_the_batch_likelier(rng):
     loc, x = 3.0 * rng.normal(size=(2, 50, 4, 2))
-    found = layers.NormalLikelihood((4, 2), scale="optimal").distribution(loc).log_prob(x)
+    found = optimal((4, 2)).log_prob(loc, x, training=True)
     best = max(stats.norm.logpdf(x, loc, scale).sum() for scale in np.geomspace(0.5, 50, 2001))
     # Both miss the optimum by less than 0.1%, and the likelihood is flat there.
     assert relative(np.sum(found), best) < 1e-5
 
 
+def test_masked_elements_do_not_count_for_the_optimal_scale(rng):
+    loc, x = 3.0 * rng.normal(size=(2, 50, 4))
+    observed = rng.uniform(size=x.shape) < 0.5
+    layer = optimal(4)
+    found = layer.log_prob(loc, np.where(observed, x, np.nan), observed, training=True)
+    sigma = np.sqrt(np.mean((x - loc)[observed] ** 2))
+    assert relative(layer.stddev_of_data(), sigma) < 1e-3
+    each = np.where(observed, stats.norm.logpdf(x, loc, float(layer.stddev_of_data())), 0.0)
+    assert relative(found, each.sum(axis=1)) < 1e-5
+
+
 def test_optimal_scale_has_a_floor_and_a_gradient_there():
-    layer = layers.NormalLikelihood(2, scale="optimal")
+    layer = optimal(2)
     loc = tf.constant([[0.0, 1.0]])
     with tf.GradientTape() as tape:
         tape.watch(loc)
-        log_prob = layer.distribution(loc).log_prob(loc)
-    floor = float(layer.distribution(loc).optimal_scale(loc))
+        log_prob = layer.log_prob(loc, loc, training=True)
+    floor = float(layer.stddev_of_data())
     assert 0.99 < floor / np.exp(-6.0) < 1.01
     np.testing.assert_allclose(log_prob, 2 * stats.norm.logpdf(0.0, scale=floor), rtol=1e-5)
     assert np.all(np.isfinite(tape.gradient(log_prob, loc)))
@@ -90,48 +108,79 @@ def test_gradient_of_the_mean_is_that_at_the_optimal_scale(rng):
     sigma = np.sqrt(np.mean((x - loc) ** 2))
     with tf.GradientTape() as tape:
         tape.watch(loc)
-        distribution = layers.NormalLikelihood(3, scale="optimal").distribution(loc)
-        log_prob = tf.reduce_sum(distribution.log_prob(x))
+        log_prob = tf.reduce_sum(optimal(3).log_prob(loc, x, training=True))
     assert relative(tape.gradient(log_prob, loc), (x - loc) / sigma**2) < 1e-3  # the soft floor
 
 
-def test_optimal_scale_has_shapes_in_graph_and_xla(rng):
-    layer = layers.NormalLikelihood((4, 2), scale="optimal")
+@pytest.mark.parametrize("batches", [1, 7, 100])
+def test_the_stored_scale_is_that_of_all_batches_at_first(batches, rng):
+    layer = optimal(3)
+    errors = rng.normal(size=(batches, 20, 3)).astype("float32")
+    for error in errors:
+        layer.log_prob(np.zeros((20, 3), "float32"), error, training=True)
+    assert relative(layer.squared_error, np.mean(np.square(errors, dtype="float64"))) < 1e-5
+
+
+def test_the_stored_scale_follows_later_batches():
+    layer = optimal(1)
+    zero = np.zeros((4, 1), "float32")
+    for size in [2.0] * 100 + [1.0] * 500:
+        layer.log_prob(zero, zero + size, training=True)
+    # 0.99^500 = 0.7% of the difference of 3 is left.
+    assert relative(layer.squared_error, 1.0 + 3.0 * 0.99**500) < 1e-4
+
+
+def test_outside_training_the_scale_is_the_stored_one(rng):
+    loc, x = rng.normal(size=(2, 50, 3)).astype("float32")
+    layer = optimal(3)
+    layer.log_prob(loc, x, training=True)
+    sigma = float(layer.stddev_of_data())
+    expected = stats.norm.logpdf(x, loc, sigma).sum(axis=1)
+    for rows in (slice(0, 1), slice(0, 50)):  # one example scores alike alone and in a batch
+        assert relative(layer.log_prob(loc[rows], x[rows]), expected[rows]) < 1e-5
+    assert float(layer.stddev_of_data()) == sigma, "scoring changes nothing"
+    draws = layer.distribution(np.zeros((1, 3), "float32")).sample(20_000, seed=[1, 2])
+    assert relative(np.std(draws), sigma) < 5 / np.sqrt(2 * 60_000)
+    assert "sample" in layer.conversions
+    assert float(layer.named_parameters(loc)["scale"][0, 0]) == pytest.approx(sigma)
+
+
+def test_optimal_scale_agrees_in_graph_and_xla(rng):
     loc, x = rng.normal(size=(2, 5, 4, 2)).astype("float32")
-    eager = layer.distribution(loc).log_prob(x)
+    layer = optimal((4, 2))
+    eager = layer.log_prob(loc, x, training=True)
     assert eager.shape == (5,)
-
-    def log_prob(loc, x):
-        distribution = layer.distribution(loc)
-        assert tuple(distribution.event_shape) == (4, 2)
-        return distribution.log_prob(x)
-
     spec = tf.TensorSpec((None, 4, 2))
     for jit_compile in (False, True):
-        graph = tf.function(log_prob, [spec, spec], jit_compile=jit_compile, autograph=False)
+        graph = tf.function(
+            lambda loc, x: layer.log_prob(loc, x, training=True),
+            [spec, spec],
+            jit_compile=jit_compile,
+            autograph=False,
+        )
         assert relative(graph(loc, x), eager) < 1e-5
 
 
-def test_optimal_scale_gives_the_mean_and_refuses_to_draw(rng):
-    layer = layers.NormalLikelihood(3, scale="optimal")
-    loc = rng.normal(size=(2, 3)).astype("float32")
-    np.testing.assert_array_equal(layer(loc), loc)
-    with pytest.raises(ValueError, match="known only from data"):
-        layer(loc, training=True)
-    with pytest.raises(ValueError, match="convert_to_tensor_fn"):
-        layers.NormalLikelihood(3, scale="optimal", convert_to_tensor_fn="sample")
+def test_an_optimal_scale_is_refused_in_a_loss_that_cannot_store_it():
+    with pytest.raises(ValueError, match="Expected a likelihood without weights"):
+        kvae.losses.NegativeLogLikelihood(layers.NormalLikelihood(3, scale="optimal"))
 
 
-@pytest.mark.slow
-def test_sigma_vae_trains_and_reloads(make_vae, grey, tmp_path):
+def test_sigma_vae_trains_stores_its_scale_and_reloads(make_vae, grey, tmp_path):
     vae = make_vae(likelihood=layers.NormalLikelihood((8, 8, 1), scale="optimal"))
     vae.compile(optimizer=keras.optimizers.Adam(1e-2))
     history = vae.fit(grey, epochs=5, batch_size=20, verbose=0).history
     assert history["nll"][-1] < history["nll"][0]
+    layer = vae.likelihood_layer
+    assert float(layer.batches) == 10.0
+    # Uniform pixels have 0.29; the first batches, with larger errors, count as well.
+    assert 0.29 < float(layer.stddev_of_data()) < 0.9
+    assert all(any(weight is each for each in vae.weights) for weight in layer.weights)
     vae.save(tmp_path / "vae.keras")
     again = keras.saving.load_model(tmp_path / "vae.keras")
     assert again.likelihood_layer.scale == "optimal"
-    assert_same_in_float32(again.decode(np.zeros((1, 2))), vae.decode(np.zeros((1, 2))))
+    assert float(again.likelihood_layer.stddev_of_data()) == float(layer.stddev_of_data())
+    np.testing.assert_array_equal(again.elbo(grey, seed=0), vae.elbo(grey, seed=0))
 
 
 # -- a learned scale -------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def test_a_failed_first_save_leaves_nothing(fragile, tmp_path, monkeypatch):
 def test_a_new_save_replaces_an_old_one_unless_told_not_to(vae, grey, tmp_path):
     path = tmp_path / "vae.keras"
     vae.save(path)
-    dense = vae.encoder.get_layer("params")
+    dense = vae.encoder.get_layer("encoder_params")
     dense.bias.assign_add([1.0] * 4)
     vae.save(path)
     assert keras.saving.load_model(path).encode(grey)[0] == pytest.approx(vae.encode(grey)[0])

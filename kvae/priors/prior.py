@@ -77,9 +77,14 @@ class Prior(keras.layers.Layer):
         """
 
     @property
+    def latent_dim(self) -> int:
+        """The number of latent dimensions, the product of `event_shape`."""
+        return math.prod(self.event_shape)
+
+    @property
     def normals(self) -> int:
         """How many standard normals `from_normal` turns into one draw."""
-        return math.prod(self.event_shape)
+        return self.latent_dim
 
     def from_normal(self, normal: Any, condition: Any = None) -> Any:
         """Return draws made of given standard normals: the same in Keras and in exported files.
@@ -134,8 +139,3 @@ class VectorPrior(Prior):
                 f"Expected event_shape of {type(self).__name__} to be one positive integer. "
                 f"Received: event_shape={event_shape!r}"
             )
-
-    @property
-    def latent_dim(self) -> int:
-        """The number of latent dimensions."""
-        return self.event_shape[0]

@@ -1,6 +1,5 @@
 """Free bits: a KL that costs nothing until each group of dimensions carries something."""
 
-import math
 from typing import Any
 
 import keras
@@ -58,7 +57,7 @@ class FreeBits(KLDivergenceRegularizer):
     ):
         super().__init__(prior, weight=weight, **kwargs)
         self.free_bits = checks.non_negative("free_bits", free_bits)
-        size = math.prod(self.prior.event_shape)
+        size = self.prior.latent_dim
         self.groups = size if groups is None else checks.positive_int("groups", groups)
         if size % self.groups:
             raise ValueError(
@@ -85,7 +84,7 @@ class FreeBits(KLDivergenceRegularizer):
                 "over latent dimensions, which independent normals against StandardNormal have. "
                 f"Received: groups={self.groups}, {self!r} and a {type(latent.posterior).__name__}"
             )
-        size = math.prod(self.prior.event_shape) // self.groups
+        size = self.prior.latent_dim // self.groups
         return tf.reduce_sum(tf.reshape(elements, [-1, self.groups, size]), axis=-1)
 
     def get_config(self) -> dict[str, Any]:

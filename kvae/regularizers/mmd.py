@@ -1,6 +1,5 @@
 """Maximum mean discrepancy between the aggregate posterior and the prior (InfoVAE)."""
 
-import math
 from typing import Any
 
 import keras
@@ -76,9 +75,7 @@ class MaximumMeanDiscrepancy(Regularizer):
     ):
         super().__init__(weight, name)
         self.prior = priors.get(prior)
-        self.bandwidth = (
-            math.prod(self.prior.event_shape) ** 0.5 if bandwidth is None else float(bandwidth)
-        )
+        self.bandwidth = self.prior.latent_dim**0.5 if bandwidth is None else float(bandwidth)
         if not 0.0 < self.bandwidth < float("inf"):
             raise ValueError(
                 f"Expected bandwidth to be a positive number. Received: bandwidth={bandwidth!r}"
@@ -98,7 +95,7 @@ class MaximumMeanDiscrepancy(Regularizer):
 
     def values(self, latent: Latent, batch: Batch) -> Any:
         """Return MMD^2 of the batch, the same for every example, shape (B,)."""
-        codes = tf.reshape(latent.value, [-1, math.prod(self.prior.event_shape)])
+        codes = tf.reshape(latent.value, [-1, self.prior.latent_dim])
         count = tf.shape(codes)[0]
         seed = of_replica(
             tf.stack([self.seed, tf.cast(0 if batch.step is None else batch.step, tf.int32)])

@@ -128,20 +128,28 @@ class TwoOptimizers(kvae.VAE):
         return logs
 
 
-@pytest.mark.parametrize("named", [False, True])
-def test_every_optimizer_is_resumed(grey, tmp_path, named):
+class TwoGroups(kvae.VAE):
+    """The same by the contract: a term of its own group for the decoder's optimizer."""
+
+    def update_groups(self):
+        decoder = self.decoder.trainable_variables
+        others = [*self.encoder.trainable_variables]
+        return {"model": (self.optimizer, others), "decoder": (self.second, decoder)}
+
+    def penalties(self, inputs, latents, batch):
+        values = tf.reduce_mean(tf.square(self.decoder(latents["z"].value)), axis=[1, 2, 3])
+        term = kvae.contract.Term("size", values, group="decoder")
+        return [*super().penalties(inputs, latents, batch), term]
+
+
+@pytest.mark.parametrize("kind", [TwoOptimizers, TwoGroups])
+def test_every_optimizer_is_resumed(grey, tmp_path, kind):
     """Bit for bit, also one that has no variables before its first step."""
 
     def trained(callbacks):
         parts = make_vae()
-        parts = parts.encoder, parts.posterior_layer, parts.decoder, parts.likelihood_layer
-        vae = TwoOptimizers(*parts)
+        vae = kind(parts.encoder, parts.posterior_layer, parts.decoder, parts.likelihood_layer)
         vae.second = keras.optimizers.Adam(1e-2)
-        if named:
-            vae.update_groups = lambda: {
-                "model": (vae.optimizer, vae.trainable_variables),
-                "decoder": (vae.second, vae.decoder.trainable_variables),
-            }
         vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False, steps_per_execution=1)
         with contextlib.suppress(BrokenOffError):
             vae.fit(grey[:24], batch_size=8, epochs=2, verbose=0, callbacks=callbacks)

@@ -27,7 +27,7 @@ def made():
 
 
 def state(vae):  # in every replica
-    variables = [*vae.variables, *vae.optimizer.variables, *vae.trackers[0].variables]
+    variables = [*vae.variables, *vae.optimizer.variables, *vae.trackers.metrics[0].variables]
     return [
         part.numpy()
         for variable in variables

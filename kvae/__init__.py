@@ -17,6 +17,7 @@ from kvae._version import __version__
 if TYPE_CHECKING:
     from kvae import (
         callbacks,
+        contract,
         data,
         diagnosis,
         evaluation,
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "attribute_vector",
     "callbacks",
+    "contract",
     "data",
     "diagnose",
     "diagnosis",

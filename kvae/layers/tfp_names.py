@@ -50,9 +50,8 @@ def new(cls: type, params: Any, *args: Any, **kwargs: Any) -> Any:
     """
     names = [
         name
-        for name, parameter in inspect.signature(cls.__init__).parameters.items()
-        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-        and name not in ("self", "convert_to_tensor_fn")
+        for name, parameter in inspect.signature(cls).parameters.items()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and name != "convert_to_tensor_fn"
     ]
     if len(args) > len(names):
         raise TypeError(f"Expected at most params, {', '.join(names)}. Received: {args!r}")
@@ -69,7 +68,7 @@ def conversion_name(convert: Any, allowed: Sequence[str]) -> str:
         ValueError: If it is not one of `allowed`.
     """
     function = convert.fget if isinstance(convert, property) else convert
-    name = function if isinstance(function, str) else getattr(function, "__name__", None)
+    name: Any = function if isinstance(function, str) else getattr(function, "__name__", None)
     if name not in allowed:
         raise ValueError(
             f"Expected convert_to_tensor_fn to be one of {', '.join(allowed)} (a name or the tfd "

@@ -86,7 +86,7 @@ class NonFiniteGuard:
             float32 tensor of shape (terms + 1,). Its sum over the replicas is non-finite where that
             of one replica is, so that it can be reduced in one message with other numbers.
         """
-        # Squares, because optimizers take them: a gradient above 1.8e19 makes Adam's state infinite.
+        # Squares, because optimizers take them: gradients above 1.8e19 make Adam's state infinite.
         sums = [
             tf.reduce_sum(tf.square(tf.cast(getattr(gradient, "values", gradient), tf.float32)))
             for gradient in gradients

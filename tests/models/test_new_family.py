@@ -1,0 +1,194 @@
+"""A family that kvae does not have, in one file: a hierarchy of two latent vectors.
+
+p(z2) is a standard normal, p(z1|z2) a normal whose moments a network computes from z2; the encoder
+reads x for both, top-down: q(z2|x), q(z1|x, z2).
+"""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+import kvae
+from kvae.contract import InputSpec, LatentSpec, Signature
+from kvae.contract.closed_form import kl_divergence
+from kvae.threefry import standard_normal
+from tests.small import kl
+
+FEATURES, TOP, BOTTOM = 6, 2, 3
+
+
+@keras.saving.register_keras_serializable(package="tests_new_family")
+class ConditionalNormal(kvae.priors.Prior):
+    """A normal whose moments a dense layer computes from the condition."""
+
+    def __init__(self, event_shape, condition_dim, **kwargs):
+        super().__init__(event_shape, **kwargs)
+        self.condition_dim = condition_dim
+
+    def build(self, input_shape=None):
+        self.dense = keras.layers.Dense(2 * self.latent_dim)
+        self.dense.build((None, self.condition_dim))
+        super().build(input_shape)
+
+    def moments(self, condition):
+        loc, raw = tf.split(self.dense(condition), 2, axis=-1)
+        return loc, tf.math.softplus(raw) + 1e-3
+
+    def make_distribution(self, condition=None):
+        return tfd.MultivariateNormalDiag(*self.moments(condition))
+
+    def from_normal(self, normal, condition=None):
+        loc, scale = self.moments(condition)
+        return loc + scale * normal
+
+    def get_config(self):
+        return {**super().get_config(), "condition_dim": self.condition_dim}
+
+
+@keras.saving.register_keras_serializable(package="tests_new_family")
+class Ladder(kvae.models.LatentModel):
+    """Two latent vectors, z2 above z1."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        dense, normal = keras.layers.Dense, kvae.layers.MultivariateNormalDiag
+        below = ConditionalNormal(BOTTOM, TOP)
+        self.top = normal(TOP, activity_regularizer=kl(TOP))
+        self.bottom = normal(
+            BOTTOM,
+            activity_regularizer=kvae.regularizers.FreeBits(below, 0.05, groups=1),
+        )
+        self.likelihood_layer = kvae.layers.IndependentBernoulli(FEATURES)
+        self.to_top, self.to_bottom = dense(2 * TOP), dense(2 * BOTTOM)
+        self.decoder = dense(FEATURES)
+        self.build((None, FEATURES))
+
+    def build(self, input_shape):
+        self.to_top.build((None, FEATURES))
+        self.to_bottom.build((None, FEATURES + TOP))
+        self.decoder.build((None, TOP + BOTTOM))
+        self.top.build((None, 2 * TOP))
+        self.bottom.build((None, 2 * BOTTOM))
+        self.built = True
+
+    def input_specs(self):
+        domain = self.likelihood_layer.domain
+        return {
+            "x": InputSpec((FEATURES,)),
+            "target": InputSpec((FEATURES,), domain=domain, required=False),
+        }
+
+    def latent_specs(self):
+        return {
+            "z2": LatentSpec((TOP,), "gaussian", TOP),
+            "z1": LatentSpec((BOTTOM,), "gaussian", BOTTOM),
+        }
+
+    def regularizers(self):
+        return {"z2": self.top.regularizer, "z1": self.bottom.regularizer}
+
+    def infer(self, inputs, seed, draws=None, training=False):
+        seeds = [None, None] if seed is None else tf.unstack(tf.random.split(seed, 2))
+        q2 = self.top.distribution(self.to_top(inputs["x"]))
+        z2 = self.top.point(q2) if seed is None else self.top.draw(q2, seeds[0])
+        q1 = self.bottom.distribution(self.to_bottom(tf.concat([inputs["x"], z2], -1)))
+        z1 = self.bottom.point(q1) if seed is None else self.bottom.draw(q1, seeds[1])
+        return {"z2": self.top.latent(q2, z2), "z1": self.bottom.latent(q1, z1, condition=z2)}
+
+    def draw_prior(self, normals, condition=None):
+        z2, noise = normals[:, :TOP], normals[:, TOP:]
+        below = self.bottom.regularizer.kl_part.prior
+        return {"z2": z2, "z1": below.from_normal(noise, z2)}
+
+    def generate(self, latents, condition=None, training=False):
+        params = self.decoder(tf.concat([latents["z2"], latents["z1"]], -1))
+        return kvae.layers.Likelihood(self.likelihood_layer, params, training)
+
+    def tensor_functions(self):
+        return {**super().tensor_functions(), "sample": self.decoded_draws}
+
+    def decoded_draws(self, seed):
+        z = self.draw_prior(standard_normal(seed, TOP + BOTTOM))
+        return {"mean": self.generate(z).mean(), **z}
+
+    def signatures(self):
+        functions = self.tensor_functions()
+        return [
+            Signature("score", {"x": ((FEATURES,), tf.float32)}, functions["score"]),
+            Signature("sample", {"seed": ((2,), tf.int32)}, functions["sample"]),
+        ]
+
+
+@pytest.fixture(scope="module")
+def x():
+    rng = np.random.default_rng(0)
+    return (rng.uniform(size=(64, 1)) > rng.uniform(size=(64, FEATURES))).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def trained(x):
+    keras.utils.set_random_seed(0)
+    model = Ladder()
+    model.compile(optimizer=keras.optimizers.Adam(1e-2))
+    history = model.fit(x, batch_size=16, epochs=12, verbose=0).history
+    return model, history
+
+
+def test_it_trains_and_logs_a_kl_for_each_group(trained):
+    _, history = trained
+    assert history["loss"][-1] < history["loss"][0]
+    assert {"nll", "z2_kl", "z1_free_bits", "kl", "elbo", "z2_kl_weight"} <= history.keys()
+
+
+def test_its_loss_is_the_sum_of_its_terms(trained, x):
+    logs = trained[0].evaluate(x, verbose=0, return_dict=True, seed=0)
+    weighted = [n for n in logs if f"{n}_weight" in logs]
+    total = logs["nll"] + sum(logs[f"{n}_weight"] * logs[n] for n in weighted)
+    assert logs["loss"] == pytest.approx(total, rel=1e-5)
+    assert logs["elbo"] == pytest.approx(-(logs["nll"] + logs["kl"]), rel=1e-5)
+
+
+def test_its_score_is_nll_plus_both_kls(trained, x):
+    model, _ = trained
+    latents = model.infer({"x": tf.constant(x)}, None)
+    logits = model.generate({name: latent.value for name, latent in latents.items()}).params
+    logits = np.asarray(logits, "float64")
+    nll = np.sum(np.logaddexp(0.0, logits) - x * logits, axis=1)
+    prior = model.bottom.regularizer.kl_part.prior.distribution(latents["z2"].value)
+    kl1 = tfd.kl_divergence(latents["z1"].posterior, prior)
+    kl2 = kl_divergence(latents["z2"].posterior, tfd.MultivariateNormalDiag(tf.zeros(TOP)))
+    np.testing.assert_allclose(model.score(x), nll + kl1 + kl2, rtol=1e-4)
+
+
+def test_it_is_saved_and_goes_on(trained, x, tmp_path):
+    model, _ = trained
+    model.save(tmp_path / "ladder.keras")
+    again = keras.saving.load_model(tmp_path / "ladder.keras")
+    np.testing.assert_allclose(again.score(x), model.score(x), rtol=1e-6)
+    assert np.isfinite(again.fit(x, verbose=0).history["loss"][0])
+
+
+def test_it_samples_row_by_row(trained):
+    model, _ = trained
+    np.testing.assert_allclose(model.sample(5, seed=1)[:2], model.sample(2, seed=1), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_one_of_its_signatures_is_traced_and_converted(trained, x, tmp_path):
+    from kvae.export.signatures import ExportModule, find, trace
+
+    model, _ = trained
+    (signature,) = find(model, ["score"])
+    function = trace(signature, len(x))
+    np.testing.assert_allclose(function(x=tf.constant(x))["score"], model.score(x), rtol=1e-5)
+    module = ExportModule([function])
+    tf.saved_model.save(module, str(tmp_path / "served"), signatures={"score": function})
+    served = tf.saved_model.load(str(tmp_path / "served")).signatures["score"]
+    np.testing.assert_allclose(served(x=tf.constant(x))["score"], model.score(x), rtol=1e-5)
+
+
+def test_analyses_of_one_vector_refuse_it_in_one_sentence(trained, x):
+    with pytest.raises(ValueError, match=r"one latent vector.*z2 \(2,\), z1 \(3,\)"):
+        kvae.diagnose(trained[0], x)

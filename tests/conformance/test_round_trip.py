@@ -13,6 +13,7 @@ from tests.conformance.case import LayerCase, ModelCase, PriorCase, RegularizerC
 from tests.conformance.cases import collect, name
 from tests.conformance.record import record
 from tests.helpers import relative, run_python
+from tests.penalties import penalty
 
 # The same graph in another process: equal but for threads that add in another order.
 FLOAT32 = 1e-6
@@ -115,7 +116,7 @@ def _score(case):
         distribution = layer.distribution(params)
         said = {"log_prob": distribution.log_prob(values)}
         if layer.regularizer is not None:
-            said["penalty"] = layer.regularizer(distribution, values, step=layer.step())
+            said["penalty"] = penalty(layer.regularizer, distribution, values, step=layer.step())
         elif case.output is not None:
             said["output"] = layer(params)
         return said

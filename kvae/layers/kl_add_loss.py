@@ -134,6 +134,7 @@ class KLDivergenceAddLoss(keras.layers.Layer):
         return {
             **super().get_config(),
             **self.regularizer.get_config(),
-            # Within a saved model Keras writes that the model holds this layer once.
-            "posterior": keras.saving.serialize_keras_object(self.posterior),
+            # The layer itself: of a serialized copy Keras would not see that the model holds it once,
+            # and a posterior with weights would be loaded as two.
+            "posterior": self.posterior,
         }

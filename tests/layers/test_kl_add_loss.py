@@ -62,7 +62,7 @@ def test_tfps_arguments_are_taken_in_tfps_order():
     assert not layer.regularizer.use_exact_kl
     assert layer.regularizer.weight == 2.0
     keyword = layers.KLDivergenceAddLoss(distribution_b=normal, posterior=posterior)
-    assert keyword.regularizer.prior.event_size == 2
+    assert keyword.regularizer.prior.event_shape == (2,)
 
 
 def test_without_a_closed_form_it_draws_its_own_test_points(rng):

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-__all__ = ["is_gaussian", "kl_divergence", "kl_per_element"]
+__all__ = ["is_gaussian", "kl_divergence", "kl_per_element", "normal_kl"]
 
 
 def kl_divergence(posterior: Any, prior: Any) -> Any | None:
@@ -53,7 +53,7 @@ def kl_divergence(posterior: Any, prior: Any) -> Any | None:
         diagonal = tf.reduce_sum(matrix * tf.eye(size, dtype=matrix.dtype), axis=-1)
         below = matrix * np.tri(size, k=-1, dtype=matrix.dtype.as_numpy_dtype)
         below = tf.reduce_sum(tf.square(below / scale[..., tf.newaxis]), axis=(-2, -1))
-        along = _normal_kl((posterior.loc - loc) / scale, diagonal / scale)
+        along = normal_kl((posterior.loc - loc) / scale, diagonal / scale)
         return tf.reduce_sum(along, axis=-1) + 0.5 * below
     if isinstance(posterior, tfd.PowerSpherical) and isinstance(prior, tfd.SphericalUniform):
         k = posterior.concentration
@@ -80,7 +80,7 @@ def kl_per_element(posterior: Any, prior: Any) -> Any | None:
         return None
     loc, scale = _moments(posterior)
     prior_loc, prior_scale = (tf.cast(moment, loc.dtype) for moment in _moments(prior))
-    return _normal_kl((loc - prior_loc) / prior_scale, scale / prior_scale)
+    return normal_kl((loc - prior_loc) / prior_scale, scale / prior_scale)
 
 
 def is_gaussian(distribution: Any) -> bool:
@@ -105,8 +105,15 @@ def _moments(distribution: Any) -> tuple[Any, Any]:
     return tf.convert_to_tensor(loc), scale
 
 
-def _normal_kl(loc: Any, scale: Any) -> Any:
-    """Return 1/2 (m^2 + exp(v) - 1 - v) with v = 2 log scale, elementwise, never below zero."""
+def normal_kl(loc: Any, scale: Any) -> Any:
+    """Return KL(N(m, s^2) || N(0, 1)) in nats, elementwise: 1/2 (m^2 + exp(v) - 1 - v), v = 2 log s.
+
+    It is never below zero.
+
+    Args:
+        loc: means m.
+        scale: standard deviations s, of a shape that broadcasts with the means.
+    """
     if loc.shape != scale.shape:
         loc, scale = loc + tf.zeros_like(scale), scale + tf.zeros_like(loc)
     return _normal_kl_of_equal_shapes(loc, scale)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from kvae.contract.closed_form import normal_kl
 from kvae.evaluation.gaussian_vector import one_gaussian_vector
 from kvae.streams import Stream, generator
 
@@ -71,8 +72,8 @@ def latent_axes(vae: Any, x: np.ndarray, seed: int = 0) -> tuple[LatentAxis, ...
 
 
 def kl_by_axis(mean: np.ndarray, stddev: np.ndarray) -> np.ndarray:
-    """Return KL(N(m, s^2) || N(0, 1)) = 1/2 (m^2 + s^2 - 1) - log s in nats, elementwise."""
-    return 0.5 * (mean**2 + stddev**2 - 1.0) - np.log(stddev)
+    """Return KL(N(m, s^2) || N(0, 1)) in nats, elementwise, float64."""
+    return np.asarray(normal_kl(np.asarray(mean, "float64"), np.asarray(stddev, "float64")))
 
 
 def safe_ranges(mean: np.ndarray, stddev: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

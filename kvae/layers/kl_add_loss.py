@@ -134,7 +134,7 @@ class KLDivergenceAddLoss(keras.layers.Layer):
         return {
             **super().get_config(),
             **self.regularizer.get_config(),
-            # The layer itself: of a serialized copy Keras would not see that the model holds it once,
-            # and a posterior with weights would be loaded as two.
+            # The layer itself: from a serialized copy Keras could not tell that the model holds it
+            # once, and a posterior with weights would be loaded as two.
             "posterior": self.posterior,
         }

@@ -106,9 +106,9 @@ def _moments(distribution: Any) -> tuple[Any, Any]:
 
 
 def normal_kl(loc: Any, scale: Any) -> Any:
-    """Return KL(N(m, s^2) || N(0, 1)) in nats, elementwise: 1/2 (m^2 + exp(v) - 1 - v), v = 2 log s.
+    """Return KL(N(m, s^2) || N(0, 1)) in nats, elementwise and never below zero.
 
-    It is never below zero.
+        KL = 1/2 (m^2 + exp(v) - 1 - v) with v = 2 log s
 
     Args:
         loc: means m.

@@ -85,12 +85,12 @@ def _nll(vector: LatentVector, codes: np.ndarray, x: np.ndarray) -> np.ndarray:
         codes: (codes, examples, latent_dim).
         x: examples, (examples, *event_shape).
     """
-    codes, x = tf.constant(codes, "float32"), tf.constant(x)
+    all_codes, data = tf.constant(codes, "float32"), tf.constant(x)
 
     def of_rows(rows: Any) -> Any:
-        target = tf.gather(x, rows)
+        target = tf.gather(data, rows)
         columns = []
-        for code in tf.unstack(tf.gather(codes, rows, axis=1)):  # (B, latent_dim) each
+        for code in tf.unstack(tf.gather(all_codes, rows, axis=1)):  # (B, latent_dim) each
             likelihood = vector.likelihood(code)
             columns.append(-likelihood.log_prob(tf.cast(target, likelihood.dtype)))
         return tf.stack(columns, axis=1)  # (B, codes)

@@ -123,14 +123,15 @@ class NonFiniteGuard:
             values = _summed(self.values(terms, _checked_gradients(updates)))
         finite = tf.math.is_finite(values)
         stopped = self._first[0] > 0.0
-        found = self._active & ~tf.reduce_all(finite)
+        found = tf.logical_and(self._active, tf.logical_not(tf.reduce_all(finite)))
         index = tf.argmin(tf.cast(finite, tf.int32))  # of the first False
         # By `gather`: with `values[index]` XLA would take all that `values` depends on, weights
         # and data included, for constants, and compile anew in each step.
         value = tf.cast(tf.gather(values, index), tf.float64)
         step = tf.cast(updates[0][0].iterations, tf.float64) + 1.0
         first = tf.stack([step, tf.cast(index, tf.float64), value])
-        self._first.assign(tf.where(found & ~stopped, first, self._first))
+        new = tf.logical_and(found, tf.logical_not(stopped))
+        self._first.assign(tf.where(new, first, self._first))
 
         def update(gradients: Any, _: Any) -> None:
             for (optimizer, _, variables), each in zip(updates, gradients, strict=True):

@@ -1,4 +1,4 @@
-"""Variational autoencoders for Keras 3 on TensorFlow, and decoders that leave for a device.
+"""Variational autoencoders for Keras 3 on TensorFlow, and their export to devices and servers.
 
 ``import kvae`` is cheap: TensorFlow, Keras and TensorFlow Probability load when something that
 needs them is first touched. Once both ``keras`` and ``tensorflow`` are loaded, kvae's layers are

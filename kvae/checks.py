@@ -1,4 +1,4 @@
-"""Checks of arguments at the door: what was expected, what came, what to do.
+"""Validation of arguments: what was expected, what was received, what to do.
 
 Nothing here imports TensorFlow.
 """

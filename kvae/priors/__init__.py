@@ -32,8 +32,8 @@ def get(identifier: Any) -> Prior:
             it is a `tfd` distribution with variables, which nothing would train.
 
     Example:
-        >>> kvae.priors.get(tfd.MultivariateNormalDiag(tf.zeros(3))).event_size
-        3
+        >>> kvae.priors.get(tfd.MultivariateNormalDiag(tf.zeros(3))).event_shape
+        (3,)
     """
     import keras
     import numpy as np

@@ -36,7 +36,7 @@ class GaussianMixture(VectorPrior):
         >>> prior.distribution().sample(5).shape
         TensorShape([5, 2])
         >>> kvae.regularizers.KLDivergenceRegularizer(prior)
-        KLDivergenceRegularizer(prior='GaussianMixture(2)', kl='Monte Carlo', weight=1.0)
+        KLDivergenceRegularizer(prior='GaussianMixture(2)', weight=1.0)
 
     References:
         Dilokthanakul et al.: Deep Unsupervised Clustering with Gaussian Mixture Variational

@@ -48,7 +48,7 @@ def get(identifier: Any) -> Prior:
         raise ValueError(
             "Expected a prior without variables: those of a tfd distribution would be neither "
             "trained nor saved with the model. For a prior that is trained use one of kvae.priors: "
-            "GaussianMixture(event_size, num_components), VampPrior, Flow, or a subclass of "
+            "GaussianMixture(event_shape, num_components), VampPrior, Flow, or a subclass of "
             f"kvae.priors.Prior. Received: {identifier!r} with variables "
             f"{[variable.name for variable in identifier.variables]}"
         )

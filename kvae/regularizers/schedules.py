@@ -1,9 +1,9 @@
 """Schedules: a penalty's weight as a function of the training step.
 
 A schedule is called inside the training graph with the step that the distribution layer counts in
-its weight `training_step`. So it works under XLA and with `steps_per_execution`, and continues where
-it was after saving and loading. Every schedule moves from `start` to `end` within `steps` steps
-and stays there.
+its weight `training_step`. So it works under XLA and with `steps_per_execution`, and continues
+where it was after saving and loading. Every schedule moves from `start` to `end` within `steps`
+steps and stays there.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Streams of batches, each of which is checked before it reaches the model.
 
 A tf.data pipeline is checked inside the pipeline, everything else in Python: a
-`keras.utils.PyDataset`, a generator, an iterable such as a data loader. Every batch then has the one
-form that `kvae.training.inputs` documents.
+`keras.utils.PyDataset`, a generator, an iterable such as a data loader. Every batch then has the
+one form that `kvae.training.inputs` documents.
 """
 
 from collections.abc import Iterable, Iterator, Sized

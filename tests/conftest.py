@@ -22,7 +22,7 @@ def pytest_addoption(parser):
 # whose node id starts alike. Any other test is handed out by itself. (The marks of --dist loadgroup
 # do nothing with xdist 3.8 and pytest 9.2: pytest no longer reads the Item._nodeid that it sets.)
 TOGETHER = (
-    "tests/cli/test_anatomy.py",
+    "tests/cli/test_ablation.py",
     "tests/cli/test_bench.py",
     "tests/cli/test_demo.py",
     "tests/cli/test_diagnose.py",
@@ -35,7 +35,7 @@ TOGETHER = (
     "tests/layers/test_means_in_tflite.py",
     "tests/packaging/test_wheel.py",
     "tests/test_doctests.py::test_example[kvae.export",
-    "tests/training/test_distribute.py",
+    "tests/training/test_distribution.py",
 )
 
 

@@ -16,6 +16,10 @@ class LatentSpec:
             "deterministic" (the encoder's output itself) or "codes" (integers).
         normals: how many standard normals make one draw from the prior; None where the prior has
             no such form, so that the signature `sample` cannot be exported.
+
+    Example:
+        >>> kvae.contract.LatentSpec((2,), "gaussian", normals=2)
+        LatentSpec(shape=(2,), kind='gaussian', normals=2)
     """
 
     shape: tuple[int, ...]

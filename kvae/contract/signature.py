@@ -19,6 +19,13 @@ class Signature:
         name: what callers call it.
         inputs: shape without batch axis and dtype of each input, by name.
         function: takes the inputs by name, returns outputs (batch, ...) by name.
+
+    Example:
+        >>> double = kvae.contract.Signature(
+        ...     "double", {"x": ((3,), tf.float32)}, lambda x: {"y": 2.0 * x}
+        ... )
+        >>> double.function(x=tf.ones((1, 3)))["y"].numpy()
+        array([[2., 2., 2.]], dtype=float32)
     """
 
     name: str

@@ -24,6 +24,10 @@ class Term:
         weight: a number, or a scalar tensor where a schedule gives it.
         group: which optimizer minimizes it, see `LatentModel.update_groups`.
         unit: unit of the values.
+
+    Example:
+        >>> kvae.contract.Term("kl", tf.constant([1.0, 3.0]), weight=0.5).is_off
+        False
     """
 
     name: str

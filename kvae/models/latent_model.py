@@ -33,7 +33,15 @@ class LatentModel(ArrayMethods, TrainingMethods):
     `generate` and `signatures`, and may add `penalties` and `update_groups`.
 
     Attributes:
-        seed_generator: seeds of the draws in training.
+        seed_generator: seeds of the draws in training, see `training_seed`.
+
+    Example:
+        >>> isinstance(vae, kvae.models.LatentModel)
+        True
+        >>> vae.latent_specs()
+        {'z': LatentSpec(shape=(2,), kind='gaussian', normals=2)}
+        >>> sorted(vae.infer({"x": x_test[:3]}, seed=[0, 1]))
+        ['z']
     """
 
     def __init__(self, **kwargs: Any):
@@ -166,6 +174,10 @@ class LatentModel(ArrayMethods, TrainingMethods):
         return {"score": tf.add_n([nll, *(latent.kl() for latent in latents.values())]), "nll": nll}
 
     # -- training ----------------------------------------------------------------------------
+
+    def training_seed(self) -> Any:
+        """Return the seed of the draws of one batch in training."""
+        return next_seed(self.seed_generator)
 
     def evaluation_seed(self) -> Any:
         """Return the seed of the draws of one batch in `evaluate`, or None for the points."""

@@ -7,6 +7,7 @@ import tensorflow as tf
 __all__ = ["linear", "spherical"]
 
 EPSILON = 1e-7  # keeps the length of a zero vector finite
+SHORTEST = 1e-6
 PARALLEL = 1e-4  # radians: the limit of the spherical path is the line
 
 
@@ -38,10 +39,12 @@ def spherical(z_a: Any, z_b: Any, t: Any) -> Any:
         Shoemake: Animating Rotation with Quaternion Curves, SIGGRAPH 1985;
         White: Sampling Generative Networks, 2016, https://arxiv.org/abs/1609.04468
     """
-    unit_a, unit_b = z_a / _length(z_a), z_b / _length(z_b)
+    length_a, length_b = _length(z_a), _length(z_b)
+    unit_a, unit_b = z_a / length_a, z_b / length_b
     angle = 2.0 * tf.atan2(_length(unit_a - unit_b), _length(unit_a + unit_b))
     sine = tf.sin(angle)
-    near = sine < PARALLEL
+    # A vector of zeros has no direction.
+    near = tf.logical_or(sine < PARALLEL, tf.minimum(length_a, length_b) < SHORTEST)
     divisor = tf.where(near, tf.ones_like(sine), sine)
     share_a = tf.where(near, 1.0 - t, tf.sin((1.0 - t) * angle) / divisor)
     share_b = tf.where(near, t, tf.sin(t * angle) / divisor)

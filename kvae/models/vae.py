@@ -13,6 +13,7 @@ from kvae.layers.trainability import check_reparameterized
 from kvae.models import paths
 from kvae.models.latent_model import LatentModel
 from kvae.priors import Prior
+from kvae.seeds import next_seed
 from kvae.threefry import standard_normal
 
 __all__ = ["VAE"]
@@ -96,8 +97,8 @@ class VAE(LatentModel):
         self.decoder = decoder
         self.likelihood_layer = likelihood
         self.latent_dim = posterior.event_shape[0]
-        self.seed_generator = posterior.seed_generator  # a seed given to the posterior decides
-        self.evaluation_seed_generator = keras.random.SeedGenerator(posterior.seed)
+        if posterior.seed is not None:
+            self.evaluation_seed_generator.state.assign([posterior.seed, 0])
         if kl.prior.event_shape != posterior.event_shape:
             raise ValueError(
                 f"Expected the prior to have the posterior's {self.latent_dim} dimensions. "
@@ -175,8 +176,10 @@ class VAE(LatentModel):
     def input_specs(self) -> dict[str, InputSpec]:
         """Return what x has to be, the encoder's input, and its target, an event."""
         layer, dtype = self.likelihood_layer, keras.config.floatx()
+        built = self.encoder.built
+        shape = tuple(self.encoder.input_shape)[1:] if built else layer.event_shape
         return {
-            "x": InputSpec(tuple(self.encoder.input_shape)[1:], dtype),
+            "x": InputSpec(shape, dtype),
             "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
         }
 
@@ -237,6 +240,10 @@ class VAE(LatentModel):
     def same_draws_with_xla(self) -> bool:
         """Whether the posterior draws the same numbers with and without XLA, up to rounding."""
         return self.posterior_layer.same_draws_with_xla
+
+    def training_seed(self) -> Any:
+        """Return the seed of one batch in training; a seed given to the posterior decides it."""
+        return next_seed(self.posterior_layer.seed_generator)
 
     def evaluation_seed(self) -> Any:
         """Return the seed of one batch in `evaluate`; None where the posterior layer names a point.

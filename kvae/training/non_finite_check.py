@@ -18,6 +18,12 @@ class NonFiniteError(FloatingPointError):
     Args:
         message: what was found, and what to do.
         found: the step, the term and its value.
+
+    Example:
+        >>> from kvae.training.non_finite import NonFinite
+        >>> error = kvae.callbacks.NonFiniteError("nll=nan", NonFinite(3, "nll", float("nan")))
+        >>> error.found.step, error.found.term
+        (3, 'nll')
     """
 
     def __init__(self, message: str, found: NonFinite):

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from kvae.contract import Batch, Term
 from kvae.contract.term import total
-from kvae.seeds import next_seed
 from kvae.training.distribution import shared, summed_and_clipped
 
 __all__ = ["log_names", "predict_step", "test_step", "train_step"]
@@ -26,7 +25,7 @@ def train_step(model: Any, data: Any) -> dict[str, Any]:
     metrics = [variable for metric in model.metrics for variable in metric.variables]
     before = model.guard.read([*model.non_trainable_variables, *metrics])
     inputs, examples, batch = _batch(model, data, training=True)
-    seed = next_seed(model.seed_generator)
+    seed = model.training_seed()
     groups = model.update_groups()
     with tf.GradientTape(persistent=len(groups) > 1) as tape:
         terms = model.loss_terms(inputs, seed, batch)

@@ -2,7 +2,6 @@
 
 import inspect
 
-import keras
 import pytest
 
 import kvae
@@ -13,7 +12,7 @@ FAMILIES = {
     "layers": (kvae.layers, kvae.layers.DistributionLayer, LayerCase),
     "priors": (kvae.priors, kvae.priors.Prior, PriorCase),
     "regularizers": (kvae.regularizers, kvae.regularizers.Regularizer, RegularizerCase),
-    "models": (kvae.models, keras.Model, ModelCase),
+    "models": (kvae.models, kvae.models.LatentModel, ModelCase),
 }
 
 

@@ -82,10 +82,10 @@ def test_chunks_and_batches_do_not_change_what_is_estimated(linear_gaussian, dat
 def test_one_sample_is_the_elbo(linear_gaussian, data):
     x, _ = data
     vae = linear_gaussian(False)
-    tiled = np.tile(x, (200, 1))
+    tiled = np.tile(x, (2_000, 1))
     bound = importance_sampled_log_likelihood(vae, tiled, samples=1).mean()
     elbo = vae.elbo(tiled, seed=5).mean()
-    # 10,000 draws of a log weight with a standard deviation of about one.
+    # 100,000 draws of a log weight with a standard deviation of about three: an error of 0.01.
     assert abs(bound - elbo) < 0.05
 
 
@@ -102,5 +102,5 @@ def test_invalid_arguments_are_refused(vae, grey):
         importance_sampled_log_likelihood(vae, grey, samples=0)
     with pytest.raises(ValueError, match=r"Expected vae to be a kvae.VAE"):
         importance_sampled_log_likelihood(vae.decoder, grey)
-    with pytest.raises(ValueError, match=r"Expected x .* to have shape"):
+    with pytest.raises(ValueError, match=r"Expected x to have shape"):
         importance_sampled_log_likelihood(vae, grey[..., 0])

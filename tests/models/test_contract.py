@@ -77,13 +77,13 @@ def test_a_prior_that_cannot_be_made_of_normals_still_samples(grey):
 
 
 def test_evaluate_draws_by_its_seed_and_leaves_training_alone(vae, grey):
-    state = vae.seed_generator.state.numpy()
+    state = vae.posterior_layer.seed_generator.state.numpy()
     before = vae.evaluation_seed_generator.state.numpy()
     first, again, other = (
         vae.evaluate(grey, verbose=0, return_dict=True, seed=seed)["nll"] for seed in (1, 1, 2)
     )
     assert first == again != other
-    np.testing.assert_array_equal(vae.seed_generator.state.numpy(), state)
+    np.testing.assert_array_equal(vae.posterior_layer.seed_generator.state.numpy(), state)
     np.testing.assert_array_equal(vae.evaluation_seed_generator.state.numpy(), before)
 
 

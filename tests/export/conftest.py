@@ -14,7 +14,7 @@ def conv_vae(digits):
     keras.utils.set_random_seed(0)
     vae = make_vae(latent_dim=5, networks="conv")
     vae.compile(optimizer=keras.optimizers.Adam(3e-3))
-    vae.fit(digits[0][:512], epochs=2, verbose=0)
+    vae.fit(digits[0][:512], epochs=6, verbose=0)
     return vae
 
 

@@ -21,7 +21,7 @@ class Batch:
         step: number of training steps (batches) done before this one, an integer scalar; None
             where nothing counts them.
         training: whether the batch trains.
-        notes: what the objective leaves for the metrics, such as "likelihood".
+        notes: what the objective stores for the metrics, such as "likelihood".
 
     Example:
         >>> batch = kvae.contract.Batch(weight=tf.constant([1.0, 3.0]))

@@ -1,4 +1,4 @@
-"""KL divergences in closed form: the one place that holds their formulas."""
+"""KL divergences, in closed form and at points: the one place that holds their formulas."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-__all__ = ["is_gaussian", "kl_divergence", "kl_per_element", "normal_kl"]
+__all__ = ["is_gaussian", "kl_divergence", "kl_per_element", "log_ratio", "normal_kl"]
 
 
 def kl_divergence(posterior: Any, prior: Any) -> Any | None:
@@ -103,6 +103,20 @@ def _moments(distribution: Any) -> tuple[Any, Any]:
     scale = distribution.scale.diag_part()
     loc = tf.zeros_like(scale) if distribution.loc is None else distribution.loc
     return tf.convert_to_tensor(loc), scale
+
+
+def log_ratio(posterior: Any, prior: Any, points: Any) -> Any:
+    """Return log q(z|x) - log p(z) in nats at each point: the KL's Monte Carlo estimate.
+
+    Args:
+        posterior: `tfd.Distribution` of batch shape (batch...).
+        prior: `tfd.Distribution` whose batch shape broadcasts with it.
+        points: shape (points..., batch..., *event_shape).
+
+    Returns:
+        Shape (points..., batch...).
+    """
+    return posterior.log_prob(points) - prior.log_prob(points)
 
 
 def normal_kl(loc: Any, scale: Any) -> Any:

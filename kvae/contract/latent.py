@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kvae.contract.closed_form import kl_divergence
+from kvae.contract.closed_form import kl_divergence, log_ratio
 
 __all__ = ["Latent"]
 
@@ -62,4 +62,4 @@ class Latent:
         exact = kl_divergence(self.posterior, self.prior)
         if exact is not None:
             return exact
-        return self.posterior.log_prob(self.value) - self.prior.log_prob(self.value)
+        return log_ratio(self.posterior, self.prior, self.value)

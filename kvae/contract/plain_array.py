@@ -122,5 +122,8 @@ def _not_dense(name: str, kind: str, remedy: str) -> ValueError:
 
 
 def _is_scipy_sparse(value: Any) -> bool:
-    module = type(value).__module__.partition(".")[0]
-    return module == "scipy" and hasattr(value, "toarray")
+    if not hasattr(value, "toarray"):
+        return False
+    from scipy import sparse  # only now: importing it takes longer than the check
+
+    return bool(sparse.issparse(value))

@@ -45,8 +45,7 @@ class NegativeELBO(Objective):
     ) -> list[Term]:
         """Return `nll` and the terms of the KL, see `Objective.terms`."""
         likelihood = self.likelihood(model, inputs, latents, batch)
-        nll = -likelihood.log_prob(self.target(inputs), inputs.get("observed"))
-        terms = [Term("nll", nll)]
+        terms = [Term("nll", self.nll(likelihood, inputs))]
         kls = []
         for name, latent in latents.items():
             if latent.regularizer is None or latent.regularizer.kl_part is None:

@@ -84,6 +84,16 @@ class Objective:
         """Return what the likelihood is to explain: the target, by default x itself."""
         return inputs.get("target", inputs["x"])
 
+    @classmethod
+    def nll(cls, likelihood: Any, inputs: Mapping[str, Any]) -> Any:
+        """Return -log p(target|z) of each example in nats, shape (B,), over observed elements.
+
+        Args:
+            likelihood: the `Likelihood` p(x|z).
+            inputs: tensors (B, ...) by name.
+        """
+        return -likelihood.log_prob(cls.target(inputs), inputs.get("observed"))
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this objective again."""
         return {"draws": self.draws}

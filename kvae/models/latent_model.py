@@ -170,7 +170,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
         latents = self.infer(inputs, seed)
         values = {name: latent.value for name, latent in latents.items()}
         likelihood = self.generate(values, inputs.get("condition"))
-        nll = -likelihood.log_prob(losses.Objective.target(inputs), inputs.get("observed"))
+        nll = losses.Objective.nll(likelihood, inputs)
         return {"score": tf.add_n([nll, *(latent.kl() for latent in latents.values())]), "nll": nll}
 
     # -- training ----------------------------------------------------------------------------

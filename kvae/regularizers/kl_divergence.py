@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kvae import priors, registered
 from kvae.contract import Batch, Latent, Term
-from kvae.contract.closed_form import kl_divergence
+from kvae.contract.closed_form import kl_divergence, log_ratio
 from kvae.regularizers.regularizer import Regularizer
 
 __all__ = ["KLDivergenceRegularizer"]
@@ -130,7 +130,7 @@ class KLDivergenceRegularizer(Regularizer):
                 f"*event_shape). Received: shape {tuple(points.shape)} for a posterior of batch "
                 f"shape {posterior.batch_shape}, event shape {posterior.event_shape}"
             )
-        kl = posterior.log_prob(points) - prior.log_prob(points)
+        kl = log_ratio(posterior, prior, points)
         if self.test_points_fn is None:
             return kl  # at each of the decoder's draws
         return tf.reduce_mean(kl, axis=list(range(axes)))

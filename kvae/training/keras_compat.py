@@ -81,7 +81,7 @@ def faults(strategy: Any) -> frozenset[str]:
         strategy: a `tf.distribute.Strategy`.
 
     Returns:
-        A subset of {"build", "logs"}, the first and the second fault; empty once Keras is mended,
+        A subset of {"build", "logs"}, the first and the second fault; empty once Keras is fixed,
         and under every strategy of one process.
 
     Example:

@@ -33,30 +33,10 @@ def fit(
     validation_batch_size: int | None,
     validation_freq: Any,
 ) -> Any:
-    """Train, see `LatentModel.fit`.
+    """Train and return the `keras.callbacks.History`.
 
-    Args:
-        model: a compiled `LatentModel`.
-        keras_fit: `fit` of `keras.Model`.
-        x: see `LatentModel.fit`, also for all others.
-        y: see `x`.
-        sample_weight: see `x`.
-        batch_size: see `x`.
-        epochs: see `x`.
-        verbose: see `x`.
-        callbacks: see `x`.
-        validation_split: see `x`.
-        validation_data: see `x`.
-        shuffle: see `x`.
-        class_weight: see `x`.
-        initial_epoch: see `x`.
-        steps_per_epoch: see `x`.
-        validation_steps: see `x`.
-        validation_batch_size: see `x`.
-        validation_freq: see `x`.
-
-    Returns:
-        The `keras.callbacks.History`.
+    `keras_fit` is `fit` of `keras.Model`; all other arguments are those of `LatentModel.fit`, with
+    the same errors.
     """
     if class_weight is not None:
         raise ValueError("class_weight has no meaning here: use sample_weight.")
@@ -113,18 +93,10 @@ def evaluate(
     callbacks: Any,
     **kwargs: Any,
 ) -> Any:
-    """Score data, see `LatentModel.evaluate`.
+    """Score data and return the loss and the metrics.
 
-    Args:
-        model: a compiled `LatentModel`.
-        keras_evaluate: `evaluate` of `keras.Model`.
-        x: see `LatentModel.evaluate`, also for the others.
-        y: see `x`.
-        sample_weight: see `x`.
-        batch_size: see `x`.
-        steps: see `x`.
-        callbacks: see `x`.
-        **kwargs: other arguments of `keras.Model.evaluate`.
+    `keras_evaluate` is `evaluate` of `keras.Model`; all other arguments are those of
+    `LatentModel.evaluate`, with the same errors.
     """
     if kwargs.get("_use_cached_eval_dataset"):  # `fit` validates: it has checked and chosen
         return keras_evaluate(x, y, steps=steps, callbacks=callbacks, **kwargs)

@@ -1,5 +1,6 @@
 """KL divergences, in closed form and at points: the one place that holds their formulas."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -138,14 +139,19 @@ def _normal_kl_of_equal_shapes(loc: Any, scale: Any) -> Any:
     """Return the KL and its gradient, m and (exp(v) - 1) / scale.
 
     Near v = 0 the difference expm1(v) - v cancels to a few last digits, of either sign; there its
-    Taylor series is used, whose first left-out term is 4e-9 of the sum at |v| = 0.1.
+    Taylor series is used. At |v| = 0.1 the first term left out is 4e-9 of the sum in float32 and
+    5e-17 in float64.
 
     The gradient is written out, because TensorFlow would add up eight gradients of v, and the
     order in which it adds more than two depends on which of them is computed first: the weights of
     two runs with one seed would differ in the last bit.
     """
     v = 2.0 * tf.math.log(scale)
-    series = v * v * (1 / 2 + v * (1 / 6 + v * (1 / 24 + v * (1 / 120 + v / 720))))
+    orders = 10 if v.dtype == tf.float64 else 6
+    series: Any = 1 / math.factorial(orders)
+    for order in range(orders - 1, 1, -1):
+        series = 1 / math.factorial(order) + v * series
+    series *= v * v
     value = 0.5 * (loc * loc + tf.where(tf.abs(v) < 0.1, series, tf.math.expm1(v) - v))
 
     def gradient(upstream: Any) -> tuple[Any, Any]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         pictures,
         priors,
         regularizers,
+        transforms,
     )
     from kvae.diagnosis import diagnose
     from kvae.exploration import attribute_vector, interpolate, nearest, traverse
@@ -56,6 +57,7 @@ __all__ = [
     "pictures",
     "priors",
     "regularizers",
+    "transforms",
     "traverse",
 ]
 
@@ -68,7 +70,7 @@ _OBJECTS = {
     "traverse": "kvae.exploration",
 }
 _SUBMODULES = frozenset(__all__) - {"__version__", *_OBJECTS}
-_SERIALIZABLE = ("layers", "priors", "regularizers", "losses", "models")
+_SERIALIZABLE = ("transforms", "layers", "priors", "regularizers", "losses", "models")
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 Nothing here imports TensorFlow.
 """
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 __all__ = [
     "choice",
     "event_shape",
+    "finite",
     "non_negative",
     "non_negative_int",
     "optional_positive_int",
@@ -97,6 +99,17 @@ def positive(name: str, value: Any) -> float:
         raise ValueError(
             f"Expected {name} to be a finite number above 0. Received: {name}={value!r}"
         )
+    return number
+
+
+def finite(name: str, value: Any) -> float:
+    """Return `value` as a finite float, or raise naming the argument `name`."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"Expected {name} to be a finite number. Received: {name}={value!r}")
     return number
 
 

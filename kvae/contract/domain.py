@@ -153,6 +153,20 @@ class Domain:
             return np.eye(mean.shape[-1], dtype=mean.dtype)[mean.argmax(axis=-1)]
         return np.clip(np.rint(mean) if self.integer else mean, self.low, self.high)
 
+    def valid_value(self) -> Any:
+        """Return a value of the domain that stands in where none is known, e.g. for NaN.
+
+        A scalar, or a vector along the last axis of the event where its elements differ.
+        """
+        if self.columns:
+            pieces = [np.reshape(part.domain.valid_value(), [-1]) for part in self._parts()]
+            return np.concatenate(pieces)
+        if self.one_hot:
+            return np.eye(1, self.width)[0] if self.categories else 0.0
+        if math.isfinite(self.low) and math.isfinite(self.high) and not self.integer:
+            return 0.5 * (self.low + self.high)
+        return float(np.clip(0.0, self.low, self.high))
+
     def describe(self) -> dict[str, Any]:
         """Return the domain as a dict for JSON; None stands for no bound.
 

@@ -50,14 +50,15 @@ def plain_array(value: Any, name: str) -> np.ndarray:
         >>> plain_array(np.ma.masked_less([1.0, -1.0], 0.0), "x")
         Traceback (most recent call last):
         ValueError: Expected x without a mask, which would be lost. Received: a masked array. Fill \
-the masked elements by x.filled(value), or remove their rows.
+the masked elements by x.filled(value), or name them: {'x': x.data, 'observed': ~x.mask}.
     """
     if is_mapped(value):
         array = value
     elif isinstance(value, np.ma.MaskedArray):
         raise ValueError(
             f"Expected {name} without a mask, which would be lost. Received: a masked array. Fill "
-            "the masked elements by x.filled(value), or remove their rows."
+            "the masked elements by x.filled(value), or name them: {'x': x.data, "
+            "'observed': ~x.mask}."
         )
     elif isinstance(value, tf.SparseTensor) or _is_scipy_sparse(value):
         remedy = "tf.sparse.to_dense(x)" if isinstance(value, tf.SparseTensor) else "x.toarray()"

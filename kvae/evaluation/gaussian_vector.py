@@ -39,7 +39,7 @@ class LatentVector:
         >>> vector = one_gaussian_vector(vae)
         >>> vector.latent_dim, vector.event_shape, vector.standard_normal_prior
         (2, (8, 8, 1), True)
-        >>> vector.mean(np.zeros((3, 2), "float32")).shape
+        >>> vector.decoded(np.zeros((3, 2), "float32")).shape
         TensorShape([3, 8, 8, 1])
     """
 
@@ -61,9 +61,9 @@ class LatentVector:
         """Return p(x|z), batch shape (batch,), event shape `event_shape`."""
         return self._model.generate({self._name: z}).distribution()
 
-    def mean(self, z: Any) -> Any:
-        """Return the likelihood's mean at `z`, a tensor (batch, *event_shape)."""
-        return self._model.generate({self._name: z}).mean()
+    def decoded(self, z: Any) -> Any:
+        """Return what stands for x at `z`, the likelihood's mean: (batch, *event_shape)."""
+        return self._model.generate({self._name: z}).center()
 
     def prior(self) -> Any:
         """Return p(z), batch shape (), event shape (latent_dim,)."""

@@ -46,7 +46,7 @@ def shorten(vae: Any, z: np.ndarray, iterations: int) -> np.ndarray:
             tape.watch(middle)
             path = tf.concat([ends[0], middle, ends[1]], axis=1)
             flat = tf.reshape(path, (n * steps, latent_dim))
-            decoded = tf.cast(tf.reshape(vector.mean(flat), (n, steps, -1)), tf.float32)
+            decoded = tf.cast(tf.reshape(vector.decoded(flat), (n, steps, -1)), tf.float32)
             moves = decoded[:, 1:] - decoded[:, :-1]
             energy = (steps - 1) * tf.reduce_sum(moves**2, axis=(1, 2))  # (n,)
         gradient = tape.gradient(energy, middle)

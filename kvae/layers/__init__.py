@@ -26,6 +26,7 @@ from kvae.layers.normal_likelihood import NormalLikelihood
 from kvae.layers.power_spherical import PowerSpherical
 from kvae.layers.student_t import IndependentStudentT
 from kvae.layers.trainability import reparameterized
+from kvae.layers.transformed import Transformed
 
 __all__ = [
     "CategoricalMixtureOfOneHotCategorical",
@@ -57,6 +58,7 @@ __all__ = [
     "NormalLikelihood",
     "OneHotCategorical",
     "PowerSpherical",
+    "Transformed",
     "ZeroInflatedNegativeBinomial",
     "bits_per_dimension",
     "reparameterized",

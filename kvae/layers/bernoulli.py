@@ -40,6 +40,7 @@ class IndependentBernoulli(DistributionLayer):
 
     conversions = (*DistributionLayer.conversions, "logits", "probs")
     domain = Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
+    density = False
 
     def __init__(
         self,

@@ -84,6 +84,8 @@ class Columns(DistributionLayer):
         super().__init__(len(columns), convert_to_tensor_fn, validate_args, **kwargs)
         self.columns = columns
         self.domain = Domain.row([(column.name, column.domain) for column in columns])
+        if any(column.center_name != "mean" for column in columns):
+            self.center_name = "center"
 
     @property
     def params_shape(self) -> tuple[int, ...]:
@@ -126,6 +128,26 @@ class Columns(DistributionLayer):
             return super().convert(distribution, name)
         columns = zip(self.columns, distribution.distributions, strict=True)
         return tf.stack([column.convert(part, name) for column, part in columns], axis=-1)
+
+    def center(self, params: Any) -> Any:
+        """Return the mean of each column, or its median where a transform leaves no mean."""
+        columns = zip(self.columns, self._parts(self.check_params(params)), strict=True)
+        return tf.stack([column.center(part) for column, part in columns], axis=-1)
+
+    def features(self, x: Any) -> Any:
+        """Return the columns as their own layers show them, see `DistributionLayer.features`."""
+        if not self.transforms():
+            return x
+        columns = zip(self.columns, tf.unstack(x, axis=-1), strict=True)
+        return tf.stack([column.features(value) for column, value in columns], axis=-1)
+
+    def transforms(self) -> list[tuple[Any, Any]]:
+        """Return the columns' own, see `DistributionLayer.transforms`."""
+        return [
+            (index, transform)
+            for index, column in enumerate(self.columns)
+            for _, transform in column.transforms()
+        ]
 
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return each column's parameters, its name before theirs."""

@@ -44,6 +44,7 @@ class IndependentPoisson(DistributionLayer):
     """
 
     domain = Domain(0.0, math.inf, integer=True)
+    density = False
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.Poisson)`."""

@@ -96,6 +96,7 @@ class DiscretizedLogistic(DistributionLayer):
     params_per_element = 2
     conversions = ("sample", "mean")
     domain = pixel_domain()
+    density = False
 
     def __init__(
         self,

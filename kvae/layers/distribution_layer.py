@@ -10,7 +10,6 @@ packing of `tfp.layers`, (..., k * H * W * C), is accepted as well; for flat eve
 same.
 """
 
-import math
 from typing import Any
 
 import keras
@@ -71,6 +70,10 @@ class DistributionLayer(keras.layers.Layer):
     same_draws_with_xla = False
     xla_pays = True  # see `kvae.training.execution`
     domain = Domain()
+    # Whether log_prob is the logarithm of a density, not of the probability of a level or a class.
+    density = True
+    # What stands for x in pictures and reconstructions; also the name of that output in files.
+    center_name = "mean"
     params_size = tfp_names.ParamsSize()
 
     def __init__(
@@ -229,10 +232,7 @@ class DistributionLayer(keras.layers.Layer):
         Args:
             elements: distribution of the elements, batch shape (batch..., *event_shape).
         """
-        low, high = self.domain.low, self.domain.high
-        if math.isfinite(low) and math.isfinite(high) and not self.domain.integer:
-            return tf.constant(0.5 * (low + high), elements.dtype)
-        return tf.constant(low if math.isfinite(low) else 0.0, elements.dtype)
+        return tf.constant(self.domain.valid_value(), elements.dtype)
 
     def make_distribution(self, params: Any) -> Any:
         """Return the distribution of checked float32 or float64 `params`; for subclasses."""
@@ -285,6 +285,25 @@ class DistributionLayer(keras.layers.Layer):
     def mean(self, params: Any) -> Any:
         """Return the mean, shape (batch..., *event_shape)."""
         return self.convert(self.distribution(params), "mean")
+
+    def center(self, params: Any) -> Any:
+        """Return what stands for x, (batch..., *event_shape): the mean where it is known."""
+        return self.convert(self.distribution(params), self.center_name)
+
+    def features(self, x: Any) -> Any:
+        """Return what an encoder shall see of data `x`, of the same shape: `x`, or its transform.
+
+        Args:
+            x: raw data, (batch, *event_shape).
+        """
+        return x
+
+    def transforms(self) -> list[tuple[Any, Any]]:
+        """Return the transforms between raw data and the distribution.
+
+        Each comes with the index of the elements it applies to, along the last axis of the event.
+        """
+        return []
 
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return the parameters by the names that exported files give them.

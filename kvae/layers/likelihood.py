@@ -1,7 +1,7 @@
 """p(x|z) of a batch: the distribution of the data given what a decoder emitted."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from kvae.layers.distribution_layer import DistributionLayer
 
@@ -24,6 +24,9 @@ class Likelihood:
         array([-1.3863], dtype=float32)
     """
 
+    # Names that the decoded value may have: that of `layer.center_name`.
+    CENTERS: ClassVar[tuple[str, ...]] = ("mean", "median", "center")
+
     layer: DistributionLayer
     params: Any
     training: bool = False
@@ -41,6 +44,14 @@ class Likelihood:
     def mean(self) -> Any:
         """Return the mean, shape (B, *event_shape)."""
         return self.layer.mean(self.params)
+
+    def center(self) -> Any:
+        """Return what stands for x, (B, *event_shape), see `DistributionLayer.center`."""
+        return self.layer.center(self.params)
+
+    def decoded(self) -> dict[str, Any]:
+        """Return `center()` under its name in outputs."""
+        return {self.layer.center_name: self.center()}
 
     def sample(self, seed: Any) -> Any:
         """Return one draw of each example, shape (B, *event_shape).

@@ -61,6 +61,7 @@ class Mixture(DistributionLayer):
         self.component_layer = component_layer
         self.reparameterize = reparameterize
         self.domain = component_layer.domain
+        self.density = component_layer.density
 
     @property
     def params_shape(self) -> tuple[int, ...]:

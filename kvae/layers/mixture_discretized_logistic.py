@@ -46,6 +46,7 @@ class MixtureDiscretizedLogistic(DistributionLayer):
 
     conversions = ("sample", "mean")
     domain = pixel_domain()
+    density = False
 
     def __init__(
         self,

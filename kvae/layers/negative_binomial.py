@@ -55,6 +55,7 @@ class IndependentNegativeBinomial(DistributionLayer):
 
     params_per_element = 2
     domain = COUNTS
+    density = False
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.NegativeBinomial)`."""
@@ -97,6 +98,7 @@ class ZeroInflatedNegativeBinomial(DistributionLayer):
     params_per_element = 3
     conversions = ("sample", "mean", "stddev", "variance")
     domain = COUNTS
+    density = False
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent` of a mixture of zero and `tfd.NegativeBinomial`."""

@@ -7,10 +7,18 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
+from kvae.layers import Likelihood
 from kvae.models.batches import BatchedFunction
+from kvae.models.tensor_functions import TensorFunctions
 from kvae.threefry import seed_rows
+from kvae.training.adapt import check_adapted
 
-__all__ = ["ArrayMethods"]
+__all__ = ["ArrayMethods", "decoded"]
+
+
+def decoded(outputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Return what stands for x among the outputs of a function that decodes."""
+    return next(outputs[name] for name in Likelihood.CENTERS if name in outputs)
 
 
 class ArrayMethods:
@@ -26,11 +34,11 @@ class ArrayMethods:
         """Return the likelihood's mean at the posterior's point, shape (examples, *event_shape).
 
         Args:
-            x: array of shape (examples, *event_shape).
+            x: array of shape (examples, *event_shape), or a dict of arrays by name.
             batch_size: examples computed at once.
         """
         x = self.named_inputs().check_x(x)
-        return self.run("reconstruct", x, batch_size)["mean"]
+        return decoded(self.run("reconstruct", x, batch_size))
 
     def score(self, x: Any, batch_size: int | None = None, terms: bool = False) -> Any:
         """Return the anomaly score of each example in nats, shape (examples,): nll + KL.
@@ -39,7 +47,7 @@ class ArrayMethods:
         exported `score` returns.
 
         Args:
-            x: array of shape (examples, *event_shape).
+            x: array of shape (examples, *event_shape), or a dict of arrays by name.
             batch_size: examples computed at once.
             terms: whether to return a dict of `score` and its reconstruction term `nll`.
 
@@ -56,7 +64,7 @@ class ArrayMethods:
         """Return the ELBO of each example in nats with one draw of z, shape (examples,).
 
         Args:
-            x: array of shape (examples, *event_shape).
+            x: array of shape (examples, *event_shape), or a dict of arrays by name.
             seed: int, makes the draws reproducible.
             batch_size: examples computed at once.
         """
@@ -87,7 +95,7 @@ class ArrayMethods:
         chosen = self._draw_seed(seed)
         rows = seed_rows(tf.range(n), chosen[0]).numpy()
         if kind == "mean":
-            return self.run("sample", rows, batch_size)["mean"]
+            return decoded(self.run("sample", rows, batch_size))
         return self.run("generate", rows, batch_size, seed=chosen)["draw"]
 
     def run(
@@ -101,19 +109,14 @@ class ArrayMethods:
             batch_size: examples computed at once.
             **kwargs: `seed`, where the function takes one.
         """
+        check_adapted(self)
         if name not in self._functions:
             self._functions[name] = BatchedFunction(self.tensor_functions()[name])
         return self._functions[name](array, batch_size, **kwargs)
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""
-        return {"reconstruct": self._reconstruct, "score": self._score}
-
-    def _reconstruct(self, x: Any) -> dict[str, Any]:
-        return {"mean": self.reconstruction(self.named_inputs().unpack(x)[0])}
-
-    def _score(self, x: Any, seed: Any = None) -> dict[str, Any]:
-        return self.score_terms(self.named_inputs().unpack(x)[0], seed)
+        return TensorFunctions(self).by_name()
 
     def _draw_seed(self, seed: int | None) -> Any:
         """Return a stateless seed of shape (2,), the model's own next one without `seed`."""

@@ -15,41 +15,58 @@ SEED = tf.TensorSpec((2,), tf.int32)
 
 
 class BatchedFunction:
-    """Run `function` on slices of an array and join the results as NumPy arrays.
+    """Run `function` on slices of arrays and join the results as NumPy arrays.
 
-    It is traced once for each dtype and shape of the examples, with an open batch dimension.
+    It is traced once for each structure, dtype and shape of the examples, with an open batch
+    dimension.
 
     Args:
-        function: takes a tensor of shape (batch, ...), and with `seed` a stateless seed of shape
-            (2,) of its own for each batch; returns a structure of tensors of shape (batch, ...).
+        function: takes a tensor of shape (batch, ...) or a dict of them, and with `seed` a
+            stateless seed of shape (2,) of its own for each batch; returns a structure of tensors
+            of shape (batch, ...).
     """
 
     def __init__(self, function: Callable[..., Any]):
-        self.function = tf.function(function, autograph=False)
+        self.function = function
         self._traced: dict[Any, Any] = {}
 
-    def __call__(self, array: np.ndarray, batch_size: int | None = None, seed: Any = None) -> Any:
-        """Return the structure of joined results, each of shape (examples, ...)."""
+    def __call__(self, arrays: Any, batch_size: int | None = None, seed: Any = None) -> Any:
+        """Return the structure of joined results, each of shape (examples, ...).
+
+        Args:
+            arrays: array (examples, ...), or a dict of them.
+            batch_size: examples computed at once.
+            seed: two int32, where the function takes a seed.
+        """
         size = checks.optional_positive_int("batch_size", batch_size) or BATCH_SIZE
+        names = tuple(arrays) if isinstance(arrays, dict) else ()
+        inputs = list(arrays.values()) if names else [arrays]
         parts = []
-        for start in range(0, len(array), size):
-            batch: list[Any] = [tf.convert_to_tensor(array[start : start + size])]
+        for start in range(0, len(inputs[0]), size):
+            batch = [tf.convert_to_tensor(each[start : start + size]) for each in inputs]
+            function = self._concrete(names, batch, seed is not None)
             if seed is not None:
                 batch.append(tf.cast(tf.random.fold_in(seed, start), tf.int32))
-            result = self._concrete(batch[0], len(batch) > 1)(*batch)
-            parts.append(tf.nest.map_structure(lambda tensor: tensor.numpy(), result))
+            parts.append(tf.nest.map_structure(lambda tensor: tensor.numpy(), function(*batch)))
         return tf.nest.map_structure(lambda *values: np.concatenate(values), *parts)
 
-    def _concrete(self, examples: Any, seeded: bool) -> Any:
-        """Return the traced function.
+    def _concrete(self, names: tuple[str, ...], batch: list[Any], seeded: bool) -> Any:
+        """Return the traced function of tensors, those of `batch` and perhaps a seed.
 
         TensorFlow counts the traces of one Python function over all models of a process, and warns
         of the fifth in ten calls. It does not count those of `get_concrete_function`.
         """
-        key = examples.dtype, tuple(examples.shape[1:]), seeded
+        count = len(batch)
+        key = names, tuple((part.dtype, *part.shape[1:]) for part in batch), seeded
         if key not in self._traced:
-            spec = tf.TensorSpec((None, *key[1]), key[0])
-            self._traced[key] = self.function.get_concrete_function(
-                spec, *([SEED] if seeded else [])
+
+            def call(*tensors: Any) -> Any:
+                inputs, seed = tensors[:count], tensors[count:]
+                named = dict(zip(names, inputs, strict=True)) if names else inputs[0]
+                return self.function(named, *seed)
+
+            specs = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in batch]
+            self._traced[key] = tf.function(call, autograph=False).get_concrete_function(
+                *specs, *([SEED] if seeded else [])
             )
         return self._traced[key]

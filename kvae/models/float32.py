@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from kvae.layers import DistributionLayer
+
 __all__ = ["float32_model", "float32_network"]
 
 
@@ -26,19 +28,22 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
         return model
     parts = dict(model.get_config())
     for name, part in parts.items():
-        if isinstance(part, keras.Model):
-            network = float32_network(part)
-            parts[name] = network if replace is None else replace(network)
-        elif isinstance(part, keras.layers.Layer):
+        if isinstance(part, DistributionLayer):
             parts[name] = _copy(part)
+        elif isinstance(part, keras.layers.Layer):
+            network = float32_network(part)
+            is_model = isinstance(part, keras.Model)
+            parts[name] = replace(network) if replace is not None and is_model else network
     return type(model).from_config({**parts, "dtype": "float32"})
 
 
-def float32_network(network: keras.Model) -> keras.Model:
+def float32_network(network: keras.layers.Layer) -> keras.layers.Layer:
     """Return `network`, or a float32 copy with its weights if it computes in another precision."""
     if _is_float32(network):
         return network
     copy = type(network).from_config(_with_float32(network.get_config()))
+    if not copy.built:
+        copy.build_from_config(network.get_build_config() or {})
     copy.set_weights(network.get_weights())
     return copy
 

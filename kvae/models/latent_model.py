@@ -144,6 +144,13 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """Return the optimizer and the variables of each group of terms; "model" is the loss."""
         return {"model": (self.optimizer, self.trainable_variables)}
 
+    def transforms(self) -> list[tuple[Any, Any]]:
+        """Return the transforms between raw data and the likelihood, which `adapt` fits.
+
+        Each comes with the index of the elements it applies to, along the last axis of the target.
+        """
+        return []
+
     def float32_copy(self, replace: Callable[[Any], Any] | None = None) -> "LatentModel":
         """Return a copy that computes in float32; what export wraps and is compared with.
 
@@ -155,10 +162,10 @@ class LatentModel(ArrayMethods, TrainingMethods):
 
     # -- the contract: what the tensor functions give ----------------------------------------
 
-    def reconstruction(self, inputs: Mapping[str, Any]) -> Any:
-        """Return the likelihood's mean at the points of the posteriors, (B, *event_shape)."""
+    def reconstruction(self, inputs: Mapping[str, Any]) -> Likelihood:
+        """Return p(x|z) at the points of the posteriors."""
         values = {name: latent.value for name, latent in self.infer(inputs, None).items()}
-        return self.generate(values, inputs.get("condition")).mean()
+        return self.generate(values, inputs.get("condition"))
 
     def score_terms(self, inputs: Mapping[str, Any], seed: Any = None) -> dict[str, Any]:
         """Return `score` = nll + KL and its first part `nll` in nats, each (B,).

@@ -9,6 +9,7 @@ from kvae import checks, files, losses
 from kvae.contract.failures import explained
 from kvae.losses.negative_elbo import group_prefix
 from kvae.training import keras_compat, run, step
+from kvae.training.adapt import adapt
 from kvae.training.compiled import compiles_loop, loop_of_steps
 from kvae.training.execution import AUTO, ExecutionPolicy, accelerators
 from kvae.training.inputs import Inputs
@@ -174,6 +175,41 @@ class TrainingMethods(keras.Model):
     def named_inputs(self) -> Inputs:
         """Return the checks of data that is passed for the inputs of the model."""
         return Inputs(self.input_specs())
+
+    def adapt(self, x: Any, y: Any = None) -> None:
+        """Take what the transforms need, such as the moments of each column, from training data.
+
+        To be called before `fit`, where the likelihood is `kvae.layers.Transformed` by a transform
+        that learns from data. What was learned before is forgotten.
+
+        Args:
+            x: arrays or a stream of batches, as for `fit`. A generator is used up.
+            y: target, as for `fit`.
+
+        Raises:
+            ValueError: If the model has no such transform, or the data are not valid.
+
+        Example:
+            >>> layer = kvae.layers.IndependentNormal(3)
+            >>> standardized = kvae.layers.Transformed(layer, kvae.transforms.Standardization())
+            >>> posterior = kvae.layers.MultivariateNormalDiag(
+            ...     2,
+            ...     activity_regularizer=kvae.regularizers.KLDivergenceRegularizer(
+            ...         kvae.priors.StandardNormal(2)
+            ...     ),
+            ... )
+            >>> model = kvae.VAE(
+            ...     encoder=kvae.networks.mlp_encoder(3, posterior.params_size),
+            ...     posterior=posterior,
+            ...     decoder=kvae.networks.mlp_decoder(2, standardized.params_shape),
+            ...     likelihood=standardized,
+            ... )
+            >>> rows = np.random.default_rng(0).normal([100.0, 0.0, -3.0], [9.0, 0.1, 1.0], (50, 3))
+            >>> model.adapt(rows)
+            >>> model.compile("adam")
+            >>> history = model.fit(rows, verbose=0)
+        """
+        adapt(self, x, y)
 
     def fit(
         self,

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kvae.contract import InputSpec, Latent, LatentSpec, Signature
+from kvae.contract import Domain, InputSpec, Latent, LatentSpec, Signature
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
-from kvae.models import paths
+from kvae.models.array_methods import decoded
 from kvae.models.latent_model import LatentModel
+from kvae.models.tensor_functions import VectorFunctions
 from kvae.priors import Prior
 from kvae.seeds import next_seed
-from kvae.threefry import standard_normal
 
 __all__ = ["VAE"]
 
@@ -37,11 +37,17 @@ class VAE(LatentModel):
         posterior: distribution layer over the latent vector, with a
             `KLDivergenceRegularizer` as its `activity_regularizer`.
         decoder: `keras.Model` (batch, latent_dim) -> the likelihood's parameters.
-        likelihood: distribution layer over the data.
+        likelihood: distribution layer over the data. `kvae.layers.Transformed` scales raw data.
+        features: Keras layer or model from the data to what the encoder reads; by default the
+            likelihood's transform, where it has one, else the data themselves.
         **kwargs: Passed to `keras.Model`.
 
+    The inputs are `x`, and optionally `target` (by default x) and `observed`: booleans of the shape
+    of x, False where an element is missing. A missing element has no part in the likelihood, may
+    hold any value, and is shown to the encoder as zero (after its transform).
+
     Raises:
-        ValueError: If the four parts do not fit each other.
+        ValueError: If the parts do not fit each other.
 
     Example:
         >>> kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(2))
@@ -71,6 +77,7 @@ class VAE(LatentModel):
         posterior: DistributionLayer,
         decoder: keras.Model,
         likelihood: DistributionLayer,
+        features: keras.layers.Layer | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -96,6 +103,11 @@ class VAE(LatentModel):
         self.posterior_layer = posterior
         self.decoder = decoder
         self.likelihood_layer = likelihood
+        if features is not None and not isinstance(features, keras.layers.Layer):
+            raise ValueError(
+                f"Expected features to be a Keras layer or model. Received: features={features!r}"
+            )
+        self.features = features
         self.latent_dim = posterior.event_shape[0]
         if posterior.seed is not None:
             self.evaluation_seed_generator.state.assign([posterior.seed, 0])
@@ -105,15 +117,26 @@ class VAE(LatentModel):
                 f"Received: {kl.prior.description()}"
             )
         kl.prior.bind(self.posterior)
-        if encoder.built:
+        if features is not None:
+            self.build((None, *likelihood.event_shape))
+        elif encoder.built:
             self.build(encoder.input_shape)
 
     # -- structure ---------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Build and check the parts for data of shape (batch, *event_shape)."""
+        if self.features is not None:
+            if not self.features.built:
+                self.features.build(input_shape)
+            input_shape = self.features.compute_output_shape(input_shape)
         if not self.encoder.built:
             self.encoder.build(input_shape)
+        elif self.features is not None and not _same(input_shape, self.encoder.input_shape):
+            raise ValueError(
+                f"Expected features to emit what the encoder takes, {self.encoder.input_shape}. "
+                f"Received: features of output shape {tuple(input_shape)}"
+            )
         params_shape = self.encoder.compute_output_shape(input_shape)
         _check_fit("encoder", params_shape, self.posterior_layer, "posterior")
         if not self.posterior_layer.built:
@@ -157,6 +180,7 @@ class VAE(LatentModel):
             "posterior": self.posterior_layer,
             "decoder": self.decoder,
             "likelihood": self.likelihood_layer,
+            "features": self.features,
         }
 
     @classmethod
@@ -176,12 +200,17 @@ class VAE(LatentModel):
     def input_specs(self) -> dict[str, InputSpec]:
         """Return what x has to be, the encoder's input, and its target, an event."""
         layer, dtype = self.likelihood_layer, keras.config.floatx()
-        built = self.encoder.built
-        shape = tuple(self.encoder.input_shape)[1:] if built else layer.event_shape
-        return {
+        shape = layer.event_shape
+        if self.features is None and self.encoder.built:
+            shape = tuple(self.encoder.input_shape)[1:]
+        specs = {
             "x": InputSpec(shape, dtype),
             "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
         }
+        if _same(shape, layer.event_shape):
+            flag = Domain(0, 1, integer=True)
+            specs["observed"] = InputSpec(layer.event_shape, "bool", flag, required=False)
+        return specs
 
     def latent_specs(self) -> dict[str, LatentSpec]:
         """Return the one latent vector, `z`."""
@@ -192,9 +221,22 @@ class VAE(LatentModel):
         """Return the posterior layer's regularizer."""
         return {"z": self.posterior_layer.regularizer}
 
-    def posterior(self, x: Any, training: bool = False) -> Any:
-        """Return q(z|x), a `tfd.Distribution` of batch shape (batch,) and event (latent_dim,)."""
-        return self.posterior_layer.distribution(self.encoder(x, training=training))
+    def posterior(self, inputs: Any, training: bool = False) -> Any:
+        """Return q(z|x), a `tfd.Distribution` of batch shape (batch,) and event (latent_dim,).
+
+        Args:
+            inputs: x, or tensors by name.
+            training: whether the encoder trains.
+        """
+        named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
+        x, observed = named["x"], named.get("observed")
+        if self.features is not None:
+            seen = self.features(x, training=training)
+        else:
+            seen = self.likelihood_layer.features(x)
+            if observed is not None:
+                seen = tf.where(observed, seen, tf.zeros_like(seen))
+        return self.posterior_layer.distribution(self.encoder(seen, training=training))
 
     def likelihood(self, z: Any) -> Any:
         """Return p(x|z), a `tfd.Distribution` of batch shape (batch,) and event `event_shape`."""
@@ -209,7 +251,7 @@ class VAE(LatentModel):
     ) -> dict[str, Latent]:
         """Return the latent vector `z`, see `LatentModel.infer`."""
         layer = self.posterior_layer
-        posterior = self.posterior(inputs["x"], training)
+        posterior = self.posterior(inputs, training)
         if training:
             check_reparameterized(layer, posterior)
         if seed is None:
@@ -236,6 +278,10 @@ class VAE(LatentModel):
         params = self.decoder(latents["z"], training=training)
         return Likelihood(self.likelihood_layer, params, training)
 
+    def transforms(self) -> list[tuple[Any, Any]]:
+        """Return the likelihood's transforms, see `LatentModel.transforms`."""
+        return self.likelihood_layer.transforms()
+
     @property
     def same_draws_with_xla(self) -> bool:
         """Whether the posterior draws the same numbers with and without XLA, up to rounding."""
@@ -257,7 +303,7 @@ class VAE(LatentModel):
     def signatures(self) -> list[Signature]:
         """Return the functions that can be exported."""
         functions = self.tensor_functions()
-        x = (tuple(self.encoder.input_shape)[1:], tf.float32)
+        x = (self.input_specs()["x"].shape, tf.float32)
         z = ((self.latent_dim,), tf.float32)
         pair = {"z_a": z, "z_b": z, "t": ((1,), tf.float32)}
         inputs = {
@@ -288,65 +334,25 @@ class VAE(LatentModel):
     def decode(self, z: Any, batch_size: int | None = None) -> np.ndarray:
         """Return the likelihood's mean at `z`, shape (examples, *event_shape).
 
+        Where a transform leaves no mean it is the median, see `kvae.layers.Transformed`.
+
         Args:
             z: array of shape (examples, latent_dim).
             batch_size: examples computed at once.
         """
         z = InputSpec((self.latent_dim,)).check(z, "z")
-        return self.run("decode", z, batch_size)["mean"]
+        return decoded(self.run("decode", z, batch_size))
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""
-        return {
-            **super().tensor_functions(),
-            "encode": self._encode,
-            "decode": self._decode,
-            "sample": self._sample,
-            "generate": self._generate,
-            "interpolate": self._interpolate,
-            "interpolate_spherical": self._interpolate_spherical,
-        }
+        return VectorFunctions(self).by_name()
 
-    def _encode(self, x: Any) -> dict[str, Any]:
-        posterior = self.posterior(self.named_inputs().unpack(x)[0]["x"])
-        return {"mean": posterior.mean(), "stddev": posterior.stddev()}
 
-    def _decode(self, z: Any) -> dict[str, Any]:
-        likelihood = self.generate({"z": z})
-        parameters = likelihood.parameters()
-        if "mean" in parameters:
-            raise ValueError(
-                f"Expected named_parameters of {type(self.likelihood_layer).__name__} to leave the "
-                "name 'mean' to the likelihood's mean. Received: a parameter of that name"
-            )
-        return {"mean": likelihood.mean(), **parameters}
-
-    def _mean(self, z: Any) -> Any:
-        return self.generate({"z": z}).mean()
-
-    def _prior_draws(self, seed: Any) -> Any:
-        """Return z of each key, (n, latent_dim).
-
-        A prior that cannot be made of normals draws by its own sampler from the first key.
-        """
-        normals = self._normals()
-        if normals is None:
-            return self.prior.distribution().sample(tf.shape(seed)[0], seed=seed[0])
-        return self.draw_prior(standard_normal(seed, normals))["z"]
-
-    def _sample(self, seed: Any) -> dict[str, Any]:
-        z = self._prior_draws(seed)
-        return {"mean": self._mean(z), "z": z}
-
-    def _generate(self, rows: Any, seed: Any) -> dict[str, Any]:
-        z = self._prior_draws(rows)
-        return {"draw": self.generate({"z": z}).sample(seed), "z": z}
-
-    def _interpolate(self, z_a: Any, z_b: Any, t: Any) -> dict[str, Any]:
-        return {"mean": self._mean(paths.linear(z_a, z_b, t))}
-
-    def _interpolate_spherical(self, z_a: Any, z_b: Any, t: Any) -> dict[str, Any]:
-        return {"mean": self._mean(paths.spherical(z_a, z_b, t))}
+def _same(shape: Any, other: Any) -> bool:
+    """Return whether two shapes agree, where both are known."""
+    return len(shape) == len(other) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(shape, other, strict=True)
+    )
 
 
 def _check_fit(

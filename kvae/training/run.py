@@ -5,6 +5,7 @@ from typing import Any
 
 from kvae import checks
 from kvae.contract.failures import explained
+from kvae.training.adapt import check_adapted
 from kvae.training.distribution import explained_peers
 from kvae.training.inputs import TrainingData
 from kvae.training.resume import RunCallbacks
@@ -55,6 +56,7 @@ def fit(
         validation_split=validation_split,
         validation_batch_size=validation_batch_size,
     )
+    check_adapted(model)
     run = RunCallbacks(
         callbacks,
         model=model,
@@ -101,6 +103,7 @@ def evaluate(
     if kwargs.get("_use_cached_eval_dataset"):  # `fit` validates: it has checked and chosen
         return keras_evaluate(x, y, steps=steps, callbacks=callbacks, **kwargs)
     checks.optional_positive_int("steps", steps)
+    check_adapted(model)
     source = model.named_inputs().source(x, y, sample_weight, batch_size)
     tuned = model.execution.tuned(model, source, 1, callbacks, (steps,))
     with explained(), explained_peers(model.distribute_strategy), tuned:

@@ -60,7 +60,7 @@ def predict_step(model: Any, data: Any) -> Any:
     inputs, _ = model.named_inputs().unpack(data)
     examples = tf.shape(inputs["x"])[0]
     _, *parts = shared(*inputs.values())
-    return model.reconstruction(dict(zip(inputs, parts, strict=True)))[:examples]
+    return model.reconstruction(dict(zip(inputs, parts, strict=True))).center()[:examples]
 
 
 def log_names(terms: Iterable[str]) -> list[str]:
@@ -114,8 +114,9 @@ def _report(
     predicted = None
     if model.has_own_metrics:
         likelihood = batch.notes.get("likelihood")
-        mean = model.reconstruction(batch.inputs) if likelihood is None else likelihood.mean()
-        predicted = mean[:examples]
+        if likelihood is None:
+            likelihood = model.reconstruction(batch.inputs)
+        predicted = likelihood.center()[:examples]
     x, weight = batch.inputs["x"][:examples], batch.weight
     target = batch.inputs.get("target", x)[:examples]
     return model.compute_metrics(

@@ -97,7 +97,7 @@ def test_the_view_agrees_with_the_array_methods(trained_vae, digits):
     mean, stddev = trained_vae.encode(x)
     np.testing.assert_allclose(vector.posterior(x).mean(), mean, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(vector.posterior(x).stddev(), stddev, rtol=1e-5)
-    np.testing.assert_allclose(vector.mean(mean), trained_vae.decode(mean), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(vector.decoded(mean), trained_vae.decode(mean), rtol=1e-4, atol=1e-6)
     assert vector.likelihood(mean).event_shape == (8, 8, 1)
     np.testing.assert_allclose(
         vector.prior().log_prob(mean), -0.5 * np.sum(mean**2, axis=1) - np.log(2 * np.pi), rtol=1e-5

@@ -13,7 +13,6 @@ from tensorflow_probability import distributions as tfd
 import kvae
 from kvae.contract import InputSpec, LatentSpec, Signature
 from kvae.contract.closed_form import kl_divergence
-from kvae.threefry import standard_normal
 from tests.small import kl
 
 FEATURES, TOP, BOTTOM = 6, 2, 3
@@ -105,13 +104,6 @@ class Ladder(kvae.models.LatentModel):
     def generate(self, latents, condition=None, training=False):
         params = self.decoder(tf.concat([latents["z2"], latents["z1"]], -1))
         return kvae.layers.Likelihood(self.likelihood_layer, params, training)
-
-    def tensor_functions(self):
-        return {**super().tensor_functions(), "sample": self.decoded_draws}
-
-    def decoded_draws(self, seed):
-        z = self.draw_prior(standard_normal(seed, TOP + BOTTOM))
-        return {"mean": self.generate(z).mean(), **z}
 
     def signatures(self):
         functions = self.tensor_functions()

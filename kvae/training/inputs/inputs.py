@@ -13,6 +13,7 @@ from kvae.contract.plain_array import is_array_like
 from kvae.training.inputs import sample_weight as weights
 from kvae.training.inputs import streams
 from kvae.training.inputs.arrays import ArrayFeed
+from kvae.training.inputs.observed import filled, filled_in_graph
 from kvae.training.inputs.order import Order
 
 __all__ = ["DEFAULT_BATCH_SIZE", "Inputs", "is_arrays"]
@@ -69,7 +70,7 @@ class Inputs:
         Raises:
             ValueError: If names, shapes, dtypes or values are not valid.
         """
-        given = self._named(x, y, target)
+        given = filled(self._named(x, y, target), self.specs)
         arrays = {}
         for name, value in given.items():
             for spec in self._specs_of(name, given):
@@ -184,7 +185,7 @@ class Inputs:
     def check_in_graph(self, batch: Any, target: bool = True) -> tuple[Any, ...]:
         """Return a batch of tensors, in the one form, behind assertions that it is valid."""
         x, y, sample_weight = streams.split(batch)
-        given = self._named(x, y, target)
+        given = filled_in_graph(self._named(x, y, target), self.specs)
         tensors = {}
         for name, value in given.items():
             for spec in self._specs_of(name, given):

@@ -123,4 +123,32 @@ CASES = [
         reparameterized=False,
     ),
     LayerCase(columns, rows, reparameterized=False, equal_blocks=False),
+    LayerCase(
+        lambda **kw: layers.Transformed(
+            layers.IndependentNormal(3),
+            kvae.transforms.Standardization([100.0, 0.0, -3.0], [9.0, 0.1, 1.0]),
+            **kw,
+        ),
+        lambda rng, n: rng.normal([100.0, 0.0, -3.0], [9.0, 0.1, 1.0], size=(n, 3)),
+    ),
+    LayerCase(
+        lambda **kw: layers.Transformed(
+            layers.IndependentLaplace((4, 3, 2)),
+            kvae.transforms.Chain(
+                [kvae.transforms.Log(), kvae.transforms.Standardization(0.5, 0.5)]
+            ),
+            **kw,
+        ),
+        lambda rng, n: rng.gamma(2.0, size=(n, 4, 3, 2)),
+        variant="log",
+        output="median",
+    ),
+    LayerCase(
+        lambda **kw: layers.Transformed(
+            layers.DiscretizedLogistic((4, 3, 2)), kvae.transforms.Pixels(), **kw
+        ),
+        whole(256, 4, 3, 2),
+        variant="pixels",
+        reparameterized=False,
+    ),
 ]

@@ -27,4 +27,16 @@ CASES = [
         lambda rng, n: rng.uniform(size=(n, 6)),
         variant="flat-tril",
     ),
+    ModelCase(
+        lambda: make_vae(
+            6,
+            2,
+            likelihood=kvae.layers.Transformed(
+                kvae.layers.IndependentNormal(6, min_scale=0.1),
+                kvae.transforms.Standardization([9.0] * 6, [2.0] * 6),
+            ),
+        ),
+        lambda rng, n: rng.normal(9.0, 2.0, size=(n, 6)),
+        variant="standardized",
+    ),
 ]

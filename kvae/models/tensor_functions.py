@@ -1,0 +1,109 @@
+"""The functions behind the array methods and the exported signatures, by name.
+
+Each takes and returns tensors with a batch axis, and is made of the model's tensor functions.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from kvae.models import paths
+from kvae.threefry import standard_normal
+
+__all__ = ["TensorFunctions", "VectorFunctions"]
+
+
+class TensorFunctions:
+    """The functions of any family of models.
+
+    Args:
+        model: a `LatentModel`.
+    """
+
+    names: tuple[str, ...] = ("reconstruct", "score", "sample", "generate")
+
+    def __init__(self, model: Any):
+        self.model = model
+
+    def by_name(self) -> dict[str, Callable[..., dict[str, Any]]]:
+        """Return the functions by name."""
+        return {name: getattr(self, name) for name in self.names}
+
+    def reconstruct(self, x: Any) -> dict[str, Any]:
+        """Return what the model makes of `x` at the points of the posteriors."""
+        return self.model.reconstruction(self._inputs(x)).decoded()
+
+    def score(self, x: Any, seed: Any = None) -> dict[str, Any]:
+        """Return `score` and `nll` in nats; see `LatentModel.score_terms`."""
+        return self.model.score_terms(self._inputs(x), seed)
+
+    def sample(self, seed: Any) -> dict[str, Any]:
+        """Return what the model decodes from draws of the prior, one for each key, and the draws.
+
+        Args:
+            seed: int32 keys, (batch, 2).
+        """
+        values = self.prior_draws(seed)
+        return {**self.model.generate(values).decoded(), **values}
+
+    def generate(self, rows: Any, seed: Any) -> dict[str, Any]:
+        """Return draws from the likelihood at draws of the prior.
+
+        Args:
+            rows: int32 keys of the prior's draws, (batch, 2).
+            seed: two int32 for the likelihood's.
+        """
+        values = self.prior_draws(rows)
+        return {"draw": self.model.generate(values).sample(seed), **values}
+
+    def prior_draws(self, rows: Any) -> dict[str, Any]:
+        """Return draws from the prior by group, one for each int32 key of `rows`, (batch, 2)."""
+        normals = [spec.normals for spec in self.model.latent_specs().values()]
+        if None in normals:
+            raise NotImplementedError("the prior cannot be made of standard normals")
+        return self.model.draw_prior(standard_normal(rows, sum(filter(None, normals))))
+
+    def _inputs(self, x: Any) -> dict[str, Any]:
+        return self.model.named_inputs().unpack(x)[0]
+
+
+class VectorFunctions(TensorFunctions):
+    """The functions of a model with one latent vector `z`."""
+
+    names = (*TensorFunctions.names, "encode", "decode", "interpolate", "interpolate_spherical")
+
+    def encode(self, x: Any) -> dict[str, Any]:
+        """Return the posterior's `mean` and `stddev`, each (batch, latent_dim)."""
+        posterior = self.model.posterior(self._inputs(x))
+        return {"mean": posterior.mean(), "stddev": posterior.stddev()}
+
+    def decode(self, z: Any) -> dict[str, Any]:
+        """Return what stands for x at `z`, and the likelihood's parameters by name."""
+        likelihood = self.model.generate({"z": z})
+        decoded, parameters = likelihood.decoded(), likelihood.parameters()
+        twice = decoded.keys() & parameters.keys()
+        if twice:
+            raise ValueError(
+                f"Expected named_parameters of {type(likelihood.layer).__name__} to leave the name "
+                f"{min(twice)!r} to the decoded value. Received: a parameter of that name"
+            )
+        return {**decoded, **parameters}
+
+    def interpolate(self, z_a: Any, z_b: Any, t: Any) -> dict[str, Any]:
+        """Return what is decoded on the straight line, at `t` in [0, 1], (batch, 1)."""
+        return self.model.generate({"z": paths.linear(z_a, z_b, t)}).decoded()
+
+    def interpolate_spherical(self, z_a: Any, z_b: Any, t: Any) -> dict[str, Any]:
+        """Return what is decoded on the spherical path, at `t` in [0, 1], (batch, 1)."""
+        return self.model.generate({"z": paths.spherical(z_a, z_b, t)}).decoded()
+
+    def prior_draws(self, rows: Any) -> dict[str, Any]:
+        """Return draws of `z`, see `TensorFunctions.prior_draws`.
+
+        A prior that cannot be made of normals draws by its own sampler from the first key.
+        """
+        if self.model.latent_specs()["z"].normals is None:
+            draw = self.model.prior.distribution().sample(tf.shape(rows)[0], seed=rows[0])
+            return {"z": draw}
+        return super().prior_draws(rows)

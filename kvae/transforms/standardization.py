@@ -1,0 +1,167 @@
+"""Data to a mean of zero and a standard deviation of one."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kvae.transforms.transform import Transform
+
+__all__ = ["Standardization"]
+
+
+@keras.saving.register_keras_serializable(package="kvae")
+class Standardization(Transform):
+    """y = (x - mean) / stddev, with the moments of the training data.
+
+    Along the last axis of the data each position has its own moments: the columns of a table, the
+    channels of a picture or a signal. A position whose values are all equal is only centred. The
+    moments are weights that are not trained; `adapt`, or `kvae.VAE.adapt`, sets them.
+
+    Args:
+        mean: numbers to use instead of adapting, one for each position of the last axis or one for
+            all; with `stddev`.
+        stddev: positive numbers of the same shape.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If only one of `mean` and `stddev` is given, or they are not valid.
+
+    Example:
+        >>> standardization = kvae.transforms.Standardization()
+        >>> standardization.adapt(np.array([[0.0, 5.0], [4.0, 5.0]]))
+        >>> standardization(tf.constant([[4.0, 6.0]])).numpy()
+        array([[1., 1.]], dtype=float32)
+    """
+
+    is_affine = True
+
+    def __init__(self, mean: Any = None, stddev: Any = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        if (mean is None) != (stddev is None):
+            raise ValueError(
+                "Expected mean and stddev together, or neither, to take them from data. Received: "
+                f"mean={mean!r}, stddev={stddev!r}"
+            )
+        self.given = None if mean is None else _moments(mean, stddev)
+        self.learns = self.given is None
+        self._seen = _Moments()
+
+    def build(self, input_shape: Any) -> None:
+        """Create the moments for data of shape (batch, ..., size)."""
+        if self.built:
+            return
+        shape = tuple(input_shape)[1:][-1:]  # () where an example is one number
+        mean, stddev = (0.0, 1.0) if self.given is None else self.given
+        for name, value in (("mean", mean), ("stddev", stddev)):
+            values = np.broadcast_to(np.asarray(value, "float32"), shape)
+            weight = self.add_weight(
+                shape=shape,
+                initializer=keras.initializers.Constant(values),
+                dtype="float32",
+                trainable=False,
+                name=name,
+            )
+            setattr(self, name, weight)
+        self.count = self.add_weight(
+            shape=(), initializer="zeros", dtype="int64", trainable=False, name="count"
+        )
+        super().build(input_shape)
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether moments were given, or taken from data."""
+        return self.given is not None or (self.built and int(self.count) > 0)
+
+    def reset_state(self) -> None:
+        """Forget the data seen."""
+        self._seen = _Moments()
+        if self.built:
+            self.count.assign(0)
+
+    def update_state(self, x: Any, observed: Any = None) -> None:
+        """Add a batch of data, see `Transform.update_state`."""
+        x = np.asarray(x)
+        if not self.built:
+            self.build((None, *x.shape[1:]))
+        size = self.mean.shape
+        mask = np.ones(x.shape, bool) if observed is None else np.asarray(observed, bool)
+        values = np.where(mask, x, 0).astype("float64").reshape(-1, *size)
+        if not np.all(np.isfinite(values)):
+            raise ValueError(
+                "Expected data whose observed values are finite, to standardize them. Received: "
+                "values that are NaN or infinite"
+            )
+        self._seen.add(values, mask.reshape(-1, *size))
+        mean, stddev = self._seen.mean, self._seen.stddev
+        if not np.all(self._seen.count):
+            return
+        self.mean.assign(mean)
+        self.stddev.assign(stddev)
+        self.count.assign(int(self._seen.count.min()))
+
+    def forward(self, x: Any) -> Any:
+        """Return (x - mean) / stddev."""
+        mean, stddev = self._weights(x)
+        return (x - mean) / stddev
+
+    def inverse(self, y: Any) -> Any:
+        """Return y * stddev + mean."""
+        mean, stddev = self._weights(y)
+        return y * stddev + mean
+
+    def log_derivative(self, x: Any) -> Any:
+        """Return -log stddev, one for each position of the last axis."""
+        return -tf.math.log(self._weights(x)[1])
+
+    def _weights(self, x: Any) -> tuple[Any, Any]:
+        if not self.built:
+            self.build(x.shape if x.shape.rank else (None,))
+        return tf.cast(self.mean, x.dtype), tf.cast(self.stddev, x.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments to make this transform again."""
+        mean, stddev = (None, None) if self.given is None else self.given
+        return {**super().get_config(), "mean": mean, "stddev": stddev}
+
+
+class _Moments:
+    """Mean and standard deviation of batches, in float64, by Chan's formula for joined sets."""
+
+    def __init__(self) -> None:
+        self.count: Any = 0
+        self.mean: Any = 0.0
+        self.squares: Any = 0.0
+
+    def add(self, values: np.ndarray, mask: np.ndarray) -> None:
+        """Add rows (n, ...) of values, where `mask` holds."""
+        count = mask.sum(axis=0)
+        mean = np.where(mask, values, 0.0).sum(axis=0) / np.maximum(count, 1)
+        squares = np.where(mask, values - mean, 0.0)
+        squares = (squares**2).sum(axis=0)
+        total = np.maximum(self.count + count, 1)
+        difference = mean - self.mean
+        self.squares = self.squares + squares + difference**2 * self.count * count / total
+        self.mean = self.mean + difference * count / total
+        self.count = self.count + count
+
+    @property
+    def stddev(self) -> Any:
+        """Standard deviation; 1 where all values are equal."""
+        stddev = np.sqrt(self.squares / np.maximum(self.count, 1))
+        # The model computes in float32, in which such values differ by rounding alone.
+        equal = stddev <= np.finfo("float32").eps * np.abs(self.mean)
+        return np.where(equal | (stddev == 0.0), 1.0, stddev)
+
+
+def _moments(mean: Any, stddev: Any) -> tuple[Any, Any]:
+    """Return given moments as plain lists or numbers, or raise."""
+    arrays = np.asarray(mean, "float64"), np.asarray(stddev, "float64")
+    valid = all(np.all(np.isfinite(array)) and array.ndim <= 1 for array in arrays)
+    if not valid or arrays[0].shape != arrays[1].shape or np.any(arrays[1] <= 0.0):
+        raise ValueError(
+            "Expected mean and stddev to be finite numbers or vectors of one shape, and stddev to "
+            f"be positive. Received: mean={mean!r}, stddev={stddev!r}"
+        )
+    return arrays[0].tolist(), arrays[1].tolist()

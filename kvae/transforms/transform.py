@@ -1,0 +1,126 @@
+"""The base of all transforms."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kvae.contract import Domain
+from kvae.contract.mapped import chunks
+
+__all__ = ["Transform"]
+
+
+@keras.saving.register_keras_serializable(package="kvae")
+class Transform(keras.layers.Layer):
+    """An invertible map y = f(x) of each element of the data.
+
+    A density of y becomes one of x by the derivative, log p(x) = log p(f(x)) + log |f'(x)|. The
+    computation is in float32 at least, whatever the dtype policy.
+
+    A subclass defines `forward`, `inverse`, `log_derivative`, and `domain` where not every finite
+    number is valid. One that learns from data also defines `learns`, `is_adapted`, `reset_state`
+    and `update_state`.
+
+    Attributes:
+        is_affine: whether f(x) = a x + b for each element: the mean of y is then mapped to the
+            mean of x.
+        learns: whether the transform has to see data before it is used, see `adapt`.
+
+    Example:
+        >>> @keras.saving.register_keras_serializable(package="docs")
+        ... class Cube(kvae.transforms.Transform):
+        ...     def forward(self, x): return x**3
+        ...     def inverse(self, y): return tf.sign(y) * tf.abs(y) ** (1 / 3)
+        ...     def log_derivative(self, x): return tf.math.log(3 * x**2)
+        >>> layer = kvae.layers.Transformed(kvae.layers.IndependentNormal(2), Cube())
+        >>> layer.median(tf.constant([[8.0, 1.0, 0.0, 0.0]])).numpy().round(4)
+        array([[2., 1.]], dtype=float32)
+    """
+
+    is_affine = False
+    learns = False
+
+    def __init__(self, **kwargs: Any):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(autocast=False, **kwargs)
+
+    def forward(self, x: Any) -> Any:
+        """Return y = f(x), of the shape of `x`."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward")
+
+    def inverse(self, y: Any) -> Any:
+        """Return x with f(x) = y, of the shape of `y`."""
+        raise NotImplementedError(f"{type(self).__name__} must define inverse")
+
+    def log_derivative(self, x: Any) -> Any:
+        """Return log |f'(x)| of each element, of a shape that broadcasts with that of `x`."""
+        raise NotImplementedError(f"{type(self).__name__} must define log_derivative")
+
+    def domain(self, inner: Domain) -> Domain:
+        """Return the values of x whose f(x) is in `inner`.
+
+        Args:
+            inner: valid values of y.
+
+        Raises:
+            ValueError: If the transform does not map onto `inner`.
+        """
+        if inner != Domain():
+            raise ValueError(
+                f"Expected a likelihood of any finite number after {type(self).__name__}. "
+                f"Received: one of {inner}"
+            )
+        return Domain()
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether the transform needs no data, or has seen them."""
+        return True
+
+    def adapt(self, x: Any, observed: Any = None) -> None:
+        """Learn from data; what was seen before is forgotten.
+
+        Args:
+            x: array (examples, *event_shape), perhaps a `np.memmap`.
+            observed: booleans of the shape of `x`, False where an element is missing.
+
+        Raises:
+            ValueError: If there is nothing to learn from, or a value is not finite.
+        """
+        self.reset_state()
+        start = 0
+        for chunk in chunks(np.asanyarray(x)):
+            end = start + len(chunk)
+            self.update_state(chunk, None if observed is None else observed[start:end])
+            start = end
+        self.check_adapted()
+
+    def check_adapted(self) -> None:
+        """Raise a ValueError if the transform needs data and has not seen enough."""
+        if not self.is_adapted:
+            raise ValueError(
+                f"Expected the transform {self.name!r} to have seen the training data, with at "
+                "least one observed value of each column. Received: none. Call vae.adapt(x_train) "
+                "before fit."
+            )
+
+    def reset_state(self) -> None:
+        """Forget the data seen."""
+
+    def update_state(self, x: Any, observed: Any = None) -> None:
+        """Learn from a batch of raw data.
+
+        Args:
+            x: array (batch, *event_shape).
+            observed: booleans of the shape of `x`, False where an element is missing.
+        """
+
+    def call(self, x: Any) -> Any:
+        """Return f(x), of the shape of `x`."""
+        return self.forward(tf.cast(x, self.dtype))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Return the shape of the input."""
+        return tuple(input_shape)

@@ -1,0 +1,167 @@
+"""Transforms: inverse, derivative, domain, what they learn from data, and saving."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kvae
+from kvae.contract import Domain
+
+transforms = kvae.transforms
+
+CASES = {
+    "rescaling": (lambda: transforms.Rescaling(-0.1, 2.0), (-50.0, 50.0)),
+    "pixels": (lambda: transforms.Pixels(), (0.0, 255.0)),
+    "standardization": (
+        lambda: transforms.Standardization([1e4, -3.0], [10.0, 0.5]),
+        (-10.0, 10.0),
+    ),
+    "log": (lambda: transforms.Log(0.5), (0.0, 1e3)),
+    "logit": (lambda: transforms.Logit(-2.0, 7.0), (-2.0, 7.0)),
+    "chain": (
+        lambda: transforms.Chain(
+            [transforms.Log(), transforms.Rescaling(3.0), transforms.Standardization(1.0, 2.0)]
+        ),
+        (0.0, 1e3),
+    ),
+}
+every = pytest.mark.parametrize("name", CASES)
+
+
+def points(name, rng, n=50):
+    return tf.constant(rng.uniform(*CASES[name][1], size=(n, 2)), tf.float64)
+
+
+@every
+def test_inverse_undoes_forward(name, rng):
+    transform, x = CASES[name][0](), points(name, rng)
+    np.testing.assert_allclose(transform.inverse(transform.forward(x)), x, rtol=1e-9, atol=1e-9)
+
+
+@every
+def test_log_derivative_is_that_of_forward(name, rng):
+    transform, x = CASES[name][0](), points(name, rng)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = transform.forward(x)
+    slope = tape.gradient(y, x)
+    expected = np.log(np.abs(slope))
+    found = np.broadcast_to(transform.log_derivative(x), x.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+@every
+def test_ends_of_the_data_stay_finite_in_float32(name):
+    transform = CASES[name][0]()
+    ends = np.repeat(np.array(CASES[name][1], "float32")[:, None], 2, axis=1)
+    y = transform.forward(tf.constant(ends))
+    assert np.all(np.isfinite(y))
+    assert np.all(np.isfinite(transform.log_derivative(tf.constant(ends))))
+
+
+@every
+def test_config_is_plain_and_makes_the_same_transform_again(name, rng):
+    transform, x = CASES[name][0](), tf.cast(points(name, rng), tf.float32)
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(transform)))
+    again = keras.saving.deserialize_keras_object(config)
+    np.testing.assert_array_equal(again(x), transform(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "domain"),
+    [
+        (lambda: transforms.Pixels().domain(Domain(0.0, 1.0)), Domain(0.0, 255.0, integer=True)),
+        (lambda: transforms.Pixels(4).domain(Domain()), Domain(0.0, 15.0, integer=True)),
+        (lambda: transforms.Rescaling(-2.0, 1.0).domain(Domain(0.0, 1.0)), Domain(0.0, 0.5)),
+        (lambda: transforms.Log().domain(Domain()), Domain(low=0.0)),
+        (lambda: transforms.Logit(2.0, 3.0).domain(Domain()), Domain(2.0, 3.0)),
+        (lambda: CASES["chain"][0]().domain(Domain()), Domain(low=0.0)),
+    ],
+)
+def test_domain_is_that_of_the_raw_data(make, domain):
+    assert make() == domain
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: transforms.Log().domain(Domain(0.0, 1.0)),
+        lambda: transforms.Standardization().domain(Domain(0.0, 1.0)),
+        lambda: transforms.Rescaling(2.0).domain(Domain(0.0, integer=True)),
+        lambda: transforms.Pixels().domain(Domain(0.25, 1.0)),
+        lambda: transforms.Rescaling(0.0),
+        lambda: transforms.Rescaling(np.inf),
+        lambda: transforms.Pixels(17),
+        lambda: transforms.Log(0.0),
+        lambda: transforms.Logit(1.0, 1.0),
+        lambda: transforms.Logit(0.0, 1.0, margin=0.5),
+        lambda: transforms.Standardization(mean=1.0),
+        lambda: transforms.Standardization(mean=1.0, stddev=0.0),
+        lambda: transforms.Standardization(mean=[1.0, 2.0], stddev=1.0),
+        lambda: transforms.Chain([]),
+        lambda: transforms.Chain([keras.layers.Rescaling(2.0)]),
+        lambda: transforms.Chain([transforms.Standardization(), transforms.Standardization()]),
+    ],
+)
+def test_what_cannot_be_used_is_refused(make):
+    with pytest.raises(ValueError, match=r"Expected .* Received"):
+        make()
+
+
+@pytest.mark.parametrize("sizes", [[1000], [1, 999], [400, 350, 250]])
+def test_standardization_learns_the_moments_of_all_batches(rng, sizes):
+    x = rng.normal([1e6, 0.0, -3.0], [1.0, 0.1, 10.0], size=(1000, 3))
+    standardization = transforms.Standardization()
+    for batch in np.split(x, np.cumsum(sizes)[:-1]):
+        standardization.update_state(batch)
+    np.testing.assert_allclose(standardization.mean, x.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(standardization.stddev, x.std(axis=0), rtol=1e-6)
+
+
+def test_standardization_of_images_is_per_channel(rng):
+    x = rng.normal([1.0, 5.0], [2.0, 3.0], size=(40, 8, 8, 2))
+    standardization = transforms.Standardization()
+    standardization.adapt(x)
+    np.testing.assert_allclose(standardization.mean, x.mean(axis=(0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(standardization.stddev, x.std(axis=(0, 1, 2)), rtol=1e-5)
+
+
+def test_elements_that_are_not_observed_are_left_out(rng):
+    x = rng.normal(size=(200, 3))
+    observed = rng.uniform(size=x.shape) < 0.5
+    standardization = transforms.Standardization()
+    standardization.adapt(np.where(observed, x, np.nan), observed)
+    mean = [x[observed[:, column], column].mean() for column in range(3)]
+    stddev = [x[observed[:, column], column].std() for column in range(3)]
+    np.testing.assert_allclose(standardization.mean, mean, rtol=1e-5)
+    np.testing.assert_allclose(standardization.stddev, stddev, rtol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 7.3, 1e6 + 0.1])
+def test_a_constant_column_is_only_centred(value):
+    standardization = transforms.Standardization()
+    standardization.adapt(np.full((50, 1), value))
+    np.testing.assert_allclose(standardization(tf.constant([[value + 1.0]])), 1.0, atol=0.1)
+
+
+@pytest.mark.parametrize("x", [[[np.nan]], [[np.inf]]])
+def test_data_that_are_not_finite_are_refused(x):
+    with pytest.raises(ValueError, match="Expected data whose observed values are finite"):
+        transforms.Standardization().adapt(np.array(x))
+
+
+def test_a_column_without_an_observed_value_is_refused():
+    observed = np.array([[True, False], [True, False]])
+    with pytest.raises(ValueError, match="at least one observed value of each column"):
+        transforms.Standardization().adapt(np.ones((2, 2)), observed)
+
+
+def test_what_was_learned_before_is_forgotten():
+    standardization = transforms.Standardization()
+    standardization.adapt(np.array([[100.0], [200.0]]))
+    standardization.adapt(np.array([[1.0], [3.0]]))
+    np.testing.assert_allclose(standardization.mean, [2.0])
+    np.testing.assert_allclose(standardization.stddev, [1.0])

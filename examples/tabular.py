@@ -39,14 +39,10 @@ def main(argv=None):
     table, columns = read_table(args.csv, args.rows) if args.csv else make_table(args.rows, rng)
     x = rng.permutation(table)
     x_train, x_test = np.split(x, [len(x) * 4 // 5])
-    for index, column in enumerate(columns):
-        if isinstance(column, kvae.layers.IndependentNormal):  # to a standard deviation of one
-            mean, stddev = x_train[:, index].mean(), x_train[:, index].std() + 1e-6
-            x_train[:, index] = (x_train[:, index] - mean) / stddev
-            x_test[:, index] = (x_test[:, index] - mean) / stddev
 
     likelihood = kvae.layers.Columns(columns)
     vae = make_vae(likelihood, args.latent_dim, args.hidden)
+    vae.adapt(x_train)  # the moments of the measured columns
     # Clipped, because single rows of a real table lie many standard deviations out.
     vae.compile(optimizer=keras.optimizers.Adam(1e-3, global_clipnorm=10.0))
     vae.fit(x_train, validation_data=x_test, epochs=args.epochs, batch_size=64, verbose=0)
@@ -61,7 +57,9 @@ def main(argv=None):
     print(f"{len(x_train)} rows to train on, {len(x_test)} held out; nats per held-out row.\n")
     print(f"{'column':<16}{'likelihood':<30}{'independent':>12}{'VAE, given z':>14}")
     for column, before, after in zip(columns, apart, together, strict=True):
-        print(f"{column.name:<16}{type(column).__name__:<30}{before:>12.3f}{after:>14.3f}")
+        print(
+            f"{column.name:<16}{type(getattr(column, 'layer', column)).__name__:<30}{before:>12.3f}{after:>14.3f}"
+        )
     print(f"{'all columns':<46}{apart.sum():>12.3f}{together.sum():>14.3f}")
     print(f"{'what z itself costs (KL)':<46}{'':>12}{-kl:>14.3f}")
     print(f"{'log-likelihood (VAE: ELBO, a lower bound)':<46}{apart.sum():>12.3f}{elbo:>14.3f}")
@@ -77,7 +75,7 @@ def make_table(rows, rng):
     share = 1 / (1 + np.exp(-1.5 * mood)), 1 / (1 + np.exp(1.5 * mood))
     share = rng.beta(20.0 * share[0] + 0.1, 20.0 * share[1] + 0.1)
     columns = [
-        kvae.layers.IndependentNormal((), min_scale=MIN_SCALE, name="height"),
+        measured("height"),
         kvae.layers.IndependentCategorical((), 4, name="city"),
         kvae.layers.IndependentNegativeBinomial((), name="visits"),
         kvae.layers.IndependentBeta((), name="share"),
@@ -88,8 +86,8 @@ def make_table(rows, rng):
 def read_table(path, rows):
     """Return a CSV file as numbers, (rows, columns), and a distribution layer for each column.
 
-    Text is a class, whole numbers from 0 to 255 are counts, everything else is measured; of whole
-    numbers beyond 255 the table holds log(1 + x).
+    Text is a class, whole numbers from 0 to 255 are counts, everything else is measured; whole
+    numbers beyond 255 are amounts, whose logarithm is modelled.
     """
     with open(path, newline="") as file:
         lines = [[cell.strip() for cell in line] for line in csv.reader(file) if line]
@@ -107,16 +105,26 @@ def read_table(path, rows):
             if whole and column.max() <= COUNT_MAX:
                 layer = kvae.layers.IndependentNegativeBinomial((), name=name)
             else:
-                if whole:  # large amounts, whose tails are heavy
-                    column = np.log1p(column)
-                layer = kvae.layers.IndependentNormal((), min_scale=MIN_SCALE, name=name)
+                layer = measured(name, amount=whole)
         values.append(column)
         columns.append(layer)
     return np.stack(values, axis=1).astype("float32"), columns
 
 
+def measured(name, amount=False):
+    """Return the likelihood of a measured column in its own unit."""
+    transform = kvae.transforms.Standardization()
+    if amount:
+        transform = kvae.transforms.Chain([kvae.transforms.Log(), transform])
+    normal = kvae.layers.IndependentNormal((), min_scale=MIN_SCALE)
+    return kvae.layers.Transformed(normal, transform, name=name)
+
+
 def make_vae(likelihood, latent_dim, hidden):
-    """Return a VAE whose encoder reads classes one-hot and counts by their logarithm."""
+    """Return a VAE whose encoder reads classes one-hot and counts by their logarithm.
+
+    It reads measured columns as their transforms give them.
+    """
     inputs = keras.Input(likelihood.event_shape)
     features = []
     for index, column in enumerate(likelihood.columns):

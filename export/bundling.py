@@ -206,6 +206,7 @@ def _manifest(
             "prior": type(vae.prior).__name__,
             "likelihood": type(likelihood).__name__,
             "support": str(likelihood.domain),
+            "decoded": likelihood.center_name,
         },
         "preprocessing": preprocessing,
         "artefacts": [

@@ -23,10 +23,10 @@ def card(manifest: dict[str, Any], pictures: list[str]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for artefact in manifest["artefacts"]:
-        mean = artefact["measured"]["decode"]["mean"]
+        decoded = artefact["measured"]["decode"][model["decoded"]]
         lines.append(
             f"| {artefact['file']} | {artefact['preset']} | {artefact['size_bytes'] / 1e6:.2f} MB "
-            f"| {mean['error']:.1e} | {mean['psnr']:.0f} dB "
+            f"| {decoded['error']:.1e} | {decoded['psnr']:.0f} dB "
             f"| {artefact['latency_ms']['decode']:.3f} ms |"
         )
     lines += [

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from kvae.layers import Likelihood
+
 from .probe import ROWS, Probe
 from .result import ExportError
 
@@ -24,7 +26,8 @@ class Budget:
 
     Attributes:
         error: largest error of any output (see `Measured.error`), or None.
-        psnr: least PSNR of the output `mean` of the signatures that decode, in dB, or None.
+        psnr: least PSNR of the decoded output (`mean`) of the signatures that decode, in dB, or
+            None.
     """
 
     error: float | None = None
@@ -89,7 +92,7 @@ def measure(
             raise ExportError(
                 f"{what} differs from Keras by {this.error:.2e}; {budget.error:.0e} is allowed."
             )
-        pictured = base in PICTURES and output == "mean"
+        pictured = base in PICTURES and output in Likelihood.CENTERS
         if pictured and budget.psnr is not None and this.psnr < budget.psnr:
             raise ExportError(
                 f"{what} reaches {this.psnr:.1f} dB PSNR against Keras; {budget.psnr:.0f} dB are "

@@ -60,13 +60,20 @@ class ExportResult:
 
     @property
     def error_prior(self) -> float:
-        """The error of the decoded mean over z drawn from the prior."""
-        return self.measured["decode"]["mean"].error_prior
+        """The error of what is decoded from z drawn from the prior."""
+        return self._decoded.error_prior
 
     @property
     def error_posterior(self) -> float:
-        """The error of the decoded mean over z drawn from posteriors."""
-        return self.measured["decode"]["mean"].error_posterior
+        """The error of what is decoded from z drawn from posteriors."""
+        return self._decoded.error_posterior
+
+    @property
+    def _decoded(self) -> Measured:
+        from kvae.layers import Likelihood
+
+        measured = self.measured["decode"]
+        return next(measured[name] for name in Likelihood.CENTERS if name in measured)
 
     @property
     def elbo_change(self) -> float | None:

@@ -185,8 +185,11 @@ class Decoder:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def decode(self, z: Any) -> np.ndarray:
-        """Return the likelihood's mean at `z` (rows, latent_dim), shape (rows, *event_shape)."""
-        return self.run("decode", z=z)["mean"]
+        """Return the likelihood's mean at `z` (rows, latent_dim), shape (rows, *event_shape).
+
+        Where a transform leaves no mean it is the median, as in `kvae.VAE.decode`.
+        """
+        return self.run("decode", z=z)[self.manifest["model"]["decoded"]]
 
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
         """Return `n` decoded draws from the prior, the same on every device, (n, *event_shape).
@@ -200,7 +203,7 @@ class Decoder:
                 f"Expected n of at least 1 and a seed of 32 bits. Received: n={n}, seed={seed}"
             )
         seeds = np.stack([np.arange(n), np.full(n, seed)], axis=1).astype("int32")
-        return self.run("sample", seed=seeds)["mean"]
+        return self.run("sample", seed=seeds)[self.manifest["model"]["decoded"]]
 
     def golden(self) -> dict[str, np.ndarray]:
         """Return the golden vectors: arrays under `inputs/...` and `expected/...`."""

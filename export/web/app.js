@@ -113,10 +113,10 @@ function centre() {
 async function sample() {
   const seed = Number(element("seed").value);
   await show(`draw ${seed} from the prior`, async () => {
-    const { mean, z: drawn } = await model.sample(seed);
+    const { decoded, z: drawn } = await model.sample(seed);
     z = Array.from(drawn);
     tellSliders();
-    return mean;
+    return decoded;
   });
 }
 

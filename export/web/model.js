@@ -104,20 +104,25 @@ export class Model {
     }
   }
 
-  /** Return the likelihood's mean at `z`, flat. */
+  /** Return the likelihood's mean (its median, where a transform leaves no mean) at `z`, flat. */
   async decode(z) {
-    return (await this.run("decode", { z })).mean;
+    return this.#decoded(await this.run("decode", { z }));
   }
 
-  /** Return a draw from the prior as {mean, z}, the same for a seed on every device. */
+  /** Return a draw from the prior as {decoded, z}, the same for a seed on every device. */
   async sample(seed, row = 0) {
-    return this.run("sample", { seed: [row, seed] });
+    const outputs = await this.run("sample", { seed: [row, seed] });
+    return { decoded: this.#decoded(outputs), z: outputs.z };
   }
 
-  /** Return the mean at share `t` of the way from `a` to `b`, straight or along the arc. */
+  /** Return what is decoded at share `t` of the way from `a` to `b`, straight or along the arc. */
   async interpolate(a, b, t, spherical = false) {
     const signature = spherical ? "interpolate_spherical" : "interpolate";
-    return (await this.run(signature, { z_a: a, z_b: b, t: [t] })).mean;
+    return this.#decoded(await this.run(signature, { z_a: a, z_b: b, t: [t] }));
+  }
+
+  #decoded(outputs) {
+    return outputs[this.manifest.model.decoded];
   }
 }
 

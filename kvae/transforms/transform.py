@@ -41,6 +41,7 @@ class Transform(keras.layers.Layer):
 
     is_affine = False
     learns = False
+    xla_pays = True  # see `kvae.training.execution`
 
     def __init__(self, **kwargs: Any):
         kwargs.setdefault("dtype", "float32")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 
 
 @pytest.mark.slow
@@ -25,3 +26,18 @@ def test_readme_blocks_run_unchanged_in_order(tmp_path):
     assert (tmp_path / "decoder.tflite").is_file()
     assert (tmp_path / "serving/1/saved_model.pb").is_file()
     assert (tmp_path / "vae.keras").is_file()
+
+
+@pytest.mark.slow
+def test_the_page_on_data_runs_unchanged(tmp_path):
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    script = tmp_path / "data.py"
+    script.write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)))
+
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = re.findall(r"-?\d+\.", done.stdout.split("]]")[0])
+    assert len(rows) == 6
+    assert all(1500 < float(weight) < 6000 for weight in rows[::2])
+    assert done.stdout.rstrip().endswith("(2000, 2) True")

@@ -57,9 +57,8 @@ def main(argv=None):
     print(f"{len(x_train)} rows to train on, {len(x_test)} held out; nats per held-out row.\n")
     print(f"{'column':<16}{'likelihood':<30}{'independent':>12}{'VAE, given z':>14}")
     for column, before, after in zip(columns, apart, together, strict=True):
-        print(
-            f"{column.name:<16}{type(getattr(column, 'layer', column)).__name__:<30}{before:>12.3f}{after:>14.3f}"
-        )
+        kind = type(getattr(column, "layer", column)).__name__  # of the column, or inside it
+        print(f"{column.name:<16}{kind:<30}{before:>12.3f}{after:>14.3f}")
     print(f"{'all columns':<46}{apart.sum():>12.3f}{together.sum():>14.3f}")
     print(f"{'what z itself costs (KL)':<46}{'':>12}{-kl:>14.3f}")
     print(f"{'log-likelihood (VAE: ELBO, a lower bound)':<46}{apart.sum():>12.3f}{elbo:>14.3f}")

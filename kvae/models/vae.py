@@ -306,7 +306,7 @@ class VAE(LatentModel):
         x = (self.input_specs()["x"].shape, tf.float32)
         z = ((self.latent_dim,), tf.float32)
         pair = {"z_a": z, "z_b": z, "t": ((1,), tf.float32)}
-        inputs = {
+        inputs: dict[str, dict[str, Any]] = {
             "decode": {"z": z},
             "encode": {"x": x},
             "reconstruct": {"x": x},

@@ -17,6 +17,12 @@ setup(
     package_data={
         "kvae": ["py.typed"],
         # Named one by one, so that web/node_modules stays out.
-        "kvae.export": ["c/*.c", "web/*.html", "web/*.css", "web/*.js", "web/package.json"],
+        "kvae.export": [
+            "clients/c/*.c",
+            "clients/web/*.html",
+            "clients/web/*.css",
+            "clients/web/*.js",
+            "clients/web/package.json",
+        ],
     },
 )

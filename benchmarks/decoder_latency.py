@@ -19,7 +19,7 @@ import tensorflow as tf
 import kvae
 from kvae.cli.bench import interleaved
 from kvae.cli.terminal import quiet_native_logs
-from kvae.export.machine import machine
+from kvae.export.bundles.machine import machine
 from kvae.export.presets import PRESETS
 
 THREADS = (1, 2)

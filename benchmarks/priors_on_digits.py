@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 import kvae
-from kvae.export.machine import machine
+from kvae.export.bundles.machine import machine
 
 LATENT_DIM = 8
 HIDDEN = 128

@@ -8,20 +8,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bundling import bundle, verify
+    from .bundles.write import bundle, verify
+    from .formats.saved_model import saved_model
+    from .formats.tflite import tflite
     from .result import ExportError, ExportResult
-    from .to_saved_model import saved_model
-    from .to_tflite import tflite
 
 __all__ = ["ExportError", "ExportResult", "bundle", "saved_model", "tflite", "verify"]
 
 _HOMES = {
-    "bundle": "bundling",
+    "bundle": "bundles.write",
     "ExportError": "result",
     "ExportResult": "result",
-    "saved_model": "to_saved_model",
-    "tflite": "to_tflite",
-    "verify": "bundling",
+    "saved_model": "formats.saved_model",
+    "tflite": "formats.tflite",
+    "verify": "bundles.write",
 }
 
 

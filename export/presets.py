@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from kvae import checks
 
-from .checking import Budget
+from .verification.compare import Budget
 
 __all__ = ["PRESETS", "Preset", "preset"]
 

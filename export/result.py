@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checking import Measured
+    from .verification.compare import Measured
 
 __all__ = ["ExportError", "ExportResult"]
 

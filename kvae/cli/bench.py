@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from kvae.cli.terminal import console, quiet_native_logs
-from kvae.export.machine import machine
+from kvae.export.bundles.machine import machine
 
 __all__ = ["bench", "interleaved"]
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 import kvae
 from kvae.cli.bench import interleaved
 from kvae.cli.main import app
-from kvae.export.machine import machine
+from kvae.export.bundles.machine import machine
 from tests.helpers import run_python
 from tests.small import make_vae
 

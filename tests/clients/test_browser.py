@@ -14,7 +14,7 @@ from tests.helpers import ROOT, relative
 
 pytestmark = pytest.mark.slow
 
-WEB = ROOT / "export" / "web"
+WEB = ROOT / "export" / "clients" / "web"
 # What float32 promises against Keras; the other order in which WebAssembly adds costs under 1e-6.
 TOLERANCE = 1e-5
 # Logarithm, sine and cosine of Box-Muller come from another mathematical library.
@@ -54,7 +54,8 @@ def programs():
     need(
         (WEB / "node_modules" / "@litertjs" / "core" / "package.json").exists(),
         "LiteRT.js",
-        "Install Node.js with npm, then run: npm install --no-package-lock --prefix export/web",
+        "Install Node.js with npm, then run: npm install --no-package-lock "
+        "--prefix export/clients/web",
     )
     return binary, driver
 

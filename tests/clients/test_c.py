@@ -35,7 +35,7 @@ def decode(tmp_path_factory):
     program = tmp_path_factory.mktemp("c") / "decode"
     flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     library = [f"-L{package}", "-lLiteRt", f"-Wl,-rpath,{package}"]
-    source = ROOT / "export" / "c" / "decode.c"
+    source = ROOT / "export" / "clients" / "c" / "decode.c"
     command = [compiler, *flags, source, "-o", program, *library]
     subprocess.run([str(part) for part in command], check=True, timeout=60)
 

@@ -2,7 +2,7 @@
 
 import re
 
-from kvae.export.checking import without_batch_size
+from kvae.export.verification.compare import without_batch_size
 from tests.helpers import run_python
 
 

@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 import kvae
-from kvae.export import graphs, to_tflite
+from kvae.export.conversion import graphs
+from kvae.export.formats import tflite as to_tflite
 from kvae.export.signatures import find, trace
 from tests.small import make_vae
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kvae.export.phases import PhasedConv2DTranspose, by_phases
+from kvae.export.conversion.phases import PhasedConv2DTranspose, by_phases
 from tests.helpers import relative
 
 

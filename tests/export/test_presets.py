@@ -5,10 +5,11 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import kvae
-from kvae.export import ExportError, litert, presets
-from kvae.export.checking import Budget
+from kvae.export import ExportError, presets
 from kvae.export.presets import PRESETS, Preset
 from kvae.export.signatures import SIGNATURES
+from kvae.export.verification import litert
+from kvae.export.verification.compare import Budget
 
 pytestmark = pytest.mark.slow  # a conversion takes a second, its check as long
 

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 import kvae
-from kvae.export import to_saved_model
+from kvae.export.formats import saved_model as to_saved_model
+from kvae.export.formats.warmup import FILE, prediction_log
 from kvae.export.signatures import SIGNATURES
-from kvae.export.warmup import FILE, prediction_log
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import kvae
-from kvae.export import litert
 from kvae.export.signatures import SIGNATURES, find
+from kvae.export.verification import litert
 from kvae.models.paths import spherical
 from tests.small import make_vae
 

@@ -9,8 +9,9 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 import kvae
-from kvae.export import checking, litert
-from kvae.export.probe import Probe
+from kvae.export.verification import compare as checking
+from kvae.export.verification import litert
+from kvae.export.verification.probe import Probe
 from tests.helpers import dtype_policy, relative, run_python
 from tests.small import kl, make_vae
 

@@ -132,7 +132,8 @@ def test_the_installed_command_runs(installed, tmp_path):
 IMPORT_EDITABLE = """
 import sys
 import kvae, kvae.export
-from kvae.export import presets, litert
+from kvae.export import presets
+from kvae.export.verification import litert
 print(kvae.__file__, kvae.export.__file__, litert.__file__, kvae.export.ExportResult.__name__)
 """
 
@@ -176,7 +177,7 @@ def test_an_editable_install_works_where_the_checkout_has_no_symbolic_links(tmp_
     expected = [
         checkout / "kvae" / "__init__.py",
         checkout / "export" / "__init__.py",
-        checkout / "export" / "litert.py",
+        checkout / "export" / "verification" / "litert.py",
     ]
     assert [Path(file) for file in files] == expected
     assert name == "ExportResult"

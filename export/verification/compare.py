@@ -12,8 +12,8 @@ import numpy as np
 
 from kvae.layers import Likelihood
 
+from ..result import ExportError
 from .probe import ROWS, Probe
-from .result import ExportError
 
 __all__ = ["Budget", "Measured", "in_child", "in_session", "measure", "without_batch_size"]
 
@@ -114,7 +114,7 @@ def without_batch_size(signature: str) -> str:
     """Return the name of a signature without its batch size.
 
     Example:
-        >>> from kvae.export.checking import without_batch_size
+        >>> from kvae.export.verification.compare import without_batch_size
         >>> without_batch_size("decode_8"), without_batch_size("interpolate_spherical")
         ('decode', 'interpolate_spherical')
     """

@@ -18,17 +18,17 @@ import tensorflow as tf
 from kvae import checks, files
 from kvae.layers.scale import without_softplus
 
-from . import litert
-from .checking import in_child, measure
-from .graphs import check_builtin, weights_read
-from .phases import by_phases
-from .presets import Preset
-from .presets import preset as find_preset
-from .probe import Probe
-from .quantize import quantized
-from .result import ExportError, ExportResult
-from .signatures import ExportModule, describe, find, trace
-from .subject import exportable
+from ..conversion.graphs import check_builtin, weights_read
+from ..conversion.phases import by_phases
+from ..presets import Preset
+from ..presets import preset as find_preset
+from ..result import ExportError, ExportResult
+from ..signatures import ExportModule, describe, find, trace
+from ..subject import exportable
+from ..verification import litert
+from ..verification.compare import in_child, measure
+from ..verification.probe import Probe
+from .quantization import quantized
 
 __all__ = ["tflite"]
 

@@ -37,7 +37,7 @@ def write_warmup(saved_model: Path, requests: Mapping[str, Mapping[str, np.ndarr
         requests: inputs by name, by signature; arrays (rows, ...).
 
     Example:
-        >>> from kvae.export.warmup import FILE, write_warmup
+        >>> from kvae.export.formats.warmup import FILE, write_warmup
         >>> write_warmup(folder, {"decode": {"z": np.zeros((1, 2), np.float32)}})
         >>> (folder / FILE).is_file()
         True
@@ -59,7 +59,7 @@ def prediction_log(signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:
         inputs: its inputs by name.
 
     Example:
-        >>> from kvae.export.warmup import prediction_log
+        >>> from kvae.export.formats.warmup import prediction_log
         >>> prediction_log("f", {})
         b'2\x07\n\x05\n\x03\x1a\x01f'
     """

@@ -12,7 +12,7 @@ def machine() -> str:
     """Return the processor, its cores and the operating system in one line.
 
     Example:
-        >>> from kvae.export.machine import machine
+        >>> from kvae.export.bundles.machine import machine
         >>> "cores" in machine()
         True
     """

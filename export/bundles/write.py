@@ -25,16 +25,17 @@ from kvae._version import __version__
 from kvae.diagnosis import LatentReport, diagnose
 from kvae.evaluation import LatentAxis, latent_axes
 
-from . import litert, runtime
+from .. import runtime
+from ..formats.tflite import FULL_INT8, tflite
+from ..presets import preset as find_preset
+from ..result import ExportResult
+from ..signatures import SIGNATURES, find
+from ..subject import exportable
+from ..verification import litert
+from ..verification.compare import Measured, in_child, measure, without_batch_size
+from ..verification.probe import Probe, stand_in
 from .card import card
-from .checking import Measured, in_child, measure, without_batch_size
 from .machine import machine
-from .presets import preset as find_preset
-from .probe import Probe, stand_in
-from .result import ExportResult
-from .signatures import SIGNATURES, find
-from .subject import exportable
-from .to_tflite import FULL_INT8, tflite
 
 __all__ = ["bundle", "verify"]
 

@@ -31,7 +31,7 @@ def run_interpreter(
         Arrays (rows, ...) by name.
 
     Example:
-        >>> from kvae.export import litert
+        >>> from kvae.export.verification import litert
         >>> z = np.zeros((3, 2), np.float32)
         >>> litert.run_interpreter(tflite_file, "decode", {"z": z})["mean"].shape
         (3, 8, 8, 1)
@@ -57,7 +57,7 @@ def run_compiled(
         Arrays (rows, ...) by name.
 
     Example:
-        >>> from kvae.export import litert
+        >>> from kvae.export.verification import litert
         >>> z = np.zeros((3, 2), np.float32)
         >>> litert.run_compiled(tflite_file, "decode", {"z": z})["mean"].shape
         (3, 8, 8, 1)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from .checking import without_batch_size
-from .result import ExportError
+from ..result import ExportError
+from ..verification.compare import without_batch_size
 
 __all__ = ["check_builtin", "weights_read"]
 

@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from kvae import files
 
-from . import fresh_process
-from .checking import in_child, in_session, measure
-from .presets import PRESETS
-from .probe import Probe
-from .result import ExportResult
-from .signatures import ExportModule, describe, find, trace
-from .subject import exportable
+from ..presets import PRESETS
+from ..result import ExportResult
+from ..signatures import ExportModule, describe, find, trace
+from ..subject import exportable
+from ..verification import fresh_process
+from ..verification.compare import in_child, in_session, measure
+from ..verification.probe import Probe
 from .warmup import write_warmup
 
 __all__ = ["saved_model"]

@@ -1,0 +1,1 @@
+"""Inputs, reference outputs, the runtimes that are tried, and the comparison."""

@@ -8,12 +8,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bundles.write import bundle, verify
+    from .bundles.verify import verify
+    from .bundles.write import bundle
     from .formats.saved_model import saved_model
     from .formats.tflite import tflite
     from .result import ExportError, ExportResult
+    from .verification.compare import Tolerance
 
-__all__ = ["ExportError", "ExportResult", "bundle", "saved_model", "tflite", "verify"]
+__all__ = [
+    "ExportError",
+    "ExportResult",
+    "Tolerance",
+    "bundle",
+    "saved_model",
+    "tflite",
+    "verify",
+]
 
 _HOMES = {
     "bundle": "bundles.write",
@@ -21,7 +31,8 @@ _HOMES = {
     "ExportResult": "result",
     "saved_model": "formats.saved_model",
     "tflite": "formats.tflite",
-    "verify": "bundles.write",
+    "Tolerance": "verification.compare",
+    "verify": "bundles.verify",
 }
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kvae.outputs import decoded
+
 if TYPE_CHECKING:
     from .verification.compare import Measured
 
@@ -70,10 +72,7 @@ class ExportResult:
 
     @property
     def _decoded(self) -> Measured:
-        from kvae.layers import Likelihood
-
-        measured = self.measured["decode"]
-        return next(measured[name] for name in Likelihood.CENTERS if name in measured)
+        return decoded(self.measured["decode"])
 
     @property
     def elbo_change(self) -> float | None:

@@ -2,18 +2,17 @@
 
 import hashlib
 import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from kvae import checks
 
-from ..runtime import SUMS, BundleError, Decoder
+from ..key import Key
+from ..runtime import SUMS, BundleError, Model
 from . import tables
 from .tables import Columns
 
@@ -32,7 +31,7 @@ class BundleHandler(ModelHandler):
         columns: for each input of the signature the column of flat lists, or the columns of
             numbers, that hold it; an input that is not named has a column of its own name.
         carry: columns that the results keep; by default all but those of the inputs.
-        preset: which file of the bundle runs.
+        preset: which file of the bundle runs; by default the one that its manifest names.
         num_threads: threads that LiteRT may use.
 
     Raises:
@@ -58,7 +57,7 @@ class BundleHandler(ModelHandler):
         *,
         columns: Mapping[str, Columns] | None = None,
         carry: Sequence[str] | None = None,
-        preset: str = "float32",
+        preset: str | None = None,
         num_threads: int = 1,
     ):
         super().__init__(min_batch_size=1, max_batch_size=1)  # a table is a batch
@@ -67,11 +66,10 @@ class BundleHandler(ModelHandler):
         self.preset = preset
         self.num_threads = checks.positive_int("num_threads", num_threads)
         self.carry = None if carry is None else list(carry)
-        decoder = Decoder(self.bundle, preset=preset)
-        sizes = _batch_sizes(decoder.signatures, signature)
+        signatures = Model(self.bundle, preset=preset).signatures
+        plain = [text for text, about in signatures.items() if Key.of(text, about).name == text]
+        described = signatures[checks.choice("signature", signature, plain)]
         self._digest = _digest(self.bundle)
-        self._names = sorted(sizes, key=sizes.__getitem__, reverse=True)
-        described = decoder.signatures[self._names[0]]
         given = dict(columns or {})
         unknown = sorted(given.keys() - described["inputs"].keys())
         if unknown:
@@ -85,7 +83,7 @@ class BundleHandler(ModelHandler):
         }
         self._outputs = list(described["outputs"])
 
-    def load_model(self) -> "_LockedDecoder":
+    def load_model(self) -> Model:
         """Open the bundle, once a process; the same one that was there when the pipeline was made.
 
         Raises:
@@ -96,12 +94,12 @@ class BundleHandler(ModelHandler):
                 f"The bundle {self.bundle!r} on this worker is not the one that the pipeline was "
                 "made with: their SHA256SUMS differ."
             )
-        return _LockedDecoder(Decoder(self.bundle, self.preset, self.num_threads))
+        return Model(self.bundle, self.preset, self.num_threads)
 
     def run_inference(
         self,
         batch: Sequence[Any],
-        model: "_LockedDecoder",
+        model: Model,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[Any]:
         """Return tables with the columns that are carried on and those of the outputs."""
@@ -115,13 +113,13 @@ class BundleHandler(ModelHandler):
         """Return the name that Beam's counters of this model stand under."""
         return f"kvae_{self.signature}"
 
-    def _run(self, table: Any, model: "_LockedDecoder") -> Any:
+    def _run(self, table: Any, model: Model) -> Any:
         kept = self._carried(table)
         arrays = {
             name: tables.read(table, columns, name, shape, dtype)
             for name, (columns, shape, dtype) in self._inputs.items()
         }
-        results = tables.results(model.run(self._names, arrays))
+        results = tables.results(model.run(self.signature, **arrays))
         for name in self._outputs:
             kept = kept.append_column(name, results[name])
         return kept
@@ -160,7 +158,7 @@ class RunSignature(beam.PTransform):
         signature: "score", "encode", "reconstruct", "decode", ... without a batch size.
         columns: columns by input.
         carry: columns that the results keep.
-        preset: which file of the bundle runs.
+        preset: which file of the bundle runs; by default the one that its manifest names.
         num_threads: threads that LiteRT may use.
 
     Raises:
@@ -190,7 +188,7 @@ class RunSignature(beam.PTransform):
         *,
         columns: Mapping[str, Columns] | None = None,
         carry: Sequence[str] | None = None,
-        preset: str = "float32",
+        preset: str | None = None,
         num_threads: int = 1,
     ):
         super().__init__()
@@ -258,45 +256,5 @@ class Encode(RunSignature):
         super().__init__(bundle, "encode", columns={"x": columns}, **options)
 
 
-class _LockedDecoder:
-    """A decoder that the threads of a process take turns with: LiteRT's interpreter serves one."""
-
-    def __init__(self, decoder: Decoder):
-        self._decoder = decoder
-        self._lock = threading.Lock()
-
-    def run(self, names: Sequence[str], inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run rows by the signatures `names`, of falling batch size, the last of which is 1."""
-        rows, start = len(next(iter(inputs.values()))), 0
-        parts = []
-        with self._lock:
-            for name in names:
-                first = next(iter(self._decoder.signatures[name]["inputs"].values()))
-                batch = first["shape"][0]
-                end = start + (rows - start) // batch * batch
-                if end > start:
-                    chunk = {key: value[start:end] for key, value in inputs.items()}
-                    parts.append(self._decoder.run(name, **chunk))
-                start = end
-        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-
-
 def _digest(bundle: str) -> str:
     return hashlib.sha256(Path(bundle, SUMS).read_bytes()).hexdigest()
-
-
-def _batch_sizes(signatures: Mapping[str, Any], signature: str) -> dict[str, int]:
-    """Return the batch sizes of a signature by the names that it has with them.
-
-    Raises:
-        ValueError: If there is no such signature.
-    """
-    sizes = {
-        name: next(iter(described["inputs"].values()))["shape"][0]
-        for name, described in signatures.items()
-    }
-    plain = [name for name, size in sizes.items() if size == 1]
-    checks.choice("signature", signature, plain)
-    return {
-        name: size for name, size in sizes.items() if name in (signature, f"{signature}_{size}")
-    }

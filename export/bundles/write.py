@@ -1,4 +1,4 @@
-"""A folder that holds everything a decoder needs on its way: files, facts, proof, a picture.
+"""A folder that holds everything a model needs on its way: files, facts, proof, a picture.
 
 SHA256SUMS           a digest for every other file; checked before anything is parsed
 manifest.json        what is inside (schema 1, described in docs/bundle.md)
@@ -11,38 +11,39 @@ README.md            the model card, with the pictures beside it
 import hashlib
 import io
 import json
-import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
-from kvae import files, pictures
-from kvae._version import __version__
-from kvae.diagnosis import LatentReport, diagnose
-from kvae.evaluation import LatentAxis, latent_axes
+from kvae import checks, files, pictures
+from kvae.diagnosis import diagnose
+from kvae.evaluation import latent_axes
 
 from .. import runtime
-from ..formats.tflite import FULL_INT8, tflite
+from ..conversion.graph import Graph
+from ..formats.tflite import write_checked
 from ..presets import preset as find_preset
-from ..result import ExportResult
-from ..signatures import SIGNATURES, find
+from ..result import ExportError, ExportResult
+from ..signatures import find
 from ..subject import exportable
-from ..verification import litert
-from ..verification.compare import Measured, in_child, measure, without_batch_size
-from ..verification.probe import Probe, stand_in
+from ..verification.compare import Tolerance
+from ..verification.probe import reference_of, stand_in
+from ..verification.reference import Reference
 from .card import card
-from .machine import machine
+from .manifest import manifest_of
 
-__all__ = ["bundle", "verify"]
+__all__ = ["bundle"]
 
 PICTURE_DPI = 120
 STAND_INS = 1_000
 DIAGNOSED = 2_000
 LEAST_DIAGNOSED = 50
+# The golden vectors take no more than this, or a tenth of the largest file.
+GOLDEN_BYTES = 2**20
 
 
 def bundle(
@@ -51,12 +52,16 @@ def bundle(
     *,
     data: Any = None,
     presets: Sequence[str] = ("float32", "int8"),
-    signatures: Sequence[str] = SIGNATURES,
+    signatures: Sequence[str] | None = None,
     batch_sizes: Sequence[int] = (1,),
+    tolerance: Mapping[str, Tolerance] | None = None,
     preprocessing: str = "",
     overwrite: bool = False,
 ) -> dict[str, ExportResult]:
     """Write a bundle: a `.tflite` file for each preset, checked, with all that belongs to it.
+
+    The model is traced, converted and run in Keras once for all presets. A preset that is farther
+    from Keras than allowed is left out with a warning; the manifest says why.
 
     Args:
         vae: a built `kvae.VAE`.
@@ -64,19 +69,20 @@ def bundle(
         data: examples, (examples, *event_shape), held out if possible: they rank the latent axes,
             give their safe ranges, are diagnosed, and are what the check encodes. Without any,
             1,000 decoded draws from the prior stand in, and there is no diagnosis.
-        presets: precisions, see `tflite`; "int8-full" carries `decode` alone.
-        signatures: see `tflite`.
+        presets: precisions, see `tflite`; "int8-full" carries `decode` alone. Where none is named
+            on the device, float32 runs if the bundle scores, else int8, of those there are.
+        signatures: see `tflite`; by default all that the model has.
         batch_sizes: see `tflite`; 1 has to be among them. Another one (256, say) serves
-            `kvae.export.beam`, which runs the largest that it has rows for.
+            `kvae.export.beam` and long arrays, which run the largest that they have rows for.
+        tolerance: how far a preset may be from Keras, by preset, in place of its own.
         preprocessing: a sentence on what was done to raw data, for the manifest.
         overwrite: whether to replace what stands at `path`.
 
     Returns:
-        The measured `ExportResult` of each preset.
+        The measured `ExportResult` of each preset that is in the bundle.
 
     Raises:
-        ExportError: If a file strays further from Keras than its preset allows; nothing is left
-            at `path` then.
+        ExportError: If no preset is as near to Keras as allowed; nothing is left at `path` then.
         FileExistsError: If something stands at `path`.
         FileNotFoundError: If the folder of `path` does not exist.
         ValueError: If an argument is not of the form above.
@@ -88,39 +94,51 @@ def bundle(
     """
     vae = exportable(vae)
     target = Path(path) if overwrite else files.vacant(path)
-    for name in presets:
-        find_preset(name)
-    if not presets or "decode" not in signatures:
+    chosen = [find_preset(name) for name in presets]
+    sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
+    known = [signature.name for signature in vae.signatures()]
+    names = list(known if signatures is None else signatures)
+    find(vae, names)
+    chosen = [preset for preset in chosen if preset.held(names)]
+    tolerances = dict(tolerance or {})
+    for name in tolerances:
+        checks.choice("tolerance", name, [preset.name for preset in chosen])
+    if not chosen or not names:
         raise ValueError(
-            "Expected at least one preset, and 'decode' among the signatures. Received: "
-            f"presets={list(presets)}, signatures={list(signatures)}"
+            "Expected at least one signature and one preset that holds it. Received: "
+            f"presets={list(presets)}, signatures={names}"
         )
-    if 1 not in batch_sizes:
+    if 1 not in sizes:
         raise ValueError(f"Expected 1 among batch_sizes. Received: batch_sizes={batch_sizes}")
     given = data is not None
     data = vae.named_inputs().check_x(data) if given else stand_in(vae, STAND_INS)
-    probe = Probe.of(vae, find(vae.float32_copy(), signatures), data)
+    graph = Graph(vae, names, sizes)
+    float32 = vae.float32_copy()
+    reference = reference_of(float32, find(float32, names), data)
     axes = latent_axes(vae, data)
     report = diagnose(vae, data[:DIAGNOSED]) if given and len(data) >= LEAST_DIAGNOSED else None
-    results = {}
+    results: dict[str, ExportResult] = {}
+    refused: dict[str, str] = {}
     with files.replacing(target) as folder:
         folder.mkdir()
-        for name in presets:
-            kept = [s for s in signatures if s in FULL_INT8] if name == "int8-full" else signatures
-            results[name] = tflite(
-                vae,
-                folder / f"model-{name}.tflite",
-                preset=name,
-                signatures=kept,
-                batch_sizes=batch_sizes,
-                data=data,
-            )
-        manifest = _manifest(vae, results, axes, report, preprocessing)
-        manifest["examples"] = {"count": len(data), "source": "given" if given else "prior draws"}
-        (folder / "golden.npz").write_bytes(_golden(probe))
+        for preset in chosen:
+            file = folder / f"model-{preset.name}.tflite"
+            try:
+                results[preset.name] = write_checked(
+                    graph, reference, preset, file, tolerances.get(preset.name)
+                )
+            except ExportError as error:
+                refused[preset.name] = str(error)
+        if not results:
+            raise ExportError(" ".join(f"{name}: {why}" for name, why in refused.items()))
+        examples = {"count": len(data), "source": "given" if given else "prior draws"}
+        manifest = manifest_of(vae, results, refused, axes, report, preprocessing, examples)
+        largest = max(result.size_bytes for result in results.values())
+        golden = reference.thinned(max(GOLDEN_BYTES, largest // 10))
+        (folder / "golden.npz").write_bytes(_npz(golden))
         (folder / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
         drawn = _draw(vae, data, folder)
-        (folder / "README.md").write_text(card(manifest, drawn), "utf-8")
+        (folder / "README.md").write_text(card(manifest, drawn, target.name), "utf-8")
         manifest["sha256"] = {
             name: hashlib.sha256(content).hexdigest() for name, content in _content(folder).items()
         }
@@ -128,46 +146,13 @@ def bundle(
         (folder / "manifest.json").write_text(written, "utf-8")
         sums = runtime.sums_of(_content(folder))
         (folder / runtime.SUMS).write_text(sums, "ascii", newline="\n")
+    for name, why in refused.items():
+        warnings.warn(
+            f"The bundle is written without the preset {name!r}. {why} To allow it, pass "
+            f"tolerance={{{name!r}: kvae.export.Tolerance(...)}}.",
+            stacklevel=2,
+        )
     return {name: replace(r, path=target / r.path.name) for name, r in results.items()}
-
-
-def verify(path: Any) -> dict[str, dict[str, dict[str, Measured]]]:
-    """Repeat the check of a bundle from the bundle alone, on its golden vectors.
-
-    Args:
-        path: folder of the bundle.
-
-    Returns:
-        A `Measured` by preset, signature and output.
-
-    Raises:
-        BundleError: If the bundle is damaged.
-        ExportError: If a file strays further from the golden vectors than its preset allows.
-
-    Example:
-        >>> sorted(kvae.export.verify(bundle))
-        ['float32']
-    """
-    decoder = runtime.Decoder(path)
-    content = runtime.open_bundle(path)
-    golden: dict[str, dict[str, dict[str, np.ndarray]]] = {"inputs": {}, "expected": {}}
-    for key, value in decoder.golden().items():
-        side, signature, name = key.split("/")
-        golden[side].setdefault(signature, {})[name] = value
-    measured = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for artefact in decoder.manifest["artefacts"]:
-            names = {name: without_batch_size(name) for name in artefact["signatures"]}
-            file = Path(folder, artefact["file"])
-            file.write_bytes(content[artefact["file"]])
-            inputs = {name: golden["inputs"][base] for name, base in names.items()}
-            expected = {base: golden["expected"][base] for base in names.values()}
-            probe = Probe(inputs, expected)
-            found, _ = in_child(litert, file, inputs)
-            measured[artefact["preset"]] = measure(
-                probe, found, find_preset(artefact["preset"]).budget
-            )
-    return measured
 
 
 def _content(folder: Path) -> dict[str, bytes]:
@@ -175,78 +160,11 @@ def _content(folder: Path) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files_in}
 
 
-def _golden(probe: Probe) -> bytes:
-    """Return the probe as the content of an .npz file."""
-    arrays: dict[str, Any] = {
-        f"{side}/{signature}/{name}": value
-        for side, table in (("inputs", probe.inputs), ("expected", probe.expected))
-        for signature, values in table.items()
-        for name, value in values.items()
-    }
+def _npz(reference: Reference) -> bytes:
+    """Return a reference as the content of an .npz file, not compressed: its size bounds memory."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez(buffer, **reference.arrays())  # type: ignore[arg-type]
     return buffer.getvalue()
-
-
-def _manifest(
-    vae: Any,
-    results: dict[str, ExportResult],
-    axes: tuple[LatentAxis, ...],
-    report: LatentReport | None,
-    preprocessing: str,
-) -> dict[str, Any]:
-    likelihood = vae.likelihood_layer
-    return {
-        "schema": runtime.SCHEMA,
-        "kvae": __version__,
-        "model": {
-            "name": vae.name,
-            "latent_dim": vae.latent_dim,
-            "event_shape": list(likelihood.event_shape),
-            "posterior": type(vae.posterior_layer).__name__,
-            "prior": type(vae.prior).__name__,
-            "likelihood": type(likelihood).__name__,
-            "support": str(likelihood.domain),
-            "decoded": likelihood.center_name,
-        },
-        "preprocessing": preprocessing,
-        "artefacts": [
-            {
-                "file": result.path.name,
-                "format": result.format,
-                "preset": result.preset,
-                "size_bytes": result.size_bytes,
-                "weight_bytes": result.weight_bytes,
-                "signatures": result.signatures,
-                "measured": {
-                    signature: {output: asdict(value) for output, value in outputs.items()}
-                    for signature, outputs in result.measured.items()
-                },
-                "elbo_change": result.elbo_change,
-                "latency_ms": result.latency_ms,
-                "runtimes": list(result.runtimes),
-            }
-            for result in results.values()
-        ],
-        "machine": {"processor": machine(), "threads": 1},
-        "axes": [asdict(axis) for axis in axes],
-        "diagnosis": None if report is None else _summary(report),
-        "versions": {"keras": keras.__version__},
-    }
-
-
-def _summary(report: LatentReport) -> dict[str, Any]:
-    """Return what a diagnosis came to: the verdict, and each number with its standard error."""
-    found = report.to_dict()
-    return {
-        "examples": found["examples"],
-        "verdict": found["verdict"],
-        "active_units": found["active_units"],
-        "numbers": {
-            name: {"value": found[name]["value"], "stderr": found[name]["stderr"]}
-            for name in ("kl", "mutual_information", "marginal_kl", "mean_rms", "overlap")
-        },
-    }
 
 
 def _draw(vae: Any, data: np.ndarray, folder: Path) -> list[str]:

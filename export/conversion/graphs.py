@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from ..key import Key
 from ..result import ExportError
-from ..verification.compare import without_batch_size
 
 __all__ = ["check_builtin", "weights_read"]
 
@@ -29,32 +29,31 @@ PARTS = {
 }
 
 
-def check_builtin(vae: Any, functions: dict[str, Any]) -> None:
+def check_builtin(vae: Any, functions: dict[Key, Any]) -> None:
     """Raise if a traced function needs an operation that TFLite does not have.
 
     Operations on constants and variables alone do not count: they are computed at conversion.
 
     Args:
         vae: the `kvae.VAE`.
-        functions: concrete functions by the name of their signature.
+        functions: concrete functions by key.
 
     Raises:
         ExportError: If one does; it names the operations, the parts of the model that the
             signature is made of, and the signatures that can leave.
     """
-    lacking = {name: _types(function) & UNAVAILABLE.keys() for name, function in functions.items()}
-    lacking = {name: operations for name, operations in lacking.items() if operations}
+    lacking = {key: _types(function) & UNAVAILABLE.keys() for key, function in functions.items()}
+    lacking = {key: operations for key, operations in lacking.items() if operations}
     if not lacking:
         return
     sentences = []
-    for name, operations in lacking.items():
-        parts = PARTS.get(name.split("_")[0], ("likelihood_layer",))
+    for key, operations in lacking.items():
+        parts = PARTS.get(key.name.split("_")[0], ("likelihood_layer",))
         made_of = ", ".join(type(getattr(vae, part)).__name__ for part in parts)
         needed = " and ".join(f"{UNAVAILABLE[o]} ({o})" for o in sorted(operations))
-        sentences.append(f"{name} (made of the networks and {made_of}) needs {needed}")
-    plain = {name: without_batch_size(name) for name in functions}
-    refused = {plain[name] for name in lacking}
-    rest = [name for name in dict.fromkeys(plain.values()) if name not in refused]
+        sentences.append(f"{key} (made of the networks and {made_of}) needs {needed}")
+    refused = {key.name for key in lacking}
+    rest = [name for name in dict.fromkeys(key.name for key in functions) if name not in refused]
     raise ExportError(
         "TFLite has no builtin operation for what these signatures need: "
         + "; ".join(sentences)

@@ -1,4 +1,4 @@
-"""Smaller and faster `.tflite` files by ai-edge-quantizer: int8 weights, perhaps int8 products."""
+"""Smaller and faster `.tflite` files by ai-edge-quantizer: weights in float16 or int8."""
 
 import contextlib
 import copy
@@ -22,12 +22,12 @@ FLOAT16_SHARE = 0.15
 
 
 def quantized(content: bytes, name: str, sizes: Sequence[int]) -> bytes:
-    """Return a float32 flatbuffer with int8 weights.
+    """Return a float32 flatbuffer with smaller weights.
 
     Args:
         content: the float32 file.
-        name: "int8-weights" (products in float32) or "int8" (products in int8, activations
-            quantized on the fly).
+        name: "float16", "int8-weights" (both with products in float32) or "int8" (products in int8,
+            activations quantized on the fly).
         sizes: how many weights each tensor of the file holds.
     """
     from ai_edge_quantizer import qtyping, recipe
@@ -41,6 +41,8 @@ def quantized(content: bytes, name: str, sizes: Sequence[int]) -> bytes:
     small = _copy(large, 0)
     small["algorithm_key"] = recipe.AlgorithmName.FLOAT_CASTING
     small["op_config"]["weight_tensor_config"] = {"num_bits": 16, "dtype": "FLOAT"}
+    if name == "float16":
+        return _applied(content, [small])
     # One after the other: an operation whose rule passes it over is not offered to a second rule.
     return _applied(_applied(content, [large]), [small])
 

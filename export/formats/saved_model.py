@@ -8,13 +8,15 @@ import tensorflow as tf
 
 from kvae import files
 
+from ..key import Key
 from ..presets import PRESETS
 from ..result import ExportResult
 from ..signatures import ExportModule, describe, find, trace
 from ..subject import exportable
 from ..verification import fresh_process
-from ..verification.compare import in_child, in_session, measure
-from ..verification.probe import Probe
+from ..verification.compare import measure
+from ..verification.probe import reference_of
+from ..verification.processes import in_child, in_session
 from .warmup import write_warmup
 
 __all__ = ["saved_model"]
@@ -69,21 +71,23 @@ def saved_model(
     if target.name.isdigit() and target.parent.parent.is_dir():
         target.parent.mkdir(exist_ok=True)
     target = target if overwrite else files.vacant(target)
-    wanted = find(vae.float32_copy(), signatures)
+    float32 = vae.float32_copy()
+    wanted = find(float32, signatures)
     functions = {signature.name: trace(signature, None) for signature in wanted}
     module = ExportModule(functions.values())
-    probe = Probe.of(vae, wanted, data)
+    reference = reference_of(float32, wanted, data)
+    inputs = {Key(name, None): values for name, values in reference.inputs.items()}
     with files.replacing(target) as temporary:
         served = {**functions, "serving_default": functions["decode"]}
         tf.saved_model.save(module, str(temporary), signatures=served)
         first = {
             name: {key: value[:1] for key, value in values.items()}
-            for name, values in probe.inputs.items()
+            for name, values in reference.inputs.items()
         }
         write_warmup(temporary, {**first, "serving_default": first["decode"]})
-        results, latencies = in_child(fresh_process, temporary, probe.inputs)
-        results.update(in_session(temporary, probe.inputs))
-        measured = measure(probe, results, PRESETS["float32"].budget)
+        outputs, latencies = in_child(fresh_process, temporary, inputs)
+        outputs += in_session(temporary, inputs)
+        measured = measure(reference, outputs, PRESETS["float32"].tolerance)
     return ExportResult(
         format="saved_model",
         preset="float32",
@@ -93,5 +97,5 @@ def saved_model(
         signatures={name: describe(function) for name, function in functions.items()},
         measured=measured,
         latency_ms=latencies,
-        runtimes=tuple(sorted({key.split("/")[0] for key in results})),
+        runtimes=tuple(sorted({output.runtime for output in outputs})),
     )

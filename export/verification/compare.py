@@ -1,37 +1,43 @@
-"""Compare an artefact with the Keras model it came from, before anyone gets to see it."""
+"""Compare what an exported file computes with what Keras computes; no TensorFlow here."""
 
-import subprocess
-import sys
-import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from kvae.layers import Likelihood
+from kvae.outputs import CENTERS
 
+from ..key import Key
 from ..result import ExportError
-from .probe import ROWS, Probe
+from .reference import ROWS, Reference
 
-__all__ = ["Budget", "Measured", "in_child", "in_session", "measure", "without_batch_size"]
+__all__ = ["Measured", "Output", "Tolerance", "measure"]
 
-PICTURES = ("decode", "reconstruct", "sample", "interpolate", "interpolate_spherical")
+DECODING = ("decode", "reconstruct", "sample", "interpolate", "interpolate_spherical")
+QUANTILE = 0.99  # of the scores: a threshold that one example in a hundred exceeds
 
 
 @dataclass(frozen=True)
-class Budget:
-    """How far an artefact may stray from Keras.
+class Tolerance:
+    """How far an exported file may be from Keras. None leaves a quantity free.
 
     Attributes:
-        error: largest error of any output (see `Measured.error`), or None.
-        psnr: least PSNR of the decoded output (`mean`) of the signatures that decode, in dB, or
-            None.
+        error: largest error of any output, see `Measured.error`.
+        psnr: least PSNR of what is decoded, in dB.
+        score: RMS error of the score, as a share of its standard deviation over the examples that
+            the file was tried on (of 1 nat, where that is larger).
+        codes: RMS error of the posterior's mean, in posterior standard deviations.
+
+    Example:
+        >>> kvae.export.Tolerance(psnr=35.0)
+        Tolerance(error=None, psnr=35.0, score=None, codes=None)
     """
 
     error: float | None = None
     psnr: float | None = None
+    score: float | None = None
+    codes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -39,168 +45,155 @@ class Measured:
     """How one output of one signature compares with Keras, the worst over all runtimes.
 
     Attributes:
-        error: largest |artefact - Keras|, divided by the largest |Keras| where that is above one.
+        error: largest |file - Keras|, divided by the largest |Keras| where that is above one.
+        largest: largest |file - Keras|, in the unit of the output (nats for `score` and `nll`).
+        rms: root mean square of (file - Keras), in the unit of the output.
+        bias: mean of (file - Keras), in the unit of the output.
         psnr: 20 log10(span of Keras' values / root mean square error), in dB.
         sqnr: 10 log10(power of Keras' values / power of the error), in dB.
         error_prior: `error` over prior draws alone, where the input is a latent vector.
         error_posterior: `error` over posterior draws alone.
-        bias: mean of (artefact - Keras).
+        stddevs: for the outputs of `encode`, RMS of (file - Keras) in posterior standard
+            deviations.
+        false_alarms: for `score`, the share of examples above the threshold that 1% of them exceed
+            in Keras, less that 1%.
     """
 
     error: float
+    largest: float
+    rms: float
+    bias: float
     psnr: float
     sqnr: float
     error_prior: float
     error_posterior: float
-    bias: float
+    stddevs: float | None = None
+    false_alarms: float | None = None
+
+
+class Output(NamedTuple):
+    """One output of one signature as a runtime computed it.
+
+    Attributes:
+        runtime: where it ran.
+        key: signature and batch size.
+        name: name of the output.
+        values: array (rows, ...).
+    """
+
+    runtime: str
+    key: Key
+    name: str
+    values: np.ndarray
 
 
 def measure(
-    probe: Probe, results: dict[str, np.ndarray], budget: Budget
+    reference: Reference, outputs: Iterable[Output], tolerance: Tolerance
 ) -> dict[str, dict[str, Measured]]:
-    """Compare what the runtimes gave with what Keras says.
+    """Compare what runtimes computed with what Keras computes.
 
     Args:
-        probe: inputs and Keras' outputs.
-        results: outputs under keys `runtime/signature/output`; the signature may end in its batch
-            size (`decode_8`).
-        budget: how far they may stray.
+        reference: inputs and Keras' outputs.
+        outputs: what the runtimes computed from these inputs.
+        tolerance: how far they may be from Keras.
 
     Returns:
-        A `Measured` by signature and output.
+        A `Measured` by signature (with its batch size, `decode_8`) and output.
 
     Raises:
-        ExportError: If an output is missing, has another shape, is not finite, or strays further
-            than `budget`; it says which one, and by how much.
+        ExportError: If an output is missing, has another shape, is not finite, or is farther from
+            Keras than `tolerance`; it names the output and its difference.
     """
     measured: dict[str, dict[str, Measured]] = {}
-    for key, found in results.items():
-        runtime, signature, output = key.split("/")
-        base = without_batch_size(signature)
-        expected = probe.expected[base][output]
-        what = f"The output {output} of {signature} in {runtime}"
-        if not np.all(np.isfinite(expected)):
-            raise ExportError(f"Keras itself yields NaN or infinity in {output} of {signature}.")
-        if found.shape != expected.shape:
-            raise ExportError(
-                f"{what} has shape {found.shape}; in Keras it has shape {expected.shape}."
-            )
-        if not np.all(np.isfinite(found)):
-            raise ExportError(f"{what} is NaN or infinite.")
-        this = _compare(found.astype("float64"), expected.astype("float64"))
-        if budget.error is not None and this.error > budget.error:
-            raise ExportError(
-                f"{what} differs from Keras by {this.error:.2e}; {budget.error:.0e} is allowed."
-            )
-        pictured = base in PICTURES and output in Likelihood.CENTERS
-        if pictured and budget.psnr is not None and this.psnr < budget.psnr:
-            raise ExportError(
-                f"{what} reaches {this.psnr:.1f} dB PSNR against Keras; {budget.psnr:.0f} dB are "
-                "required."
-            )
-        outputs = measured.setdefault(signature, {})
-        if output not in outputs or this.error > outputs[output].error:
-            outputs[output] = this
-    for base, outputs_expected in probe.expected.items():
-        traced = {name for name in measured if without_batch_size(name) == base} or {base}
-        for signature in traced:
-            missing = outputs_expected.keys() - measured.get(signature, {}).keys()
+    compared: dict[Key, set[str]] = {}
+    for output in outputs:
+        base = output.key.name
+        expected = reference.expected[base].get(output.name)
+        if expected is None:
+            raise ExportError(f"{_what(output)} is unknown to Keras.")
+        this = _checked(output, expected, reference.expected[base])
+        _judge(output, this, expected, tolerance)
+        found = measured.setdefault(str(output.key), {})
+        if output.name not in found or this.error > found[output.name].error:
+            found[output.name] = this
+        compared.setdefault(output.key, set()).add(output.name)
+    for base, names in reference.expected.items():
+        keys = [key for key in compared if key.name == base] or [Key(base)]
+        for key in keys:
+            missing = names.keys() - compared.get(key, set())
             if missing:
-                raise ExportError(f"The outputs {sorted(missing)} of {signature} are missing.")
+                raise ExportError(f"The outputs {sorted(missing)} of {key} are missing.")
     return measured
 
 
-def without_batch_size(signature: str) -> str:
-    """Return the name of a signature without its batch size.
-
-    Example:
-        >>> from kvae.export.verification.compare import without_batch_size
-        >>> without_batch_size("decode_8"), without_batch_size("interpolate_spherical")
-        ('decode', 'interpolate_spherical')
-    """
-    return signature.rstrip("0123456789").rstrip("_")
+def _what(output: Output) -> str:
+    return f"The output {output.name} of {output.key} in {output.runtime}"
 
 
-def _compare(found: np.ndarray, expected: np.ndarray) -> Measured:
+def _checked(output: Output, expected: np.ndarray, outputs: dict[str, np.ndarray]) -> Measured:
+    """Return how an output compares; raise where that cannot be said."""
+    if not np.all(np.isfinite(expected)):
+        raise ExportError(
+            f"Keras itself yields NaN or infinity in {output.name} of {output.key.name}."
+        )
+    if output.values.shape != expected.shape:
+        raise ExportError(
+            f"{_what(output)} has shape {output.values.shape}; in Keras it has shape "
+            f"{expected.shape}."
+        )
+    if not np.all(np.isfinite(output.values)):
+        raise ExportError(f"{_what(output)} is NaN or infinite.")
+    found, expected = output.values.astype("float64"), expected.astype("float64")
     difference = found - expected
     absolute = np.abs(difference).reshape(len(found), -1).max(axis=1)
-    absolute = absolute / max(1.0, float(np.max(np.abs(expected))))
+    relative = absolute / max(1.0, float(np.max(np.abs(expected))))
     mean_square = max(float(np.mean(np.square(difference))), 1e-30)
-    span = max(float(np.ptp(expected)), 1e-15)
-    power = max(float(np.mean(np.square(expected))), 1e-30)
+    half = min(ROWS, max(1, len(found) // 2))
+    stddevs = false_alarms = None
+    if output.key.name == "encode" and "stddev" in outputs:
+        stddevs = float(np.sqrt(np.mean(np.square(difference / outputs["stddev"]))))
+    if output.key.name == output.name == "score":
+        threshold = np.quantile(expected, QUANTILE)
+        false_alarms = float(np.mean(found > threshold) - np.mean(expected > threshold))
     return Measured(
-        error=float(absolute.max()),
-        psnr=20.0 * np.log10(span / np.sqrt(mean_square)),
-        sqnr=10.0 * np.log10(power / mean_square),
-        error_prior=float(absolute[:ROWS].max()),
-        error_posterior=float(absolute[-ROWS:].max()),
+        error=float(relative.max()),
+        largest=float(absolute.max()),
+        rms=float(np.sqrt(mean_square)),
         bias=float(np.mean(difference)),
+        psnr=20.0 * float(np.log10(max(float(np.ptp(expected)), 1e-15) / np.sqrt(mean_square))),
+        sqnr=10.0 * float(np.log10(max(float(np.mean(expected**2)), 1e-30) / mean_square)),
+        error_prior=float(relative[:half].max()),
+        error_posterior=float(relative[-half:].max()),
+        stddevs=stddevs,
+        false_alarms=false_alarms,
     )
 
 
-def in_session(path: Path, inputs: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Run a SavedModel through `tf.compat.v1.saved_model.load`, as servers load it.
-
-    The C++ loader does not see Python's objects, so that variables which only Python can find are
-    missing here.
-    """
-    import tensorflow as tf
-
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")  # the loader calls itself deprecated; it has no successor
-    results = {}
-    try:
-        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-            meta = tf.compat.v1.saved_model.load(session, ["serve"], str(path))
-            for signature, values in inputs.items():
-                definition = meta.signature_def[signature]
-                feed = {definition.inputs[name].name: value for name, value in values.items()}
-                fetch = {name: info.name for name, info in definition.outputs.items()}
-                for name, value in session.run(fetch, feed).items():
-                    results[f"a v1 Session/{signature}/{name}"] = value
-    except tf.errors.OpError as error:
-        raise ExportError(f"The SavedModel does not load as servers load it: {error}") from error
-    finally:
-        logger.setLevel(level)
-    return results
-
-
-def in_child(
-    script: ModuleType, artefact: Path, inputs: dict[str, dict[str, np.ndarray]]
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Run `script` as a process of its own on an artefact.
-
-    Returns:
-        The outputs under keys `runtime/signature/output`, and the latency of each signature in
-        milliseconds.
-
-    Raises:
-        ExportError: If the process fails, with the last error it named.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "inputs.npz"), Path(folder, "outputs.npz")
-        flat: dict[str, Any] = {
-            f"{signature}/{name}": value
-            for signature, values in inputs.items()
-            for name, value in values.items()
-        }
-        np.savez(source, **flat)
-        # -P: the folder of the script is not a place to import from.
-        paths = (script.__file__, artefact, source, target)
-        command = [sys.executable, "-P", *map(str, paths)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            said = [line for line in done.stderr.splitlines() if "Error" in line]
+def _judge(output: Output, this: Measured, expected: np.ndarray, tolerance: Tolerance) -> None:
+    """Raise an ExportError if an output is farther from Keras than allowed."""
+    signature, name = output.key.name, output.name
+    if tolerance.error is not None and this.error > tolerance.error:
+        raise ExportError(
+            f"{_what(output)} differs from Keras by {this.error:.2e}; {tolerance.error:.0e} is "
+            "allowed (tolerance error)."
+        )
+    decoded = signature in DECODING and name in CENTERS
+    if decoded and tolerance.psnr is not None and this.psnr < tolerance.psnr:
+        raise ExportError(
+            f"{_what(output)} reaches {this.psnr:.1f} dB PSNR against Keras; {tolerance.psnr:.0f} "
+            "dB are required (tolerance psnr)."
+        )
+    if signature == "score" and tolerance.score is not None:
+        allowed = tolerance.score * max(1.0, float(np.std(expected)))
+        if this.rms > allowed:
             raise ExportError(
-                f"The exported file {artefact.name} does not run: "
-                + (said[-1] if said else f"the process ended with status {done.returncode}")
+                f"{_what(output)} differs from Keras by {this.rms:.2f} nats (RMS); {allowed:.2f} "
+                f"nats are allowed (tolerance score, {tolerance.score:g} of the standard deviation "
+                "of the examples' scores)."
             )
-        with np.load(target, allow_pickle=False) as arrays:
-            results = dict(arrays)
-    latencies = {
-        key.split("/")[1]: float(results.pop(key))
-        for key in list(results)
-        if key.startswith("latency/")
-    }
-    return results, latencies
+    stddevs = this.stddevs if signature == "encode" and name == "mean" else None
+    if stddevs is not None and tolerance.codes is not None and stddevs > tolerance.codes:
+        raise ExportError(
+            f"{_what(output)} differs from Keras by {stddevs:.2f} posterior standard "
+            f"deviations (RMS); {tolerance.codes:g} are allowed (tolerance codes)."
+        )

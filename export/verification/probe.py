@@ -1,74 +1,95 @@
-"""What an artefact is tried on, and what Keras says of it."""
+"""The reference that an exported model is compared with: the model's public methods.
 
-from dataclasses import dataclass
+Only what no public method gives (the likelihood's parameters, the latent vector of a draw) is taken
+from the tensor functions that the file wraps.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kvae.contract import Signature
+from kvae.exploration import interpolate
 
-__all__ = ["ROWS", "Probe", "stand_in"]
+from .reference import ROWS, Reference
 
-ROWS = 64
+__all__ = ["reference_of", "stand_in"]
+
+SEED = 40503
+STEPS = 9  # points of a path that is interpolated
+PATHS = {"interpolate": "linear", "interpolate_spherical": "spherical"}
 
 
 def stand_in(vae: Any, rows: int) -> np.ndarray:
     """Return decoded draws from the prior, (rows, *event_shape), for want of examples.
 
-    They are the likelihood's means where those can be data (grey pixels), else draws from it
-    (counts, classes).
+    They are what the model decodes where that can be data (grey pixels), else draws from the
+    likelihood (counts, classes).
     """
-    z = vae.prior.distribution().sample(rows, seed=[0, 0])
     inputs = vae.named_inputs()
+    decoded = vae.sample(rows, seed=0)
     try:
-        return inputs.check_x(vae.decode(np.asarray(z, "float32")))
+        return inputs.check_x(decoded)
     except ValueError:
-        drawn = vae.likelihood(z).sample(seed=[0, 2])
-        return inputs.check_x(np.asarray(drawn, "float32"))
+        drawn = np.asarray(vae.sample(rows, seed=0, kind="draw"), "float32")
+        return inputs.check_x(vae.likelihood_layer.domain.as_data(drawn))
 
 
-@dataclass(frozen=True)
-class Probe:
-    """Inputs for every signature, and Keras' outputs.
+def reference_of(vae: Any, signatures: Sequence[Signature], data: Any = None) -> Reference:
+    """Return inputs for the signatures and what the public methods of the model make of them.
 
-    Attributes:
-        inputs: arrays (rows, ...) by signature and input. Of latent vectors the first half are
-            draws from the prior, the second half draws from posteriors.
-        expected: arrays (rows, ...) by signature and output.
+    Args:
+        vae: the `kvae.VAE` in float32, of which `signatures` are some.
+        signatures: what will be exported.
+        data: examples, (examples, *event_shape); by default decoded prior draws stand in.
     """
+    x = stand_in(vae, ROWS) if data is None else vae.named_inputs().check_x(data)
+    x = np.asarray(x[np.arange(ROWS) % len(x)], "float32")
+    z = np.concatenate([_prior_draws(vae), _posterior_draws(vae, x)])
+    rows = np.arange(len(z), dtype="int32")
+    ends = rows[: len(z) // STEPS * STEPS : STEPS]  # one for each path of STEPS points
+    shares = np.linspace(0.0, 1.0, STEPS, dtype="float32")
+    pairs = {
+        "z_a": np.repeat(z[ends], STEPS, axis=0),
+        "z_b": np.repeat(z[::-1][ends], STEPS, axis=0),
+        "t": np.tile(shares, len(ends))[:, None],
+    }
+    values = {"z": z, "x": x, **pairs, "seed": np.stack([rows, np.full_like(rows, SEED)], axis=1)}
+    inputs, expected = {}, {}
+    for signature in signatures:
+        name = signature.name
+        inputs[name] = {key: values[key] for key in signature.inputs}
+        outputs = signature.function(**{k: tf.constant(v) for k, v in inputs[name].items()})
+        expected[name] = {key: np.asarray(value) for key, value in outputs.items()}
+        expected[name].update(_public(vae, name, inputs[name]))
+    return Reference(inputs, expected)
 
-    inputs: dict[str, dict[str, np.ndarray]]
-    expected: dict[str, dict[str, np.ndarray]]
 
-    @classmethod
-    def of(cls, vae: Any, signatures: list[Signature], data: Any = None) -> "Probe":
-        """Make the inputs and run the signatures in Keras.
+def _public(vae: Any, name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return what a public method says of the inputs of a signature, by output."""
+    center = vae.likelihood_layer.center_name
+    if name == "decode":
+        return {center: vae.decode(inputs["z"])}
+    if name == "encode":
+        return dict(zip(("mean", "stddev"), vae.encode(inputs["x"]), strict=True))
+    if name == "reconstruct":
+        return {center: vae.reconstruct(inputs["x"])}
+    if name == "score":
+        return vae.score(inputs["x"], terms=True)
+    if name == "sample":
+        return {center: vae.sample(len(inputs["seed"]), seed=SEED)}
+    if name in PATHS:
+        a, b = inputs["z_a"][::STEPS], inputs["z_b"][::STEPS]
+        between = interpolate(vae, a, b, STEPS, PATHS[name], encoded=True)
+        return {center: between.decoded.reshape(-1, *between.decoded.shape[2:])}
+    return {}
 
-        Args:
-            vae: the `kvae.VAE`.
-            signatures: what will be exported.
-            data: examples, (examples, *event_shape); by default decoded prior draws stand in.
-        """
-        prior = vae.prior.distribution().sample(ROWS, seed=[0, 0]).numpy().astype("float32")
-        x = stand_in(vae, ROWS) if data is None else vae.named_inputs().check_x(data)
-        x = np.asarray(x[np.arange(ROWS) % len(x)], "float32")
-        posterior = vae.posterior(tf.constant(x)).sample(seed=[0, 1]).numpy().astype("float32")
-        z = np.concatenate([prior, posterior])
-        rows = np.arange(len(z), dtype="int32")
-        values = {
-            "z": z,
-            "x": x,
-            "z_a": z,
-            "z_b": z[::-1].copy(),
-            "t": (rows[:, None] / (len(z) - 1)).astype("float32"),
-            "seed": np.stack([rows * 40503, rows], axis=1).astype("int32"),
-        }
-        inputs, expected = {}, {}
-        for signature in signatures:
-            inputs[signature.name] = {name: values[name] for name in signature.inputs}
-            tensors = {name: tf.constant(values[name]) for name in signature.inputs}
-            expected[signature.name] = {
-                name: np.asarray(value) for name, value in signature.function(**tensors).items()
-            }
-        return cls(inputs, expected)
+
+def _prior_draws(vae: Any) -> np.ndarray:
+    return np.asarray(vae.prior.distribution().sample(ROWS, seed=[0, 0]), "float32")
+
+
+def _posterior_draws(vae: Any, x: np.ndarray) -> np.ndarray:
+    return np.asarray(vae.posterior(tf.constant(x)).sample(seed=[0, 1]), "float32")

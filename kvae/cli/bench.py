@@ -78,11 +78,11 @@ def _measure(path: Path) -> dict[str, Any]:
 
     from kvae.export import runtime
 
-    content = runtime.open_bundle(path)
-    manifest = json.loads(content["manifest.json"])
+    bundle = runtime.Bundle(path)
     contenders, sizes, interpreters = {}, {}, []
-    for artefact in manifest["artefacts"]:
-        model, preset = content[artefact["file"]], artefact["preset"]
+    for artefact in bundle.manifest["artefacts"]:
+        preset = artefact["preset"]
+        model = bundle.model(preset)
         sizes[preset] = len(model)
         shape = artefact["signatures"]["decode"]["inputs"]["z"]["shape"]
         z = np.random.default_rng(0).normal(size=shape).astype("float32")

@@ -116,7 +116,9 @@ def score(
     column: Annotated[
         list[str], typer.Option(help="A column of lists; or, repeated, columns of numbers.")
     ] = ["x"],  # noqa: B006
-    preset: Annotated[str, typer.Option(help="Preset of the file to run.")] = "float32",
+    preset: Annotated[
+        str | None, typer.Option(help="Preset of the file to run; by default the manifest's.")
+    ] = None,
 ) -> None:
     """Run a signature over the rows of Parquet files with Apache Beam."""
     from kvae.cli import score as scoring

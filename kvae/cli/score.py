@@ -6,7 +6,12 @@ __all__ = ["run"]
 
 
 def run(
-    bundle: str, patterns: list[str], output: str, signature: str, columns: list[str], preset: str
+    bundle: str,
+    patterns: list[str],
+    output: str,
+    signature: str,
+    columns: list[str],
+    preset: str | None,
 ) -> None:
     """Run a signature of one input over the rows of Parquet files.
 
@@ -16,7 +21,7 @@ def run(
         output: prefix of the paths of the output files.
         signature: a signature with one input.
         columns: one column of lists, or several columns of numbers.
-        preset: preset of the bundle's file to run.
+        preset: preset of the bundle's file to run; by default the one that its manifest names.
 
     Raises:
         ImportError: If Apache Beam is not installed.
@@ -27,9 +32,9 @@ def run(
         from kvae.export.beam import ReadFromParquet, RunSignature, WriteToParquet  # isort: skip
         import apache_beam as beam
 
-        from kvae.export.runtime import Decoder
+        from kvae.export.runtime import Model
 
-        described = Decoder(bundle, preset=preset).signatures.get(signature, {"inputs": ["x"]})
+        described = Model(bundle, preset=preset).signatures.get(signature, {"inputs": ["x"]})
         inputs = list(described["inputs"])
         if len(inputs) != 1:
             raise ValueError(

@@ -170,8 +170,8 @@ class Domain:
     def describe(self) -> dict[str, Any]:
         """Return the domain as a dict for JSON; None stands for no bound.
 
-        The keys are "text", "low", "high", "integer", "categories", "one_hot", and "columns": a
-        list of the same dicts with a "name" each, empty unless the event is a row.
+        The keys are "text", "low", "high", "integer", "categories", "one_hot", "hint", and
+        "columns": a list of the same dicts with a "name" each, empty unless the event is a row.
         """
         return {
             "text": str(self),
@@ -180,6 +180,7 @@ class Domain:
             "integer": self.integer,
             "categories": self.categories,
             "one_hot": self.one_hot,
+            "hint": self.hint,
             "columns": [{"name": name, **domain.describe()} for name, domain in self.columns],
         }
 

@@ -72,7 +72,7 @@ class DistributionLayer(keras.layers.Layer):
     domain = Domain()
     # Whether log_prob is the logarithm of a density, not of the probability of a level or a class.
     density = True
-    # What stands for x in pictures and reconstructions; also the name of that output in files.
+    # What stands for x in reconstructions, one of `kvae.outputs.CENTERS`.
     center_name = "mean"
     params_size = tfp_names.ParamsSize()
 

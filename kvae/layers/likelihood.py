@@ -1,7 +1,7 @@
 """p(x|z) of a batch: the distribution of the data given what a decoder emitted."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from kvae.layers.distribution_layer import DistributionLayer
 
@@ -23,9 +23,6 @@ class Likelihood:
         >>> likelihood.log_prob(tf.ones((1, 2))).numpy().round(4)  # -2 log 2
         array([-1.3863], dtype=float32)
     """
-
-    # Names that the decoded value may have: that of `layer.center_name`.
-    CENTERS: ClassVar[tuple[str, ...]] = ("mean", "median", "center")
 
     layer: DistributionLayer
     params: Any

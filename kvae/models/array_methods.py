@@ -7,18 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
-from kvae.layers import Likelihood
 from kvae.models.batches import BatchedFunction
 from kvae.models.tensor_functions import TensorFunctions
+from kvae.outputs import decoded
 from kvae.threefry import seed_rows
 from kvae.training.adapt import check_adapted
 
-__all__ = ["ArrayMethods", "decoded"]
-
-
-def decoded(outputs: dict[str, np.ndarray]) -> np.ndarray:
-    """Return what stands for x among the outputs of a function that decodes."""
-    return next(outputs[name] for name in Likelihood.CENTERS if name in outputs)
+__all__ = ["ArrayMethods"]
 
 
 class ArrayMethods:

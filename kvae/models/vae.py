@@ -10,9 +10,9 @@ import tensorflow as tf
 from kvae.contract import Domain, InputSpec, Latent, LatentSpec, Signature
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
-from kvae.models.array_methods import decoded
 from kvae.models.latent_model import LatentModel
 from kvae.models.tensor_functions import VectorFunctions
+from kvae.outputs import decoded
 from kvae.priors import Prior
 from kvae.seeds import next_seed
 

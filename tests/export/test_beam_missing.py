@@ -2,7 +2,6 @@
 
 import re
 
-from kvae.export.verification.compare import without_batch_size
 from tests.helpers import run_python
 
 
@@ -32,8 +31,3 @@ def test_without_beam_the_command_says_so_in_a_sentence(tmp_path):
     assert done.returncode == 1
     assert "Error: kvae.export.beam needs Apache Beam" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_names_without_their_batch_size():
-    assert without_batch_size("interpolate_spherical_256") == "interpolate_spherical"
-    assert without_batch_size("decode") == "decode"

@@ -1,0 +1,98 @@
+"""What manifest.json says of a bundle; docs/bundle.md describes it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import keras
+import numpy as np
+
+from kvae._version import __version__
+from kvae.diagnosis import LatentReport
+from kvae.evaluation import LatentAxis
+
+from .. import runtime
+from ..presets import default_preset
+from ..result import ExportResult
+from .machine import machine
+
+__all__ = ["manifest_of"]
+
+
+def manifest_of(
+    vae: Any,
+    results: Mapping[str, ExportResult],
+    refused: Mapping[str, str],
+    axes: tuple[LatentAxis, ...],
+    report: LatentReport | None,
+    preprocessing: str,
+    examples: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the manifest, without the digests of the files.
+
+    Args:
+        vae: the `kvae.VAE`.
+        results: the exported files by preset.
+        refused: why a preset is not in the bundle, by preset.
+        axes: the latent dimensions with their safe ranges.
+        report: the diagnosis, or None.
+        preprocessing: a description of what was done to raw data.
+        examples: number and source of the examples.
+    """
+    likelihood = vae.likelihood_layer
+    names = {name for result in results.values() for name in result.signatures}
+    return {
+        "schema": runtime.SCHEMA,
+        "kvae": __version__,
+        "default_preset": default_preset(list(results), sorted(names)),
+        "model": {
+            "name": vae.name,
+            "latent_dim": vae.latent_dim,
+            "event_shape": list(likelihood.event_shape),
+            "posterior": type(vae.posterior_layer).__name__,
+            "prior": type(vae.prior).__name__,
+            "likelihood": type(getattr(likelihood, "layer", likelihood)).__name__,
+            "decoded": likelihood.center_name,
+            "domain": likelihood.domain.describe(),
+        },
+        "preprocessing": preprocessing,
+        "artefacts": [_artefact(result) for result in results.values()],
+        "refused": dict(refused),
+        "machine": {"processor": machine(), "threads": 1},
+        "axes": [asdict(axis) for axis in axes],
+        "examples": dict(examples),
+        "diagnosis": None if report is None else _summary(report),
+        "versions": {"keras": keras.__version__, "numpy": np.__version__},
+    }
+
+
+def _artefact(result: ExportResult) -> dict[str, Any]:
+    return {
+        "file": result.path.name,
+        "format": result.format,
+        "preset": result.preset,
+        "size_bytes": result.size_bytes,
+        "weight_bytes": result.weight_bytes,
+        "signatures": result.signatures,
+        "measured": {
+            signature: {output: asdict(value) for output, value in outputs.items()}
+            for signature, outputs in result.measured.items()
+        },
+        "elbo_change": result.elbo_change,
+        "latency_ms": result.latency_ms,
+        "runtimes": list(result.runtimes),
+    }
+
+
+def _summary(report: LatentReport) -> dict[str, Any]:
+    """Return what a diagnosis came to: the verdict, and each number with its standard error."""
+    found = report.to_dict()
+    return {
+        "examples": found["examples"],
+        "verdict": found["verdict"],
+        "active_units": found["active_units"],
+        "numbers": {
+            name: {"value": found[name]["value"], "stderr": found[name]["stderr"]}
+            for name in ("kl", "mutual_information", "marginal_kl", "mean_rms", "overlap")
+        },
+    }

@@ -1,0 +1,127 @@
+"""The traced functions of a model, and the TFLite files that they become.
+
+`tf.lite.TFLiteConverter` is deprecated upstream in favour of converters for other frameworks, yet
+it is the only one that reads TensorFlow graphs: it is named in this module alone. Check before
+replacing it: several signatures that share their weights, builtin operations only.
+"""
+
+import re
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kvae.layers.scale import without_softplus
+
+from ..key import Key
+from ..result import ExportError
+from ..signatures import ExportModule, describe, find, trace
+from .graphs import check_builtin, weights_read
+from .phases import by_phases
+
+__all__ = ["Graph"]
+
+
+class Graph:
+    """The signatures of a model, traced once and converted to float32 once.
+
+    Args:
+        vae: the built `kvae.VAE`.
+        signatures: names of signatures.
+        batch_sizes: batch sizes of each.
+
+    Attributes:
+        functions: the traced function of each key.
+        module: their variables.
+
+    Raises:
+        ExportError: If a function needs an operation that TFLite does not have.
+    """
+
+    def __init__(self, vae: Any, signatures: Sequence[str], batch_sizes: Sequence[int]):
+        # LiteRT's kernels for transposed convolutions are slow.
+        wanted = find(vae.float32_copy(replace=by_phases), signatures)
+        with without_softplus():
+            self.functions = {
+                Key(signature.name, size): trace(signature, size)
+                for signature in wanted
+                for size in batch_sizes
+            }
+        check_builtin(vae, self.functions)
+        self.module = ExportModule(self.functions.values())
+        self._folder = tempfile.TemporaryDirectory()
+
+    @property
+    def descriptions(self) -> dict[Key, dict[str, Any]]:
+        """Shapes and dtypes of the inputs and outputs of each function."""
+        return {key: describe(function) for key, function in self.functions.items()}
+
+    def least_bytes(self, keys: Sequence[Key], weight_bytes: int) -> int:
+        """Return how large a file of some functions is at least, with weights of a size."""
+        return weights_read([self.functions[key] for key in keys]) * weight_bytes // 4
+
+    @cached_property
+    def float32(self) -> bytes:
+        """The `.tflite` file of all functions in float32."""
+        return self._converted(self._converter(list(self.functions)))
+
+    def calibrated(
+        self,
+        keys: Sequence[Key],
+        inputs: Mapping[Key, dict[str, np.ndarray]],
+        int8_io: bool = False,
+    ) -> bytes:
+        """Return a `.tflite` file that computes in int8, with ranges taken from inputs.
+
+        Args:
+            keys: the functions it holds.
+            inputs: arrays (rows, ...) by key and name; every row is run.
+            int8_io: whether inputs and outputs are int8 as well.
+        """
+        converter = self._converter(keys)
+        # The converter's calibrator keeps the true minimum and maximum of every tensor.
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: _rows({key: inputs[key] for key in keys})
+        if int8_io:
+            converter.inference_input_type = tf.int8
+            converter.inference_output_type = tf.int8
+        return self._converted(converter)
+
+    @cached_property
+    def _saved(self) -> str:
+        path = str(Path(self._folder.name, "module"))
+        signatures = {str(key): function for key, function in self.functions.items()}
+        tf.saved_model.save(self.module, path, signatures=signatures)
+        return path
+
+    def _converter(self, keys: Sequence[Key]) -> Any:
+        names = [str(key) for key in keys]
+        converter = tf.lite.TFLiteConverter.from_saved_model(self._saved, signature_keys=names)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        return converter
+
+    def _converted(self, converter: Any) -> bytes:
+        try:
+            with warnings.catch_warnings():
+                # The calibrator makes a tf.lite.Interpreter, which calls itself deprecated.
+                warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated")
+                return converter.convert()
+        except Exception as error:  # the converter raises its own class and bare RuntimeErrors
+            beyond = re.findall(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
+            raise ExportError(
+                f"The signatures {', '.join(map(str, self.functions))} do not convert to TFLite's "
+                "builtin operations: "
+                + (f"they need {', '.join(beyond)}" if beyond else str(error).strip()[:300])
+            ) from error
+
+
+def _rows(inputs: Mapping[Key, dict[str, np.ndarray]]) -> Iterator[tuple[str, Any]]:
+    """Yield every row of every signature: prior and posterior draws alike."""
+    for key, values in inputs.items():
+        for row in range(len(next(iter(values.values())))):
+            yield str(key), {name: value[row : row + 1] for name, value in values.items()}

@@ -20,6 +20,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,9 @@ class Bundle:
     Args:
         path: folder of the bundle, or a link to it.
 
-    Attributes:
-        manifest: the content of manifest.json, as docs/bundle.md describes it.
-
     Raises:
         BundleError: If a file is missing, unlisted, listed twice, a link, or outside the folder,
-            if SHA256SUMS is not in canonical form, or if the manifest is damaged.
+            or if SHA256SUMS is not in canonical form; when it is read, if the manifest is damaged.
 
     Example:
         >>> from kvae.export import runtime
@@ -87,9 +85,11 @@ class Bundle:
         unknown = sorted(found - self._digests.keys() - {SUMS})
         if missing or unknown:
             raise BundleError(f"Files missing from the bundle: {missing}; not listed: {unknown}")
-        if "manifest.json" not in found:
-            raise BundleError("The bundle holds no manifest.json.")
-        self.manifest = _parse_manifest(self.read("manifest.json", MANIFEST_BYTES))
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The content of manifest.json, as docs/bundle.md describes it."""
+        return _parse_manifest(self.read("manifest.json", MANIFEST_BYTES))
 
     @property
     def names(self) -> list[str]:

@@ -112,14 +112,13 @@ def bundle(
         raise ValueError(f"Expected 1 among batch_sizes. Received: batch_sizes={batch_sizes}")
     given = data is not None
     data = vae.named_inputs().check_x(data) if given else stand_in(vae, STAND_INS)
-    graph = Graph(vae, names, sizes)
     float32 = vae.float32_copy()
     reference = reference_of(float32, find(float32, names), data)
     axes = latent_axes(vae, data)
     report = diagnose(vae, data[:DIAGNOSED]) if given and len(data) >= LEAST_DIAGNOSED else None
     results: dict[str, ExportResult] = {}
     refused: dict[str, str] = {}
-    with files.replacing(target) as folder:
+    with Graph(vae, names, sizes) as graph, files.replacing(target) as folder:
         folder.mkdir()
         for preset in chosen:
             file = folder / f"model-{preset.name}.tflite"

@@ -21,7 +21,7 @@ from kvae.layers.scale import without_softplus
 from ..key import Key
 from ..result import ExportError
 from ..signatures import ExportModule, describe, find, trace
-from .graphs import check_builtin, weights_read
+from .operations import check_builtin, weights_read
 from .phases import by_phases
 
 __all__ = ["Graph"]
@@ -29,6 +29,8 @@ __all__ = ["Graph"]
 
 class Graph:
     """The signatures of a model, traced once and converted to float32 once.
+
+    A context: files that the converter reads are removed when it ends.
 
     Args:
         vae: the built `kvae.VAE`.
@@ -55,6 +57,12 @@ class Graph:
         check_builtin(vae, self.functions)
         self.module = ExportModule(self.functions.values())
         self._folder = tempfile.TemporaryDirectory()
+
+    def __enter__(self) -> "Graph":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._folder.cleanup()
 
     @property
     def descriptions(self) -> dict[Key, dict[str, Any]]:

@@ -78,10 +78,10 @@ def tflite(
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
     _check_arguments(chosen, signatures, int8_io)
     wanted = find(vae, signatures)
-    graph = Graph(vae, [signature.name for signature in wanted], sizes)
-    float32 = vae.float32_copy()
-    reference = reference_of(float32, find(float32, signatures), data)
-    return write_checked(graph, reference, chosen, target, tolerance, int8_io)
+    with Graph(vae, [signature.name for signature in wanted], sizes) as graph:
+        float32 = vae.float32_copy()
+        reference = reference_of(float32, find(float32, signatures), data)
+        return write_checked(graph, reference, chosen, target, tolerance, int8_io)
 
 
 def write_checked(

@@ -189,7 +189,8 @@ def test_what_a_runner_ships_needs_no_code_but_names(bulk):
 def test_a_worker_with_another_bundle_is_refused(bulk, tmp_path):
     path = shutil.copytree(bulk.bundle, tmp_path / "bundle")
     handler = BundleHandler(path, "score")
-    files = {**runtime.open_bundle(path), "README.md": b"Another one."}
+    files = {name: (path / name).read_bytes() for name in runtime.Bundle(path).names}
+    files["README.md"] = b"Another one."
     del files[runtime.SUMS]
     (path / "README.md").write_bytes(b"Another one.")
     (path / runtime.SUMS).write_text(runtime.sums_of(files))

@@ -22,7 +22,7 @@ def client_bundle(tmp_path_factory, digits):
     vae.fit(digits[0][:512], epochs=2, verbose=0)
     path = tmp_path_factory.mktemp("clients") / "bundle"
     kvae.export.bundle(vae, path, data=digits[1])
-    decoder = runtime.Decoder(path, preset="float32")
+    decoder = runtime.Model(path, preset="float32")
     golden = {"inputs": {}, "expected": {}}
     for key, value in decoder.golden().items():
         side, signature, name = key.split("/")

@@ -14,6 +14,7 @@ import pytest
 import kvae
 from kvae.export import runtime
 from kvae.export.runtime import SUMS, BundleError
+from tests.helpers import run_python
 from tests.small import make_vae
 
 MUTATIONS = 2000
@@ -62,7 +63,7 @@ def test_a_bundle_may_hold_several_batch_sizes(tmp_path, rng):
     )
     measured = kvae.export.verify(path)["float32"]
     assert sorted(measured) == ["decode", "decode_8", "score", "score_8"]
-    decoder = runtime.Decoder(path)
+    decoder = runtime.Model(path)
     z = rng.normal(size=(16, 2)).astype("float32")
     found = decoder.run("decode_8", z=z)["mean"]
     np.testing.assert_allclose(found, vae.decode(z), atol=1e-5)
@@ -327,7 +328,7 @@ def test_every_mutated_bundle_is_refused_before_a_byte_is_parsed(copy, unparsed)
         with restored(copy, content) as root:
             mutate(root, rng)
             with pytest.raises(BundleError):
-                runtime.Decoder(root)
+                runtime.Bundle(root).check()
             refused[mutate.__name__] += 1
         assert unparsed == [], (round_, mutate.__name__)
     assert refused.total() == MUTATIONS
@@ -337,7 +338,7 @@ def test_every_mutated_bundle_is_refused_before_a_byte_is_parsed(copy, unparsed)
 def test_the_unmutated_bundle_reaches_the_parsers(copy, unparsed):
     """Else the test above would prove nothing."""
     with pytest.raises(AssertionError, match=r"json\.loads saw"):
-        runtime.Decoder(copy)
+        runtime.Model(copy)
     assert unparsed == ["json.loads"]
 
 
@@ -348,23 +349,38 @@ def test_verify_refuses_a_damaged_bundle_too(copy, unparsed):
     assert unparsed == []
 
 
-def test_empty_folders_and_a_compiled_runtime_do_no_harm(copy):
+def test_an_empty_folder_does_no_harm(copy):
     (copy / "empty").mkdir()
+    runtime.Model(copy)
+
+
+def test_a_compiled_module_is_refused_unread(copy):
+    """It would run code, although all digests agree."""
     (copy / "__pycache__").mkdir()
-    (copy / "__pycache__/runtime.cpython-311.pyc").write_bytes(b"what Python leaves")
-    assert "__pycache__/runtime.cpython-311.pyc" not in runtime.open_bundle(copy)
-    runtime.Decoder(copy)
+    (copy / "__pycache__/runtime.cpython-311.pyc").write_bytes(b"planted")
+    with pytest.raises(BundleError, match=r"not listed: \['__pycache__/runtime.cpython-311.pyc'\]"):
+        runtime.Model(copy)
 
 
-def test_what_is_no_bundle_is_refused_in_words(tmp_path, small):
+def test_a_large_file_that_is_not_listed_is_not_read(copy):
+    with open(copy / "extra.bin", "wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(BundleError, match=r"not listed: \['extra.bin'\]"):
+        runtime.Model(copy)
+
+
+def test_what_is_no_bundle_is_refused_in_words(tmp_path):
     with pytest.raises(BundleError, match="Expected a folder that holds a bundle"):
-        runtime.open_bundle(tmp_path / "nowhere")
+        runtime.Bundle(tmp_path / "nowhere")
     with pytest.raises(BundleError, match=f"holds no {SUMS}"):
-        runtime.open_bundle(tmp_path)
+        runtime.Bundle(tmp_path)
+
+
+def test_a_bundle_may_be_reached_through_a_link_to_its_folder(tmp_path, small):
     link = tmp_path / "link"
     link.symlink_to(small)
-    with pytest.raises(BundleError, match="Expected a folder"):
-        runtime.open_bundle(link)
+    z = np.zeros((1, 2))
+    np.testing.assert_array_equal(runtime.Model(link).decode(z), runtime.Model(small).decode(z))
 
 
 def test_a_later_schema_is_refused(copy):
@@ -372,12 +388,12 @@ def test_a_later_schema_is_refused(copy):
     (copy / "manifest.json").write_text(json.dumps({**manifest, "schema": 2}))
     sign(copy)
     with pytest.raises(BundleError, match=r"schema 1. Received: 2"):
-        runtime.Decoder(copy)
+        runtime.Model(copy)
 
 
 def test_an_unknown_preset_is_refused(small):
     with pytest.raises(BundleError, match=r"one of \['float32'\]. Received: 'int8'"):
-        runtime.Decoder(small, preset="int8")
+        runtime.Model(small, preset="int8")
 
 
 @pytest.mark.slow
@@ -432,20 +448,23 @@ def test_without_examples_draws_from_the_prior_stand_in(tmp_path):
     manifest = json.loads((path / "manifest.json").read_text("utf-8"))
     assert manifest["examples"] == {"count": 1000, "source": "prior draws"}
     assert manifest["diagnosis"] is None
-    x = runtime.Decoder(path).golden()["inputs/encode/x"]
+    x = runtime.Model(path).golden()["inputs/encode/x"]
     assert np.all(x >= 0)
     np.testing.assert_array_equal(x, np.round(x))  # counts, not means of counts
 
 
-@pytest.mark.parametrize("wrong", [{"presets": []}, {"signatures": ("encode",)}])
-def test_a_bundle_needs_a_preset_and_decode(wrong, tmp_path):
-    with pytest.raises(ValueError, match=r"preset.*decode"):
+@pytest.mark.parametrize(
+    "wrong",
+    [{"presets": []}, {"signatures": ()}, {"signatures": ("score",), "presets": ["int8-full"]}],
+)
+def test_a_bundle_needs_a_signature_and_a_preset_that_holds_it(wrong, tmp_path):
+    with pytest.raises(ValueError, match="at least one signature and one preset that holds it"):
         kvae.export.bundle(make_vae((3,)), tmp_path / "bundle", **wrong)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_golden_vectors_are_what_keras_says(pictured, conv_vae):
-    golden = runtime.Decoder(pictured[0]).golden()
+    golden = runtime.Model(pictured[0]).golden()
     np.testing.assert_allclose(
         golden["expected/decode/mean"], conv_vae.decode(golden["inputs/decode/z"]), atol=1e-6
     )
@@ -462,7 +481,7 @@ def test_verify_repeats_the_check_from_the_bundle_alone(pictured):
         for signature, outputs in signatures.items():
             first = results[preset].measured[signature]
             assert outputs.keys() == first.keys()
-            for output, value in outputs.items():
+            for output, value in outputs.items():  # of the same rows: all fit into a megabyte
                 assert value.error == pytest.approx(first[output].error, rel=1e-3, abs=1e-7)
 
 
@@ -476,3 +495,47 @@ def test_verify_refuses_a_file_that_strays_from_the_golden_vectors(copy):
     sign(copy)
     with pytest.raises(kvae.export.ExportError, match=r"mean of decode .* by 2\.00e-02"):
         kvae.export.verify(copy)
+
+
+@pytest.mark.slow
+def test_a_bundle_may_only_score(tmp_path, rng):
+    vae, path = make_vae((6,), 2), tmp_path / "bundle"
+    kvae.export.bundle(vae, path, presets=["float32", "int8", "int8-full"], signatures=["score"])
+    x = rng.uniform(size=(5, 6)).astype("float32")
+    model = runtime.Model(path)
+    assert model.preset == "float32"
+    assert list(model.signatures) == ["score"]
+    np.testing.assert_allclose(model.score(x), vae.score(x), rtol=1e-5)
+    assert "nats = model.score(x)" in (path / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_preset_that_is_too_far_off_is_left_out_and_named(tmp_path):
+    vae, path = make_vae((6,), 2), tmp_path / "bundle"
+    tolerance = {"int8": kvae.export.Tolerance(psnr=500.0)}
+    with pytest.warns(UserWarning, match=r"without the preset 'int8'.*500 dB.*tolerance={'int8'"):
+        results = kvae.export.bundle(vae, path, signatures=["decode"], tolerance=tolerance)
+    assert list(results) == ["float32"]
+    manifest = runtime.Bundle(path).manifest
+    assert [artefact["preset"] for artefact in manifest["artefacts"]] == ["float32"]
+    assert "500 dB are required" in manifest["refused"]["int8"]
+    assert "Left out: int8." in (path / "README.md").read_text()
+
+
+def test_golden_vectors_of_a_large_event_take_a_megabyte_at_most(tmp_path):
+    vae, path = make_vae((40, 40, 3), 2), tmp_path / "bundle"
+    kvae.export.bundle(vae, path, presets=["float32"])
+    largest = max((path / "model-float32.tflite").stat().st_size // 10, 2**20)
+    assert (path / "golden.npz").stat().st_size < largest + 20_000  # names and headers
+    assert kvae.export.verify(path)["float32"].keys() == runtime.Model(path).signatures.keys()
+
+
+def test_verify_needs_no_tensorflow(small, tmp_path):
+    code = (
+        "import sys\n"
+        "for name in ('tensorflow', 'keras', 'tf_keras', 'tensorflow_probability'):\n"
+        "    sys.modules[name] = None\n"
+        "import kvae.export\n"
+        "print(sorted(kvae.export.verify(sys.argv[1])['float32']))\n"
+    )
+    assert run_python(code, tmp_path, small).strip() == "['decode', 'sample']"

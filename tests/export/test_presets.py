@@ -1,15 +1,17 @@
 """The precisions of `.tflite` files, and what happens to a file that strays too far."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import kvae
 from kvae.export import ExportError, presets
-from kvae.export.presets import PRESETS, Preset
+from kvae.export.presets import PRESETS
 from kvae.export.signatures import SIGNATURES
 from kvae.export.verification import litert
-from kvae.export.verification.compare import Budget
+from kvae.export.verification.compare import Tolerance
 
 pytestmark = pytest.mark.slow  # a conversion takes a second, its check as long
 
@@ -27,21 +29,22 @@ def z(rng):
 
 @pytest.fixture
 def tight(monkeypatch):
-    """Give a preset a budget that nothing meets."""
+    """Give a preset a tolerance that nothing meets."""
 
-    def tighten(name, **budget):
-        monkeypatch.setitem(presets.PRESETS, name, Preset(name, Budget(**budget), 1, "too tight"))
+    def tighten(name, **tolerance):
+        tight = dataclasses.replace(PRESETS[name], tolerance=Tolerance(**tolerance))
+        monkeypatch.setitem(presets.PRESETS, name, tight)
 
     return tighten
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
-def test_every_preset_keeps_its_budget_on_codes_it_was_not_checked_on(
+def test_every_preset_keeps_its_tolerance_on_codes_it_was_not_checked_on(
     conv_vae, digits, tmp_path, z, name
 ):
     result = kvae.export.tflite(conv_vae, tmp_path / "d.tflite", preset=name, data=digits[1])
     expected = conv_vae.decode(z)
-    budget = PRESETS[name].budget
+    budget = PRESETS[name].tolerance
     for run in (litert.run_interpreter, litert.run_compiled):
         found = run(result.path, "decode", {"z": z})["mean"]
         if budget.error is not None:
@@ -93,7 +96,7 @@ def test_int8_io_takes_and_gives_int8(conv_vae, digits, tmp_path, z):
     codes = np.clip(np.round(z / scale + zero), -128, 127).astype("int8")
     found = np.concatenate([runner(z=code[None])["mean"] for code in codes])
     found = (found.astype("float64") - out_zero) * out_scale
-    assert psnr(found, conv_vae.decode(z)) >= PRESETS["int8-full"].budget.psnr - 3.0
+    assert psnr(found, conv_vae.decode(z)) >= PRESETS["int8-full"].tolerance.psnr - 3.0
 
 
 def test_int8_full_takes_floats_by_default(conv_vae, digits, tmp_path):

@@ -1,5 +1,6 @@
-"""The runtime that leaves with a bundle: numpy and ai-edge-litert alone."""
+"""The runtime of a bundle: numpy and ai-edge-litert alone."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 import kvae
 from kvae.export import runtime
+from kvae.export.presets import default_preset
 from tests.helpers import assert_same_in_float32, run_python
 
 WITHOUT_TENSORFLOW = """
@@ -31,7 +33,7 @@ def bundle(conv_vae, digits, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def decoder(bundle):
-    return runtime.Decoder(bundle, preset="float32")
+    return runtime.Model(bundle, preset="float32")
 
 
 @pytest.fixture
@@ -52,8 +54,8 @@ def test_running_a_bundle_loads_neither_tensorflow_nor_keras(bundle, tmp_path, d
     np.save(tmp_path / "z.npy", z)
     code = (
         "import sys, numpy as np\n"
-        "from kvae.export.runtime import Decoder\n"
-        "decoder = Decoder(sys.argv[1], preset='float32', num_threads=2)\n"
+        "from kvae.export.runtime import Model\n"
+        "decoder = Model(sys.argv[1], preset='float32', num_threads=2)\n"
         "np.save('out.npy', decoder.decode(np.load('z.npy')))\n"
         "print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     )
@@ -66,8 +68,8 @@ def test_the_copy_in_a_bundle_runs_where_kvae_cannot_be_imported(bundle, tmp_pat
     shutil.copy(moved / "runtime.py", tmp_path / "player.py")
     code = WITHOUT_TENSORFLOW + (
         "import numpy as np\n"
-        "from player import Decoder\n"
-        "np.save('out.npy', Decoder('device', preset='float32').sample(3, seed=5))\n"
+        "from player import Model\n"
+        "np.save('out.npy', Model('device', preset='float32').sample(3, seed=5))\n"
     )
     run_python(code, tmp_path, path=tmp_path)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), decoder.sample(3, seed=5), atol=1e-6)
@@ -87,18 +89,17 @@ def test_the_script_in_a_bundle_decodes_a_draw(bundle, tmp_path):
 
 
 def test_the_example_of_the_model_card_runs_twice_as_it_stands(bundle, tmp_path):
-    """The second time Python has left a compiled runtime.py in the bundle."""
-    moved = shutil.copytree(bundle, tmp_path / "device")
+    moved = shutil.copytree(bundle, tmp_path / "bundle")
+    shutil.copy(moved / "runtime.py", tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", (moved / "README.md").read_text(), re.DOTALL)
     for _ in range(2):
         printed = run_python(
-            code + "print(pictures.shape)",
-            moved,
-            path=moved,
+            "import numpy as np\nx = np.zeros((2, 8, 8, 1))\n" + code + "print(draws.shape)",
+            tmp_path,
+            path=tmp_path,
             env={"PYTHONDONTWRITEBYTECODE": ""},
         )
         assert printed.strip() == "(4, 8, 8, 1)"
-    assert list((moved / "__pycache__").iterdir())
 
 
 def test_it_says_what_keras_says(conv_vae, decoder, digits, z):
@@ -107,15 +108,31 @@ def test_it_says_what_keras_says(conv_vae, decoder, digits, z):
     np.testing.assert_allclose(encoded["mean"], conv_vae.encode(digits[1][:5])[0], atol=1e-5)
 
 
-def test_int8_is_the_default(bundle, z, conv_vae):
-    found = runtime.Decoder(bundle).decode(z)
-    expected = runtime.Decoder(bundle, preset="int8").decode(z)
-    assert_same_in_float32(found, expected)
-    assert np.abs(found - conv_vae.decode(z)).max() > 1e-5  # it is not the float32 file
+def test_the_manifest_names_the_default(bundle, z, tmp_path):
+    """This bundle does not score: the fastest file is the default."""
+    assert json.loads((bundle / "manifest.json").read_text())["default_preset"] == "int8"
+    default = runtime.Model(bundle)
+    assert default.preset == "int8"
+    expected = runtime.Model(bundle, preset="int8").decode(z)
+    assert_same_in_float32(default.decode(z), expected)
+
+
+@pytest.mark.parametrize(
+    ("presets", "signatures", "default"),
+    [
+        (["int8", "float32"], ["decode", "score"], "float32"),
+        (["int8", "float16"], ["score"], "float16"),
+        (["int8", "float32"], ["decode", "encode"], "int8"),
+        (["float32"], ["decode"], "float32"),
+        (["int8-full"], ["decode"], "int8-full"),
+    ],
+)
+def test_float32_is_the_default_where_there_is_a_score(presets, signatures, default):
+    assert default_preset(presets, signatures) == default
 
 
 def test_threads_do_not_change_the_numbers(bundle, decoder, z):
-    two = runtime.Decoder(bundle, preset="float32", num_threads=2)
+    two = runtime.Model(bundle, preset="float32", num_threads=2)
     np.testing.assert_allclose(two.decode(z), decoder.decode(z), atol=1e-6)
 
 

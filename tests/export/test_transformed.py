@@ -41,7 +41,7 @@ def sensor_bundle(x, tmp_path_factory):
 
 def test_the_exported_functions_take_and_give_raw_data(sensor_bundle, x):
     vae, path = sensor_bundle
-    model = runtime.Decoder(path)
+    model = runtime.Model(path)
     assert model.manifest["model"]["decoded"] == "center"
     np.testing.assert_allclose(model.run("score", x=x)["score"], vae.score(x), rtol=1e-4, atol=1e-3)
     mean, stddev = vae.encode(x)
@@ -69,7 +69,7 @@ def test_the_card_names_the_domain_of_raw_pixels(tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (64, 4, 4, 1)).astype("uint8")
     vae.fit(x, verbose=0)
     kvae.export.bundle(vae, tmp_path / "pixels", data=x, presets=["float32"])
-    model = runtime.Decoder(tmp_path / "pixels")
+    model = runtime.Model(tmp_path / "pixels")
     found = model.run("score", x=x.astype("float32"))["score"]
     np.testing.assert_allclose(found, vae.score(x), rtol=1e-4)
     assert "whole numbers in [0, 255]" in (tmp_path / "pixels" / "README.md").read_text()

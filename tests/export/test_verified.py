@@ -9,9 +9,12 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 import kvae
-from kvae.export.verification import compare as checking
+from kvae.export.formats import saved_model, tflite
+from kvae.export.key import Key
 from kvae.export.verification import litert
-from kvae.export.verification.probe import Probe
+from kvae.export.verification.compare import Output, Tolerance, measure
+from kvae.export.verification.processes import in_session
+from kvae.export.verification.reference import Reference
 from tests.helpers import dtype_policy, relative, run_python
 from tests.small import kl, make_vae
 
@@ -66,16 +69,17 @@ def test_a_decoder_that_yields_nan_is_refused(export, tmp_path, digits):
 @pytest.fixture
 def reference(monkeypatch):
     """Change what Keras is taken to say: `reference(change)`, change(array) -> array."""
-    original = Probe.of.__func__
+    original = tflite.reference_of
 
     def change_by(change):
-        def of(cls, *args):
-            probe = original(cls, *args)
-            expected = {**probe.expected["decode"]}
+        def reference_of(*args):
+            reference = original(*args)
+            expected = {**reference.expected["decode"]}
             expected["mean"] = change(expected["mean"].copy())
-            return dataclasses.replace(probe, expected={"decode": expected})
+            return dataclasses.replace(reference, expected={"decode": expected})
 
-        monkeypatch.setattr(Probe, "of", classmethod(of))
+        for module in (tflite, saved_model):
+            monkeypatch.setattr(module, "reference_of", reference_of)
 
     return change_by
 
@@ -110,9 +114,13 @@ def test_a_refused_export_leaves_the_good_file_that_stood_there(vae, tmp_path, r
 
 def test_a_file_that_gives_nan_or_another_shape_is_refused():
     expected = np.zeros((128, 8, 8, 1), "float32")
-    probe = Probe({"decode": {"z": np.zeros((128, 2))}}, {"decode": {"mean": expected}})
-    budget = checking.Budget(error=BUDGET)
-    good = checking.measure(probe, {"LiteRT/decode/mean": expected + 1e-6}, budget)
+    reference = Reference({"decode": {"z": np.zeros((128, 2))}}, {"decode": {"mean": expected}})
+    tolerance = Tolerance(error=BUDGET)
+
+    def output(values):
+        return Output("LiteRT", Key("decode"), "mean", values)
+
+    good = measure(reference, [output(expected + 1e-6)], tolerance)
     assert good["decode"]["mean"].error == pytest.approx(1e-6, rel=1e-3)
     nan = expected.copy()
     nan[7, 0, 0, 0] = np.nan
@@ -122,9 +130,9 @@ def test_a_file_that_gives_nan_or_another_shape_is_refused():
         (expected + np.inf, "infinite"),
     ):
         with pytest.raises(kvae.export.ExportError, match=words):
-            checking.measure(probe, {"LiteRT/decode/mean": found}, budget)
+            measure(reference, [output(found)], tolerance)
     with pytest.raises(kvae.export.ExportError, match="missing"):
-        checking.measure(probe, {}, budget)
+        measure(reference, [], tolerance)
 
 
 def test_a_saved_model_whose_variables_only_python_finds_is_refused(vae, tmp_path):
@@ -136,16 +144,17 @@ def test_a_saved_model_whose_variables_only_python_finds_is_refused(vae, tmp_pat
         input_signature=[tf.TensorSpec((None, 2), tf.float32, name="z")],
     )
     tf.saved_model.save(module, str(tmp_path / "bad"), signatures={"decode": decode})
-    inputs = {"decode": {"z": np.zeros((3, 2), "float32")}}
+    inputs = {Key("decode", None): {"z": np.zeros((3, 2), "float32")}}
     with pytest.raises(kvae.export.ExportError, match="as servers load it"):
-        checking.in_session(tmp_path / "bad", inputs)
+        in_session(tmp_path / "bad", inputs)
 
 
 @export_of
 def test_a_path_that_cannot_be_written_is_refused_before_any_work(
     export, vae, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(Probe, "of", None)  # any work would fail otherwise
+    for module in (tflite, saved_model):
+        monkeypatch.setattr(module, "reference_of", None)  # any work would fail otherwise
     taken = tmp_path / "taken"
     taken.write_text("mine")
     with pytest.raises(

@@ -4,8 +4,9 @@ import pytest
 import tensorflow as tf
 
 import kvae
-from kvae.export.conversion import graphs
-from kvae.export.formats import tflite as to_tflite
+from kvae.export.conversion import operations
+from kvae.export.conversion.graph import Graph
+from kvae.export.key import Key
 from kvae.export.signatures import find, trace
 from tests.small import make_vae
 
@@ -15,7 +16,7 @@ def no_converter(monkeypatch):
     def forbidden(*_, **__):
         raise AssertionError("the converter was started")
 
-    monkeypatch.setattr(to_tflite, "_convert", forbidden)
+    monkeypatch.setattr(Graph, "_converted", forbidden)
 
 
 def test_a_density_of_gamma_functions_is_refused_before_conversion(no_converter, tmp_path):
@@ -30,10 +31,11 @@ def test_a_density_of_gamma_functions_is_refused_before_conversion(no_converter,
 
 def test_signatures_for_a_batch_size_are_named_without_it():
     concrete = {}
-    for name, op in (("decode", tf.math.exp), ("score_8", tf.math.lgamma), ("decode_8", tf.exp)):
-        concrete[name] = tf.function(op).get_concrete_function(tf.TensorSpec((1, 2)))
+    keys = Key("decode"), Key("score", 8), Key("decode", 8)
+    for key, op in zip(keys, (tf.math.exp, tf.math.lgamma, tf.exp), strict=True):
+        concrete[key] = tf.function(op).get_concrete_function(tf.TensorSpec((1, 2)))
     with pytest.raises(kvae.export.ExportError, match=r"signatures=\['decode'\]"):
-        graphs.check_builtin(make_vae((3,)), concrete)
+        operations.check_builtin(make_vae((3,)), concrete)
 
 
 def test_operations_on_weights_alone_are_no_obstacle(tmp_path):
@@ -46,7 +48,7 @@ def test_operations_on_weights_alone_are_no_obstacle(tmp_path):
         return x * tf.math.lgamma(weight)
 
     concrete = function.get_concrete_function(tf.TensorSpec((1, 2)))
-    graphs.check_builtin(make_vae((3,)), {"decode": concrete})
+    operations.check_builtin(make_vae((3,)), {Key("decode"): concrete})
 
     @tf.function(autograph=False)
     def inside(x):
@@ -54,18 +56,18 @@ def test_operations_on_weights_alone_are_no_obstacle(tmp_path):
 
     concrete = inside.get_concrete_function(tf.TensorSpec((1, 2)))
     with pytest.raises(kvae.export.ExportError, match="Lgamma"):
-        graphs.check_builtin(make_vae((3,)), {"decode": concrete})
+        operations.check_builtin(make_vae((3,)), {Key("decode"): concrete})
 
 
 def test_the_weights_of_a_decoder_are_those_of_its_network():
     vae = make_vae(networks="conv", latent_dim=3)
     function = trace(find(vae, ["decode"])[0], 1)
-    assert graphs.weights_read([function, function]) == 4 * vae.decoder.count_params()
+    assert operations.weights_read([function, function]) == 4 * vae.decoder.count_params()
 
 
 def test_a_file_that_lost_its_weights_is_refused(monkeypatch, tmp_path):
     vae = make_vae(networks="conv")
-    monkeypatch.setattr(to_tflite, "_convert", lambda *_: b"TFL3" * 8)
+    monkeypatch.setattr(Graph, "_converted", lambda *_: b"TFL3" * 8)
     with pytest.raises(kvae.export.ExportError, match="lost"):
         kvae.export.tflite(vae, tmp_path / "x.tflite")
     assert list(tmp_path.iterdir()) == []

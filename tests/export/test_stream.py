@@ -1,0 +1,57 @@
+"""A signal scored in overlapping windows."""
+
+import numpy as np
+import pytest
+
+import kvae
+from kvae.export import runtime
+from tests.small import make_vae
+
+WINDOW, CHANNELS, HOP = 6, 2, 4
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("stream") / "bundle"
+    likelihood = kvae.layers.IndependentNormal((WINDOW, CHANNELS))
+    vae = make_vae((WINDOW, CHANNELS), 2, likelihood=likelihood)
+    kvae.export.bundle(vae, path, presets=["float32"], signatures=["score"], batch_sizes=(1, 4))
+    return runtime.Model(path)
+
+
+@pytest.mark.parametrize("hop", [1, 4, 6, 9])
+@pytest.mark.parametrize("sizes", [[50], [1] * 50, [3, 0, 20, 7, 20]])
+def test_every_window_is_scored_once_however_the_samples_come(model, hop, sizes, rng):
+    signal = rng.normal(size=(50, CHANNELS))
+    stream, starts, scores = runtime.Stream(model, hop), [], []
+    for part in np.split(signal, np.cumsum(sizes)[:-1]):
+        found = stream.push(part)
+        starts.extend(found[0])
+        scores.extend(found[1])
+    expected = np.arange(0, 50 - WINDOW + 1, hop)
+    np.testing.assert_array_equal(starts, expected)
+    windows = np.stack([signal[start : start + WINDOW] for start in expected])
+    np.testing.assert_allclose(scores, model.score(windows), rtol=1e-5)
+
+
+def test_refused_samples_leave_the_stream_as_it_was(model, rng):
+    signal = rng.normal(size=(30, CHANNELS))
+    stream, undisturbed = runtime.Stream(model, HOP), runtime.Stream(model, HOP)
+    stream.push(signal[:10])
+    with pytest.raises(ValueError, match="finite"):
+        stream.push(np.full((10, CHANNELS), np.nan))
+    with pytest.raises(
+        ValueError, match=r"samples of shape \(samples, 2\). Received: shape \(3,\)"
+    ):
+        stream.push(np.zeros(3))
+    undisturbed.push(signal[:10])
+    for found, expected in zip(
+        stream.push(signal[10:]), undisturbed.push(signal[10:]), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("hop", [0, -1, 1.5, None])
+def test_a_hop_that_is_no_positive_integer_is_refused(model, hop):
+    with pytest.raises(ValueError, match="Expected hop to be a positive integer"):
+        runtime.Stream(model, hop)

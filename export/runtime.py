@@ -154,11 +154,14 @@ class Bundle:
                 if any(size != stored for size, stored in sizes):
                     raise BundleError("golden.npz is damaged: an array is compressed.")
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return dict(arrays)
+                golden = dict(arrays)
         except BundleError:
             raise
         except Exception as error:  # of zip, of NumPy's format, or of memory
             raise BundleError(f"golden.npz is damaged: {error}") from None
+        if not all(isinstance(a, np.ndarray) and a.dtype.kind in "iuf" for a in golden.values()):
+            raise BundleError("golden.npz is damaged: it holds something else than numbers.")
+        return golden
 
     def _chunks(self, name: str, most: int) -> Iterator[bytes]:
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -225,7 +228,7 @@ def _parse_sums(text: bytes) -> dict[str, str]:
 # What a client reads of the manifest. A string names a kind of value, a list has one element for
 # all entries of a list, a dict with the key "*" one for all values of a table. Other keys may be
 # there.
-PORT = {"shape": ["count"], "dtype": "text"}
+PORT = {"shape": ["count"], "dtype": "dtype"}
 DOMAIN = {
     "text": "text",
     "low": "number or null",
@@ -243,7 +246,7 @@ MANIFEST = {
         "name": "text",
         "latent_dim": "count",
         "event_shape": ["count"],
-        "decoded": "text",
+        "decoded": "center",
         "domain": {**DOMAIN, "columns": [{**DOMAIN, "name": "text"}]},
     },
     "artefacts": [
@@ -259,6 +262,8 @@ MANIFEST = {
 }
 KINDS: dict[str, Any] = {
     "text": lambda value: isinstance(value, str),
+    "dtype": lambda value: value in ("float32", "int32", "uint8"),
+    "center": lambda value: value in ("mean", "median", "center"),
     "flag": lambda value: isinstance(value, bool),
     "count": lambda value: type(value) is int and 0 < value < 2**31,
     "index": lambda value: type(value) is int and 0 <= value < 2**31,

@@ -11,7 +11,6 @@ import pytest
 import tensorflow as tf
 
 from kvae.training.distribution import from_all_workers, shared
-from kvae.training.keras_compat import faults
 from tests.helpers import ROOT, free_ports
 from tests.training import distributed_run
 from tests.training.distributed_run import BATCHES, EPOCHS, SHORT
@@ -105,17 +104,6 @@ def test_two_workers_train_as_one(alone, two_workers):
 
 
 @pytest.mark.slow
-def test_the_workarounds_are_still_needed(two_workers):
-    """Fails once Keras trains on several workers by itself.
-
-    Then `kvae.training.keras_compat` and its two callers can go, as soon as older versions of
-    Keras are no longer supported.
-    """
-    for found in two_workers:
-        assert found["faults"].tolist() == ["build", "logs"]
-
-
-@pytest.mark.slow
 def test_a_killed_worker_comes_back(two_workers, tmp_path):
     dying, short = BATCHES + 5, str(SHORT)
     dies = json.dumps({"1": dying})
@@ -151,6 +139,5 @@ def test_four_workers_train_as_one(alone, tmp_path):
 
 def test_one_process_needs_nothing_of_this():
     strategy = tf.distribute.get_strategy()
-    assert faults(strategy) == frozenset()
     assert shared(None)[0] == 1.0
     assert from_all_workers(strategy, 1, 2).tolist() == [[1, 2]]

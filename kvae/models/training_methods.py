@@ -11,10 +11,12 @@ from kvae.losses.negative_elbo import group_prefix
 from kvae.training import keras_compat, run, step
 from kvae.training.adapt import adapt
 from kvae.training.compiled import compiles_loop, loop_of_steps
+from kvae.training.distribution import in_step, summed
 from kvae.training.execution import AUTO, ExecutionPolicy, accelerators
 from kvae.training.inputs import Inputs
 from kvae.training.inputs.inputs import is_arrays
 from kvae.training.non_finite import NonFiniteGuard
+from kvae.training.replicated import executions
 from kvae.training.trackers import Trackers
 
 __all__ = ["TrainingMethods"]
@@ -35,6 +37,7 @@ class TrainingMethods(keras.Model):
     """
 
     train_function: Any
+    test_function: Any
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -153,6 +156,12 @@ class TrainingMethods(keras.Model):
         return not own and type(self).compute_metrics is keras.Model.compute_metrics
 
     @property
+    def takes_parts(self) -> bool:
+        """Whether the steps take a `Part` of a batch, which those of a subclass do not know."""
+        own = TrainingMethods
+        return type(self).train_step is own.train_step and type(self).test_step is own.test_step
+
+    @property
     def same_draws_with_xla(self) -> bool:
         """Whether training draws the same numbers with and without XLA, up to rounding."""
         return False
@@ -160,14 +169,30 @@ class TrainingMethods(keras.Model):
     def make_train_function(self, force: bool = False) -> Any:
         """Make what `fit` calls for each execution: under XLA one program of several steps."""
         made = self.train_function is None or force
-        super().make_train_function(force)
+        if made and self._has_replicas:
+            self.train_function = executions(self, self.train_step)
+        super().make_train_function(force and not self._has_replicas)
         if made and compiles_loop(self) and not accelerators():
             self.train_function = loop_of_steps(self, otherwise=self.train_function)
         return self.train_function
 
+    def make_test_function(self, force: bool = False) -> Any:
+        """Make what `evaluate` calls for each execution."""
+        if self._has_replicas and (self.test_function is None or force):
+            self.test_function = executions(self, self.test_step)
+        super().make_test_function(force and not self._has_replicas)
+        return self.test_function
+
+    @property
+    def _has_replicas(self) -> bool:
+        return self.distribute_strategy.num_replicas_in_sync > 1
+
     def get_metrics_result(self) -> dict[str, Any]:
-        """Return the metrics as scalars."""
-        return keras_compat.metrics_result(self, super().get_metrics_result())
+        """Return the metrics as scalars; in a step of one of several replicas its own."""
+        if not self._has_replicas or in_step():
+            return super().get_metrics_result()
+        with keras.StatelessScope(summed(self.metrics, self.distribute_strategy)):
+            return super().get_metrics_result()
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         keras_compat.symbolic_build(self, super()._maybe_symbolic_build, iterator, data_batch)

@@ -7,18 +7,22 @@ data's order, are the chief's.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 __all__ = [
+    "agreed_seed",
     "explained_peers",
     "from_all_workers",
+    "in_step",
     "is_chief",
+    "local_replicas",
     "several_workers",
     "shared",
+    "summed",
     "summed_and_clipped",
 ]
 
@@ -100,6 +104,31 @@ def summed_and_clipped(optimizer: Any, gradients: list[Any]) -> list[Any]:
     return [None if gradient is None else next(shares) for gradient in gradients]
 
 
+def summed(metrics: Iterable[Any], strategy: Any) -> list[tuple[Any, Any]]:
+    """Return the variables of Keras metrics, each with its value over all replicas.
+
+    Each replica counts its own examples. Keras exchanges each variable in a message of its own when
+    it is read; here all of them are in one. All workers have to call it at the same moment.
+
+    Args:
+        metrics: `keras.Metric`s, which are built.
+        strategy: the `tf.distribute.Strategy` of the metrics.
+    """
+    variables = [variable for metric in metrics for variable in metric.variables]
+
+    def exchange() -> list[Any]:
+        context = tf.distribute.get_replica_context()
+        parts = [
+            variable.value / (1 if variable.aggregation == "sum" else context.num_replicas_in_sync)
+            for variable in variables
+        ]
+        return context.all_reduce("SUM", parts)
+
+    values = strategy.run(exchange)
+    first = [strategy.experimental_local_results(value)[0] for value in values]
+    return list(zip(variables, first, strict=True))
+
+
 def is_chief(strategy: Any) -> bool:
     """Return whether this process is the one that writes files.
 
@@ -126,6 +155,42 @@ def from_all_workers(strategy: Any, *numbers: int) -> np.ndarray:
         lambda _: tf.constant([numbers], tf.int64)
     )
     return strategy.gather(rows, axis=0).numpy()
+
+
+def agreed_seed(strategy: Any, order: Any) -> int:
+    """Return the seed of an `Order`; among several workers the chief's.
+
+    All workers have to call it at the same moment.
+
+    Raises:
+        ValueError: If workers have another number of examples or another batch size.
+    """
+    rows = from_all_workers(strategy, order.seed, order.examples, order.batch_size)
+    if (rows[:, 1:] != rows[0, 1:]).any():
+        raise ValueError(
+            "Expected every worker to be given all examples, of which it takes its part, and the "
+            "same batch_size, that of the global batch. Received: (examples, batch_size) of "
+            f"{[tuple(map(int, row[1:])) for row in rows]}"
+        )
+    return int(rows[0, 0])
+
+
+def local_replicas(strategy: Any) -> list[int]:
+    """Return the numbers of the replicas of this process.
+
+    Example:
+        >>> kvae.training.distribution.local_replicas(tf.distribute.get_strategy())
+        [0]
+    """
+    numbers = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(context.replica_id_in_sync_group)
+    )
+    return [int(number) for number in strategy.experimental_local_results(numbers)]
+
+
+def in_step() -> bool:
+    """Return whether the caller is called in each replica of a `tf.distribute.Strategy`."""
+    return tf.distribute.has_strategy() and not tf.distribute.in_cross_replica_context()
 
 
 def several_workers(strategy: Any) -> bool:

@@ -14,9 +14,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kvae import checks
+from kvae.training.distribution import from_all_workers
 from kvae.training.non_finite_check import NonFiniteCheck
 from kvae.training.resume import Resumable, RunCallbacks
 
@@ -114,14 +116,17 @@ class ExecutionPolicy:
             callbacks: those of the run.
             given: numbers of steps that the user asked for; None where not.
         """
-        if model.run_eagerly or model.distribute_strategy.num_replicas_in_sync > 1:
+        if model.run_eagerly:
             return contextlib.nullcontext()
+        strategy = model.distribute_strategy
         batches = given[0] or batches_of(x)
         steps, jit_compile = self.steps_per_execution, self.jit_compile
         if steps == AUTO:
             begun = callbacks.start.batch if isinstance(callbacks, RunCallbacks) else None
             steps = steps_per_execution(batches, _listed(callbacks), (*given, begun))
-        if jit_compile != AUTO or accelerators():
+            # Callbacks may differ: the chief writes files. The numbers of steps have to agree.
+            steps = int(np.gcd.reduce(from_all_workers(strategy, steps), axis=None))
+        if jit_compile != AUTO or accelerators() or strategy.num_replicas_in_sync > 1:
             jit_compile = model.jit_compile
         else:
             long = batches is None or epochs * batches >= LEAST_XLA_BATCHES

@@ -10,8 +10,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kvae.training.distribution import from_all_workers
+from kvae.training.distribution import agreed_seed
 from kvae.training.inputs.order import Order
+from kvae.training.inputs.parts import PartsDataset
 from kvae.training.non_finite_check import NonFiniteCheck
 
 __all__ = ["Position", "Resumable", "RunCallbacks", "batch_spec"]
@@ -97,7 +98,8 @@ class RunCallbacks(keras.callbacks.CallbackList):
         if not any(isinstance(each, keras.callbacks.History) for each in others):
             others.append(keras.callbacks.History())
         self.data, self.order = data, order
-        self.start = Position(initial_epoch, 0, _agreed_seed(model.distribute_strategy, order))
+        seed = 0 if order is None else agreed_seed(model.distribute_strategy, order)
+        self.start = Position(initial_epoch, 0, seed)
         for resumable in self.resumables:
             resumable.set_model(model)
             resumable.data = data
@@ -199,20 +201,6 @@ def _at_most_one(callbacks: list[Any], kind: type) -> list[Any]:
     return found
 
 
-def _agreed_seed(strategy: Any, order: Order | None) -> int:
-    """Return the seed of the order of the data; among several workers the chief's."""
-    if order is None:
-        return 0
-    rows = from_all_workers(strategy, order.seed, order.examples, order.batch_size)
-    if (rows[:, 1:] != rows[0, 1:]).any():
-        raise ValueError(
-            "Expected every worker to be given all examples, of which it takes its part, and the "
-            "same batch_size, that of the global batch. Received: (examples, batch_size) of "
-            f"{[tuple(map(int, row[1:])) for row in rows]}"
-        )
-    return int(rows[0, 0])
-
-
 def _build_metrics(model: keras.Model, data: Any) -> None:
     """Make the variables of the metrics given to `compile`, which Keras makes in the first step.
 
@@ -226,7 +214,9 @@ def _build_metrics(model: keras.Model, data: Any) -> None:
 
 
 def batch_spec(data: Any) -> Any:
-    """Return the structure of a batch as `tf.TensorSpec`s; None if the data do not tell."""
+    """Return the structure of a replica's batch as `tf.TensorSpec`s; None if it is not known."""
+    if isinstance(data, PartsDataset):
+        return data.element_spec[0]
     if isinstance(data, tf.data.Dataset):
         return data.element_spec
     if isinstance(data, keras.utils.PyDataset):

@@ -55,6 +55,7 @@ def fit(
         validation_data=validation_data,
         validation_split=validation_split,
         validation_batch_size=validation_batch_size,
+        strategy=model.distribute_strategy if model.takes_parts else None,
     )
     check_adapted(model)
     run = RunCallbacks(
@@ -104,7 +105,10 @@ def evaluate(
         return keras_evaluate(x, y, steps=steps, callbacks=callbacks, **kwargs)
     checks.optional_positive_int("steps", steps)
     check_adapted(model)
-    source = model.named_inputs().source(x, y, sample_weight, batch_size)
+    strategy = model.distribute_strategy
+    source = model.named_inputs().source(
+        x, y, sample_weight, batch_size, strategy=strategy if model.takes_parts else None
+    )
     tuned = model.execution.tuned(model, source, 1, callbacks, (steps,))
-    with explained(), explained_peers(model.distribute_strategy), tuned:
+    with explained(), explained_peers(strategy), tuned:
         return keras_evaluate(source, steps=steps, callbacks=callbacks, **kwargs)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from kvae.contract import Batch, Term
 from kvae.contract.term import total
 from kvae.training.distribution import shared, summed_and_clipped
+from kvae.training.inputs.parts import Part
 
 __all__ = ["log_names", "predict_step", "test_step", "train_step"]
 
@@ -20,7 +21,7 @@ def train_step(model: Any, data: Any) -> dict[str, Any]:
 
     Args:
         model: a compiled `LatentModel`.
-        data: x, (x, y) or (x, y, sample_weight), see `Inputs.unpack`.
+        data: x, (x, y) or (x, y, sample_weight), see `Inputs.unpack`; or a `Part` with these.
     """
     metrics = [variable for metric in model.metrics for variable in metric.variables]
     before = model.guard.read([*model.non_trainable_variables, *metrics])
@@ -84,10 +85,15 @@ def log_names(terms: Iterable[str]) -> list[str]:
 
 def _batch(model: Any, data: Any, training: bool) -> tuple[dict[str, Any], Any, Batch]:
     """Return the inputs, their number of examples on this replica, and what is known of them."""
-    inputs, weight = model.named_inputs().unpack(data)
-    examples = tf.shape(inputs["x"])[0]
-    share, weight, *parts = shared(weight, *inputs.values())
-    inputs = dict(zip(inputs, parts, strict=True))
+    named = model.named_inputs()
+    if isinstance(data, Part):
+        inputs, weight = named.unpack(data.batch)
+        examples, share = data.examples, data.share
+    else:
+        inputs, weight = named.unpack(data)
+        examples = tf.shape(inputs["x"])[0]
+        share, weight, *parts = shared(weight, *inputs.values())
+        inputs = dict(zip(inputs, parts, strict=True))
     batch = Batch(inputs, weight, share, model.step(), training)
     return inputs, examples, batch
 

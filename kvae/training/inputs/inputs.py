@@ -111,6 +111,7 @@ class Inputs:
         sample_weight: Any = None,
         batch_size: int | None = None,
         target: bool = True,
+        strategy: Any = None,
     ) -> Any:
         """Return what `keras.Model.evaluate` takes, every batch of it checked.
 
@@ -121,6 +122,8 @@ class Inputs:
             sample_weight: weights, where x is arrays.
             batch_size: examples a batch, where x is arrays.
             target: whether a required target has to be given.
+            strategy: the `tf.distribute.Strategy` of the model, in whose replicas each is to
+                gather its own rows of arrays; None for one replica.
 
         Returns:
             A tf.data.Dataset, a PyDataset or a generator. A generator is not advanced here.
@@ -131,7 +134,8 @@ class Inputs:
         size = checks.optional_positive_int("batch_size", batch_size) or DEFAULT_BATCH_SIZE
         if is_arrays(x):
             arrays, sample_weight = self.check(x, y, sample_weight, target)
-            return ArrayFeed(_packed(arrays, sample_weight), Order(len(arrays[X]), size)).dataset
+            order = Order(len(arrays[X]), size)
+            return ArrayFeed(_packed(arrays, sample_weight), order, strategy).dataset
         if y is not None or sample_weight is not None:
             raise ValueError(
                 "Expected targets and weights to be part of the batches, (x, y, sample_weight). "

@@ -47,6 +47,7 @@ class TrainingData:
         validation_data: Any = None,
         validation_split: float = 0.0,
         validation_batch_size: int | None = None,
+        strategy: Any = None,
     ) -> "TrainingData":
         """Check the arguments of `fit` of these names and return the data.
 
@@ -61,6 +62,7 @@ class TrainingData:
             validation_data: x, (x,), (x, y) or (x, y, sample_weight), or a stream.
             validation_split: share of arrays to hold out, the last examples.
             validation_batch_size: examples a batch of validation arrays; `batch_size` by default.
+            strategy: the `tf.distribute.Strategy` of the model, see `Inputs.source`.
 
         Raises:
             ValueError: If an argument or a value in the data is not valid.
@@ -74,8 +76,8 @@ class TrainingData:
             arrays = inputs.batch(x, y, sample_weight)
             if validation_split and validation_data is None:
                 arrays, held_out = _split(arrays, validation_split)
-                validation = _feed(held_out, held_out_size).dataset
-            feed = _feed(arrays, size, shuffle, steps_per_epoch)
+                validation = _feed(held_out, held_out_size, strategy).dataset
+            feed = _feed(arrays, size, strategy, shuffle, steps_per_epoch)
             x, order, shuffle, steps_per_epoch = feed.dataset, feed.order, False, None
         else:
             if validation_split and validation_data is None:
@@ -88,7 +90,9 @@ class TrainingData:
             shuffle = bool(shuffle) and getattr(x, "num_batches", None) is not None
         if validation_data is not None:
             x_held_out, y_held_out, weights = (*_parts(validation_data), None, None)[:3]
-            validation = inputs.source(x_held_out, y_held_out, weights, held_out_size)
+            validation = inputs.source(
+                x_held_out, y_held_out, weights, held_out_size, strategy=strategy
+            )
         return cls(x, validation, order, shuffle, steps_per_epoch)
 
     @property
@@ -111,12 +115,16 @@ class TrainingData:
 
 
 def _feed(
-    arrays: tuple[Any, ...], batch_size: int, shuffle: bool = False, batches: int | None = None
+    arrays: tuple[Any, ...],
+    batch_size: int,
+    strategy: Any,
+    shuffle: bool = False,
+    batches: int | None = None,
 ) -> ArrayFeed:
     # Keras' own generator of seeds, so that keras.utils.set_random_seed decides the order.
     seed = int(keras.random.randint((), 0, 2**31 - 1)) if shuffle else 0
     examples = len(tf.nest.flatten(arrays)[0])
-    return ArrayFeed(arrays, Order(examples, batch_size, shuffle, seed, batches))
+    return ArrayFeed(arrays, Order(examples, batch_size, shuffle, seed, batches), strategy)
 
 
 def _parts(data: Any) -> tuple[Any, ...]:

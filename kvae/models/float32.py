@@ -16,7 +16,7 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
     copied, since a prior is bound to one model.
 
     Args:
-        model: a built `LatentModel`, whose config holds its parts.
+        model: a built `LatentModel` that is made again of its `parts`.
         replace: function from a network to the network that stands for it.
 
     Returns:
@@ -24,14 +24,14 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
     """
     if replace is None and _is_float32(model):
         return model
-    parts = dict(model.get_config())
+    parts = model.parts()
     for name, part in parts.items():
         if isinstance(part, keras.Model):
             network = float32_network(part)
             parts[name] = network if replace is None else replace(network)
-        elif isinstance(part, keras.layers.Layer):
+        else:
             parts[name] = _copy(part)
-    return type(model).from_config({**parts, "dtype": "float32"})
+    return type(model).from_config({**model.get_config(), **parts, "dtype": "float32"})
 
 
 def float32_network(network: keras.Model) -> keras.Model:

@@ -7,34 +7,58 @@ none of the zeros. So each phase is a small convolution of the input itself, and
 interleaved are the output, from the same weights.
 """
 
+import functools
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kvae import layers, networks
+
 __all__ = ["PhasedConv2DTranspose", "by_phases"]
+
+# The layers whose copy by their config and weights is the same layer: exact types, since a subclass
+# may hold more.
+COPIED = frozenset(
+    value
+    for module in (keras.layers, layers, networks)
+    for value in vars(module).values()
+    if isinstance(value, type) and issubclass(value, keras.layers.Layer)
+)
 
 
 def by_phases(network: keras.Model) -> keras.Model:
     """Return `network`, or a copy of it whose transposed convolutions run by phases.
 
-    Only models of Keras made of layers of Keras and kvae are copied: what a layer from elsewhere
-    holds beside its configuration is not known.
+    Only sequential and functional models made of layers of Keras and kvae, at any depth, are
+    copied: what a layer from elsewhere holds beside its configuration is not known.
 
     Args:
         network: a built model, of which every layer knows the size of its input.
     """
-    layers = network.layers
-    known = all(type(part).__module__.split(".")[0] in ("keras", "kvae") for part in layers)
-    plain = type(network).__module__.split(".")[0] == "keras"
-    if not (known and plain and any(map(_has_phases, layers))):
+    if not (_is_copied(network) and any(map(_has_phases, network.layers))):
         return network
     copy = keras.models.clone_model(network, clone_function=_twin)
-    for layer, twin in zip(layers, copy.layers, strict=True):
+    for layer, twin in zip(network.layers, copy.layers, strict=True):
         if not isinstance(twin, PhasedConv2DTranspose):
             twin.set_weights(layer.get_weights())
     return copy
+
+
+def _is_copied(layer: Any) -> bool:
+    """Return whether a copy of a layer, or of a model of layers, by its config is the same."""
+    if type(layer) in (keras.Sequential, _functional()):
+        return all(map(_is_copied, layer.layers))
+    inside = getattr(layer, "layer", None)  # of a wrapper
+    return type(layer) in COPIED and (inside is None or _is_copied(inside))
+
+
+@functools.cache
+def _functional() -> type:
+    """Return the class of functional models, for which Keras has no public name."""
+    inputs = keras.Input((1,))
+    return type(keras.Model(inputs, inputs))
 
 
 def _has_phases(layer: Any) -> bool:

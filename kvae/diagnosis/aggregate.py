@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kvae.diagnosis.estimate import Estimate
+from kvae.regularizers.kernel import default_bandwidth, gaussian_kernel
 
 __all__ = [
     "AggregatePosterior",
@@ -239,7 +240,10 @@ def maximum_mean_discrepancy(
 ) -> Discrepancy:
     """Compare samples of the aggregate posterior with the same number of prior samples.
 
-        MMD^2 = E k(z, z~) - 2 E k(z, z') + E k(z', z~'),   k(a, b) = exp(-|a - b|^2 / (2 d))
+        MMD^2 = E k(z, z~) - 2 E k(z, z') + E k(z', z~'),   k(a, b) = exp(-|a - b|^2 / (2 d)),
+
+    with the kernel of `kvae.regularizers.MaximumMeanDiscrepancy`. That one estimates the number for
+    a weighted batch, with a gradient; here the same pairs serve all permutations.
 
     Args:
         posteriors: the aggregate posterior.
@@ -253,8 +257,8 @@ def maximum_mean_discrepancy(
     count, d = posteriors.z.shape
     pooled = np.concatenate([posteriors.z, prior_samples[:count]])
     squared = np.sum(pooled**2, axis=1)
-    kernel = squared[:, None] - 2.0 * pooled @ pooled.T + squared[None, :]
-    kernel = np.exp(-np.maximum(kernel, 0.0) / (2.0 * d))
+    distances = np.maximum(squared[:, None] - 2.0 * pooled @ pooled.T + squared[None, :], 0.0)
+    kernel = np.array(gaussian_kernel(distances, default_bandwidth(d)))
     np.fill_diagonal(kernel, 0.0)
     labels = np.repeat([True, False], count)
     shuffled = np.stack([labels, *(rng.permutation(labels) for _ in range(PERMUTATIONS))], axis=1)

@@ -341,10 +341,14 @@ class DistributionLayer(keras.layers.Layer):
             mask: Keras mask of shape (batch...), True where an example counts.
             condition: tensor (batch, ...) for the regularizer's prior, where it is conditional.
         """
+        # One batch axis, whatever the layer is called on: TensorFlow's softmax takes five axes.
+        batch_shape, params = self.flat_batch(params)
         if self.regularizer is None:
             value = self._value(self.distribution(params), training)
         else:
             value = self._penalized(params, training, mask, condition)
+        if batch_shape is not None:
+            value = tf.reshape(value, tf.concat([batch_shape, self.event_shape], axis=0))
         return ops.cast(value, self.compute_dtype)
 
     def _value(self, distribution: Any, training: bool | None) -> Any:
@@ -352,7 +356,6 @@ class DistributionLayer(keras.layers.Layer):
 
     def _penalized(self, params: Any, training: bool | None, mask: Any, condition: Any) -> Any:
         """Return the layer's value and add the regularizer's terms to the model's losses."""
-        batch_shape, params = self.flat_batch(params)
         distribution = self.distribution(params)
         if training:
             check_reparameterized(self, distribution)
@@ -367,8 +370,6 @@ class DistributionLayer(keras.layers.Layer):
         if training:
             self.advance_step()
         self.add_loss(total(terms, batch))
-        if batch_shape is not None:
-            value = tf.reshape(value, tf.concat([batch_shape, tf.shape(value)[1:]], axis=0))
         return value
 
     def flat_batch(self, params: Any) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from kvae.layers.distribution_layer import (
     add_training_step,
     mask_weight,
 )
+from kvae.layers.trainability import weights_of
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.seeds import next_seed
 
@@ -34,12 +35,13 @@ class KLDivergenceAddLoss(keras.layers.Layer):
         test_points_reduce_axis: accepted as in TFP, and without effect.
         test_points_fn: by default "sample": the decoder's draw does not exist yet.
         weight: beta, a number of at least 0 or a schedule; None is 1.
-        posterior: the distribution layer that comes next, without a regularizer of its own.
+        posterior: the distribution layer that comes next, without a regularizer and weights of its
+            own.
         distribution_b: the same as `prior`.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `posterior` is not a distribution layer, or has a regularizer already.
+        ValueError: If `posterior` is not a distribution layer, or has a regularizer or weights.
 
     Example:
         >>> posterior = kvae.layers.MultivariateNormalTriL(2)
@@ -83,9 +85,17 @@ class KLDivergenceAddLoss(keras.layers.Layer):
                 "Expected posterior without activity_regularizer, or the KL would count twice. "
                 f"Received: {posterior.name} with {posterior.regularizer!r}"
             )
+        if weights_of(posterior):
+            raise ValueError(
+                "Expected posterior without weights: give one that has some its KL as "
+                f"activity_regularizer. Received: {type(posterior).__name__} '{posterior.name}' "
+                f"with weights {', '.join(weight.path for weight in posterior.weights)}"
+            )
         if test_points_fn is None or test_points_fn is tf.convert_to_tensor:
             test_points_fn = "sample"
-        self.posterior = posterior
+        # A copy, here as in a layer made of the config: without weights it is the same function of
+        # the parameters, and the model's own layer has one owner.
+        self.posterior = type(posterior).from_config(posterior.get_config())
         self.regularizer = KLDivergenceRegularizer(
             prior,
             use_exact_kl,
@@ -132,9 +142,7 @@ class KLDivergenceAddLoss(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""
         return {
-            **super().get_config(),
             **self.regularizer.get_config(),
-            # The layer itself: from a serialized copy Keras could not tell that the model holds it
-            # once, and a posterior with weights would be loaded as two.
-            "posterior": self.posterior,
+            **super().get_config(),  # its name, not that of the regularizer
+            "posterior": keras.saving.serialize_keras_object(self.posterior),
         }

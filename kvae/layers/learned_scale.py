@@ -51,6 +51,7 @@ class LearnedScale(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.shared = bool(shared)
         self.initial = checks.positive("initial", initial)
         self.min_scale = check_min_scale(min_scale)

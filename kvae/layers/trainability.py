@@ -16,6 +16,7 @@ __all__ = [
     "check_without_variables",
     "check_without_weights",
     "reparameterized",
+    "weights_of",
 ]
 
 
@@ -86,16 +87,26 @@ def check_without_weights(layer: Any, owner: str) -> None:
     Raises:
         ValueError: If it has weights.
     """
-    if not layer.built:
-        try:
-            params_shape = layer.params_shape
-        except ValueError:  # of a DistributionLambda that is yet to see its parameters
-            return
-        layer.build((None, *params_shape))
-    if layer.weights:
-        names = ", ".join(weight.path for weight in layer.weights)
+    weights = weights_of(layer)
+    if weights:
+        names = ", ".join(weight.path for weight in weights)
         raise ValueError(
             f"Expected a likelihood without weights: {owner} is no part of the model, so they "
             "would be neither trained nor saved. Use the layer as the likelihood of a kvae.VAE. "
             f"Received: {type(layer).__name__} '{layer.name}' with weights {names}"
         )
+
+
+def weights_of(layer: Any) -> list[Any]:
+    """Return the weights of a distribution layer, which is built if its parameters are known.
+
+    Args:
+        layer: a distribution layer.
+    """
+    if not layer.built:
+        try:
+            params_shape = layer.params_shape
+        except ValueError:  # of a DistributionLambda that is yet to see its parameters
+            return []
+        layer.build((None, *params_shape))
+    return layer.weights

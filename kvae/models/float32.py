@@ -18,7 +18,7 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
     copied, since a prior is bound to one model.
 
     Args:
-        model: a built `LatentModel`, whose config holds its parts.
+        model: a built `LatentModel` that is made again of its `parts`.
         replace: function from a network to the network that stands for it.
 
     Returns:
@@ -26,15 +26,15 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
     """
     if replace is None and _is_float32(model):
         return model
-    parts = dict(model.get_config())
+    parts = model.parts()
     for name, part in parts.items():
         if isinstance(part, DistributionLayer):
             parts[name] = _copy(part)
-        elif isinstance(part, keras.layers.Layer):
-            network = float32_network(part)
-            is_model = isinstance(part, keras.Model)
-            parts[name] = replace(network) if replace is not None and is_model else network
-    return type(model).from_config({**parts, "dtype": "float32"})
+            continue
+        network = float32_network(part)
+        is_model = isinstance(part, keras.Model)
+        parts[name] = replace(network) if replace is not None and is_model else network
+    return type(model).from_config({**model.get_config(), **parts, "dtype": "float32"})
 
 
 def float32_network(network: keras.layers.Layer) -> keras.layers.Layer:

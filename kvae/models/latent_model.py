@@ -151,6 +151,11 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """
         return []
 
+    def parts(self) -> dict[str, Any]:
+        """Return the layers that `from_config` takes, by name; `float32_copy` asks for them."""
+        config = self.get_config()
+        return {name: part for name, part in config.items() if isinstance(part, keras.layers.Layer)}
+
     def float32_copy(self, replace: Callable[[Any], Any] | None = None) -> "LatentModel":
         """Return a copy that computes in float32; what export wraps and is compared with.
 

@@ -1,5 +1,6 @@
 """The variational autoencoder as a Keras model."""
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -171,16 +172,26 @@ class VAE(LatentModel):
         z = self.infer(self.named_inputs().unpack(x)[0], seed, training=bool(training))["z"].value
         return self.generate({"z": z}, training=bool(training)).params
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments to make this model again."""
-        return {
-            "name": self.name,
-            "dtype": self.dtype_policy,
+    def parts(self) -> dict[str, Any]:
+        """Return encoder, posterior, decoder, likelihood, and features where there are some."""
+        parts = {
             "encoder": self.encoder,
             "posterior": self.posterior_layer,
             "decoder": self.decoder,
             "likelihood": self.likelihood_layer,
-            "features": self.features,
+        }
+        return parts if self.features is None else {**parts, "features": self.features}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments to make this model again, as plain data."""
+        arguments = {"dtype": self.dtype_policy, **self.parts()}
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            **{
+                name: keras.saving.serialize_keras_object(value)
+                for name, value in arguments.items()
+            },
         }
 
     @classmethod
@@ -188,7 +199,8 @@ class VAE(LatentModel):
         """Return the model that `get_config` described, with fresh weights."""
         return cls(
             **{
-                name: keras.saving.deserialize_keras_object(part, custom_objects)
+                # A copy: Keras' functional models change the config that they are made of.
+                name: keras.saving.deserialize_keras_object(copy.deepcopy(part), custom_objects)
                 if isinstance(part, dict)
                 else part
                 for name, part in config.items()

@@ -62,6 +62,7 @@ class MADE(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.event_size = checks.positive_int("event_size", event_size)
         self.params_per_element = checks.positive_int("params_per_element", params_per_element)
         self.hidden = checks.event_shape(hidden, "hidden")

@@ -8,6 +8,7 @@ import tensorflow as tf
 from kvae import priors
 from kvae.contract import Batch, Latent
 from kvae.noise import standard_normal
+from kvae.regularizers.kernel import default_bandwidth, gaussian_kernel
 from kvae.regularizers.regularizer import Regularizer
 from kvae.seeds import of_replica
 
@@ -35,8 +36,8 @@ class MaximumMeanDiscrepancy(Regularizer):
 
     Args:
         prior: a `kvae.priors.Prior`; a `tfd` standard normal is accepted as well.
-        bandwidth: width of the kernel, by default sqrt(d) for d latent dimensions: two draws from
-            a standard normal are sqrt(2 d) apart.
+        bandwidth: width of the kernel, by default sqrt(d) for d latent dimensions, as in
+            `kvae.diagnose`.
         unbiased: whether pairs of a draw with itself are left out. Then the estimate is zero in
             expectation where posterior and prior agree, and can be negative; otherwise it is
             never negative. A batch of one has no pairs and gets the biased estimate.
@@ -75,7 +76,9 @@ class MaximumMeanDiscrepancy(Regularizer):
     ):
         super().__init__(weight, name)
         self.prior = priors.get(prior)
-        self.bandwidth = self.prior.latent_dim**0.5 if bandwidth is None else float(bandwidth)
+        if bandwidth is None:
+            bandwidth = default_bandwidth(self.prior.latent_dim)
+        self.bandwidth = float(bandwidth)
         if not 0.0 < self.bandwidth < float("inf"):
             raise ValueError(
                 f"Expected bandwidth to be a positive number. Received: bandwidth={bandwidth!r}"
@@ -121,7 +124,7 @@ class MaximumMeanDiscrepancy(Regularizer):
     def kernel(self, a: Any, b: Any) -> Any:
         """Return k(a_i, b_j), shape (n, m), of vectors (n, d) and (m, d)."""
         squared = tf.reduce_sum(tf.math.squared_difference(a[:, None, :], b[None, :, :]), axis=-1)
-        return tf.exp(-squared / (2.0 * self.bandwidth**2))
+        return gaussian_kernel(squared, self.bandwidth)
 
     def _mean_within(self, vectors: Any, share: Any) -> Any:
         """Return the weighted mean of the kernel over pairs of `vectors`."""

@@ -153,6 +153,38 @@ class ModelCase:
         return self.data(np.random.default_rng(2), N).astype("float32")
 
 
+@dataclass(frozen=True)
+class PlainLayerCase:
+    """A layer that makes no distribution.
+
+    Attributes:
+        make: gives a new layer; takes keyword arguments of a Keras layer.
+        inputs: (rng, n) -> what it is called on, (n, ...).
+        variant: sets apart several cases of one class.
+    """
+
+    make: Callable[..., Any]
+    inputs: Callable[[np.random.Generator, int], np.ndarray]
+    variant: str = ""
+
+    def arrays(self):
+        """Return inputs."""
+        return self.inputs(np.random.default_rng(2), N).astype("float32")
+
+
+@dataclass(frozen=True)
+class ObjectCase:
+    """What Keras saves by its config and that is no layer: a schedule, a loss, an objective.
+
+    Attributes:
+        make: gives a new object.
+        variant: sets apart several cases of one class.
+    """
+
+    make: Callable[[], Any]
+    variant: str = ""
+
+
 def _posterior(case, event_size, **kwargs):
     kwargs.setdefault("convert_to_tensor_fn", "mean")
     if case.posterior is not None:

@@ -1,10 +1,13 @@
 """One battery over every model."""
 
+import copy
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import kvae
 from tests.conformance.case import ModelCase
 from tests.conformance.cases import collect
 from tests.helpers import assert_same_in_float32, dtype_policy, relative
@@ -22,6 +25,51 @@ def test_one_step_moves_every_weight_and_keeps_it_finite(case):
     for weight, old in zip(model.trainable_weights, before, strict=True):
         assert np.all(np.isfinite(weight)), weight.path
         assert not np.array_equal(weight, old), weight.path
+
+
+@every_model
+def test_a_frozen_model_fits_and_its_state_tree_holds_every_variable(case):
+    model, x = case.make(), case.arrays()
+    model.trainable = False
+    model.compile(optimizer="adam", run_eagerly=True)
+    before = [np.array(weight) for weight in model.weights]
+    logs = model.fit(x, batch_size=len(x), verbose=0).history
+    assert all(np.all(np.isfinite(values)) for values in logs.values())
+    for weight, expected in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, expected, err_msg=weight.path)
+    tree = model.get_state_tree("numpy_array")
+    expected = [np.array(variable) for variable in model.variables]
+    for variable in model.variables:
+        variable.assign(variable + 1)
+    model.set_state_tree(tree)
+    for variable, value in zip(model.variables, expected, strict=True):
+        np.testing.assert_array_equal(variable, value, err_msg=variable.path)
+
+
+@pytest.mark.slow
+@every_model
+def test_it_is_exported_after_fit(case, tmp_path):
+    """`saved_model` compares every signature with Keras before it returns."""
+    model, x = case.make(), case.arrays()
+    model.compile(optimizer="adam", jit_compile=False)
+    model.fit(x, verbose=0)
+    assert kvae.export.saved_model(model, tmp_path / "model", data=x).max_error < 1e-5
+
+
+@every_model
+def test_a_copy_trains_by_itself(case):
+    model, x = case.make(), case.arrays()
+    model.compile(optimizer="adam", run_eagerly=True)
+    model.train_on_batch(x)
+    before = [np.array(weight) for weight in model.weights]
+    again = copy.deepcopy(model)
+    for weight, expected in zip(again.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, expected, err_msg=weight.path)
+    again.train_on_batch(x)
+    assert int(again.optimizer.iterations) == 2
+    for weight, expected in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, expected, err_msg=weight.path)
+    assert not np.array_equal(again.trainable_weights[0], model.trainable_weights[0])
 
 
 @every_model

@@ -7,6 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import kvae
 from kvae.export.conversion.phases import PhasedConv2DTranspose, by_phases
 from tests.helpers import relative
 
@@ -89,12 +90,50 @@ def test_other_convolutions_stay(layer):
     assert by_phases(network) is network
 
 
-def test_what_comes_from_elsewhere_stays():
-    layers = [keras.layers.Conv2DTranspose(2, 3, 2, "same"), Own()]
-    network = decoder(*layers, inputs=(5, 5, 1))
+class OwnDense(keras.layers.Dense):
+    """A layer from elsewhere that says it is Keras' own."""
+
+    __module__ = "keras.layers"
+
+
+def transposed():
+    return keras.layers.Conv2DTranspose(2, 3, 2, "same")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Own,
+        lambda: OwnDense(2),
+        lambda: keras.layers.TimeDistributed(Own()),
+        lambda: keras.Sequential([Own()]),
+        lambda: OwnModel([keras.layers.ReLU()]),
+    ],
+    ids=["layer", "named as Keras' own", "in a wrapper", "in a model", "model"],
+)
+def test_what_comes_from_elsewhere_stays(other):
+    network = decoder(transposed(), other(), inputs=(5, 5, 1))
     assert by_phases(network) is network
-    network = OwnModel([keras.Input((5, 5, 1)), layers[0]])
+
+
+def test_a_model_from_elsewhere_stays():
+    network = OwnModel([keras.Input((5, 5, 1)), transposed()])
     assert by_phases(network) is network
+
+
+def test_models_wrappers_and_layers_of_kvae_inside_are_copied(rng):
+    layers = keras.layers
+    network = decoder(
+        layers.Reshape((2, 2, 1)),
+        transposed(),
+        keras.Sequential([layers.Conv2D(2, 3, padding="same"), layers.ReLU()]),
+        layers.TimeDistributed(layers.Dense(2)),
+        kvae.layers.LearnedScale(),
+    )
+    copy = by_phases(randomized(network, rng))
+    assert isinstance(copy.layers[1], PhasedConv2DTranspose)
+    z = rng.normal(size=(3, 4)).astype("float32")
+    assert relative(copy(z), network(z)) < 1e-5
 
 
 def test_under_a_global_policy_of_mixed_precision_it_computes_in_float32(rng):

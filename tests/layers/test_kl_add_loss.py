@@ -97,14 +97,29 @@ def test_a_posterior_with_a_penalty_of_its_own_would_count_it_twice():
         layers.KLDivergenceAddLoss(prior(2), posterior=posterior)
 
 
-def test_loaded_model_holds_one_posterior_and_gives_the_same_loss(tmp_path, rng):
+def test_a_posterior_with_weights_is_refused_in_one_sentence():
+    """A copy of the layer would compute the KL of a second posterior, which nobody trains."""
+    with pytest.raises(ValueError, match=r"Expected posterior without weights: .*Autoregressive"):
+        layers.KLDivergenceAddLoss(prior(2), posterior=layers.InverseAutoregressiveFlow(2))
+
+
+def test_a_clone_adds_the_kl_of_its_own_parameters(rng):
+    model, _ = encoder()
+    clone = keras.models.clone_model(model)
+    x = rng.normal(size=(16, 3)).astype("float32")
+    clone(x)
+    assert float(sum(clone.losses)) == pytest.approx(closed_form(clone, x).mean(), rel=1e-5)
+    assert len(clone.variables) == len(model.variables)
+
+
+def test_a_loaded_model_has_the_same_variables_and_gives_the_same_loss(tmp_path, rng):
     model, _ = encoder(0.5)
     x = rng.normal(size=(8, 3)).astype("float32")
     model(x)
     model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     loaded(x)
-    assert loaded.layers[1].posterior is loaded.layers[2]
+    assert [v.shape for v in loaded.variables] == [v.shape for v in model.variables]
     assert_same_in_float32(sum(loaded.losses), sum(model.losses))
 
 

@@ -138,3 +138,12 @@ def test_the_normals_are_normal_and_the_same_under_xla():
 def test_bandwidth_is_checked():
     with pytest.raises(ValueError, match="Expected bandwidth to be a positive number"):
         MaximumMeanDiscrepancy(PRIOR, bandwidth=0.0)
+
+
+def test_the_diagnosis_estimates_the_same_number(rng):
+    from kvae.diagnosis.aggregate import AggregatePosterior, maximum_mean_discrepancy
+
+    z, draws = rng.normal(size=(12, 3)) + 0.5, rng.normal(size=(12, 3))
+    posteriors = AggregatePosterior(z, np.full_like(z, 0.1), np.arange(12), z)
+    found = maximum_mean_discrepancy(posteriors, draws, rng).squared.value
+    assert found == pytest.approx(by_loops(z, draws, np.sqrt(3.0), unbiased=True), rel=1e-10)

@@ -1,6 +1,6 @@
 """The classes that the battery tries: one module for each family, collected by themselves.
 
-A module defines `CASES`, a list of `LayerCase`, `PriorCase`, `RegularizerCase` and `ModelCase`.
+A module defines `CASES`, a list of cases of the classes in `tests/conformance/case.py`.
 """
 
 import functools

@@ -10,6 +10,7 @@ from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.loc_scale_layer import LocScaleLayer
 from kvae.layers.normal_likelihood import NormalLikelihood
 from kvae.transforms import Transform
+from kvae.transforms.transform import as_float
 
 __all__ = ["Transformed"]
 
@@ -114,7 +115,7 @@ class Transformed(DistributionLayer):
 
     def features(self, x: Any) -> Any:
         """Return f(x), see `DistributionLayer.features`."""
-        return self.transform.forward(tf.cast(x, self.transform.dtype))
+        return self.transform.forward(as_float(x))
 
     def make_distribution(self, params: Any) -> Any:
         """Return the distribution of x."""

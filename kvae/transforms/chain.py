@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from kvae.contract import Domain
-from kvae.transforms.transform import Transform
+from kvae.transforms.transform import Transform, as_float
 
 __all__ = ["Chain"]
 
@@ -101,7 +100,7 @@ class Chain(Transform):
             if each.learns:
                 each.update_state(x, observed)
                 return
-            x = each.forward(tf.cast(x, self.dtype)).numpy()
+            x = each.forward(as_float(x)).numpy()
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this transform again."""

@@ -9,7 +9,13 @@ import tensorflow as tf
 from kvae.contract import Domain
 from kvae.contract.mapped import chunks
 
-__all__ = ["Transform"]
+__all__ = ["Transform", "as_float"]
+
+
+def as_float(x: Any) -> Any:
+    """Return data as a tensor of float32, or of float64 where they are."""
+    x = tf.convert_to_tensor(x)
+    return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -44,8 +50,8 @@ class Transform(keras.layers.Layer):
     xla_pays = True  # see `kvae.training.execution`
 
     def __init__(self, **kwargs: Any):
-        kwargs.setdefault("dtype", "float32")
         super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
 
     def forward(self, x: Any) -> Any:
         """Return y = f(x), of the shape of `x`."""
@@ -119,8 +125,8 @@ class Transform(keras.layers.Layer):
         """
 
     def call(self, x: Any) -> Any:
-        """Return f(x), of the shape of `x`."""
-        return self.forward(tf.cast(x, self.dtype))
+        """Return f(x), of the shape of `x`, in the compute dtype of the layer."""
+        return tf.cast(self.forward(as_float(x)), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the shape of the input."""

@@ -20,6 +20,7 @@ BASES = {
     kvae.priors.Prior,
     kvae.regularizers.Regularizer,
     kvae.regularizers.Schedule,
+    kvae.transforms.Transform,
 }
 KINDS = (LayerCase, PriorCase, RegularizerCase, ModelCase, PlainLayerCase, ObjectCase)
 

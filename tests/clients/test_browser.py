@@ -9,6 +9,7 @@ import pytest
 
 from kvae.export import runtime
 from kvae.export.signatures import SIGNATURES
+from tests.clients.domains import DOMAIN_CASES, what_keras_says
 from tests.clients.needed import need
 from tests.helpers import ROOT, relative
 
@@ -202,20 +203,52 @@ def test_interpolating_ends_at_the_second_point(page, client_bundle):
 
 def test_the_other_precision_can_be_chosen(page):
     page.open()
-    assert page.find("preset").get_attribute("value") == "int8"
+    assert page.find("preset").get_attribute("value") == "float32"  # the bundle's default
     page.script("""
       const select = document.getElementById("preset");
-      select.value = "float32";
+      select.value = "int8";
       select.dispatchEvent(new Event("change"));
     """)
-    page.wait("return document.getElementById('timing').textContent.includes('float32')")
+    page.wait("return document.getElementById('timing').textContent.includes('int8')")
 
 
+def test_only_what_is_needed_is_fetched(page):
+    page.open("?preset=int8")
+    names = page.script("""
+      return performance.getEntriesByType("resource").map((entry) => entry.name)
+        .filter((name) => name.includes("/bundle/")).map((name) => name.split("/bundle/")[1]);
+    """)
+    assert sorted(names) == ["SHA256SUMS", "manifest.json", "model-int8.tflite"]
+
+
+DOMAIN = """
+const [values, domain, width, done] = arguments;
+import(new URL("domain.js", document.baseURI)).then(({ checkDomain }) => {
+  try {
+    checkDomain(values, domain, width, "x");
+    done("");
+  } catch (error) {
+    done(error.message);
+  }
+});
+"""
+
+
+@pytest.mark.parametrize(("domain", "x"), DOMAIN_CASES)
+def test_data_outside_the_domain_are_refused_in_the_words_of_keras(page, domain, x):
+    page.open()
+    said = page.browser.execute_async_script(
+        DOMAIN, x.ravel().tolist(), domain.describe(), x.shape[-1]
+    )
+    assert said == what_keras_says(domain, x)
+
+
+UNIT = {"low": 0.0, "high": 1.0}
 PAINT = """
-const [shape, support, events, done] = arguments;
+const [shape, domain, events, done] = arguments;
 import(new URL("picture.js", document.baseURI)).then(({ Picture }) => {
   const canvas = document.createElement("canvas");
-  const picture = new Picture(canvas, shape, support);
+  const picture = new Picture(canvas, shape, domain);
   const ends = events.map((event) => picture.paint(event));
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   done([[canvas.height, canvas.width], [...data], ends]);
@@ -226,9 +259,7 @@ import(new URL("picture.js", document.baseURI)).then(({ Picture }) => {
 def test_a_colour_picture_keeps_its_colours(page):
     page.open()
     event = np.arange(12) / 11
-    size, data, _ = page.browser.execute_async_script(
-        PAINT, [2, 2, 3], "numbers in [0, 1]", [event.tolist()]
-    )
+    size, data, _ = page.browser.execute_async_script(PAINT, [2, 2, 3], UNIT, [event.tolist()])
     pixels = np.array(data).reshape(*size, 4)
     assert np.array_equal(pixels[..., :3], np.round(255 * event).reshape(2, 2, 3))
     assert np.all(pixels[..., 3] == 255)
@@ -237,7 +268,9 @@ def test_a_colour_picture_keeps_its_colours(page):
 def test_without_bounds_the_scale_grows_with_what_was_seen(page):
     page.open()
     events = [[0.0, 1.0, 2.0, 3.0], [-3.0, 0.0, 0.0, 0.0]]
-    _, data, ends = page.browser.execute_async_script(PAINT, [2, 2], "finite numbers", events)
+    _, data, ends = page.browser.execute_async_script(
+        PAINT, [2, 2], {"low": None, "high": None}, events
+    )
     assert ends == [[0.0, 3.0], [-3.0, 3.0]]
     assert data[::4] == [0, 128, 128, 128]
 
@@ -245,7 +278,7 @@ def test_without_bounds_the_scale_grows_with_what_was_seen(page):
 def test_an_event_that_is_no_picture_becomes_bars(page):
     page.open()
     event = [0.25, 1.0, 0.5]
-    size, data, _ = page.browser.execute_async_script(PAINT, [3], "numbers in [0, 1]", [event])
+    size, data, _ = page.browser.execute_async_script(PAINT, [3], UNIT, [event])
     inked = np.array(data).reshape(*size, 4)[..., 3] > 0
     assert np.allclose(inked.mean(axis=0).reshape(3, -1).max(axis=1), event)
     assert np.all(inked[-1].reshape(3, -1).any(axis=1))  # bars stand on the ground
@@ -269,10 +302,9 @@ def flipped(content):
 @pytest.mark.parametrize(
     ("name", "change", "sentence"),
     [
-        ("model-int8.tflite", flipped, "Files altered since the bundle was made: model-int8"),
+        ("model-float32.tflite", flipped, "Files altered since the bundle was made: model-float32"),
+        ("model-float32.tflite", lambda _: None, "Files missing from the bundle: model-float32"),
         ("manifest.json", flipped, "Files altered since the bundle was made: manifest.json"),
-        ("golden.npz", lambda _: None, "Files missing from the bundle: golden.npz"),
-        ("README.md", lambda content: content[:-1], "Files altered since"),
         ("SHA256SUMS", lambda _: None, "holds no SHA256SUMS (status 404): it is not a bundle"),
         ("SHA256SUMS", lambda content: content[:-1], "its last line is cut off"),
         ("SHA256SUMS", lambda content: content + content[:80], "is damaged"),

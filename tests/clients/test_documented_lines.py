@@ -31,7 +31,7 @@ def folder(client_bundle, tmp_path):
 
 def test_the_lines_of_python(folder):
     said = run_python(block("Python", "python"), folder)
-    assert said.split("\n")[0] == "(5, 8, 8, 1) (3, 8, 8, 1)"
+    assert said.split("\n")[0] == "(5, 8, 8, 1) (3, 8, 8, 1) (3,)"
 
 
 def test_the_lines_of_c(folder, client_bundle):

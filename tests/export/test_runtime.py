@@ -13,6 +13,7 @@ import pytest
 import kvae
 from kvae.export import runtime
 from kvae.export.presets import default_preset
+from tests.clients.domains import DOMAIN_CASES, what_keras_says
 from tests.helpers import assert_same_in_float32, run_python
 
 WITHOUT_TENSORFLOW = """
@@ -194,3 +195,25 @@ def test_runtime_imports_nothing_of_kvae():
     imports = re.findall(r"^\s*(?:from|import) (\S+)", source, re.MULTILINE)
     assert imports
     assert not [name for name in imports if name.startswith((".", "kvae", "tensorflow", "keras"))]
+
+
+@pytest.mark.parametrize(("domain", "x"), DOMAIN_CASES)
+def test_data_outside_the_domain_are_refused_in_the_words_of_keras(domain, x):
+    said = ""
+    try:
+        runtime._check_domain(x, domain.describe(), "x")
+    except ValueError as error:
+        said = str(error)
+    assert said == what_keras_says(domain, x)
+
+
+def test_pixels_that_were_not_scaled_are_refused(bundle, digits):
+    model = runtime.Model(bundle)
+    with pytest.raises(ValueError, match=r"numbers in \[0, 1\]. Received: values in \[0, 255\]"):
+        model.encode(255.0 * digits[1][:3])
+
+
+def test_a_result_that_is_not_finite_is_an_error(bundle):
+    model = runtime.Model(bundle, preset="float32")
+    with pytest.raises(RuntimeError, match=r"The output (mean|logits) of decode is NaN or infinite"):
+        model.decode(np.full((1, 5), 3e38))

@@ -166,8 +166,8 @@ async function open(address, preset) {
   try {
     bundle = await openBundle(address);
     await load(preset);
-    const { event_shape: shape, support } = bundle.manifest.model;
-    picture = new Picture(element("picture"), shape, support);
+    const { event_shape: shape, domain } = bundle.manifest.model;
+    picture = new Picture(element("picture"), shape, domain);
     makeSliders();
     centre();
     ends = { a: [...z], b: [...z] };

@@ -1,7 +1,8 @@
-// Fetches a bundle and checks every digest before anything of it is parsed.
+// Fetches files of a bundle and checks their digests before anything of them is parsed.
 //
-// SHA256SUMS lists every file of the bundle in one canonical form. A file that is missing or
-// altered is refused; a file that is not listed is never fetched. That guards against damage and
+// SHA256SUMS lists every file of the bundle in one canonical form. Only what is needed is fetched: the
+// manifest and the file of one preset. A file that is missing or altered is refused; a file that is
+// not listed is never fetched. That guards against damage and
 // against mixing up files; it is no signature, so take bundles from where you trust.
 
 const SUMS = "SHA256SUMS";
@@ -14,11 +15,11 @@ export class BundleError extends Error {
 }
 
 /**
- * Fetch a bundle.
+ * Open a bundle.
  *
  * @param {string} address Address of its folder, absolute or relative to the page.
- * @returns {Promise<{manifest: object, files: Map<string, Uint8Array>}>} The manifest, parsed, and
- *     the content of every listed file.
+ * @returns {Promise<{manifest: object, read: function(string): Promise<Uint8Array>}>} The manifest,
+ *     parsed, and a function that fetches another listed file by its path.
  * @throws {BundleError} If a file is missing or altered, or SHA256SUMS is not in canonical form.
  */
 export async function openBundle(address) {
@@ -29,22 +30,21 @@ export async function openBundle(address) {
   }
   const folder = new URL(address.endsWith("/") ? address : `${address}/`, document.baseURI);
   const digests = parseSums(await fetchBytes(folder, SUMS));
-  const names = [...digests.keys()];
-  const contents = await Promise.all(names.map((name) => fetchBytes(folder, name)));
-  const found = await Promise.all(contents.map(digest));
-  const altered = names.filter((name, index) => found[index] !== digests.get(name));
-  if (altered.length) {
-    throw new BundleError(`Files altered since the bundle was made: ${altered.join(", ")}`);
-  }
-  const files = new Map(names.map((name, index) => [name, contents[index]]));
-  if (!files.has("manifest.json")) {
-    throw new BundleError("The bundle holds no manifest.json.");
-  }
-  const manifest = JSON.parse(new TextDecoder().decode(files.get("manifest.json")));
+  const read = async (name) => {
+    if (!digests.has(name)) {
+      throw new BundleError(`The bundle holds no ${name}.`);
+    }
+    const content = await fetchBytes(folder, name);
+    if ((await digest(content)) !== digests.get(name)) {
+      throw new BundleError(`Files altered since the bundle was made: ${name}`);
+    }
+    return content;
+  };
+  const manifest = JSON.parse(new TextDecoder().decode(await read("manifest.json")));
   if (manifest.schema !== SCHEMA) {
     throw new BundleError(`Expected a manifest of schema ${SCHEMA}. Received: ${manifest.schema}`);
   }
-  return { manifest, files };
+  return { manifest, read };
 }
 
 /** Return the digest of each file by its path, in the order of the text. */

@@ -5,8 +5,9 @@
 
 import { Tensor, loadAndCompile, loadLiteRt } from "@litertjs/core";
 
+import { checkDomain } from "./domain.js";
+
 const WASM = new URL("../wasm/", import.meta.resolve("@litertjs/core")).href;
-const PREFERRED = ["int8", "float32", "float16", "int8-weights", "int8-full"];
 const ARRAYS = { float32: Float32Array, int32: Int32Array };
 
 let runtime; // LiteRT.js loads once for a page
@@ -19,10 +20,11 @@ function start() {
   return runtime;
 }
 
-/** Return the presets of a bundle that this page can run, the preferred first. */
+/** Return the presets of a bundle that this page can run, the manifest's default first. */
 export function presetsOf(manifest) {
   const found = manifest.artefacts.filter((artefact) => artefact.format === "tflite");
-  return PREFERRED.filter((name) => found.some((artefact) => artefact.preset === name));
+  const names = found.map((artefact) => artefact.preset);
+  return [manifest.default_preset, ...names.filter((name) => name !== manifest.default_preset)];
 }
 
 export class Model {
@@ -39,11 +41,12 @@ export class Model {
   /**
    * Compile one file of a bundle.
    *
-   * @param {{manifest: object, files: Map<string, Uint8Array>}} bundle From `openBundle`.
-   * @param {string} [preset] Which file; by default int8 if the bundle has it, then float32.
+   * @param {{manifest: object, read: function(string): Promise<Uint8Array>}} bundle From
+   *     `openBundle`.
+   * @param {string} [preset] Which file; by default the one that the manifest names.
    * @returns {Promise<Model>}
    */
-  static async load({ manifest, files }, preset) {
+  static async load({ manifest, read }, preset) {
     const presets = presetsOf(manifest);
     const wanted = preset || presets[0];
     if (!presets.includes(wanted)) {
@@ -53,7 +56,7 @@ export class Model {
       (candidate) => candidate.format === "tflite" && candidate.preset === wanted,
     );
     await start();
-    const content = files.get(artefact.file);
+    const content = await read(artefact.file);
     return new Model(manifest, artefact, await loadAndCompile(content, { accelerator: "wasm" }));
   }
 
@@ -85,6 +88,9 @@ export class Model {
     if (names !== received) {
       throw new Error(`Expected ${signature} to get ${names}. Received: ${received}`);
     }
+    if ("x" in inputs) {
+      checkDomain(inputs.x, this.manifest.model.domain, expected.x.shape.at(-1), "x");
+    }
     const tensors = {};
     let outputs = {};
     try {
@@ -95,6 +101,12 @@ export class Model {
       const results = {};
       for (const [name, tensor] of Object.entries(outputs)) {
         results[name] = Float32Array.from(await tensor.data());
+        if (!results[name].every(Number.isFinite)) {
+          throw new Error(
+            `The output ${name} of ${signature} is NaN or infinite: the inputs are beyond what the ` +
+              `preset '${this.preset}' can compute.`,
+          );
+        }
       }
       return results;
     } finally {

@@ -11,15 +11,14 @@ export class Picture {
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {number[]} shape Event shape: (height, width, 1 or 3) and (height, width) are pictures.
-   * @param {string} support Where the values lie, as the manifest says it: "numbers in [0, 1]".
+   * @param {{low: ?number, high: ?number}} domain Where the values lie, from the manifest.
    */
-  constructor(canvas, shape, support) {
+  constructor(canvas, shape, { low, high }) {
     const [height, width, channels = 1] = shape;
     this.#canvas = canvas;
     const isPicture = shape.length === 2 || (shape.length === 3 && [1, 3].includes(channels));
     this.#shape = isPicture ? [height, width, channels] : null;
-    const [low, high] = (/\[(.+), (.+)\]/.exec(support) ?? []).slice(1).map(Number.parseFloat);
-    if (Number.isFinite(low) && Number.isFinite(high)) {
+    if (low !== null && high !== null) {
       [this.#low, this.#high, this.#fixed] = [low, high, true];
     }
   }

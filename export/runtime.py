@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Bundle", "BundleError", "Model", "Stream", "sums_of"]
+__all__ = ["Bundle", "BundleError", "Model", "Stream", "check_domain", "sums_of"]
 
 SUMS = "SHA256SUMS"
 SCHEMA = 1
@@ -394,7 +394,7 @@ class Model:
                 f"{lengths}"
             )
         if "x" in arrays:
-            _check_domain(arrays["x"], self.manifest["model"]["domain"], "x")
+            check_domain(arrays["x"], self.manifest["model"]["domain"], "x")
         parts = list(self._parts(signature, arrays, next(iter(lengths.values()))))
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         for name, value in outputs.items():
@@ -614,8 +614,22 @@ def _array(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def _check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
-    """Raise the ValueError that `kvae.contract.Domain.check` raises, from its description."""
+def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
+    """Raise the ValueError that a Keras model raises for data outside its domain.
+
+    Args:
+        array: rows of events.
+        domain: `model.domain` of the manifest.
+        name: what the error calls the array.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> domain = runtime.Bundle(bundle).manifest["model"]["domain"]
+        >>> runtime.check_domain(np.array([[0.0, 255.0]]), domain, "x")
+        Traceback (most recent call last):
+        ValueError: Expected x to hold numbers in [0, 1]. Received: values in [0, 255]. Divide \
+8-bit pixels by 255.
+    """
     columns = domain["columns"]
     start = 0
     for index, part in enumerate(columns or [domain]):

@@ -1,18 +1,23 @@
 """Serve a SavedModel of `kvae.export.saved_model` with MLServer and the V2 inference protocol.
 
-Copy this file and `model-settings.json` next to the folder `serving` and run `mlserver start .`.
-The server needs mlserver and tensorflow, but not kvae. A request selects the signature in
-`parameters`, `{"signature": "sample"}`; the default is `serving_default`, which is decode.
+Copy the files of this folder, `runtime.py` of `kvae.export` and the folder `serving` into a folder,
+and run `mlserver start` on it (docs/serving.md has the lines). The server needs mlserver and tensorflow, but not kvae. A request selects the
+signature in `parameters`, `{"signature": "sample"}`; the default is `serving_default`, which is
+decode.
 """
 
+import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec
 from mlserver.errors import InferenceError
 from mlserver.types import InferenceRequest, InferenceResponse
 from mlserver.utils import get_model_uri
+from runtime import check_domain
 
 __all__ = ["SavedModelRuntime"]
 
@@ -22,7 +27,10 @@ class SavedModelRuntime(MLModel):
 
     async def load(self) -> bool:
         """Load the SavedModel; MLServer calls it once."""
-        model = tf.saved_model.load(await get_model_uri(self._settings))
+        folder = await get_model_uri(self._settings)
+        model = tf.saved_model.load(folder)
+        described = Path(folder, "assets.extra", "model.json").read_text("utf-8")
+        self.domain = json.loads(described)["domain"]
         self.model = model  # keeps the variables of the signatures alive
         self.signatures = model.signatures
         return True
@@ -36,7 +44,10 @@ class SavedModelRuntime(MLModel):
                 f"Expected signature to be one of {sorted(self.signatures)}. Received: {name!r}"
             )
         function = self.signatures[name]
-        outputs = function(**_tensors(payload, function.structured_input_signature[1]))
+        outputs = function(**self._tensors(payload, function.structured_input_signature[1]))
+        for key, value in outputs.items():
+            if not np.all(np.isfinite(value)):
+                raise InferenceError(f"The output {key} of {name} is NaN or infinite.")
         return InferenceResponse(
             id=payload.id,
             model_name=self.name,
@@ -44,26 +55,32 @@ class SavedModelRuntime(MLModel):
             outputs=[NumpyCodec.encode_output(key, v.numpy()) for key, v in outputs.items()],
         )
 
-
-def _tensors(payload: InferenceRequest, expected: dict[str, Any]) -> dict[str, tf.Tensor]:
-    """Return the inputs by name, with the dtype and shape of the signature."""
-    given = {item.name: item for item in payload.inputs}
-    if given.keys() != expected.keys():
-        raise InferenceError(f"Expected the inputs {sorted(expected)}. Received: {sorted(given)}")
-    tensors = {}
-    for name, spec in expected.items():
-        try:
-            array = NumpyCodec.decode_input(given[name])
-        except (TypeError, ValueError) as error:
+    def _tensors(self, payload: InferenceRequest, expected: dict[str, Any]) -> dict[str, tf.Tensor]:
+        """Return the inputs by name, with the dtype and shape of the signature."""
+        given = {item.name: item for item in payload.inputs}
+        if given.keys() != expected.keys():
             raise InferenceError(
-                f"Expected data of {name} that fit its shape. Received: {error}"
-            ) from error
-        if array.dtype != spec.dtype.as_numpy_dtype or not spec.shape.is_compatible_with(
-            array.shape
-        ):
-            raise InferenceError(
-                f"Expected {name} to be {spec.dtype.name} of shape {spec.shape}. Received: "
-                f"{array.dtype.name} of shape {array.shape}"
+                f"Expected the inputs {sorted(expected)}. Received: {sorted(given)}"
             )
-        tensors[name] = tf.constant(array)
-    return tensors
+        tensors = {}
+        for name, spec in expected.items():
+            try:
+                array = NumpyCodec.decode_input(given[name])
+            except (TypeError, ValueError) as error:
+                raise InferenceError(
+                    f"Expected data of {name} that fit its shape. Received: {error}"
+                ) from error
+            if array.dtype != spec.dtype.as_numpy_dtype or not spec.shape.is_compatible_with(
+                array.shape
+            ):
+                raise InferenceError(
+                    f"Expected {name} to be {spec.dtype.name} of shape {spec.shape}. Received: "
+                    f"{array.dtype.name} of shape {array.shape}"
+                )
+            if name == "x":
+                try:
+                    check_domain(array, self.domain, name)
+                except ValueError as error:
+                    raise InferenceError(str(error)) from error
+            tensors[name] = tf.constant(array)
+        return tensors

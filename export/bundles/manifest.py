@@ -14,6 +14,7 @@ from kvae.evaluation import LatentAxis
 from .. import runtime
 from ..presets import default_preset
 from ..result import ExportResult
+from ..subject import description
 from .machine import machine
 
 __all__ = ["manifest_of"]
@@ -39,22 +40,12 @@ def manifest_of(
         preprocessing: a description of what was done to raw data.
         examples: number and source of the examples.
     """
-    likelihood = vae.likelihood_layer
     names = {name for result in results.values() for name in result.signatures}
     return {
         "schema": runtime.SCHEMA,
         "kvae": __version__,
         "default_preset": default_preset(list(results), sorted(names)),
-        "model": {
-            "name": vae.name,
-            "latent_dim": vae.latent_dim,
-            "event_shape": list(likelihood.event_shape),
-            "posterior": type(vae.posterior_layer).__name__,
-            "prior": type(vae.prior).__name__,
-            "likelihood": type(getattr(likelihood, "layer", likelihood)).__name__,
-            "decoded": likelihood.center_name,
-            "domain": likelihood.domain.describe(),
-        },
+        "model": description(vae),
         "preprocessing": preprocessing,
         "artefacts": [_artefact(result) for result in results.values()],
         "refused": dict(refused),

@@ -1,5 +1,6 @@
 """Keras -> SavedModel for servers."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from ..key import Key
 from ..presets import PRESETS
 from ..result import ExportResult
 from ..signatures import ExportModule, describe, find, trace
-from ..subject import exportable
+from ..subject import description, exportable
 from ..verification import fresh_process
 from ..verification.compare import measure
 from ..verification.probe import reference_of
@@ -20,6 +21,8 @@ from ..verification.processes import in_child, in_session
 from .warmup import write_warmup
 
 __all__ = ["saved_model"]
+
+DESCRIPTION = "assets.extra/model.json"
 
 
 def saved_model(
@@ -33,6 +36,7 @@ def saved_model(
     """Write a SavedModel with all signatures, any batch size, and check each against Keras.
 
     `serving_default` is `decode`. Inputs and outputs are named; variables are written once.
+    `assets.extra/model.json` describes the model, with the domain of its data.
 
     Args:
         vae: a built `kvae.VAE`.
@@ -85,6 +89,8 @@ def saved_model(
             for name, values in reference.inputs.items()
         }
         write_warmup(temporary, {**first, "serving_default": first["decode"]})
+        described = json.dumps(description(vae), indent=2, allow_nan=False) + "\n"
+        (temporary / DESCRIPTION).write_text(described, "utf-8")
         outputs, latencies = in_child(fresh_process, temporary, inputs)
         outputs += in_session(temporary, inputs)
         measured = measure(reference, outputs, PRESETS["float32"].tolerance)

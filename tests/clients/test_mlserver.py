@@ -2,11 +2,14 @@
 
 import json
 import os
-import shutil
+import re
+import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ import tensorflow as tf
 
 import kvae
 from kvae.export.signatures import find
+from tests.clients.domains import what_keras_says
 from tests.clients.servers import servers_python
 from tests.helpers import ROOT, free_ports
 from tests.small import make_vae
@@ -31,42 +35,52 @@ def vae():
 
 @pytest.fixture(scope="module")
 def server(vae, tmp_path_factory):
-    """The address of a running MLServer that serves `vae` by the files of examples/serving."""
-    python = servers_python("mlserver")
+    """The address of an MLServer that the lines of docs/serving.md have started.
+
+    Only the ports differ from those in the lines.
+    """
+    python = Path(servers_python("mlserver"))
     folder = tmp_path_factory.mktemp("mlserver")
-    for name in ("saved_model_runtime.py", "model-settings.json"):
-        shutil.copy(ROOT / "examples/serving" / name, folder)
-    kvae.export.saved_model(vae, folder / "serving/1", signatures=["decode", "sample"])
+    (folder / "examples").symlink_to(ROOT / "examples")
+    kvae.export.saved_model(vae, folder / "serving/1")
     http, grpc, metrics = free_ports(3)
-    settings = {
-        "host": "127.0.0.1",
-        "http_port": http,
-        "grpc_port": grpc,
-        "metrics_port": metrics,
-        "parallel_workers": 0,
-    }
-    (folder / "settings.json").write_text(json.dumps(settings))
     log = folder / "log"
     with open(log, "w") as output:
-        command = [python, "-c", "from mlserver.cli import main; main()", "start", str(folder)]
         process = subprocess.Popen(
-            command,
+            ["bash", "-e", "-c", documented_lines()[0]],
             cwd=folder,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env={
+                **os.environ,
+                "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+                "PYTHONPATH": str(ROOT),  # for the line that asks where kvae.export lies
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+                "MLSERVER_HOST": "127.0.0.1",
+                "MLSERVER_HTTP_PORT": str(http),
+                "MLSERVER_GRPC_PORT": str(grpc),
+                "MLSERVER_METRICS_PORT": str(metrics),
+            },
+            start_new_session=True,
         )
     try:
         address = f"http://127.0.0.1:{http}"
         wait_until_ready(f"{address}/v2/models/vae/ready", process, log)
         yield address
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def documented_lines():
+    """Return the shell lines of the section on MLServer: those that start it, and a request."""
+    page = (ROOT / "docs" / "serving.md").read_text("utf-8")
+    section = page.split("\n## MLServer\n")[1].split("\n## ")[0]
+    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
 
 
 def wait_until_ready(url, process, log):
@@ -148,3 +162,31 @@ def test_a_bad_request_is_refused_in_words(server, parameters, inputs, words):
     status, said = infer(server, parameters=parameters, **inputs)
     assert status == 400
     assert words in json.loads(said)["error"]
+
+
+def test_the_documented_request_is_answered(server, vae):
+    line = documented_lines()[1].replace("http://localhost:8080", server)
+    done = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, check=True, timeout=60
+    )
+    outputs = {output["name"]: output["data"] for output in json.loads(done.stdout)["outputs"]}
+    expected = find(vae, ["sample"])[0].function(seed=tf.constant([[1, 7]]))
+    np.testing.assert_allclose(outputs["mean"], np.ravel(expected["mean"]), atol=1e-4)
+
+
+def test_score_is_that_of_keras_and_refuses_data_outside_the_domain(server, vae, digits):
+    x = digits[1][:5].astype("float32")
+    outputs = infer(server, parameters={"signature": "score"}, x=x)
+    np.testing.assert_allclose(outputs["score"].ravel(), vae.score(x), rtol=1e-4)
+    status, said = infer(server, parameters={"signature": "score"}, x=255.0 * x)
+    assert status == 400
+    assert json.loads(said)["error"] == what_keras_says(vae.likelihood_layer.domain, 255.0 * x)
+
+
+def test_many_requests_at_once_are_all_answered(server, vae, rng):
+    z = rng.normal(size=(100, 5)).astype("float32")
+    expected = vae.decode(z)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda row: infer(server, z=z[row % 100][None]), range(400)))
+    for row, outputs in enumerate(found):
+        np.testing.assert_allclose(outputs["mean"][0], expected[row % 100], atol=1e-5)

@@ -201,7 +201,7 @@ def test_runtime_imports_nothing_of_kvae():
 def test_data_outside_the_domain_are_refused_in_the_words_of_keras(domain, x):
     said = ""
     try:
-        runtime._check_domain(x, domain.describe(), "x")
+        runtime.check_domain(x, domain.describe(), "x")
     except ValueError as error:
         said = str(error)
     assert said == what_keras_says(domain, x)
@@ -215,5 +215,7 @@ def test_pixels_that_were_not_scaled_are_refused(bundle, digits):
 
 def test_a_result_that_is_not_finite_is_an_error(bundle):
     model = runtime.Model(bundle, preset="float32")
-    with pytest.raises(RuntimeError, match=r"The output (mean|logits) of decode is NaN or infinite"):
+    with pytest.raises(
+        RuntimeError, match=r"The output (mean|logits) of decode is NaN or infinite"
+    ):
         model.decode(np.full((1, 5), 3e38))

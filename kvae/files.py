@@ -1,35 +1,55 @@
-"""Files that are there whole or not at all.
+"""Files and folders that are written completely or not at all.
 
-Everything is written to a sibling with a temporary name, synced to the disk and then renamed, so
-that a crash or a full disk never leaves half a file under the final name nor takes away the good
-one that stood there.
+Everything is written to a temporary sibling, synced to the disk and then put in place by a single
+renaming, so that a crash, a kill or a full disk never leaves half a file under the final name nor
+takes away the good one that stood there. What a killed process leaves behind is removed by the next
+one that writes to the same path.
 """
 
 import contextlib
+import ctypes
+import errno
+import hashlib
 import os
+import re
 import shutil
+import socket
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["replacing", "sync", "sync_entry", "vacant"]
+__all__ = ["destination", "replacing", "sync", "sync_entry", "vacant"]
+
+NOREPLACE, EXCHANGE = 1, 2  # flags of Linux' renameat2
+AT_FDCWD = -100
+LONGEST_NAME = 255  # bytes, on the file systems in use
+TEMPORARY = re.compile(r"\.kvae-(?P<key>[0-9a-f]{24})-(?P<pid>\d+)-[0-9a-f]{8}.*", re.DOTALL)
 
 
-def vacant(path: Any, name: str = "path") -> Path:
-    """Return `path` if something new can be created there.
+def destination(path: Any, overwrite: bool, name: str = "path") -> Path:
+    """Return `path` if something can be written there; to be called before any work.
 
     Args:
         path: str or path-like of a file or folder to be.
+        overwrite: whether something may stand there.
         name: name of the argument, for messages.
 
     Raises:
+        ValueError: If it cannot be the name of a file.
         FileNotFoundError: If the folder that is to hold it does not exist.
         NotADirectoryError: If that folder is a file.
-        FileExistsError: If something stands there already.
+        PermissionError: If that folder cannot be written to.
+        FileExistsError: If something stands there and may not be overwritten.
     """
     target = Path(path)
     parent = target.parent
+    if "\0" in str(target) or len(os.fsencode(target.name)) > LONGEST_NAME:
+        raise ValueError(
+            f"Expected {name} to end in a name of at most {LONGEST_NAME} bytes without NUL. "
+            f"Received: {name}={str(path)!r}"
+        )
     if not parent.exists():
         raise FileNotFoundError(
             f"Expected the folder of {name} to exist. Received: {name}={str(path)!r}, but there is "
@@ -40,38 +60,137 @@ def vacant(path: Any, name: str = "path") -> Path:
             f"Expected the parent of {name} to be a folder. Received: {name}={str(path)!r}, but "
             f"{str(parent)!r} is a file."
         )
-    if os.path.lexists(target):
-        raise FileExistsError(
-            f"Expected {name} to be free. Received: {name}={str(path)!r}, where something stands "
-            "already: choose another path or remove it first."
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f"Expected the folder of {name} to be writable. Received: {name}={str(path)!r}"
         )
+    _clean(target)
+    if not overwrite and os.path.lexists(target):
+        raise _taken(target, name)
     return target
 
 
+def vacant(path: Any, name: str = "path") -> Path:
+    """Return `path` if something new can be created there; errors as for `destination`."""
+    return destination(path, False, name)
+
+
 @contextlib.contextmanager
-def replacing(path: Any) -> Iterator[Path]:
+def replacing(path: Any, overwrite: bool = True) -> Iterator[Path]:
     """Give a temporary sibling of `path` to write a file or folder to; rename it at the end.
 
     On an error inside the block the temporary is removed and `path` stays as it was.
+
+    Args:
+        path: str or path-like of the file or folder.
+        overwrite: whether what stands there is replaced. If not, what another process has put
+            there in the meantime is kept.
+
+    Raises:
+        FileExistsError: If something stands there in the end and may not be overwritten.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.stem}-{uuid.uuid4().hex[:8]}{target.suffix}")
+    _clean(target)
+    random = uuid.uuid4().hex[:8]
+    temporary = target.with_name(f".kvae-{_key(target)}-{os.getpid()}-{random}{target.suffix}")
     try:
         yield temporary
         sync(temporary)
-        if target.is_dir() and not target.is_symlink():
-            old = temporary.with_name(temporary.name + "-old")
-            os.replace(target, old)
-            os.replace(temporary, target)
-            shutil.rmtree(old)
-        else:
-            os.replace(temporary, target)
+        _put(temporary, target, overwrite)
         sync_entry(target.parent)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
+
+
+def _put(temporary: Path, target: Path, overwrite: bool) -> None:
+    """Rename `temporary` to `target` in one step, however the process ends."""
+    if not overwrite:
+        try:
+            if not _renameat2(temporary, target, NOREPLACE):
+                _rename_to_vacant(temporary, target)
+        except FileExistsError:
+            raise _taken(target, "path") from None
+    elif not (target.is_dir() and not target.is_symlink()):
+        os.replace(temporary, target)
+    elif not _renameat2(temporary, target, EXCHANGE):  # else the temporary is the old one now
+        # Two renamings: `_clean` puts the old one back if the process ends between them.
+        old = temporary.with_name(temporary.name + "-old")
+        os.replace(target, old)
+        os.replace(temporary, target)
+        _remove(old)
+
+
+def _rename_to_vacant(temporary: Path, target: Path) -> None:
+    """Rename without replacing where the system has no call for it."""
+    if temporary.is_dir():
+        os.mkdir(target)  # fails if something stands there; an empty folder can be replaced
+        os.replace(temporary, target)
+    else:
+        os.link(temporary, target)
+
+
+def _renameat2(source: Path, target: Path, flag: int) -> bool:
+    """Rename by Linux' renameat2; return False where there is no such call."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    if call(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), flag) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):  # of the kernel, or of the file system
+        return False
+    raise OSError(code, os.strerror(code), str(target))
+
+
+def _key(target: Path) -> str:
+    """Return what the names of the temporaries of a path and a machine have in common."""
+    text = f"{socket.gethostname()}/{target.name}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+def _clean(target: Path) -> None:
+    """Remove what processes that are gone have left of this path, and undo half a replacement."""
+    try:
+        names = os.listdir(target.parent)
+    except OSError:
+        return
+    for name in names:
+        match = TEMPORARY.fullmatch(name)
+        if match is None or match["key"] != _key(target) or _runs(int(match["pid"])):
+            continue
+        left = target.with_name(name)
+        if name.endswith("-old") and not os.path.lexists(target):
+            os.replace(left, target)
         else:
-            temporary.unlink(missing_ok=True)
+            _remove(left)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+
+
+def _taken(target: Path, name: str) -> FileExistsError:
+    return FileExistsError(
+        f"Expected {name} to be free. Received: {name}={str(target)!r}, where something stands "
+        "already: choose another path or remove it first."
+    )
 
 
 def sync(path: Path) -> None:

@@ -1,10 +1,15 @@
 """Files and folders that are there whole or not at all."""
 
 import os
+import subprocess
+import sys
+import time
 
+import numpy as np
 import pytest
 
 from kvae import files
+from tests.helpers import ROOT
 
 
 def write(path, text="new"):
@@ -67,3 +72,107 @@ def test_a_dangling_link_is_not_vacant(tmp_path):
         pytest.skip("no symbolic links here")
     with pytest.raises(FileExistsError):
         files.vacant(link)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from kvae import files
+target, version = Path(sys.argv[1]), int(sys.argv[2])
+print("ready", flush=True)
+while True:
+    version += 1
+    with files.replacing(target) as temporary:
+        temporary.mkdir()
+        for number in range(8):
+            (temporary / f"{number}.txt").write_text(str(version))
+"""
+
+
+def versions(folder):
+    return {int(file.read_text()) for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_folder_survives_a_kill_at_any_point_of_its_replacement(tmp_path, exchange):
+    """With one renaming; and with two, where the system has no exchange."""
+    code = (
+        CHILD
+        if exchange
+        else CHILD.replace(
+            "from kvae import files", "from kvae import files; files._renameat2 = lambda *_: False"
+        )
+    )
+    target, rng, version = tmp_path / "target", np.random.default_rng(0), 0
+    for _ in range(30):
+        command = [sys.executable, "-c", code, target, str(version), str(ROOT)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+            assert child.stdout.readline() == b"ready\n"
+            time.sleep(rng.uniform(0.0, 0.05))
+            child.kill()
+        files.destination(target, overwrite=True)  # what the next run begins with
+        assert set(os.listdir(tmp_path)) <= {"target"}
+        if target.exists():  # not yet, where the first run was killed early
+            assert len(os.listdir(target)) == 8
+            (version,) = versions(target)
+    assert version > 1
+
+
+def test_what_a_running_process_writes_is_left_alone(tmp_path):
+    target = tmp_path / "target"
+    with files.replacing(target) as outer:
+        outer.mkdir()
+        with files.replacing(target) as inner:
+            write_folder(inner, "inner")
+        assert outer.is_dir()
+        write_folder(outer / "more", "outer")
+    assert (target / "more" / "sub" / "file").read_text() == "outer"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("exchange", [True, False])
+def test_what_another_process_puts_there_meanwhile_is_kept(tmp_path, monkeypatch, kind, exchange):
+    if not exchange:
+        monkeypatch.setattr(files, "_renameat2", lambda *_: False)
+    target, make = tmp_path / "target", write if kind == "file" else write_folder
+
+    def work():
+        with files.replacing(target, overwrite=False) as temporary:
+            make(temporary, "mine")
+            make(target, "theirs")
+
+    with pytest.raises(FileExistsError, match="Expected path to be free"):
+        work()
+    content = target if kind == "file" else target / "sub" / "file"
+    assert content.read_text() == "theirs"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_without_renameat2_a_vacant_path_is_filled(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(files, "_renameat2", lambda *_: False)
+    target, make = tmp_path / "target", write if kind == "file" else write_folder
+    with files.replacing(target, overwrite=False) as temporary:
+        make(temporary)
+    content = target if kind == "file" else target / "sub" / "file"
+    assert content.read_text() == "new"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 255, "ü" * 127, "line\nbreak", "with space.keras", "-dash", ".hidden"]
+)
+def test_unusual_names_work(tmp_path, name):
+    for text in ("old", "new"):
+        with files.replacing(files.destination(tmp_path / name, overwrite=True)) as temporary:
+            write(temporary, text)
+    assert (tmp_path / name).read_text() == "new"
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "ü" * 128, "nul\0byte"])
+def test_impossible_names_are_refused_before_any_work(tmp_path, name):
+    with pytest.raises(ValueError, match="a name of at most 255 bytes without NUL"):
+        files.destination(tmp_path / name, overwrite=True)

@@ -1,9 +1,9 @@
 """Serve a SavedModel of `kvae.export.saved_model` with MLServer and the V2 inference protocol.
 
 Copy the files of this folder, `runtime.py` of `kvae.export` and the folder `serving` into a folder,
-and run `mlserver start` on it (docs/serving.md has the lines). The server needs mlserver and tensorflow, but not kvae. A request selects the
-signature in `parameters`, `{"signature": "sample"}`; the default is `serving_default`, which is
-decode.
+and run `mlserver start` on it (docs/serving.md has the lines). The server needs mlserver and
+tensorflow, but not kvae. A request selects the signature in `parameters`, `{"signature": "sample"}`.
+The default is `serving_default`, which is decode.
 """
 
 import json

@@ -62,7 +62,7 @@ def card(manifest: dict[str, Any], pictures: list[str], folder: str) -> str:
         "```python",
         "from runtime import Model",
         "",
-        f'model = Model("{folder}")',
+        f"model = Model({folder!r})",
         *_use(manifest),
         "```",
         "",

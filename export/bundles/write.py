@@ -93,7 +93,7 @@ def bundle(
         True
     """
     vae = exportable(vae)
-    target = Path(path) if overwrite else files.vacant(path)
+    target = files.destination(path, overwrite)
     chosen = [find_preset(name) for name in presets]
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
     known = [signature.name for signature in vae.signatures()]
@@ -118,7 +118,7 @@ def bundle(
     report = diagnose(vae, data[:DIAGNOSED]) if given and len(data) >= LEAST_DIAGNOSED else None
     results: dict[str, ExportResult] = {}
     refused: dict[str, str] = {}
-    with Graph(vae, names, sizes) as graph, files.replacing(target) as folder:
+    with Graph(vae, names, sizes) as graph, files.replacing(target, overwrite) as folder:
         folder.mkdir()
         for preset in chosen:
             file = folder / f"model-{preset.name}.tflite"

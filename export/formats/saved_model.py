@@ -74,14 +74,14 @@ def saved_model(
     target = Path(path)
     if target.name.isdigit() and target.parent.parent.is_dir():
         target.parent.mkdir(exist_ok=True)
-    target = target if overwrite else files.vacant(target)
+    target = files.destination(target, overwrite)
     float32 = vae.float32_copy()
     wanted = find(float32, signatures)
     functions = {signature.name: trace(signature, None) for signature in wanted}
     module = ExportModule(functions.values())
     reference = reference_of(float32, wanted, data)
     inputs = {Key(name, None): values for name, values in reference.inputs.items()}
-    with files.replacing(target) as temporary:
+    with files.replacing(target, overwrite) as temporary:
         served = {**functions, "serving_default": functions["decode"]}
         tf.saved_model.save(module, str(temporary), signatures=served)
         first = {

@@ -74,14 +74,14 @@ def tflite(
     """
     vae = exportable(vae)
     chosen = find_preset(preset)
-    target = Path(path) if overwrite else files.vacant(path)
+    target = files.destination(path, overwrite)
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
     _check_arguments(chosen, signatures, int8_io)
     wanted = find(vae, signatures)
     with Graph(vae, [signature.name for signature in wanted], sizes) as graph:
         float32 = vae.float32_copy()
         reference = reference_of(float32, find(float32, signatures), data)
-        return write_checked(graph, reference, chosen, target, tolerance, int8_io)
+        return write_checked(graph, reference, chosen, target, tolerance, int8_io, overwrite)
 
 
 def write_checked(
@@ -91,6 +91,7 @@ def write_checked(
     target: Path,
     tolerance: Tolerance | None = None,
     int8_io: bool = False,
+    overwrite: bool = True,
 ) -> ExportResult:
     """Write the file of a preset, run it, and compare it with the reference; see `tflite`.
 
@@ -98,9 +99,10 @@ def write_checked(
         graph: the traced functions.
         reference: inputs and Keras' outputs.
         preset: the precision.
-        target: file to be; what stands there is replaced.
+        target: file to be.
         tolerance: how far the file may be from Keras; by default that of the preset.
         int8_io: whether inputs and outputs are int8.
+        overwrite: whether to replace what stands at `target`.
     """
     held = preset.held(list(reference.inputs))
     keys = [key for key in graph.functions if key.name in held]
@@ -116,7 +118,7 @@ def write_checked(
         {name: reference.inputs[name] for name in held},
         {name: reference.expected[name] for name in held},
     )
-    with files.replacing(target) as temporary:
+    with files.replacing(target, overwrite) as temporary:
         temporary.write_bytes(content)
         outputs, latencies = in_child(litert, temporary, inputs)
         measured = measure(kept, outputs, tolerance or preset.tolerance)

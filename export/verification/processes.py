@@ -1,5 +1,6 @@
 """Run exported files where they will run: in a process without Keras, and in a v1 Session."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,19 @@ from ..result import ExportError
 from .compare import Output
 
 __all__ = ["in_child", "in_session"]
+
+# Runs a script, and ends when the parent does: its end of the pipe is closed then.
+CHILD = """
+import os, runpy, sys, threading
+
+def end_with_parent():
+    os.read(0, 1)
+    os._exit(1)
+
+threading.Thread(target=end_with_parent, daemon=True).start()
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 Inputs = Mapping[Key, dict[str, np.ndarray]]
 
@@ -42,13 +56,24 @@ def in_child(
         }
         np.savez(source, **flat)  # type: ignore[arg-type]
         # -P: the folder of the script is not a place to import from.
-        command = [sys.executable, "-P", *map(str, (script.__file__, file, source, target))]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            said = [line for line in done.stderr.splitlines() if "Error" in line]
+        arguments = map(str, (script.__file__, file, source, target))
+        log = Path(folder, "log")
+        with (
+            open(log, "wb") as output,
+            subprocess.Popen(  # noqa: S603
+                [sys.executable, "-P", "-c", CHILD, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+            ) as child,
+        ):
+            status = child.wait()
+        if status:
+            lines = log.read_text("utf-8", "replace").splitlines()
+            said = [line for line in lines if re.match(r"[\w.]*Error: ", line)]
             raise ExportError(
                 f"The exported file {file.name} does not run: "
-                + (said[-1] if said else f"the process ended with status {done.returncode}")
+                + (said[-1] if said else f"the process ended with status {status}")
             )
         with np.load(target, allow_pickle=False) as arrays:
             results = dict(arrays)

@@ -391,9 +391,8 @@ class TrainingMethods(keras.Model):
                 "Expected filepath to end in .keras: a whole model cannot be saved as .h5 "
                 f"(save_weights can write .weights.h5). Received: filepath={str(filepath)!r}"
             )
-        if not overwrite:
-            files.vacant(filepath, "filepath")
-        with files.replacing(filepath) as temporary:
+        files.destination(filepath, overwrite, "filepath")
+        with files.replacing(filepath, overwrite) as temporary:
             super().save(temporary, overwrite=True, **kwargs)
 
     def export(self, filepath: Any, *args: Any, **kwargs: Any) -> None:

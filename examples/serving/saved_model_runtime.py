@@ -2,8 +2,8 @@
 
 Copy the files of this folder, `runtime.py` of `kvae.export` and the folder `serving` into a folder,
 and run `mlserver start` on it (docs/serving.md has the lines). The server needs mlserver and
-tensorflow, but not kvae. A request selects the signature in `parameters`, `{"signature": "sample"}`.
-The default is `serving_default`, which is decode.
+tensorflow, but not kvae. A request selects the signature in `parameters`, as in
+`{"signature": "sample"}`. The default is `serving_default`, which is decode.
 """
 
 import json

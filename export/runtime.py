@@ -385,7 +385,11 @@ class Model:
         expected = self.signatures[signature]["inputs"]
         if inputs.keys() != expected.keys():
             raise ValueError(f"Expected the inputs {sorted(expected)}. Received: {sorted(inputs)}")
-        arrays = {name: _checked(name, inputs[name], expected[name]) for name in expected}
+        domains = {"x": self.manifest["model"]["domain"]}
+        arrays = {
+            name: _checked(name, inputs[name], expected[name], domains.get(name))
+            for name in expected
+        }
         lengths = {name: len(value) for name, value in arrays.items()}
         least = self._batch(signature)
         if len(set(lengths.values())) != 1 or next(iter(lengths.values())) % least:
@@ -393,8 +397,6 @@ class Model:
                 f"Expected inputs with the same number of rows, a multiple of {least}. Received: "
                 f"{lengths}"
             )
-        if "x" in arrays:
-            check_domain(arrays["x"], self.manifest["model"]["domain"], "x")
         parts = list(self._parts(signature, arrays, next(iter(lengths.values()))))
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         for name, value in outputs.items():
@@ -587,7 +589,9 @@ class Stream:
         return starts, scores
 
 
-def _checked(name: str, value: Any, expected: dict[str, Any]) -> np.ndarray:
+def _checked(
+    name: str, value: Any, expected: dict[str, Any], domain: dict[str, Any] | None
+) -> np.ndarray:
     given = _array(name, value)
     with np.errstate(all="ignore"):  # what does not fit is refused below
         array = given.astype(expected["dtype"])
@@ -599,7 +603,9 @@ def _checked(name: str, value: Any, expected: dict[str, Any]) -> np.ndarray:
         )
     if not (np.isfinite(given).all() and np.isfinite(array).all()):
         raise ValueError(f"Expected {name} to be finite. Received: NaN or infinity")
-    if array.dtype.kind == "i" and not np.array_equal(array, given):
+    if domain is not None:
+        check_domain(given, domain, name)
+    if array.dtype.kind in "iu" and not np.array_equal(array, given):
         raise ValueError(f"Expected {name} to hold whole numbers of {array.dtype}.")
     return array
 

@@ -60,7 +60,10 @@ def reference_of(vae: Any, signatures: Sequence[Signature], data: Any = None) ->
     inputs, expected = {}, {}
     for signature in signatures:
         name = signature.name
-        inputs[name] = {key: values[key] for key in signature.inputs}
+        inputs[name] = {
+            key: values[key].astype(dtype.as_numpy_dtype)
+            for key, (_, dtype) in signature.inputs.items()
+        }
         outputs = signature.function(**{k: tf.constant(v) for k, v in inputs[name].items()})
         expected[name] = {key: np.asarray(value) for key, value in outputs.items()}
         expected[name].update(_public(vae, name, inputs[name]))

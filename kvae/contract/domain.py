@@ -77,6 +77,11 @@ class Domain:
             return sum(domain.width for _, domain in self.columns)
         return self.categories or 1 if self.one_hot else 1
 
+    @property
+    def is_8_bit(self) -> bool:
+        """Whether the values are the whole numbers from 0 to 255."""
+        return self.integer and (self.low, self.high) == (0.0, 255.0) and not self.columns
+
     def __str__(self) -> str:
         if self.columns:
             return "; ".join(f"{name}: {domain}" for name, domain in self.columns)

@@ -315,7 +315,8 @@ class VAE(LatentModel):
     def signatures(self) -> list[Signature]:
         """Return the functions that can be exported."""
         functions = self.tensor_functions()
-        x = (self.input_specs()["x"].shape, tf.float32)
+        pixels = self.likelihood_layer.domain.is_8_bit and self.features is None
+        x = (self.input_specs()["x"].shape, tf.uint8 if pixels else tf.float32)
         z = ((self.latent_dim,), tf.float32)
         pair = {"z_a": z, "z_b": z, "t": ((1,), tf.float32)}
         inputs: dict[str, dict[str, Any]] = {

@@ -7,6 +7,7 @@ import pytest
 
 import kvae
 from kvae.export import runtime
+from tests.clients.raw_models import RAW_MODELS, make_raw_model
 from tests.small import make_vae
 
 
@@ -28,3 +29,9 @@ def client_bundle(tmp_path_factory, digits):
         side, signature, name = key.split("/")
         golden[side].setdefault(signature, {})[name] = value
     return SimpleNamespace(path=path, decoder=decoder, **golden)
+
+
+@pytest.fixture(scope="session")
+def raw_models(tmp_path_factory):
+    """Models of raw data by kind, see `tests/clients/raw_models.py`."""
+    return {kind: make_raw_model(kind, tmp_path_factory.mktemp(kind)) for kind in RAW_MODELS}

@@ -11,6 +11,7 @@ from kvae.export import runtime
 from kvae.export.signatures import SIGNATURES
 from tests.clients.domains import DOMAIN_CASES, what_keras_says
 from tests.clients.needed import need
+from tests.clients.raw_models import RAW_MODELS
 from tests.helpers import ROOT, relative
 
 pytestmark = pytest.mark.slow
@@ -24,11 +25,11 @@ WAIT = 60
 
 # Runs rows of a signature through the page's own modules.
 RUN = """
-const [preset, signature, inputs, done] = arguments;
+const [preset, signature, inputs, bundle, done] = arguments;
 (async () => {
   const { openBundle } = await import(new URL("bundle.js", document.baseURI));
   const { Model } = await import(new URL("model.js", document.baseURI));
-  const model = await Model.load(await openBundle("bundle"), preset);
+  const model = await Model.load(await openBundle(bundle), preset);
   const rows = [];
   for (const input of inputs) {
     const outputs = await model.run(signature, input);
@@ -112,13 +113,13 @@ class Page:
     def error(self):
         return self.find("error").text
 
-    def run(self, preset, signature, inputs):
+    def run(self, preset, signature, inputs, bundle="bundle"):
         """Run a signature on arrays (rows, ...); return arrays (rows, numbers) by output."""
         rows = [
             {name: value.ravel().tolist() for name, value in zip(inputs, row, strict=True)}
             for row in zip(*inputs.values(), strict=True)
         ]
-        found = self.browser.execute_async_script(RUN, preset, signature, rows)
+        found = self.browser.execute_async_script(RUN, preset, signature, rows, bundle)
         assert not isinstance(found, str), found
         return {name: np.array([row[name] for row in found]) for name in found[0]}
 
@@ -365,7 +366,7 @@ def test_wrong_inputs_are_refused_in_words(page):
         ("decode", [{"z": [1, 2, None, 4, "x"]}], "Expected z to be finite"),
         ("sample", [{"seed": [0, 0.5]}], "Expected seed to be whole numbers"),
     ):
-        found = page.browser.execute_async_script(RUN, "float32", signature, inputs)
+        found = page.browser.execute_async_script(RUN, "float32", signature, inputs, "bundle")
         assert sentence in found
 
 
@@ -390,3 +391,12 @@ def test_the_page_fits_a_phone_and_every_control_has_a_name(page, tmp_path):
     page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     for control in page.browser.find_elements("css selector", "button, input, select, canvas"):
         assert control.accessible_name, control.get_attribute("outerHTML")
+
+
+@pytest.mark.parametrize("kind", RAW_MODELS)
+def test_raw_data_score_in_the_browser_as_in_keras(page, raw_models, kind):
+    made = raw_models[kind]
+    shutil.copytree(made.bundle, page.root / kind)
+    page.open()
+    found = page.run("float32", "score", {"x": made.x}, bundle=kind)["score"].ravel()
+    made.check(found)

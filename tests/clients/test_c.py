@@ -10,6 +10,7 @@ import pytest
 
 from kvae.export.signatures import SIGNATURES
 from tests.clients.needed import need
+from tests.clients.raw_models import RAW_MODELS
 from tests.helpers import ROOT, relative
 
 # The file's own rounding against Keras, which the export has checked, and nine printed digits.
@@ -124,3 +125,23 @@ def test_a_mistake_is_said_in_words(decode, client_bundle, arguments, sentence):
     error = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert len(error) == 1
     assert sentence in error[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", RAW_MODELS)
+def test_raw_data_score_in_c_as_in_keras(decode, raw_models, kind, tmp_path):
+    made = raw_models[kind]
+    np.savetxt(tmp_path / "x.txt", made.x.reshape(len(made.x), -1), fmt="%.9g")
+    model = made.bundle / "model-float32.tflite"
+    found = outputs(decode(model, "score", f"x=@{tmp_path / 'x.txt'}"))
+    made.check(found["score"].ravel())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("value", ["256", "-1", "0.5"])
+def test_what_is_no_8_bit_pixel_is_refused_in_c(decode, raw_models, value):
+    model = raw_models["colour"].bundle / "model-float32.tflite"
+    done = decode(model, "score", f"x={','.join([value] * (8 * 8 * 3))}")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "expected whole numbers in [0, 255]: x" in done.stderr

@@ -68,8 +68,15 @@ def test_the_card_names_the_domain_of_raw_pixels(tmp_path):
     vae.compile("adam")
     x = np.random.default_rng(0).integers(0, 256, (64, 4, 4, 1)).astype("uint8")
     vae.fit(x, verbose=0)
-    kvae.export.bundle(vae, tmp_path / "pixels", data=x, presets=["float32"])
+    kvae.export.bundle(
+        vae, tmp_path / "pixels", data=x, presets=["float32", "float16", "int8-weights", "int8"]
+    )
     model = runtime.Model(tmp_path / "pixels")
-    found = model.run("score", x=x.astype("float32"))["score"]
-    np.testing.assert_allclose(found, vae.score(x), rtol=1e-4)
+    assert model.signatures["encode"]["inputs"]["x"]["dtype"] == "uint8"
+    np.testing.assert_allclose(model.score(x), vae.score(x), rtol=1e-4)
+    np.testing.assert_allclose(model.encode(x)[0], vae.encode(x)[0], atol=1e-5)
+    np.testing.assert_allclose(model.score(x.astype("float64")), vae.score(x), rtol=1e-4)
+    for wrong in (x / 255.0, x.astype("float32") - 1.0, x.astype("float32") + 1.0):
+        with pytest.raises(ValueError, match="whole numbers"):
+            model.score(wrong)
     assert "whole numbers in [0, 255]" in (tmp_path / "pixels" / "README.md").read_text()

@@ -43,7 +43,7 @@ typedef struct {
   int32_t layout[63];
 } TensorType;
 
-enum { FLOAT32 = 1, INT32 = 2 };   /* element types */
+enum { FLOAT32 = 1, INT32 = 2, UINT8 = 3 }; /* element types */
 enum { READ = 0, WRITE = 1 };      /* what a buffer is locked for */
 enum { CPU = 1 };                  /* hardware */
 enum { MOST_TENSORS = 32 };        /* inputs, or outputs, of one signature */
@@ -143,6 +143,9 @@ static void parse(Port *port, const char *values) {
     if (port->element_type == INT32 &&
         !(value >= INT32_MIN && value <= INT32_MAX && value == (double)(int32_t)value))
       fail("expected whole numbers of 32 bits", port->name);
+    if (port->element_type == UINT8 &&
+        !(value >= 0 && value <= UINT8_MAX && value == (double)(uint8_t)value))
+      fail("expected whole numbers in [0, 255]", port->name);
     if (port->count == space) {
       space = 2 * space + 64;
       port->values = allocate(port->values, space * sizeof(double));
@@ -163,13 +166,13 @@ static Buffer *open_port(Environment *environment, Tensor *tensor, Requirements 
   size_t bytes;
   memset(&type, 0, sizeof type);
   check(LiteRtGetRankedTensorType(tensor, &type), "a tensor has no shape");
-  if (type.element_type != FLOAT32 && type.element_type != INT32)
-    fail("expected a tensor of type float32 or int32", port->name);
+  if (type.element_type != FLOAT32 && type.element_type != INT32 && type.element_type != UINT8)
+    fail("expected a tensor of type float32, int32 or uint8", port->name);
   check(LiteRtCreateManagedTensorBufferFromRequirements(environment, &type, requirements, &buffer),
         "no buffer could be made for a tensor");
   check(LiteRtGetTensorBufferPackedSize(buffer, &bytes), "a buffer has no size");
   port->element_type = type.element_type;
-  port->size = bytes / 4; /* both types take four bytes */
+  port->size = type.element_type == UINT8 ? bytes : bytes / 4;
   return buffer;
 }
 
@@ -180,6 +183,8 @@ static void feed(Buffer *buffer, const Port *port, size_t row) {
     double value = port->values ? port->values[row * port->size + i] : 0.0;
     if (port->element_type == INT32)
       ((int32_t *)memory)[i] = (int32_t)value;
+    else if (port->element_type == UINT8)
+      ((uint8_t *)memory)[i] = (uint8_t)value;
     else
       ((float *)memory)[i] = (float)value;
   }
@@ -193,6 +198,8 @@ static void print(Buffer *buffer, const Port *port) {
   for (size_t i = 0; i < port->size; i++) {
     if (port->element_type == INT32)
       printf(" %d", (int)((int32_t *)memory)[i]);
+    else if (port->element_type == UINT8)
+      printf(" %d", (int)((uint8_t *)memory)[i]);
     else
       printf(" %.9g", (double)((float *)memory)[i]); /* nine digits tell any float32 */
   }

@@ -8,7 +8,7 @@ import { Tensor, loadAndCompile, loadLiteRt } from "@litertjs/core";
 import { checkDomain } from "./domain.js";
 
 const WASM = new URL("../wasm/", import.meta.resolve("@litertjs/core")).href;
-const ARRAYS = { float32: Float32Array, int32: Int32Array };
+const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array };
 
 let runtime; // LiteRT.js loads once for a page
 
@@ -141,7 +141,7 @@ export class Model {
 function tensorOf(name, values, shape, dtype) {
   const size = shape.reduce((product, length) => product * length, 1);
   if (!(dtype in ARRAYS)) {
-    throw new Error(`Expected ${name} to be float32 or int32. Received: ${dtype}`);
+    throw new Error(`Expected ${name} to be float32, int32 or uint8. Received: ${dtype}`);
   }
   if (values.length !== size) {
     throw new Error(`Expected ${name} to hold ${size} numbers. Received: ${values.length}`);
@@ -150,8 +150,9 @@ function tensorOf(name, values, shape, dtype) {
   if (!array.every(Number.isFinite)) {
     throw new Error(`Expected ${name} to be finite. Received: NaN or infinity`);
   }
-  if (dtype === "int32" && array.some((value, index) => value !== values[index])) {
-    throw new Error(`Expected ${name} to be whole numbers of 32 bits. Received: ${values}`);
+  if (dtype !== "float32" && array.some((value, index) => value !== values[index])) {
+    const kind = dtype === "int32" ? "whole numbers of 32 bits" : "whole numbers in [0, 255]";
+    throw new Error(`Expected ${name} to be ${kind}. Received: ${values}`);
   }
   return new Tensor(array, shape);
 }

@@ -1,15 +1,18 @@
 """`kvae export` and `kvae verify`: write a bundle of a saved model, and verify a bundle."""
 
 import json
+import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
-from kvae.cli.terminal import console, quiet_native_logs
+from kvae import files
+from kvae.cli.inputs import load_vae, read_examples
+from kvae.cli.terminal import console, plain, quiet_native_logs
 
-__all__ = ["export", "read_examples", "verify"]
+__all__ = ["export", "verify"]
 
 
 def export(
@@ -23,28 +26,31 @@ def export(
     as_json: bool,
 ) -> None:
     """Load a saved VAE and write a bundle."""
-    with quiet_native_logs():
-        import keras
-
+    files.destination(output, overwrite, "--output")
+    examples = None if data is None else read_examples(data)
+    with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
+        warnings.simplefilter("always")
         import kvae
-        from kvae.export.signatures import SIGNATURES
 
-        vae = keras.saving.load_model(model)
         results = kvae.export.bundle(
-            vae,
+            load_vae(model),
             output,
-            data=None if data is None else read_examples(data),
+            data=examples,
             presets=presets,
-            signatures=signatures or SIGNATURES,
+            signatures=signatures or None,
             batch_sizes=batch_sizes,
             overwrite=overwrite,
         )
+    for warning in left_out:
+        if issubclass(warning.category, UserWarning):
+            console.print(f"Warning: {escape(plain(str(warning.message)))}", style="yellow")
     if as_json:
         print((output / "manifest.json").read_text("utf-8"))
         return
     for result in results.values():
-        console.print(str(result), highlight=False)
-    console.print(f"The bundle is in [bold]{output.resolve()}[/].", highlight=False)
+        console.print(str(result), highlight=False, markup=False)
+    where = escape(plain(str(output.resolve())))
+    console.print(f"The bundle is in [bold]{where}[/].", highlight=False)
 
 
 def verify(path: Path, as_json: bool) -> None:
@@ -64,19 +70,3 @@ def verify(path: Path, as_json: bool) -> None:
                 table.add_row(*row)
     console.print(table)
     console.print("All files agree with the golden vectors.")
-
-
-def read_examples(path: Path) -> Any:
-    """Return the array of an .npy file, or the array `x_test` or `x` of an .npz file."""
-    import numpy as np
-
-    if not path.is_file():
-        raise FileNotFoundError(f"Expected --data to name a file. Received: {str(path)!r}")
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
-        for name in ("x_test", "x"):
-            if name in loaded:
-                return loaded[name]
-        raise ValueError(f"Expected {path} to hold an array x_test or x. Received: {loaded.files}")

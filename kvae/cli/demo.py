@@ -49,7 +49,8 @@ def run(
         "traversals": kvae.pictures.traversals(vae, x_test),
     }
     for name, figure in pictures.items():
-        figure.savefig(output / f"{name}.png", dpi=PICTURE_DPI)
+        with files.replacing(output / f"{name}.png") as temporary:
+            figure.savefig(temporary, dpi=PICTURE_DPI)
 
     report("Exporting the decoder and comparing it with Keras ...", style="dim")
     with quiet_native_logs():

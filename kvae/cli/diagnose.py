@@ -4,6 +4,8 @@ from pathlib import Path
 
 from rich.table import Table
 
+from kvae import files
+from kvae.cli.inputs import load_vae, read_examples
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -11,15 +13,16 @@ __all__ = ["run"]
 
 def run(model: Path, data: Path, seed: int, picture: Path | None, as_json: bool) -> None:
     """Load a saved VAE and examples, print the diagnosis, and write its figure to `picture`."""
-    with quiet_native_logs():
-        import keras
-
-        import kvae
-        from kvae.cli.bundles import read_examples
-
-        report = kvae.diagnose(keras.saving.load_model(model), read_examples(data), seed)
     if picture is not None:
-        report.plot().savefig(picture, dpi=150)
+        files.destination(picture, True, "--picture")
+    examples = read_examples(data)
+    with quiet_native_logs():
+        import kvae
+
+        report = kvae.diagnose(load_vae(model), examples, seed)
+    if picture is not None:
+        with files.replacing(picture) as temporary:
+            report.plot().savefig(temporary, dpi=150)
     if as_json:
         print(report.to_json())
         return

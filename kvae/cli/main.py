@@ -48,12 +48,10 @@ def demo(
 ) -> None:
     """Train a VAE on digits, draw figures, and export and verify its decoder."""
     from kvae.cli import demo as demonstration
-    from kvae.cli.terminal import fail
+    from kvae.cli.terminal import errors
 
-    try:
+    with errors():
         demonstration.run(output, epochs, latent_dim, seed, overwrite, as_json)
-    except (ValueError, OSError, RuntimeError) as error:
-        fail(error)
 
 
 @app.command()
@@ -84,12 +82,10 @@ def export(
 ) -> None:
     """Export a saved VAE as a bundle: TFLite files, manifest, golden vectors, model card."""
     from kvae.cli import bundles
-    from kvae.cli.terminal import fail
+    from kvae.cli.terminal import errors
 
-    try:
+    with errors():
         bundles.export(model, output, data, preset, signature, batch_size, overwrite, as_json)
-    except (ValueError, OSError, RuntimeError) as error:
-        fail(error)
 
 
 @app.command()
@@ -99,12 +95,10 @@ def verify(
 ) -> None:
     """Verify a bundle: compare its files with the golden vectors that it contains."""
     from kvae.cli import bundles
-    from kvae.cli.terminal import fail
+    from kvae.cli.terminal import errors
 
-    try:
+    with errors():
         bundles.verify(bundle, as_json)
-    except (ValueError, OSError, RuntimeError) as error:
-        fail(error)
 
 
 @app.command()
@@ -122,12 +116,10 @@ def score(
 ) -> None:
     """Run a signature over the rows of Parquet files with Apache Beam."""
     from kvae.cli import score as scoring
-    from kvae.cli.terminal import fail
+    from kvae.cli.terminal import errors
 
-    try:
+    with errors():
         scoring.run(bundle, rows, output, signature, column, preset)
-    except (ImportError, ValueError, OSError, RuntimeError) as error:
-        fail(error)
 
 
 @app.command()
@@ -137,12 +129,10 @@ def bench(
 ) -> None:
     """Time the decoders of a bundle on this machine, with one and two threads."""
     from kvae.cli import bench as benchmark
-    from kvae.cli.terminal import fail
+    from kvae.cli.terminal import errors
 
-    try:
+    with errors():
         benchmark.bench(bundle, as_json)
-    except (ValueError, OSError, RuntimeError) as error:
-        fail(error)
 
 
 @app.command()
@@ -155,12 +145,10 @@ def diagnose(
 ) -> None:
     """Diagnose the latent space of a saved VAE: estimates, state and advice."""
     from kvae.cli import diagnose as diagnosis
-    from kvae.cli.terminal import fail
+    from kvae.cli.terminal import errors
 
-    try:
+    with errors():
         diagnosis.run(model, data, seed, picture, as_json)
-    except (ValueError, OSError, RuntimeError) as error:
-        fail(error)
 
 
 @app.command()
@@ -182,9 +170,9 @@ def ablation(
 ) -> None:
     """Train a VAE without each of its parts and compare the latent spaces."""
     from kvae.cli import ablation as experiment
-    from kvae.cli.terminal import fail
+    from kvae.cli.terminal import errors
 
-    try:
+    with errors():
         experiment.run(
             output,
             data,
@@ -197,5 +185,3 @@ def ablation(
             latent_dim=latent_dim,
             hidden=hidden,
         )
-    except (ValueError, OSError, RuntimeError) as error:
-        fail(error)

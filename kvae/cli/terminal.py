@@ -2,22 +2,55 @@
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-__all__ = ["console", "fail", "quiet_native_logs"]
+__all__ = ["console", "errors", "plain", "quiet_native_logs"]
 
 console = Console()
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+INVALID = (
+    ValueError,
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+    OverflowError,
+)
 
 
-def fail(error: Exception) -> None:
-    """Print the message of `error` and exit with status 1."""
-    Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
-    raise typer.Exit(1)
+@contextlib.contextmanager
+def errors() -> Iterator[None]:
+    """Turn an error into one line on standard error, and exit.
+
+    The status is 2 where an argument or a file is not valid, else 1.
+    """
+    try:
+        yield
+    except (typer.Exit, typer.Abort):  # these are RuntimeErrors
+        raise
+    except (ValueError, OSError, RuntimeError, ImportError, MemoryError, OverflowError) as error:
+        text = escape(plain(str(error) or type(error).__name__))
+        Console(stderr=True).print(f"[bold red]Error:[/] {text}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2 if isinstance(error, INVALID) else 1) from None
+
+
+def plain(text: str) -> str:
+    r"""Return a text of one line without control characters, which could command a terminal.
+
+    Example:
+        >>> from kvae.cli.terminal import plain
+        >>> plain("a\x1b[31mb\nc")
+        'a[31mb c'
+    """
+    return CONTROL.sub("", " ".join(text.split()))
 
 
 @contextlib.contextmanager

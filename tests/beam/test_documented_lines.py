@@ -67,7 +67,7 @@ def test_the_command_scores_as_well(bulk, folder, monkeypatch):
 def test_the_command_says_what_is_wrong(folder, monkeypatch):
     monkeypatch.chdir(folder)
     done = said(folder, "kvae score bundle rows-*.parquet -o out --signature dream")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "Expected signature to be one of" in done.output
     done = said(folder, "kvae score bundle rows-*.parquet -o out --signature interpolate")
     assert "Expected a signature with one input" in done.output

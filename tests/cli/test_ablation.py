@@ -65,7 +65,7 @@ def test_json_is_the_only_output_and_an_existing_folder_needs_overwrite(once, tm
     path.mkdir()
     (path / "ablation.json").write_text("old")
     done = invoke("-o", path, "--data", "sprites", *TINY, "--json")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "Expected output to be free" in " ".join(done.stderr.split())
     assert (path / "ablation.json").read_text() == "old"
     done = invoke("-o", path, "--data", "sprites", *TINY, "--json", "--overwrite")
@@ -76,11 +76,11 @@ def test_json_is_the_only_output_and_an_existing_folder_needs_overwrite(once, tm
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--data", "letters"], 1, "Expected data to be one of 'digits', 'sprites', 'faces'"),
+        (["--data", "letters"], 2, "Expected data to be one of 'digits', 'sprites', 'faces'"),
         (["--epochs", "0"], 2, "--epochs"),
         (["--examples", "10"], 2, "--examples"),
         (["--beta", "-1"], 2, "--beta"),
-        (["-o", "nowhere/out"], 1, "Expected the folder of output to exist"),
+        (["-o", "nowhere/out"], 2, "Expected the folder of output to exist"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_trained(

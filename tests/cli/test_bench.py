@@ -45,7 +45,7 @@ def test_bench_prints_a_table(bundle):
 
 def test_bench_refuses_a_folder_that_is_not_a_bundle(tmp_path):
     done = CliRunner().invoke(app, ["bench", str(tmp_path)])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "it is not a bundle" in " ".join(done.stderr.split())
 
 

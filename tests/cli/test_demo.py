@@ -94,7 +94,7 @@ def test_a_second_run_refuses_to_overwrite(demo):
     _, folder = demo
     before = sorted(path.stat().st_mtime_ns for path in (folder / "out").rglob("*"))
     done = run_python(COMMAND, folder, "demo", "-o", "out", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     said = " ".join(done.stderr.split())
     assert said.startswith("Error: Expected --output to be free.")
     assert "'out'" in said

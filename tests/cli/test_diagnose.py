@@ -82,7 +82,7 @@ def test_it_writes_the_figure_to_the_given_path(saved, tmp_path):
 )
 def test_invalid_files_give_an_error_message_without_a_traceback(saved, model, data, message):
     done = invoke(saved / model, "--data", saved / data)
-    assert done.exit_code == 1, done.output
+    assert done.exit_code == 2, done.output
     error = " ".join(done.stderr.split())
     assert message in error
     assert "Error:" in error
@@ -92,6 +92,6 @@ def test_invalid_files_give_an_error_message_without_a_traceback(saved, model, d
 def test_a_functional_model_is_refused_with_how_to_assemble_a_vae(saved, tmp_path):
     make_vae((6,), 3).encoder.save(tmp_path / "encoder.keras")
     done = invoke(tmp_path / "encoder.keras", "--data", saved / "x.npy")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "Assemble one from the parts of your model: kvae.VAE(" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

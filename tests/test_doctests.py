@@ -84,7 +84,9 @@ def tflite_file(vae, tmp_path_factory):
 @pytest.fixture(scope="module")
 def bundle(vae, digits, tmp_path_factory):
     path = tmp_path_factory.mktemp("bundle") / "bundle"
-    kvae.export.bundle(vae, path, data=digits[1], presets=("float32",), signatures=("decode",))
+    kvae.export.bundle(
+        vae, path, data=digits[1], presets=("float32",), signatures=("decode", "score")
+    )
     return path
 
 

@@ -51,8 +51,8 @@ class Transformed(DistributionLayer):
         >>> params = tf.constant([[0.5, 1.0]])
         >>> layer.mean(params).numpy()
         array([[305.]], dtype=float32)
-        >>> float(layer.distribution(params).stddev()[0, 0]) == 10 * float(tf.math.softplus(1.0))
-        True
+        >>> print(f"{layer.distribution(params).stddev()[0, 0]:.3f}")  # 10 softplus(1)
+        13.133
     """
 
     def __init__(

@@ -22,6 +22,7 @@ import numpy as np
 from kvae import checks, files, pictures
 from kvae.diagnosis import diagnose
 from kvae.evaluation import latent_axes
+from kvae.progress import progress
 
 from .. import runtime
 from ..conversion.graph import Graph
@@ -112,39 +113,34 @@ def bundle(
         raise ValueError(f"Expected 1 among batch_sizes. Received: batch_sizes={batch_sizes}")
     given = data is not None
     data = vae.named_inputs().check_x(data) if given else stand_in(vae, STAND_INS)
-    float32 = vae.float32_copy()
-    reference = reference_of(float32, find(float32, names), data)
-    axes = latent_axes(vae, data)
-    report = diagnose(vae, data[:DIAGNOSED]) if given and len(data) >= LEAST_DIAGNOSED else None
     results: dict[str, ExportResult] = {}
     refused: dict[str, str] = {}
-    with Graph(vae, names, sizes) as graph, files.replacing(target, overwrite) as folder:
-        folder.mkdir()
-        for preset in chosen:
-            file = folder / f"model-{preset.name}.tflite"
-            try:
-                results[preset.name] = write_checked(
-                    graph, reference, preset, file, tolerances.get(preset.name)
-                )
-            except ExportError as error:
-                refused[preset.name] = str(error)
-        if not results:
-            raise ExportError(" ".join(f"{name}: {why}" for name, why in refused.items()))
-        examples = {"count": len(data), "source": "given" if given else "prior draws"}
-        manifest = manifest_of(vae, results, refused, axes, report, preprocessing, examples)
-        largest = max(result.size_bytes for result in results.values())
-        golden = reference.thinned(max(GOLDEN_BYTES, largest // 10))
-        (folder / "golden.npz").write_bytes(_npz(golden))
-        (folder / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
-        drawn = _draw(vae, data, folder)
-        (folder / "README.md").write_text(card(manifest, drawn, target.name), "utf-8")
-        manifest["sha256"] = {
-            name: hashlib.sha256(content).hexdigest() for name, content in _content(folder).items()
-        }
-        written = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
-        (folder / "manifest.json").write_text(written, "utf-8")
-        sums = runtime.sums_of(_content(folder))
-        (folder / runtime.SUMS).write_text(sums, "ascii", newline="\n")
+    with progress("Exporting", 4 + len(chosen)) as begin:
+        begin("reference outputs")
+        float32 = vae.float32_copy()
+        reference = reference_of(float32, find(float32, names), data)
+        begin("diagnosis")
+        axes = latent_axes(vae, data)
+        diagnosed = given and len(data) >= LEAST_DIAGNOSED
+        report = diagnose(vae, data[:DIAGNOSED]) if diagnosed else None
+        begin("tracing")
+        with Graph(vae, names, sizes) as graph, files.replacing(target, overwrite) as folder:
+            folder.mkdir()
+            for preset in chosen:
+                begin(preset.name)
+                file = folder / f"model-{preset.name}.tflite"
+                try:
+                    results[preset.name] = write_checked(
+                        graph, reference, preset, file, tolerances.get(preset.name)
+                    )
+                except ExportError as error:
+                    refused[preset.name] = str(error)
+            if not results:
+                raise ExportError(" ".join(f"{name}: {why}" for name, why in refused.items()))
+            begin("manifest and pictures")
+            examples = {"count": len(data), "source": "given" if given else "prior draws"}
+            manifest = manifest_of(vae, results, refused, axes, report, preprocessing, examples)
+            _write_facts(folder, manifest, reference, _draw(vae, data, folder), target.name)
     for name, why in refused.items():
         warnings.warn(
             f"The bundle is written without the preset {name!r}. {why} To allow it, pass "
@@ -152,6 +148,28 @@ def bundle(
             stacklevel=2,
         )
     return {name: replace(r, path=target / r.path.name) for name, r in results.items()}
+
+
+def _write_facts(
+    folder: Path,
+    manifest: dict[str, Any],
+    reference: Reference,
+    drawn: list[str],
+    name: str,
+) -> None:
+    """Write everything but the models and the pictures; `name` is that of the folder to be."""
+    largest = max(artefact["size_bytes"] for artefact in manifest["artefacts"])
+    golden = reference.thinned(max(GOLDEN_BYTES, largest // 10))
+    (folder / "golden.npz").write_bytes(_npz(golden))
+    (folder / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
+    (folder / "README.md").write_text(card(manifest, drawn, name), "utf-8")
+    manifest["sha256"] = {
+        file: hashlib.sha256(content).hexdigest() for file, content in _content(folder).items()
+    }
+    written = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
+    (folder / "manifest.json").write_text(written, "utf-8")
+    sums = runtime.sums_of(_content(folder))
+    (folder / runtime.SUMS).write_text(sums, "ascii", newline="\n")
 
 
 def _content(folder: Path) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ from kvae.training.execution import AUTO, ExecutionPolicy, accelerators
 from kvae.training.inputs import Inputs
 from kvae.training.inputs.inputs import is_arrays
 from kvae.training.non_finite import NonFiniteGuard
+from kvae.training.optimizers import build_optimizers
 from kvae.training.trackers import Trackers
 
 __all__ = ["TrainingMethods"]
@@ -159,6 +160,8 @@ class TrainingMethods(keras.Model):
     def make_train_function(self, force: bool = False) -> Any:
         """Make what `fit` calls for each execution: under XLA one program of several steps."""
         made = self.train_function is None or force
+        if made:
+            build_optimizers(self)
         super().make_train_function(force)
         if made and compiles_loop(self) and not accelerators():
             self.train_function = loop_of_steps(self, otherwise=self.train_function)

@@ -154,6 +154,8 @@ class Checkpoint(Resumable):
                 f"on in the middle of an epoch. Received: a {type(self.model).__name__}"
             )
         optimizers = all_optimizers(self.model, self.data)
+        with self.model.distribute_strategy.scope():
+            self.model.trackers.resume(self._state.get("logs", []))
         parts = {
             "model": list(self.model.variables),  # with the state of every SeedGenerator
             **{name: list(each.variables) for name, each in optimizers.items()},
@@ -237,6 +239,9 @@ class Checkpoint(Resumable):
         self._saved = self._state["trained"]
         metrics = self._metric_variables() if self._state["batch"] else []
         self._state["metrics"] = [np.asarray(v.value.numpy()).tolist() for v in metrics]
+        # Some are known with the first batch only.
+        self._state["logs"] = self.model.trackers.names
+        self._state["variables"]["metrics"] = list(map(_described, self._metric_variables()))
         if not self._chief:
             return
         for name, values in self._held.items():

@@ -16,6 +16,7 @@ from kvae.training.execution import AUTO, ExecutionPolicy, accelerators
 from kvae.training.inputs import Inputs
 from kvae.training.inputs.inputs import is_arrays
 from kvae.training.non_finite import NonFiniteGuard
+from kvae.training.optimizers import build_optimizers
 from kvae.training.replicated import executions
 from kvae.training.trackers import Trackers
 
@@ -169,6 +170,8 @@ class TrainingMethods(keras.Model):
     def make_train_function(self, force: bool = False) -> Any:
         """Make what `fit` calls for each execution: under XLA one program of several steps."""
         made = self.train_function is None or force
+        if made:
+            build_optimizers(self)
         if made and self._has_replicas:
             self.train_function = executions(self, self.train_step)
         super().make_train_function(force and not self._has_replicas)

@@ -7,9 +7,24 @@ import tensorflow as tf
 
 from kvae.training.resume import batch_spec
 
-__all__ = ["all_optimizers"]
+__all__ = ["all_optimizers", "build_optimizers"]
 
 MAIN = "optimizer"
+
+
+def build_optimizers(model: Any) -> None:
+    """Build the optimizers of all update groups that have variables.
+
+    Keras builds an optimizer while it traces the first step. TensorFlow then traces the step twice,
+    since the first trace made variables, and keeps both graphs for the life of the process.
+
+    Args:
+        model: a built and compiled `LatentModel`.
+    """
+    with model.distribute_strategy.scope():
+        for optimizer, variables in model.update_groups().values():
+            if variables and not optimizer.built:
+                optimizer.build(list(variables))
 
 
 def all_optimizers(model: keras.Model, data: Any = None) -> dict[str, keras.optimizers.Optimizer]:

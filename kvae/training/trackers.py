@@ -26,6 +26,21 @@ class Trackers:
         """The metrics, in the order of the logs."""
         return list(self._means.values())
 
+    @property
+    def names(self) -> list[str]:
+        """The names that are known so far, in the order of the logs."""
+        return list(self._means)
+
+    def resume(self, names: list[str]) -> None:
+        """Make the means of names that an interrupted run of the same loss got to know.
+
+        Args:
+            names: all names of that run, in its order. Those of another loss are left out.
+        """
+        if names[: len(self._means)] == self.names:
+            for name in names[len(self._means) :]:
+                self._means[name] = keras.metrics.Mean(name=name)
+
     def update(self, values: dict[str, Any], examples: Any) -> None:
         """Add the batch means `values` of as many examples."""
         for name, value in values.items():

@@ -163,6 +163,30 @@ def test_every_optimizer_is_resumed(grey, tmp_path, kind):
     assert_same(trained([kvae.callbacks.Checkpoint(tmp_path, every=1)]), expected)
 
 
+def test_logs_that_are_known_with_the_first_batch_only_are_resumed(grey, tmp_path):
+    """The mean of an epoch is the same, whether the epoch was broken off or not."""
+
+    def trained(vae, callbacks, epochs):
+        return vae.fit(grey[:24], batch_size=8, epochs=epochs, verbose=0, callbacks=callbacks)
+
+    def new():
+        keras.utils.set_random_seed(1)
+        parts = make_vae()
+        vae = TwoGroups(parts.encoder, parts.posterior_layer, parts.decoder, parts.likelihood_layer)
+        vae.second = keras.optimizers.Adam(1e-2)
+        vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False, steps_per_execution=1)
+        return vae
+
+    expected = trained(new(), [], epochs=3).history
+    with pytest.raises(BrokenOffError):
+        trained(new(), [BreakAt(1, 1), kvae.callbacks.Checkpoint(tmp_path, every=1)], epochs=2)
+    vae = new()
+    trained(vae, [kvae.callbacks.Checkpoint(tmp_path, every=1)], epochs=2)
+    found = trained(vae, [kvae.callbacks.Checkpoint(tmp_path, every=1)], epochs=3).history
+    assert "size" in found
+    assert found == expected
+
+
 def full(times):
     """Return a replacement of os.fsync that finds the disk full for the first `times` calls."""
     left = [times]

@@ -65,3 +65,26 @@ for _ in range(6):
     done = run_python(code, tmp_path, env={"TF_CPP_MIN_LOG_LEVEL": "0"}, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "retracing" not in done.stderr
+
+
+@pytest.mark.slow
+def test_five_models_that_do_everything_warn_of_nothing_of_kvae(tmp_path):
+    """Plain Keras prints the same warnings of the functions that `fit` and `predict` trace."""
+    code = """
+import warnings
+import numpy as np, keras
+from tests.small import make_vae
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", ".*__array__ implementation.*", DeprecationWarning)  # Keras' own
+x = np.random.default_rng(0).random((8, 8, 8, 1)).astype("float32")
+for _ in range(5):
+    vae = make_vae()
+    vae.compile("adam")
+    vae.fit(x, batch_size=4, verbose=0, validation_data=x)
+    vae.evaluate(x, batch_size=4, verbose=0); vae.predict(x, batch_size=4, verbose=0)
+    vae.encode(x); vae.decode(np.zeros((3, 2), "float32")); vae.score(x); vae.sample(2)
+"""
+    done = run_python(code, tmp_path, env={"TF_CPP_MIN_LOG_LEVEL": "0"}, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    warned = [line for line in done.stderr.splitlines() if "retracing" in line]
+    assert all("<function TensorFlowTrainer." in line for line in warned), warned

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kvae.training import step
 from kvae.training.compiled import compiles_loop
 from tests.small import make_vae
 
@@ -75,3 +76,16 @@ def test_python_data_are_trained_on_as_by_keras():
     vae.compile("adam", steps_per_execution=2, jit_compile=True)
     vae.fit(Batches(), verbose=0)
     assert int(vae.optimizer.iterations) == 3
+
+
+@pytest.mark.parametrize("arguments", [{}, {"jit_compile": True, "steps_per_execution": 2}])
+def test_a_step_is_traced_once(arguments, grey, monkeypatch):
+    """An optimizer that is built within the first trace makes TensorFlow trace it again."""
+    traced, train_step = [], step.train_step
+    monkeypatch.setattr(
+        step, "train_step", lambda model, data: traced.append(model) or train_step(model, data)
+    )
+    vae = make_vae()
+    vae.compile("adam", **arguments)
+    vae.fit(grey, batch_size=8, epochs=2, verbose=0)
+    assert len(traced) == 1

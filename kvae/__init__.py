@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from kvae._version import __version__
@@ -97,6 +98,18 @@ def _require_tensorflow_backend() -> None:
         )
 
 
+def _import_tensorflow_probability() -> None:
+    """Import TensorFlow Probability without the warning that its own import causes.
+
+    It compares versions by distutils, which setuptools calls deprecated: with `python -W error` it
+    could not be imported (tensorflow/probability, `python/__init__.py`; fixed when it imports
+    `packaging`).
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "distutils Version classes are deprecated")
+        importlib.import_module("tensorflow_probability")
+
+
 def _register_with_keras() -> None:
     """Import the serializable classes as soon as keras and tensorflow are both loaded.
 
@@ -113,6 +126,7 @@ def _register_with_keras() -> None:
         if not {"keras", "tensorflow"} <= loaded:
             return
         _require_tensorflow_backend()  # Keras' own settings file may name another one
+        _import_tensorflow_probability()
         for name in _SERIALIZABLE:
             try:
                 importlib.import_module(f"kvae.{name}")

@@ -395,7 +395,7 @@ class TrainingMethods(keras.Model):
                 f"(save_weights can write .weights.h5). Received: filepath={str(filepath)!r}"
             )
         files.destination(filepath, overwrite, "filepath")
-        with files.replacing(filepath, overwrite) as temporary:
+        with files.replacing(filepath, overwrite) as temporary, keras_compat.quiet_arrays():
             super().save(temporary, overwrite=True, **kwargs)
 
     def export(self, filepath: Any, *args: Any, **kwargs: Any) -> None:

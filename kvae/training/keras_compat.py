@@ -7,7 +7,9 @@ to convert a value (PerReplica...) to a Tensor" (keras-team/keras#20585, open). 
 the batch as it is, `symbolic_build` is needed only to take one `Part` of the parts of arrays.
 """
 
-from collections.abc import Callable
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -16,7 +18,7 @@ import tensorflow as tf
 from kvae.training.inputs.parts import are_parts
 from kvae.training.inputs.streams import split
 
-__all__ = ["symbolic_build"]
+__all__ = ["quiet_arrays", "symbolic_build"]
 
 
 def symbolic_build(
@@ -46,3 +48,15 @@ def _first_part(batch: Any, strategy: Any) -> Any:
     if are_parts(batch):
         return batch[0].batch
     return tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], batch)
+
+
+@contextlib.contextmanager
+def quiet_arrays() -> Iterator[None]:
+    """Ignore NumPy's warning that Keras' variables do not take `copy` in `__array__`.
+
+    Keras 3.15 causes it whenever it saves a variable: with `python -W error` no model could be
+    saved. To be dropped when `keras.Variable.__array__` takes `copy`.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword")
+        yield

@@ -18,7 +18,8 @@ def test_readme_blocks_run_unchanged_in_order(tmp_path):
     script = tmp_path / "readme.py"
     script.write_text("\n".join(blocks) + "\nprint('shape', picture.shape)\n", encoding="utf-8")
 
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, "-W", "error", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.rstrip().endswith("shape (1, 8, 8, 1)")
@@ -34,7 +35,8 @@ def test_the_page_on_data_runs_unchanged(tmp_path):
     script = tmp_path / "data.py"
     script.write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)))
 
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, "-W", "error", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr[-2000:]
     rows = re.findall(r"-?\d+\.", done.stdout.split("]]")[0])

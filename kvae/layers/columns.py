@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.observed import check_observed
 from kvae.layers.trainability import reparameterized
 
 __all__ = ["Columns"]
@@ -112,7 +113,7 @@ class Columns(DistributionLayer):
         xs = tf.unstack(tf.cast(x, params.dtype), axis=-1)
         masks: list[Any] = [None] * len(xs)
         if observed is not None:
-            masks = tf.unstack(self.check_observed(observed), axis=-1)
+            masks = tf.unstack(check_observed(observed, self.event_shape), axis=-1)
         parts = zip(self.columns, self._parts(params), xs, masks, strict=True)
         return tf.add_n(
             [column.log_prob(part, x, mask, training) for column, part, x, mask in parts]

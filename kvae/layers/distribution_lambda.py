@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kvae import checks, registered
 from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.packing import trailing_axes
 from kvae.layers.trainability import check_without_variables
 
 __all__ = ["DistributionLambda"]
@@ -103,7 +104,7 @@ class DistributionLambda(DistributionLayer):
     def make_distribution(self, params: Any) -> Any:
         """Return what the function makes of `params`."""
         # A flat tensor is taken too, as in all distribution layers.
-        axes = self._trailing_axes(params.shape)
+        axes = trailing_axes(self, params.shape)
         batch = keras.ops.shape(params)[: len(params.shape) - axes]
         return self.make_distribution_fn(tf.reshape(params, (*batch, *self.params_shape)))
 

@@ -17,14 +17,16 @@ import tensorflow as tf
 from keras import ops
 
 from kvae import checks, regularizers
-from kvae.contract import Batch, Domain, Latent
+from kvae.contract import Domain, Latent
 from kvae.contract.term import total
-from kvae.layers import tfp_names
+from kvae.layers import packing, tfp_names
+from kvae.layers.functional import add_training_step, batch_of
+from kvae.layers.observed import observed_log_prob
 from kvae.layers.trainability import check_reparameterized
 from kvae.noise import standard_normal
 from kvae.seeds import next_seed
 
-__all__ = ["DistributionLayer", "add_training_step", "mask_weight"]
+__all__ = ["DistributionLayer"]
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -116,31 +118,9 @@ class DistributionLayer(keras.layers.Layer):
             return (self.params_per_element,)
         return (*self.event_shape[:-1], self.params_per_element * self.event_shape[-1])
 
-    def _trailing_axes(self, shape: Any) -> int:
-        """How many trailing axes of `shape` hold the parameters of one example."""
-        shape, expected = tuple(shape), self.params_shape
-        if len(shape) >= len(expected) and shape[len(shape) - len(expected) :] == expected:
-            return len(expected)
-        if shape and shape[-1] == self.params_size:
-            return 1
-        raise ValueError(
-            f"Expected the parameters of {type(self).__name__} '{self.name}' to have shape "
-            f"(batch, {', '.join(map(str, expected))})"
-            + (f" or (batch, {self.params_size})" if len(expected) > 1 else "")
-            + f". Received: a tensor of shape {shape}. Let the network before it end in "
-            "params_shape (or params_size) units."
-        )
-
     def blocks(self, params: Any, count: int | None = None) -> list[Any]:
         """Split `params` into `count` tensors of shape (batch..., *event_shape)."""
-        count = count or self.params_per_element
-        axes = self._trailing_axes(params.shape)
-        parts = tf.split(params, count, axis=-1) if count > 1 else [params]
-        shape: Any = ops.shape(params)
-        batch = shape[: len(shape) - axes]
-        if (axes == 1 and len(self.event_shape) == 1) or (axes > 1):
-            return parts
-        return [tf.reshape(part, (*batch, *self.event_shape)) for part in parts]
+        return packing.blocks(self, params, count or self.params_per_element)
 
     def distribution(self, params: Any) -> Any:
         """Return the `tfd.Distribution` of `params`.
@@ -159,7 +139,7 @@ class DistributionLayer(keras.layers.Layer):
     def check_params(self, params: Any) -> Any:
         """Return `params` as a float32 or float64 tensor, or raise if its shape does not fit."""
         params = tf.convert_to_tensor(params)
-        self._trailing_axes(params.shape)
+        packing.trailing_axes(self, params.shape)
         return params if params.dtype == tf.float64 else tf.cast(params, tf.float32)
 
     def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
@@ -191,40 +171,7 @@ class DistributionLayer(keras.layers.Layer):
         x = tf.cast(x, distribution.dtype)
         if observed is None:
             return distribution.log_prob(x)
-        observed = self.check_observed(observed)
-        elements = self._elements(distribution)
-        # Filled before, so that no NaN of the data enters a gradient; removed after.
-        filled = tf.where(observed, x, self.fill_value(elements))
-        log_prob = tf.where(observed, elements.log_prob(filled), tf.zeros((), x.dtype))
-        return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
-
-    def check_observed(self, observed: Any) -> Any:
-        """Return the mask `observed` as a boolean tensor, or raise if its shape does not fit."""
-        observed = tf.cast(observed, tf.bool)
-        axes = len(self.event_shape)
-        if tuple(observed.shape[len(observed.shape) - axes :]) != self.event_shape:
-            raise ValueError(
-                f"Expected observed to have the shape of the data, (batch, "
-                f"{', '.join(map(str, self.event_shape))}). Received: a tensor of shape "
-                f"{tuple(observed.shape)}"
-            )
-        return observed
-
-    def _elements(self, distribution: Any) -> Any:
-        """Return the distribution of the independent elements, batch shape (batch..., *event)."""
-        elements = distribution
-        # Not isinstance: of some distributions tfd.Independent makes an object of another class.
-        if hasattr(distribution, "reinterpreted_batch_ndims"):
-            elements = distribution.distribution
-        elif self.event_shape:
-            elements = None
-        if elements is None or elements.event_shape.rank != 0:
-            raise ValueError(
-                "Expected a likelihood of independent elements with observed, so that missing ones "
-                f"can be left out. Received: {type(self).__name__} '{self.name}', whose elements "
-                "depend on each other"
-            )
-        return elements
+        return observed_log_prob(self, distribution, x, observed)
 
     def fill_value(self, elements: Any) -> Any:
         """Return a value within the support that stands in for elements that are not observed.
@@ -318,7 +265,7 @@ class DistributionLayer(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Check the shape of the parameters and build what the regularizer owns."""
-        self._trailing_axes(input_shape)
+        packing.trailing_axes(self, input_shape)
         for layer in self.regularizer_layers:
             if not layer.built:
                 layer.build(None)
@@ -342,7 +289,7 @@ class DistributionLayer(keras.layers.Layer):
             condition: tensor (batch, ...) for the regularizer's prior, where it is conditional.
         """
         # One batch axis, whatever the layer is called on: TensorFlow's softmax takes five axes.
-        batch_shape, params = self.flat_batch(params)
+        batch_shape, params = packing.flat_batch(self, params)
         if self.regularizer is None:
             value = self._value(self.distribution(params), training)
         else:
@@ -360,29 +307,12 @@ class DistributionLayer(keras.layers.Layer):
         if training:
             check_reparameterized(self, distribution)
         value = self._value(distribution, training)
-        batch = Batch(
-            inputs={"params": params},
-            weight=None if mask is None else mask_weight(mask),
-            step=self.step(),
-            training=bool(training),
-        )
+        batch = batch_of(params, mask, self.step(), training)
         terms = self.regularizer.terms(self.latent(distribution, value, condition), batch)
         if training:
             self.advance_step()
         self.add_loss(total(terms, batch))
         return value
-
-    def flat_batch(self, params: Any) -> tuple[Any, Any]:
-        """Return the batch axes of `params` and `params` with one batch axis.
-
-        The steps of a sequence count as examples. The shape is None where there is one axis.
-        """
-        params = tf.convert_to_tensor(params)
-        batch_axes = params.shape.rank - self._trailing_axes(params.shape)
-        if batch_axes == 1:
-            return None, params
-        shape = tf.shape(params)[:batch_axes]
-        return shape, tf.reshape(params, (-1, *params.shape[batch_axes:]))
 
     def latent(
         self, distribution: Any, value: Any, condition: Any = None, seed: Any = None
@@ -423,7 +353,7 @@ class DistributionLayer(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return (batch..., *event_shape)."""
         shape = tuple(input_shape)
-        return (*shape[: len(shape) - self._trailing_axes(shape)], *self.event_shape)
+        return (*shape[: len(shape) - packing.trailing_axes(self, shape)], *self.event_shape)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""
@@ -438,22 +368,3 @@ class DistributionLayer(keras.layers.Layer):
             self.regularizer if self.regularizer is not None else self.activity_regularizer
         )
         return config
-
-
-def mask_weight(mask: Any) -> Any:
-    """Return weights (batch,) whose plain batch mean averages over the unmasked examples."""
-    mask = tf.reshape(tf.cast(mask, tf.float32), [-1])
-    return mask * tf.cast(tf.size(mask), tf.float32) / tf.maximum(tf.reduce_sum(mask), 1.0)
-
-
-def add_training_step(layer: keras.layers.Layer) -> Any:
-    """Add the weight that counts training steps to a layer and return it."""
-    return layer.add_weight(
-        shape=(),
-        dtype="int64",
-        trainable=False,
-        # Every replica counts its own, which is the same. To agree on it in a step would let the
-        # losses that Keras holds for a layer get from one replica into the next.
-        aggregation="none",
-        name="training_step",
-    )

@@ -5,12 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kvae.contract import Batch, Latent
-from kvae.layers.distribution_layer import (
-    DistributionLayer,
-    add_training_step,
-    mask_weight,
-)
+from kvae.contract import Latent
+from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.functional import add_training_step, batch_of
+from kvae.layers.packing import flat_batch
 from kvae.layers.trainability import weights_of
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.seeds import next_seed
@@ -121,14 +119,10 @@ class KLDivergenceAddLoss(keras.layers.Layer):
     def call(self, params: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return `params`, the posterior's parameters; add the KL of their distribution."""
         counts = self.regularizer.needs_step
-        _, flat = self.posterior.flat_batch(params)
+        _, flat = flat_batch(self.posterior, params)
         distribution = self.posterior.distribution(flat)
-        batch = Batch(
-            inputs={"params": flat},
-            weight=None if mask is None else mask_weight(mask),
-            step=tf.identity(self.training_step.value) if counts else 0,
-            training=bool(training),
-        )
+        step = tf.identity(self.training_step.value) if counts else 0
+        batch = batch_of(flat, mask, step, training)
         seed = next_seed(self.posterior.seed_generator)
         self.add_loss(self.regularizer(Latent(None, distribution, seed=seed), batch))
         if counts and training:

@@ -19,6 +19,7 @@ from tensorflow_probability import distributions as tfd
 from kvae import checks
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.normal import Normal
+from kvae.layers.observed import check_observed, independent_elements
 
 __all__ = ["NormalLikelihood"]
 
@@ -121,11 +122,11 @@ class NormalLikelihood(DistributionLayer):
         """
         if self.scale != "optimal" or not training:
             return super().log_prob(params, x, observed, training)
-        elements = self._elements(self.distribution(params))
+        elements = independent_elements(self, self.distribution(params))
         error = tf.cast(x, elements.dtype) - elements.loc
         count = tf.cast(tf.size(error), error.dtype)
         if observed is not None:
-            observed = self.check_observed(observed)
+            observed = check_observed(observed, self.event_shape)
             error = tf.where(observed, tf.cast(x, error.dtype), elements.loc) - elements.loc
             count = tf.reduce_sum(tf.cast(observed, error.dtype))
         squared_error = tf.reduce_sum(tf.square(error)) / tf.maximum(count, 1.0)

@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.loc_scale_layer import LocScaleLayer
 from kvae.layers.normal_likelihood import NormalLikelihood
+from kvae.layers.observed import check_observed
 from kvae.transforms import Transform
 from kvae.transforms.transform import as_float
 
@@ -130,7 +131,7 @@ class Transformed(DistributionLayer):
             self.build(params.shape)
         x = tf.cast(x, params.dtype)
         if observed is not None:
-            observed = self.check_observed(observed)
+            observed = check_observed(observed, self.event_shape)
             x = tf.where(observed, x, self.transform.inverse(tf.zeros_like(x)))
         log_prob = self.layer.log_prob(params, self.transform.forward(x), observed, training)
         return log_prob + self.log_derivative(x, observed)

@@ -16,7 +16,7 @@ def key(case_name):
 
 
 def decoded(layer, params):
-    return {"mean": layer.mean(params), **layer.named_parameters(params)}
+    return {"mean": layer.center(params), **layer.named_parameters(params)}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,61 @@
+"""Likelihoods of the observed elements of an event."""
+
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["check_observed", "independent_elements", "observed_log_prob"]
+
+
+def check_observed(observed: Any, event_shape: tuple[int, ...]) -> Any:
+    """Return the mask `observed` as a boolean tensor, or raise if its shape does not fit."""
+    observed = tf.cast(observed, tf.bool)
+    if tuple(observed.shape[len(observed.shape) - len(event_shape) :]) != event_shape:
+        raise ValueError(
+            "Expected observed to have the shape of the data, (batch, "
+            f"{', '.join(map(str, event_shape))}). Received: a tensor of shape "
+            f"{tuple(observed.shape)}"
+        )
+    return observed
+
+
+def independent_elements(layer: Any, distribution: Any) -> Any:
+    """Return the distribution of the elements of an event, batch shape (batch..., *event_shape).
+
+    Args:
+        layer: the `DistributionLayer`.
+        distribution: what `layer.distribution(params)` returned.
+
+    Raises:
+        ValueError: If the elements are not independent.
+    """
+    elements = distribution
+    # Not isinstance: of some distributions tfd.Independent makes an object of another class.
+    if hasattr(distribution, "reinterpreted_batch_ndims"):
+        elements = distribution.distribution
+    elif layer.event_shape:
+        elements = None
+    if elements is None or elements.event_shape.rank != 0:
+        raise ValueError(
+            "Expected a likelihood of independent elements with observed, so that missing ones can "
+            f"be left out. Received: {type(layer).__name__} '{layer.name}', whose elements depend "
+            "on each other"
+        )
+    return elements
+
+
+def observed_log_prob(layer: Any, distribution: Any, x: Any, observed: Any) -> Any:
+    """Return the sum of log p over the observed elements of each event, (batch...).
+
+    Args:
+        layer: the `DistributionLayer`.
+        distribution: what `layer.distribution(params)` returned.
+        x: data, (batch..., *event_shape), in the distribution's dtype.
+        observed: mask of the shape of `x`.
+    """
+    observed = check_observed(observed, layer.event_shape)
+    elements = independent_elements(layer, distribution)
+    # Filled before, so that no NaN of the data enters a gradient; removed after.
+    filled = tf.where(observed, x, layer.fill_value(elements))
+    log_prob = tf.where(observed, elements.log_prob(filled), tf.zeros((), x.dtype))
+    return tf.reduce_sum(log_prob, axis=list(range(-len(layer.event_shape), 0)))

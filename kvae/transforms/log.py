@@ -11,6 +11,8 @@ from kvae.transforms.transform import Transform
 
 __all__ = ["Log"]
 
+HIGHEST_LOG = 88.0  # exp(88) = 1.7e38
+
 
 @keras.saving.register_keras_serializable(package="kvae")
 class Log(Transform):
@@ -38,8 +40,8 @@ class Log(Transform):
         return tf.math.log(x + self.shift)
 
     def inverse(self, y: Any) -> Any:
-        """Return exp(y) - shift."""
-        return tf.exp(y) - self.shift
+        """Return exp(y) - shift, finite in float32."""
+        return tf.exp(tf.minimum(y, HIGHEST_LOG)) - self.shift
 
     def log_derivative(self, x: Any) -> Any:
         """Return -log(x + shift)."""

@@ -23,15 +23,18 @@ def decoded(layer, params):
 def means(tmp_path_factory):
     """The signatures of one file, a mean for each case; converting takes seconds, so once."""
     folder = str(tmp_path_factory.mktemp("means"))
-    signatures = {}
+    signatures, layers = {}, []
     for case_name, case in BY_NAME.items():
         layer = case.make()
+        layers.append(layer)  # which keeps its variables alive
         spec = tf.TensorSpec((8, *layer.params_shape), tf.float32, name="params")
         function = tf.function(
             lambda params, layer=layer: decoded(layer, params), [spec], autograph=False
         )
         signatures[key(case_name)] = function.get_concrete_function()
-    tf.saved_model.save(tf.Module(), folder, signatures=signatures)
+    module = tf.Module()
+    module.held = [weight.value for layer in layers for weight in layer.weights]
+    tf.saved_model.save(module, folder, signatures=signatures)
     converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     return Interpreter(model_content=converter.convert())

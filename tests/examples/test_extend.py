@@ -11,7 +11,7 @@ import pytest
 from tests.helpers import ROOT, run_python
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "examples" / "extend").glob("*.py"))
-EPOCHS = 12  # of five batches
+EPOCHS = 6  # of five batches
 
 RELOAD = """
 import sys

@@ -50,6 +50,7 @@ def decode(tmp_path_factory):
 def outputs(done):
     """Return arrays (rows, numbers) by output of what the program printed."""
     assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stderr == "", "silent unless it fails"
     lines = [line.split() for line in done.stdout.splitlines()]
     names = {line[0] for line in lines}
     return {

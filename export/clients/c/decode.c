@@ -17,12 +17,15 @@
  *   cc -std=c11 -O2 decode.c -o decode -LDIR -lLiteRt -Wl,-rpath,DIR
  */
 
+#define _POSIX_C_SOURCE 200809L /* dup, dup2, fileno */
+
 #include <ctype.h>
 #include <float.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The package carries no headers. These are the functions that are used here, as they are in its
  * releases 2.1.6, 2.2.0 and 2.3.0. Look at them again for a later one: early releases had a
@@ -91,7 +94,29 @@ typedef struct {
   size_t count;
 } Port;
 
+/* LiteRT writes what it does to the standard error stream. It goes to a file that nobody sees, unless
+ * the program fails. */
+static int standard_error = -1;
+static FILE *told = NULL;
+
+static void keep_quiet(void) {
+  told = tmpfile();
+  standard_error = dup(STDERR_FILENO);
+  if (told != NULL && standard_error >= 0) dup2(fileno(told), STDERR_FILENO);
+}
+
+static void speak_again(void) {
+  char text[4096];
+  size_t got;
+  if (told == NULL || standard_error < 0) return;
+  fflush(stderr);
+  dup2(standard_error, STDERR_FILENO);
+  rewind(told);
+  while ((got = fread(text, 1, sizeof text, told)) > 0) fwrite(text, 1, got, stderr);
+}
+
 static void fail(const char *message, const char *detail) {
+  speak_again();
   fprintf(stderr, "Error: %s%s%s\n", message, detail ? ": " : "", detail ? detail : "");
   exit(1);
 }
@@ -242,6 +267,7 @@ static size_t read_arguments(int count, char **arguments, Port *sources, size_t 
 
 int main(int count, char **arguments) {
   if (count < 2) fail("usage: decode MODEL [SIGNATURE [NAME=VALUES ...]]", NULL);
+  keep_quiet();
   Environment *environment;
   Model *model;
   Options *options;

@@ -10,6 +10,7 @@ packing of `tfp.layers`, (..., k * H * W * C), is accepted as well; for flat eve
 same.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -20,6 +21,7 @@ from kvae import checks, regularizers
 from kvae.contract import Batch, Domain, Latent
 from kvae.contract.term import total
 from kvae.layers import tfp_names
+from kvae.layers.event_mean import event_mean
 from kvae.layers.trainability import check_reparameterized
 from kvae.noise import standard_normal
 from kvae.seeds import next_seed
@@ -187,16 +189,57 @@ class DistributionLayer(keras.layers.Layer):
             >>> layer.log_prob(tf.zeros((1, 4)), x, observed=[[True, False]]).shape
             TensorShape([1])
         """
+        if observed is None:
+            distribution = self.distribution(params)
+            return distribution.log_prob(tf.cast(x, distribution.dtype))
+        log_prob = self.element_log_prob(params, x, observed)
+        return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
+
+    def element_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
+        """Return log p of each element in nats, (batch..., *event_shape); 0 if not observed.
+
+        Args:
+            params: as for `log_prob`.
+            x: as for `log_prob`.
+            observed: as for `log_prob`.
+
+        Raises:
+            ValueError: If the elements of the event are not independent.
+        """
         distribution = self.distribution(params)
+        elements = self._elements(distribution)
         x = tf.cast(x, distribution.dtype)
         if observed is None:
-            return distribution.log_prob(x)
+            return elements.log_prob(x)
         observed = self.check_observed(observed)
-        elements = self._elements(distribution)
         # Filled before, so that no NaN of the data enters a gradient; removed after.
         filled = tf.where(observed, x, self.fill_value(elements))
-        log_prob = tf.where(observed, elements.log_prob(filled), tf.zeros((), x.dtype))
-        return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
+        return tf.where(observed, elements.log_prob(filled), tf.zeros((), x.dtype))
+
+    def mean_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
+        """Return log p(x) divided by the number of elements of the event, in nats, (batch...).
+
+        Where the elements are independent it is a mean that half precision can hold, see
+        `kvae.layers.event_mean`: the sum over a picture exceeds its 65,504.
+
+        Args:
+            params: as for `log_prob`.
+            x: as for `log_prob`.
+            observed: as for `log_prob`; elements that are not observed count as zero.
+
+        Example:
+            >>> layer = kvae.layers.IndependentBernoulli((128, 128, 3))
+            >>> params, x = tf.zeros((1, 128, 128, 3)), tf.ones((1, 128, 128, 3))
+            >>> layer.mean_log_prob(params, x).numpy().round(4)  # -log 2
+            array([-0.6931], dtype=float32)
+        """
+        if self.has_independent_elements(params):
+            return event_mean(self.element_log_prob(params, x, observed), len(self.event_shape))
+        return self.log_prob(params, x, observed) / math.prod(self.event_shape)
+
+    def has_independent_elements(self, params: Any) -> bool:
+        """Return whether the elements of an event are independent, so that log p is their sum."""
+        return self._independent(self.distribution(params)) is not None
 
     def check_observed(self, observed: Any) -> Any:
         """Return the mask `observed` as a boolean tensor, or raise if its shape does not fit."""
@@ -211,20 +254,28 @@ class DistributionLayer(keras.layers.Layer):
         return observed
 
     def _elements(self, distribution: Any) -> Any:
-        """Return the distribution of the independent elements, batch shape (batch..., *event)."""
-        elements = distribution
-        # Not isinstance: of some distributions tfd.Independent makes an object of another class.
-        if hasattr(distribution, "reinterpreted_batch_ndims"):
-            elements = distribution.distribution
-        elif self.event_shape:
-            elements = None
-        if elements is None or elements.event_shape.rank != 0:
+        """Return what `_independent` returns; raise where it is None."""
+        elements = self._independent(distribution)
+        if elements is None:
             raise ValueError(
                 "Expected a likelihood of independent elements with observed, so that missing ones "
                 f"can be left out. Received: {type(self).__name__} '{self.name}', whose elements "
                 "depend on each other"
             )
         return elements
+
+    def _independent(self, distribution: Any) -> Any | None:
+        """Return the distribution of the independent elements, batch shape (batch..., *event).
+
+        None where they depend on each other.
+        """
+        elements = distribution
+        # Not isinstance: of some distributions tfd.Independent makes an object of another class.
+        if hasattr(distribution, "reinterpreted_batch_ndims"):
+            elements = distribution.distribution
+        elif self.event_shape:
+            return None
+        return elements if elements.event_shape.rank == 0 else None
 
     def fill_value(self, elements: Any) -> Any:
         """Return a value within the support that stands in for elements that are not observed.

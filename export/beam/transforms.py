@@ -209,7 +209,8 @@ class RunSignature(beam.PTransform):
 class Score(RunSignature):
     """Adds how surprising each row is: `score`, the negative ELBO at the posterior's mean, in nats.
 
-    score = nll + KL(q(z|x) || p(z)) at z = E_q[z]; `nll` = -log p(x|z) is a column of its own.
+    score = nll + KL(q(z|x) || p(z)) at z = E_q[z]; `nll` = -log p(x|z) and
+    `nats_per_element`, the score divided by the number of elements, are columns of their own.
 
     Args:
         bundle: folder of a bundle with the signature `score`.

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kvae.layers.scale import without_softplus
+from kvae.special_functions import builtin_only
 
 from ..key import Key
 from ..result import ExportError
@@ -48,7 +48,7 @@ class Graph:
     def __init__(self, vae: Any, signatures: Sequence[str], batch_sizes: Sequence[int]):
         # LiteRT's kernels for transposed convolutions are slow.
         wanted = find(vae.float32_copy(replace=by_phases), signatures)
-        with without_softplus():
+        with builtin_only():
             self.functions = {
                 Key(signature.name, size): trace(signature, size)
                 for signature in wanted

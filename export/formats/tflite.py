@@ -45,9 +45,9 @@ def tflite(
         path: file to be.
         preset: "float32", "float16", "int8-weights", "int8" or "int8-full".
         signatures: names out of "decode" (z -> mean and the likelihood's parameters), "encode"
-            (x -> mean, stddev), "reconstruct" (x -> mean), "score" (x -> negative ELBO and its
-            reconstruction term in nats), "sample" (seed, two int32 -> mean, z), "interpolate" and
-            "interpolate_spherical" (z_a, z_b, t -> mean).
+            (x -> mean, stddev), "reconstruct" (x -> mean), "score" (x -> in nats: the negative
+            ELBO, its reconstruction term, and the negative ELBO per element), "sample" (seed, two
+            int32 -> mean, z), "interpolate" and "interpolate_spherical" (z_a, z_b, t -> mean).
         batch_sizes: batch sizes of the signatures; 1 gives the plain name.
         data: examples, (examples, *event_shape), that the check (and the calibration of
             "int8-full") encodes; by default decoded draws from the prior stand in.

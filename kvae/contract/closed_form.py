@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
+
+from kvae.special_functions import digamma_difference, expm1, lgamma_excess
 
 __all__ = ["is_gaussian", "kl_divergence", "kl_per_element", "log_ratio", "normal_kl"]
 
@@ -24,7 +25,7 @@ def kl_divergence(posterior: Any, prior: Any) -> Any | None:
     dimensions, with b = (d - 1) / 2 and t = (1 + u . z) / 2, which is Beta(b + k, b) against
     Beta(b, b),
 
-        KL = log B(b, b) - log B(b + k, b) + k (digamma(b + k) - digamma(2 b + k)).
+        KL = log B(b, b) - log B(b + k, b) - k (digamma(2 b + k) - digamma(b + k)).
 
     Other pairs are looked up in TFP's registry (`tfd.RegisterKL`).
 
@@ -58,9 +59,10 @@ def kl_divergence(posterior: Any, prior: Any) -> Any | None:
         return tf.reduce_sum(along, axis=-1) + 0.5 * below
     if isinstance(posterior, tfd.PowerSpherical) and isinstance(prior, tfd.SphericalUniform):
         k = posterior.concentration
-        b = tf.constant((posterior.event_shape[-1] - 1) / 2, k.dtype)
-        kl = tfp.math.lbeta(b, b) - tfp.math.lbeta(b + k, b)
-        kl += k * (tf.math.digamma(b + k) - tf.math.digamma(2.0 * b + k))
+        half = (posterior.event_shape[-1] - 1) / 2
+        b = tf.constant(half, k.dtype)
+        kl = b * tf.math.log(b + k) + lgamma_excess(b + k, b)
+        kl += math.lgamma(half) - math.lgamma(2.0 * half) - k * digamma_difference(b + k, b)
         return tf.maximum(kl, 0.0)  # rounding, where the posterior is nearly uniform
     try:
         return tfd.kl_divergence(posterior, prior)
@@ -152,9 +154,9 @@ def _normal_kl_of_equal_shapes(loc: Any, scale: Any) -> Any:
     for order in range(orders - 1, 1, -1):
         series = 1 / math.factorial(order) + v * series
     series *= v * v
-    value = 0.5 * (loc * loc + tf.where(tf.abs(v) < 0.1, series, tf.math.expm1(v) - v))
+    value = 0.5 * (loc * loc + tf.where(tf.abs(v) < 0.1, series, expm1(v) - v))
 
     def gradient(upstream: Any) -> tuple[Any, Any]:
-        return upstream * loc, upstream * tf.math.expm1(v) / scale
+        return upstream * loc, upstream * expm1(v) / scale
 
     return value, gradient

@@ -8,6 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
+from kvae.special_functions import log1p
 
 __all__ = ["IndependentBernoulli"]
 
@@ -93,6 +94,6 @@ class _Bernoulli(tfd.Bernoulli):
         event = tf.cast(event, logits.dtype)
         positive = tf.where(logits >= 0.0, logits, tf.zeros_like(logits))
         negative = tf.where(logits >= 0.0, tf.zeros_like(logits), -logits)
-        curved = tf.math.log1p(tf.exp(-(positive + negative)))
+        curved = log1p(tf.exp(-(positive + negative)))
         off = tf.math.multiply_no_nan(positive, 1.0 - event)
         return -(off + tf.math.multiply_no_nan(negative, event) + curved)

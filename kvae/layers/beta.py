@@ -10,11 +10,11 @@ from tensorflow_probability import distributions as tfd
 from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.scale import positive_scale
+from kvae.special_functions import lbeta, log1p
 
 __all__ = ["IndependentBeta"]
 
-# At it nearly all mass sits at the two ends. Much lower, a / (a + b) would have lost its digits in
-# TFLite, which computes softplus as log(1 + exp(x)).
+# At it nearly all mass sits at the two ends.
 CONCENTRATION_FLOOR = 1e-2
 # A power of two, so that 1 - MARGIN is exact in float32.
 MARGIN = 2.0**-20
@@ -72,3 +72,7 @@ class _ClosedBeta(tfp.distributions.Beta):
     def log_prob(self, value: Any, name: str = "log_prob", **kwargs: Any) -> Any:
         inside = tf.clip_by_value(tf.convert_to_tensor(value, self.dtype), MARGIN, 1.0 - MARGIN)
         return super().log_prob(inside, name, **kwargs)
+
+    def _log_prob(self, x: Any) -> Any:
+        a, b = tf.convert_to_tensor(self.concentration1), tf.convert_to_tensor(self.concentration0)
+        return (a - 1.0) * tf.math.log(x) + (b - 1.0) * log1p(-x) - lbeta(a, b)

@@ -109,15 +109,27 @@ class Columns(DistributionLayer):
 
     def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
         """Return log p of the observed columns of each row, in nats; see `DistributionLayer`."""
+        return tf.add_n(self._column_log_probs(params, x, observed, training))
+
+    def element_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
+        """Return log p of each column, see `DistributionLayer.element_log_prob`."""
+        return tf.stack(self._column_log_probs(params, x, observed), axis=-1)
+
+    def has_independent_elements(self, params: Any) -> bool:
+        """Return True, see `DistributionLayer.has_independent_elements`."""
+        return True
+
+    def _column_log_probs(
+        self, params: Any, x: Any, observed: Any = None, training: bool = False
+    ) -> list[Any]:
+        """Return log p of each column, (batch...); zero where it is not observed."""
         params = self.check_params(params)
         xs = tf.unstack(tf.cast(x, params.dtype), axis=-1)
         masks: list[Any] = [None] * len(xs)
         if observed is not None:
             masks = tf.unstack(check_observed(observed, self.event_shape), axis=-1)
         parts = zip(self.columns, self._parts(params), xs, masks, strict=True)
-        return tf.add_n(
-            [column.log_prob(part, x, mask, training) for column, part, x, mask in parts]
-        )
+        return [column.log_prob(part, x, mask, training) for column, part, x, mask in parts]
 
     def _parts(self, params: Any) -> list[Any]:
         """Split `params` into those of the columns."""

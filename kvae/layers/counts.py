@@ -4,11 +4,13 @@ import math
 from typing import Any
 
 import keras
+import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.scale import bounded
+from kvae.special_functions import lgamma
 
 __all__ = ["IndependentPoisson"]
 
@@ -50,7 +52,7 @@ class IndependentPoisson(DistributionLayer):
         """Return `tfd.Independent(tfd.Poisson)`."""
         (log_rate,) = self.blocks(params)
         highest = HIGHEST_LOG_RATE - math.log(math.prod(self.event_shape))
-        poisson = tfd.Poisson(
+        poisson = _Poisson(
             log_rate=bounded(log_rate, high=highest), validate_args=self.validate_args
         )
         return tfd.Independent(poisson, len(self.event_shape))
@@ -58,3 +60,15 @@ class IndependentPoisson(DistributionLayer):
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return `rate`, (batch..., *event_shape)."""
         return {"rate": self.mean(params)}
+
+
+class _Poisson(tfd.Poisson):
+    """`tfd.Poisson` of log rates with kvae's log Gamma, which has a form for TFLite."""
+
+    def _log_prob(self, x: Any) -> Any:
+        log_rate = tf.convert_to_tensor(self.log_rate)
+        # No rate is needed for a count of zero, even where its logarithm is -inf.
+        explained = tf.math.multiply_no_nan(log_rate, x) - tf.exp(log_rate)
+        inside = tf.maximum(x, tf.zeros_like(x))
+        log_prob = explained - lgamma(1.0 + inside)
+        return tf.where(x < 0.0, tf.constant(-math.inf, log_prob.dtype), log_prob)

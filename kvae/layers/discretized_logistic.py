@@ -16,6 +16,7 @@ from kvae import checks
 from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.scale import bounded, positive_scale
+from kvae.special_functions import expm1, log1p, log_sigmoid
 
 __all__ = ["DiscretizedLogistic", "QuantizedLogistic", "bits_per_dimension", "pixel_domain"]
 
@@ -176,10 +177,10 @@ class QuantizedLogistic(tfp.distributions.Distribution):
         width = 1.0 / (self.scale * top)  # of a bin, in scales
         upper = (level - self.loc * top + 0.5) * width
         lower = (level - self.loc * top - 0.5) * width
-        below = tf.where(level < top, tf.math.log_sigmoid(upper), 0.0)
-        above = tf.where(level > 0.0, tf.math.log_sigmoid(-lower), 0.0)
+        below = tf.where(level < top, log_sigmoid(upper), 0.0)
+        above = tf.where(level > 0.0, log_sigmoid(-lower), 0.0)
         inner = (level > 0.0) & (level < top)
-        within = tf.where(inner, tf.math.log(-tf.math.expm1(-width)), 0.0)
+        within = tf.where(inner, tf.math.log(-expm1(-width)), 0.0)
         outside = (level < 0.0) | (level > top)
         return tf.where(outside, -math.inf, below + above + within)
 
@@ -190,8 +191,8 @@ class QuantizedLogistic(tfp.distributions.Distribution):
 
     def _mean(self) -> Any:
         # The integral of 1 - F over [0, 1], written so that nothing overflows.
-        at_0 = tf.math.log1p(tf.exp(-tf.abs(self.loc) / self.scale))
-        at_1 = tf.math.log1p(tf.exp(-tf.abs(self.loc - 1.0) / self.scale))
+        at_0 = log1p(tf.exp(-tf.abs(self.loc) / self.scale))
+        at_1 = log1p(tf.exp(-tf.abs(self.loc - 1.0) / self.scale))
         return tf.clip_by_value(self.loc, 0.0, 1.0) + self.scale * (at_0 - at_1)
 
 

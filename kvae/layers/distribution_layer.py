@@ -10,6 +10,7 @@ packing of `tfp.layers`, (..., k * H * W * C), is accepted as well; for flat eve
 same.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -20,8 +21,9 @@ from kvae import checks, regularizers
 from kvae.contract import Domain, Latent
 from kvae.contract.term import total
 from kvae.layers import packing, tfp_names
+from kvae.layers.event_mean import event_mean
 from kvae.layers.functional import add_training_step, batch_of
-from kvae.layers.observed import observed_log_prob
+from kvae.layers.observed import elements_of, independent_elements, observed_log_prob
 from kvae.layers.trainability import check_reparameterized
 from kvae.noise import standard_normal
 from kvae.seeds import next_seed
@@ -167,11 +169,53 @@ class DistributionLayer(keras.layers.Layer):
             >>> layer.log_prob(tf.zeros((1, 4)), x, observed=[[True, False]]).shape
             TensorShape([1])
         """
+        if observed is None:
+            distribution = self.distribution(params)
+            return distribution.log_prob(tf.cast(x, distribution.dtype))
+        log_prob = self.element_log_prob(params, x, observed)
+        return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
+
+    def element_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
+        """Return log p of each element in nats, (batch..., *event_shape); 0 if not observed.
+
+        Args:
+            params: as for `log_prob`.
+            x: as for `log_prob`.
+            observed: as for `log_prob`.
+
+        Raises:
+            ValueError: If the elements of the event are not independent.
+        """
         distribution = self.distribution(params)
         x = tf.cast(x, distribution.dtype)
         if observed is None:
-            return distribution.log_prob(x)
+            return independent_elements(self, distribution).log_prob(x)
         return observed_log_prob(self, distribution, x, observed)
+
+    def mean_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
+        """Return log p(x) divided by the number of elements of the event, in nats, (batch...).
+
+        Where the elements are independent it is a mean that half precision can hold, see
+        `kvae.layers.event_mean`: the sum over a picture exceeds its 65,504.
+
+        Args:
+            params: as for `log_prob`.
+            x: as for `log_prob`.
+            observed: as for `log_prob`; elements that are not observed count as zero.
+
+        Example:
+            >>> layer = kvae.layers.IndependentBernoulli((128, 128, 3))
+            >>> params, x = tf.zeros((1, 128, 128, 3)), tf.ones((1, 128, 128, 3))
+            >>> layer.mean_log_prob(params, x).numpy().round(4)  # -log 2
+            array([-0.6931], dtype=float32)
+        """
+        if self.has_independent_elements(params):
+            return event_mean(self.element_log_prob(params, x, observed), len(self.event_shape))
+        return self.log_prob(params, x, observed) / math.prod(self.event_shape)
+
+    def has_independent_elements(self, params: Any) -> bool:
+        """Return whether the elements of an event are independent, so that log p is their sum."""
+        return elements_of(self, self.distribution(params)) is not None
 
     def fill_value(self, elements: Any) -> Any:
         """Return a value within the support that stands in for elements that are not observed.

@@ -14,6 +14,7 @@ from kvae.layers.scale import bounded, positive_scale
 from kvae.layers.vector_layer import VectorLayer
 from kvae.networks import MADE
 from kvae.priors.one_pass import OnePassBijector
+from kvae.special_functions import log_sigmoid
 
 __all__ = ["InverseAutoregressiveFlow"]
 
@@ -156,7 +157,7 @@ class _Flow:
         """Return g, log g and (1 - g) m at z."""
         mean, raw = tf.unstack(tf.cast(network(z, context=self.context), z.dtype), axis=-1)
         raw = bounded(raw + GATE_BIAS, low=LOWEST_GATE)
-        return tf.sigmoid(raw), tf.math.log_sigmoid(raw), tf.sigmoid(-raw) * mean
+        return tf.sigmoid(raw), log_sigmoid(raw), tf.sigmoid(-raw) * mean
 
     def forward(self, e: Any) -> tuple[Any, Any]:
         z, log_det = self.loc + self.scale * e, tf.math.log(self.scale)

@@ -38,6 +38,15 @@ class Likelihood:
         """
         return self.layer.log_prob(self.params, x, observed=observed, training=self.training)
 
+    def mean_log_prob(self, x: Any, observed: Any = None) -> Any:
+        """Return log p(x|z) over the number of elements, (B,); see `DistributionLayer`.
+
+        Args:
+            x: as for `log_prob`.
+            observed: as for `log_prob`.
+        """
+        return self.layer.mean_log_prob(self.params, x, observed)
+
     def mean(self) -> Any:
         """Return the mean, shape (B, *event_shape)."""
         return self.layer.mean(self.params)

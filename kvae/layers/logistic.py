@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae.layers.loc_scale_layer import LocScaleLayer
+from kvae.special_functions import softplus
 
 __all__ = ["IndependentLogistic"]
 
@@ -55,4 +56,4 @@ class _Logistic(tfd.Logistic):
 
     def _log_prob(self, x: Any) -> Any:
         distance = tf.abs(x - self.loc) / self.scale
-        return -distance - 2.0 * tf.math.softplus(-distance) - tf.math.log(self.scale)
+        return -distance - 2.0 * softplus(-distance) - tf.math.log(self.scale)

@@ -11,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.scale import bounded
+from kvae.special_functions import lbeta, lgamma, lgamma_excess, log_sigmoid, softplus
 
 __all__ = ["IndependentNegativeBinomial", "ZeroInflatedNegativeBinomial"]
 
@@ -18,8 +19,8 @@ __all__ = ["IndependentNegativeBinomial", "ZeroInflatedNegativeBinomial"]
 HIGHEST_LOG_MEAN = 20.0
 # At e^15 the counts are a Poisson's up to means of a million.
 HIGHEST_LOG_DISPERSION = 15.0
-# From this r on Stirling's series has a relative error below 1e-8.
-STIRLING = 16.0
+# From this r on the density is taken relative to a Poisson's.
+LARGE_DISPERSION = 16.0
 
 COUNTS = Domain(0.0, math.inf, integer=True)
 
@@ -136,11 +137,6 @@ def _negative_binomial(log_mean: Any, log_dispersion: Any, validate_args: bool) 
     )
 
 
-def _stirling(x: Any) -> Any:
-    """Return the first terms of Stirling's series for log Gamma(x) after its leading terms."""
-    return (1.0 - 1.0 / (30.0 * tf.square(x))) / (12.0 * x)
-
-
 class _NegativeBinomial(tfp.distributions.NegativeBinomial):
     """`tfd.NegativeBinomial` with an exact gradient for large r, and draws that compile under XLA.
 
@@ -150,20 +146,20 @@ class _NegativeBinomial(tfp.distributions.NegativeBinomial):
 
     def _log_prob(self, x: Any) -> Any:
         r = tf.convert_to_tensor(self.total_count)
-        like_poisson = (r >= STIRLING) & (x <= r)
-        r_large = tf.maximum(r, STIRLING)
+        logits = tf.convert_to_tensor(self.logits)
+        like_poisson = (r >= LARGE_DISPERSION) & (x <= r)
+        r_large = tf.maximum(r, LARGE_DISPERSION)
         x_small = tf.minimum(x, r_large)
-        # log Gamma(r + x) - log Gamma(r) - x log r
-        rising = (r_large + x_small - 0.5) * tf.math.log1p(x_small / r_large) - x_small
-        rising += _stirling(r_large + x_small) - _stirling(r_large)
-        log_mean = tf.math.log(r) + self.logits
-        log_prob = (
-            rising
-            - tf.math.lgamma(x_small + 1.0)
+        log_mean = tf.math.log(r) + logits
+        near_poisson = (
+            lgamma_excess(r_large, x_small)
+            - lgamma(x_small + 1.0)
             + x_small * log_mean
-            - (r + x_small) * tf.math.softplus(self.logits)
+            - (r + x_small) * softplus(logits)
         )
-        return tf.where(like_poisson, log_prob, super()._log_prob(x))
+        log_prob = r * log_sigmoid(-logits) + tf.math.multiply_no_nan(log_sigmoid(logits), x)
+        log_prob -= lbeta(1.0 + x, r) + tf.math.log(r + x)
+        return tf.where(like_poisson, near_poisson, log_prob)
 
     def _sample_n(self, n: int, seed: Any = None) -> Any:
         gamma_seed, poisson_seed = tf.unstack(tfp.random.split_seed(seed))

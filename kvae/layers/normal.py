@@ -11,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 from kvae.layers.loc_scale_layer import LocScaleLayer
 from kvae.layers.scale import positive_scale
 from kvae.layers.vector_layer import VectorLayer
+from kvae.special_functions import is_builtin_only, lower_triangular_solve
 
 __all__ = ["IndependentNormal", "MultivariateNormalDiag", "MultivariateNormalTriL", "Normal"]
 
@@ -163,11 +164,22 @@ class MultivariateNormalTriL(VectorLayer):
 
 
 class _MultivariateNormalTriL(tfd.MultivariateNormalTriL):
-    """`tfd.MultivariateNormalTriL` whose variance is a sum of squares.
+    """`tfd.MultivariateNormalTriL` in operations that TFLite has.
 
-    TFP takes it from the diagonal of L L^T, which costs a matrix product and which TFLite has no
-    operation for.
+    TFP takes the variance from the diagonal of L L^T, which costs a matrix product, and the density
+    from a matrix's diagonal and a triangular system. TFLite has no operation for any of these.
     """
+
+    def _log_prob(self, x: Any) -> Any:
+        if not is_builtin_only():
+            return super()._log_prob(x)  # at its own draws TFP knows the noise without solving
+        matrix = tf.convert_to_tensor(self.parameters["scale_tril"])  # (batch..., d, d)
+        size = matrix.shape[-1]
+        standardized = lower_triangular_solve(matrix, x - self.loc)
+        diagonal = tf.reduce_sum(matrix * tf.eye(size, dtype=matrix.dtype), axis=-1)
+        log_normalization = tf.reduce_sum(tf.math.log(diagonal), axis=-1)
+        log_normalization += 0.5 * size * math.log(2.0 * math.pi)
+        return -0.5 * tf.reduce_sum(tf.square(standardized), axis=-1) - log_normalization
 
     def _variance(self) -> Any:
         return tf.reduce_sum(tf.square(self.parameters["scale_tril"]), axis=-1)

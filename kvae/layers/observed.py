@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["check_observed", "independent_elements", "observed_log_prob"]
+__all__ = ["check_observed", "elements_of", "independent_elements", "observed_log_prob"]
 
 
 def check_observed(observed: Any, event_shape: tuple[int, ...]) -> Any:
@@ -19,23 +19,29 @@ def check_observed(observed: Any, event_shape: tuple[int, ...]) -> Any:
     return observed
 
 
-def independent_elements(layer: Any, distribution: Any) -> Any:
-    """Return the distribution of the elements of an event, batch shape (batch..., *event_shape).
+def elements_of(layer: Any, distribution: Any) -> Any | None:
+    """Return the distribution of the elements of an event, or None where they are dependent.
 
     Args:
         layer: the `DistributionLayer`.
         distribution: what `layer.distribution(params)` returned.
 
-    Raises:
-        ValueError: If the elements are not independent.
+    Returns:
+        A distribution of batch shape (batch..., *event_shape) and scalar events.
     """
     elements = distribution
     # Not isinstance: of some distributions tfd.Independent makes an object of another class.
     if hasattr(distribution, "reinterpreted_batch_ndims"):
         elements = distribution.distribution
     elif layer.event_shape:
-        elements = None
-    if elements is None or elements.event_shape.rank != 0:
+        return None
+    return elements if elements.event_shape.rank == 0 else None
+
+
+def independent_elements(layer: Any, distribution: Any) -> Any:
+    """Return what `elements_of` returns; raise a ValueError where it is None."""
+    elements = elements_of(layer, distribution)
+    if elements is None:
         raise ValueError(
             "Expected a likelihood of independent elements with observed, so that missing ones can "
             f"be left out. Received: {type(layer).__name__} '{layer.name}', whose elements depend "
@@ -45,7 +51,7 @@ def independent_elements(layer: Any, distribution: Any) -> Any:
 
 
 def observed_log_prob(layer: Any, distribution: Any, x: Any, observed: Any) -> Any:
-    """Return the sum of log p over the observed elements of each event, (batch...).
+    """Return log p of the observed elements of each event, (batch..., *event_shape); else 0.
 
     Args:
         layer: the `DistributionLayer`.
@@ -57,5 +63,4 @@ def observed_log_prob(layer: Any, distribution: Any, x: Any, observed: Any) -> A
     elements = independent_elements(layer, distribution)
     # Filled before, so that no NaN of the data enters a gradient; removed after.
     filled = tf.where(observed, x, layer.fill_value(elements))
-    log_prob = tf.where(observed, elements.log_prob(filled), tf.zeros((), x.dtype))
-    return tf.reduce_sum(log_prob, axis=list(range(-len(layer.event_shape), 0)))
+    return tf.where(observed, elements.log_prob(filled), tf.zeros((), x.dtype))

@@ -1,5 +1,6 @@
 """The power spherical layer: a posterior on the unit sphere."""
 
+import math
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ import tensorflow_probability as tfp
 
 from kvae.layers.scale import bounded, positive_scale
 from kvae.layers.vector_layer import VectorLayer
+from kvae.special_functions import lgamma_excess, log1p
 
 __all__ = ["PowerSpherical"]
 
@@ -15,6 +17,8 @@ CONCENTRATION_FLOOR = 1e-3
 HIGHEST_RAW_CONCENTRATION = 1e4
 # A direction shorter than this, squared, has no direction worth the name.
 SHORTEST_SQUARED = 1e-12
+# The density is zero opposite to u; float32 next to one keeps its logarithm finite.
+FARTHEST = 1.0 - 2.0**-24
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -88,7 +92,21 @@ class PowerSpherical(VectorLayer):
 
 
 class _PowerSpherical(tfp.distributions.PowerSpherical):
-    """`tfd.PowerSpherical` with the mode and the variance that TFP leaves out."""
+    """`tfd.PowerSpherical` with a density that keeps its digits, a mode and a variance.
+
+    1 + u . z = 2 (1 - |z - u|^2 / 4): at the concentrations of a trained posterior z is near u, and
+    the logarithm of the bracket has the digits that u . z has lost.
+    """
+
+    def _log_prob(self, z: Any) -> Any:
+        k = tf.convert_to_tensor(self.concentration)
+        half = (self.mean_direction.shape[-1] - 1) / 2
+        apart = 0.25 * tf.reduce_sum(tf.square(z - self.mean_direction), axis=-1)
+        # log Gamma(a + b) - log Gamma(a) with b = (d - 1) / 2 and a = b + k
+        rising = half * tf.math.log(half + k)
+        rising += lgamma_excess(half + k, tf.constant(half, k.dtype))
+        log_area = 2.0 * half * math.log(2.0) + half * math.log(math.pi)
+        return k * log1p(-tf.minimum(apart, FARTHEST)) + rising - log_area
 
     def _mode(self) -> Any:
         return tf.identity(self.mean_direction)

@@ -1,5 +1,6 @@
 """The Student t layer: a normal with heavy tails, robust to outliers."""
 
+import math
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae.layers.loc_scale_layer import LocScaleLayer
 from kvae.layers.scale import positive_scale
+from kvae.special_functions import lgamma_excess, log1psquare
 
 __all__ = ["IndependentStudentT"]
 
@@ -70,7 +72,7 @@ class IndependentStudentT(LocScaleLayer):
         else:
             loc, raw_scale = self.blocks(params)
             df = tf.constant(self.df, loc.dtype)
-        student_t = tfd.StudentT(
+        student_t = _StudentT(
             df, loc, self.bounded_scale(raw_scale), validate_args=self.validate_args
         )
         return tfd.Independent(student_t, len(self.event_shape))
@@ -84,6 +86,22 @@ class IndependentStudentT(LocScaleLayer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""
         return {**super().get_config(), "df": self.df}
+
+
+class _StudentT(tfd.StudentT):
+    """`tfd.StudentT` whose normalization keeps its digits for many degrees of freedom.
+
+    log Gamma((v + 1) / 2) - log Gamma(v / 2) - 1/2 log(v / 2), which vanishes as v grows, is taken
+    as a whole; what is left, -1/2 log(2 pi), is the normal's.
+    """
+
+    def _log_prob(self, x: Any) -> Any:
+        df, scale = tf.convert_to_tensor(self.df), tf.convert_to_tensor(self.scale)
+        half_df = 0.5 * df
+        standardized = (x - self.loc) / scale * tf.math.rsqrt(df)
+        log_normalization = tf.math.log(scale) + 0.5 * math.log(2.0 * math.pi)
+        log_normalization -= lgamma_excess(half_df, tf.constant(0.5, df.dtype))
+        return -(half_df + 0.5) * log1psquare(standardized) - log_normalization
 
 
 def _degrees_of_freedom(df: Any) -> float:

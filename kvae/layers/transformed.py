@@ -126,6 +126,36 @@ class Transformed(DistributionLayer):
 
     def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
         """Return log p(x) in nats, shape (batch...); see `DistributionLayer.log_prob`."""
+        params, x, observed = self._inside(params, x, observed)
+        log_prob = self.layer.log_prob(params, self.transform.forward(x), observed, training)
+        return log_prob + self.log_derivative(x, observed)
+
+    def element_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
+        """Return log p of each element, see `DistributionLayer.element_log_prob`."""
+        params, x, observed = self._inside(params, x, observed)
+        log_prob = self.layer.element_log_prob(params, self.transform.forward(x), observed)
+        return log_prob + self.element_log_derivative(x, observed)
+
+    def has_independent_elements(self, params: Any) -> bool:
+        """Return whether those of `layer` are, as the transform acts on each by itself."""
+        return self.layer.has_independent_elements(params)
+
+    def log_derivative(self, x: Any, observed: Any = None) -> Any:
+        """Return the sum over the event of log |f'|, (batch...); zero unless p is a density."""
+        axes = list(range(-len(self.event_shape), 0))
+        return tf.reduce_sum(self.element_log_derivative(x, observed), axis=axes)
+
+    def element_log_derivative(self, x: Any, observed: Any = None) -> Any:
+        """Return log |f'| of each element, (batch..., *event_shape); zero unless p is a density."""
+        if not self.density:
+            return tf.zeros_like(x)
+        elements = tf.zeros_like(x) + self.transform.log_derivative(x)
+        if observed is not None:
+            elements = tf.where(observed, elements, tf.zeros_like(elements))
+        return elements
+
+    def _inside(self, params: Any, x: Any, observed: Any) -> tuple[Any, Any, Any]:
+        """Return checked params, x with valid values where it is not observed, and the mask."""
         params = self.check_params(params)
         if not self.built:
             self.build(params.shape)
@@ -133,18 +163,7 @@ class Transformed(DistributionLayer):
         if observed is not None:
             observed = check_observed(observed, self.event_shape)
             x = tf.where(observed, x, self.transform.inverse(tf.zeros_like(x)))
-        log_prob = self.layer.log_prob(params, self.transform.forward(x), observed, training)
-        return log_prob + self.log_derivative(x, observed)
-
-    def log_derivative(self, x: Any, observed: Any = None) -> Any:
-        """Return the sum over the event of log |f'|, (batch...); zero unless p is a density."""
-        axes = list(range(-len(self.event_shape), 0))
-        if not self.density:
-            return tf.reduce_sum(tf.zeros_like(x), axis=axes)
-        elements = tf.zeros_like(x) + self.transform.log_derivative(x)
-        if observed is not None:
-            elements = tf.where(observed, elements, tf.zeros_like(elements))
-        return tf.reduce_sum(elements, axis=axes)
+        return params, x, observed
 
     def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
         """Return draws of x, see `DistributionLayer.draw`."""

@@ -44,7 +44,9 @@ class ArrayMethods:
         Args:
             x: array of shape (examples, *event_shape), or a dict of arrays by name.
             batch_size: examples computed at once.
-            terms: whether to return a dict of `score` and its reconstruction term `nll`.
+            terms: whether to return a dict of `score`, its reconstruction term `nll`, and
+                `nats_per_element`, the score divided by the number of elements of an example. It
+                is a mean that devices with half precision can compute where the sum overflows.
 
         Example:
             >>> nats = vae.score(x_test)

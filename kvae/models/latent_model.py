@@ -5,6 +5,7 @@ and the weights. Training, evaluation, the array methods, diagnosis, exploration
 these; none of them has a formula of its own.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, final
@@ -173,7 +174,10 @@ class LatentModel(ArrayMethods, TrainingMethods):
         return self.generate(values, inputs.get("condition"))
 
     def score_terms(self, inputs: Mapping[str, Any], seed: Any = None) -> dict[str, Any]:
-        """Return `score` = nll + KL and its first part `nll` in nats, each (B,).
+        """Return `score` = nll + KL, its part `nll`, and `nats_per_element`, each (B,) in nats.
+
+        `nats_per_element` is the score divided by the number of elements of the target, computed as
+        a mean that half precision can hold.
 
         Args:
             inputs: tensors (B, ...) by name.
@@ -183,7 +187,15 @@ class LatentModel(ArrayMethods, TrainingMethods):
         values = {name: latent.value for name, latent in latents.items()}
         likelihood = self.generate(values, inputs.get("condition"))
         nll = losses.Objective.nll(likelihood, inputs)
-        return {"score": tf.add_n([nll, *(latent.kl() for latent in latents.values())]), "nll": nll}
+        kls = [latent.kl() for latent in latents.values()]
+        observed, target = inputs.get("observed"), losses.Objective.target(inputs)
+        elements = math.prod(likelihood.layer.event_shape)
+        mean_nll = -likelihood.mean_log_prob(target, observed)
+        return {
+            "score": tf.add_n([nll, *kls]),
+            "nll": nll,
+            "nats_per_element": tf.add_n([mean_nll, *(kl / elements for kl in kls)]),
+        }
 
     # -- training ----------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ class TensorFunctions:
         return self.model.reconstruction(self._inputs(x)).decoded()
 
     def score(self, x: Any, seed: Any = None) -> dict[str, Any]:
-        """Return `score` and `nll` in nats; see `LatentModel.score_terms`."""
+        """Return `score`, `nll` and `nats_per_element`; see `LatentModel.score_terms`."""
         return self.model.score_terms(self._inputs(x), seed)
 
     def sample(self, seed: Any) -> dict[str, Any]:

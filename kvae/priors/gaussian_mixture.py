@@ -9,6 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae import checks
 from kvae.priors.prior import VectorPrior
+from kvae.special_functions import softplus
 
 __all__ = ["GaussianMixture", "pick_component"]
 
@@ -62,7 +63,7 @@ class GaussianMixture(VectorPrior):
 
     def scale(self) -> Any:
         """Return the standard deviations of the components, shape (K, d)."""
-        return tf.math.softplus(self.raw_scale) + SCALE_FLOOR
+        return softplus(self.raw_scale) + SCALE_FLOOR
 
     def make_distribution(self, condition: Any = None) -> Any:
         """Return `tfd.MixtureSameFamily` of event shape (d,)."""

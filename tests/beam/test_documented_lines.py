@@ -40,7 +40,7 @@ def test_the_blocks_run_in_order(bulk, folder):
     assert len(blocks) == 2
     run_python("\n".join(blocks), folder)
     scored = read(folder, "scored/part-*.parquet")
-    assert scored.column_names == ["id", "word", "score", "nll"]
+    assert scored.column_names == ["id", "word", "score", "nll", "nats_per_element"]
     assert relative(scored["score"].to_numpy(), keras_scores(bulk.vae, bulk.x)[0]) < TOLERANCE
     encoded = read(folder, "encoded/part-*.parquet")
     found = np.stack(encoded["mean"].to_numpy())

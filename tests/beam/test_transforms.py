@@ -51,7 +51,7 @@ def test_scores_are_those_of_keras_and_the_other_columns_stay(bulk, parquet, tmp
     )
     found = read(tmp_path, "scored-*.parquet")
     score, nll = keras_scores(bulk.vae, bulk.x)
-    assert found.column_names == ["id", "word", "score", "nll"]
+    assert found.column_names == ["id", "word", "score", "nll", "nats_per_element"]
     assert found["id"].to_pylist() == list(range(500))
     assert found["word"].to_pylist() == [f"row {number}" for number in range(500)]
     assert relative(found["score"].to_numpy(), score) < TOLERANCE
@@ -80,7 +80,7 @@ def test_posteriors_are_what_encode_says_and_inputs_may_be_carried(bulk, parquet
     )
     found = read(tmp_path, "out-*.parquet")
     mean, stddev = bulk.vae.encode(bulk.x)
-    assert found.column_names == ["id", "mean", "stddev", "score", "nll"]
+    assert found.column_names == ["id", "mean", "stddev", "score", "nll", "nats_per_element"]
     assert relative(array(found, "mean"), mean) < TOLERANCE
     assert relative(array(found, "stddev"), stddev) < TOLERANCE
     assert relative(found["score"].to_numpy(), keras_scores(bulk.vae, bulk.x)[0]) < TOLERANCE

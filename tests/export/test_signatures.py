@@ -86,7 +86,7 @@ def test_score_is_the_negative_elbo_at_the_posterior_mean(conv_vae, run, x):
 def test_score_tells_an_anomaly(run, x, rng):
     noise = rng.permuted(x.reshape(ROWS, -1), axis=1).reshape(x.shape)
     for outputs in (run("score", x=x), run("score", x=noise)):
-        assert set(outputs["Interpreter"]) == {"score", "nll"}
+        assert set(outputs["Interpreter"]) == {"score", "nll", "nats_per_element"}
     usual = run("score", x=x)["Interpreter"]["score"].mean()
     assert run("score", x=noise)["Interpreter"]["score"].mean() > usual
 

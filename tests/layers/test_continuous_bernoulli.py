@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 import kvae
+from kvae.special_functions import builtin_only
 from tests.helpers import assert_same_in_float32, relative
 from tests.layers import properties
 
@@ -65,3 +66,18 @@ def test_logits_are_a_conversion(rng):
     logits = rng.normal(size=(2, 3)).astype("float32")
     layer = kvae.layers.ContinuousBernoulli(3, convert_to_tensor_fn="logits")
     np.testing.assert_array_equal(layer(logits), logits)
+
+
+@pytest.mark.parametrize("logit", [0.0, 1e-4, 0.3, 0.999, 1.001, 5.0, 60.0, 900.0])
+def test_the_density_keeps_its_digits_at_any_logit(logit):
+    """In TFLite the three exponentials of TFP's formula overflow above 88."""
+    layer = kvae.layers.ContinuousBernoulli(())
+    x = np.array([0.0, 0.25, 1.0], "float32")
+    for sign in (1.0, -1.0):
+        l64 = sign * np.float64(np.float32(logit))
+        away = x if sign < 0 else 1.0 - x
+        height = abs(l64)
+        density = np.log(height / -np.expm1(-height)) if height else 0.0
+        with builtin_only():
+            found = layer.distribution(np.full((3, 1), l64, "float32")).log_prob(x)
+        np.testing.assert_allclose(found, density - height * away, rtol=1e-6, atol=1e-7)

@@ -2,9 +2,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.special import gammaln
+from scipy.special import betaln, digamma, gammaln
 
 import kvae
+from kvae.contract.closed_form import kl_divergence
 from tests.helpers import assert_same_in_float32, relative
 from tests.layers import properties
 
@@ -111,3 +112,24 @@ def test_a_vae_on_the_sphere_trains_draws_and_reloads(grey, make_vae, tmp_path):
 def test_a_sphere_in_one_dimension_is_refused():
     with pytest.raises(ValueError, match="Expected event_size to be at least 2"):
         kvae.layers.PowerSpherical(1)
+
+
+@pytest.mark.parametrize("dimensions", [2, 3, 16])
+@pytest.mark.parametrize("k", [1e-3, 1.0, 100.0, 1e4])
+def test_kl_and_density_keep_their_digits_at_any_concentration(dimensions, k, rng):
+    """Digammas near 9 times 1e4 cancel to 9 nats: as differences they are off by 5e-3."""
+    mean_direction, z = directions(rng, 2, dimensions).astype("float32")
+    z = mean_direction + z / np.sqrt(k * dimensions + 1.0)  # as far as draws are
+    z = (z / np.linalg.norm(z)).astype("float32")
+    layer = kvae.layers.PowerSpherical(dimensions)
+    prior = kvae.priors.UniformSphere(dimensions).distribution()
+    sphere = layer.distribution(np.concatenate([mean_direction, [np.float32(k)]])[None])
+    direction = np.asarray(sphere.mean_direction[0], "float64")
+    k = float(sphere.concentration[0])
+    b = (dimensions - 1) / 2
+    kl = betaln(b, b) - betaln(b + k, b) + k * (digamma(b + k) - digamma(2 * b + k))
+    np.testing.assert_allclose(kl_divergence(sphere, prior)[0], kl, rtol=3e-6, atol=1e-6)
+    apart = 0.25 * np.sum((direction - z) ** 2)
+    log_normalizer = 2 * b * np.log(2) + b * np.log(np.pi) + gammaln(b + k) - gammaln(2 * b + k)
+    expected = k * np.log1p(-apart) - log_normalizer
+    np.testing.assert_allclose(sphere.log_prob(z[None])[0], expected, rtol=3e-6, atol=3e-6)

@@ -69,3 +69,11 @@ def test_draws_alike_in_graph_and_xla(rng):
 def test_degrees_of_freedom_without_a_mean_are_refused(df):
     with pytest.raises(ValueError, match=r"Expected df .* above 1.* Received: df="):
         kvae.layers.IndependentStudentT(3, df=df)
+
+
+@pytest.mark.parametrize("df", [1e4, 1e6, 1e8])
+def test_many_degrees_of_freedom_keep_their_digits(df):
+    layer = kvae.layers.IndependentStudentT((), df=df)
+    x = np.array([0.0, 0.5, 3.0], "float32")
+    found = layer.distribution(np.tile([[0.0, 0.54132485]], (3, 1)).astype("float32")).log_prob(x)
+    np.testing.assert_allclose(found, stats.t.logpdf(x, df), rtol=1e-6)

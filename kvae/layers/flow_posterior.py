@@ -168,6 +168,7 @@ class _Flow:
         return z, tf.reduce_sum(log_det, axis=-1)
 
     def inverse(self, z: Any) -> tuple[Any, Any]:
+        z += tf.zeros_like(self.loc)  # the loop needs the shape that the context broadcasts it to
         log_det = -tf.math.log(self.scale)
         for network in reversed(self.networks):
             z = self._undo(network, z)

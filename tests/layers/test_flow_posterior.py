@@ -146,3 +146,15 @@ def test_a_model_with_it_encodes_reconstructs_and_reloads(make_vae, grey, tmp_pa
     vae.save(tmp_path / "vae.keras")
     again = keras.saving.load_model(tmp_path / "vae.keras")
     assert_same_in_float32(again.encode(grey)[0], mean)
+
+
+def test_a_vamp_prior_of_flow_posteriors_has_a_density_in_a_graph(rng):
+    """Points (B, 1, d) meet the K flows of the pseudo-inputs, which the loop has to foresee."""
+    prior = kvae.priors.VampPrior(2, data_shape=6, num_components=3)
+    posterior = kvae.layers.InverseAutoregressiveFlow(2)
+    dense = keras.layers.Dense(posterior.params_size)
+    prior.bind(lambda x: posterior.distribution(dense(x)))
+    points = tf.constant(rng.normal(size=(5, 2)), tf.float32)
+    eager = prior.distribution().log_prob(points)
+    graph = tf.function(lambda z: prior.distribution().log_prob(z), autograph=False)(points)
+    np.testing.assert_allclose(graph, eager, rtol=1e-5)

@@ -45,7 +45,7 @@ def test_the_tabular_example_reads_a_csv_file(tmp_path, capsys):
     path = tmp_path / "table.csv"
     path.write_text("\n".join(f"{i % 7}, {['red', 'blue'][i % 2]}, {i / 3:.2f}" for i in range(60)))
     _, columns = example.read_table(path, 50)
-    kinds = [type(column).__name__ for column in columns]
+    kinds = [type(getattr(column, "layer", column)).__name__ for column in columns]
     assert kinds == ["IndependentNegativeBinomial", "IndependentCategorical", "IndependentNormal"]
     table, _ = example.read_table(path, 50)
     assert table.shape == (50, 3)

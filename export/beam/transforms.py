@@ -224,9 +224,7 @@ class Score(RunSignature):
     Example:
         >>> from kvae.export.beam import Score
         >>> Score(bundle)
-        Traceback (most recent call last):
-            ...
-        ValueError: Expected signature to be one of 'decode'. Received: signature='score'
+        <Score(PTransform) label=[Score] at ...>
     """
 
     def __init__(self, bundle: Any, columns: Columns = "x", **options: Any):
@@ -250,7 +248,7 @@ class Encode(RunSignature):
         >>> Encode(bundle, columns=["width", "height"])
         Traceback (most recent call last):
             ...
-        ValueError: Expected signature to be one of 'decode'. Received: signature='encode'
+        ValueError: Expected signature to be one of 'decode', 'score'. Received: signature='encode'
     """
 
     def __init__(self, bundle: Any, columns: Columns = "x", **options: Any):

@@ -174,7 +174,7 @@ class _MultivariateNormalTriL(tfd.MultivariateNormalTriL):
         if not is_builtin_only():
             return super()._log_prob(x)  # at its own draws TFP knows the noise without solving
         matrix = tf.convert_to_tensor(self.parameters["scale_tril"])  # (batch..., d, d)
-        size = matrix.shape[-1]
+        size: Any = matrix.shape[-1]
         standardized = lower_triangular_solve(matrix, x - self.loc)
         diagonal = tf.reduce_sum(matrix * tf.eye(size, dtype=matrix.dtype), axis=-1)
         log_normalization = tf.reduce_sum(tf.math.log(diagonal), axis=-1)

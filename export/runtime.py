@@ -13,6 +13,7 @@ so take bundles from where you trust.
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import stat
@@ -149,10 +150,14 @@ class Bundle:
         content = self.read("golden.npz", GOLDEN_BYTES)
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                # What is compressed could take more memory than it has bytes.
-                sizes = [(entry.file_size, entry.compress_size) for entry in archive.infolist()]
-                if any(size != stored for size, stored in sizes):
-                    raise BundleError("golden.npz is damaged: an array is compressed.")
+                # What is compressed, or shorter than its header says, could take more memory than
+                # it has bytes.
+                for entry in archive.infolist():
+                    if entry.file_size != entry.compress_size:
+                        raise BundleError("golden.npz is damaged: an array is compressed.")
+                    with archive.open(entry) as file:
+                        if _npy_bytes(file) != entry.file_size:
+                            raise BundleError("golden.npz is damaged: an array is cut off.")
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 golden = dict(arrays)
         except BundleError:
@@ -187,6 +192,15 @@ class Bundle:
     def _compare(self, name: str, digest: str) -> None:
         if digest != self._digests[name]:
             raise BundleError(f"Files altered since the bundle was made: {[name]}")
+
+
+def _npy_bytes(file: Any) -> int:
+    """Return the size of an .npy file in bytes, as its header says; a ValueError if it has none."""
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise ValueError(f"a header of version {version}")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return file.tell() + math.prod(shape) * dtype.itemsize
 
 
 def _plain_files(root: Path) -> Iterator[str]:

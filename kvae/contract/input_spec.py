@@ -13,7 +13,7 @@ from kvae.contract.failures import assertion
 from kvae.contract.mapped import is_mapped
 from kvae.contract.plain_array import check_dtype, plain_array
 
-__all__ = ["InputSpec"]
+__all__ = ["InputSpec", "fits"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ channel axis: x[..., None].
         if isinstance(shape, tf.TensorShape) and shape.rank is None:
             return
         shape = tuple(shape)
-        if not (shape and _fits(shape[1:], self.shape)):
+        if not (shape and fits(shape[1:], self.shape)):
             expected = _with_batch(self.shape)
             hint = _shape_hint(shape, self.shape, pipeline)
             message = f"Expected {name} to have shape {expected}. Received: shape {shape}"
@@ -117,7 +117,7 @@ def _with_batch(shape: tuple[int | None, ...]) -> str:
     return f"({', '.join(map(str, ('batch', *shape)))})"
 
 
-def _fits(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
+def fits(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
     """Return whether two shapes without the batch axis can be equal."""
     return len(shape) == len(expected) and all(
         size is None or wanted is None or size == wanted
@@ -137,16 +137,16 @@ def _shape_hint(
         expected: that of an example.
         pipeline: whether the array is an element of a pipeline.
     """
-    if _fits(shape, expected):
+    if fits(shape, expected):
         return "Batch the pipeline: .batch(32)." if pipeline else "Add a batch axis: x[None]."
     event = shape[1:]
     if not event:  # a column of numbers, or one example that lacks several axes
         return "Add an axis: x[:, None]." if shape and expected == (1,) else ""
-    if expected[-1:] == (1,) and _fits(event, expected[:-1]):
+    if expected[-1:] == (1,) and fits(event, expected[:-1]):
         return "Add a channel axis: x[..., None]."
-    if event[-1] == 1 and _fits(event[:-1], expected):
+    if event[-1] == 1 and fits(event[:-1], expected):
         return "Remove the last axis: x[..., 0]."
-    if len(event) > 1 and _fits((*event[1:], event[0]), expected):
+    if len(event) > 1 and fits((*event[1:], event[0]), expected):
         return "Move the channels to the last axis: np.moveaxis(x, 1, -1)."
     sizes = [size for size in event if size is not None]
     wanted = [size for size in expected if size is not None]

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae.contract import Domain, InputSpec, Latent, LatentSpec, Signature
+from kvae.contract.input_spec import fits
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
 from kvae.models.latent_model import LatentModel
@@ -133,7 +134,9 @@ class VAE(LatentModel):
             input_shape = self.features.compute_output_shape(input_shape)
         if not self.encoder.built:
             self.encoder.build(input_shape)
-        elif self.features is not None and not _same(input_shape, self.encoder.input_shape):
+        elif self.features is not None and not fits(
+            tuple(input_shape)[1:], tuple(self.encoder.input_shape)[1:]
+        ):
             raise ValueError(
                 f"Expected features to emit what the encoder takes, {self.encoder.input_shape}. "
                 f"Received: features of output shape {tuple(input_shape)}"
@@ -219,7 +222,7 @@ class VAE(LatentModel):
             "x": InputSpec(shape, dtype),
             "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
         }
-        if _same(shape, layer.event_shape):
+        if fits(shape, layer.event_shape):
             flag = Domain(0, 1, integer=True)
             specs["observed"] = InputSpec(layer.event_shape, "bool", flag, required=False)
         return specs
@@ -359,13 +362,6 @@ class VAE(LatentModel):
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""
         return VectorFunctions(self).by_name()
-
-
-def _same(shape: Any, other: Any) -> bool:
-    """Return whether two shapes agree, where both are known."""
-    return len(shape) == len(other) and all(
-        None in pair or pair[0] == pair[1] for pair in zip(shape, other, strict=True)
-    )
 
 
 def _check_fit(

@@ -9,6 +9,7 @@ import tensorflow as tf
 from kvae import checks
 from kvae.contract import Domain, InputSpec
 from kvae.contract.failures import assertion
+from kvae.contract.input_spec import fits
 from kvae.contract.plain_array import is_array_like
 from kvae.training.inputs import sample_weight as weights
 from kvae.training.inputs import streams
@@ -240,7 +241,7 @@ class Inputs:
 
     def _needs_target(self) -> bool:
         """Return whether x cannot be its own target."""
-        return TARGET in self.specs and not _compatible(self.specs[X], self.specs[TARGET])
+        return TARGET in self.specs and not fits(self.specs[X].shape, self.specs[TARGET].shape)
 
     def _specs_of(self, name: str, given: Iterable[str]) -> list[InputSpec]:
         """Return the specifications that an input has to meet."""
@@ -274,9 +275,3 @@ def _label(name: str, y: Any) -> str:
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
-
-
-def _compatible(one: InputSpec, other: InputSpec) -> bool:
-    return len(one.shape) == len(other.shape) and all(
-        None in pair or pair[0] == pair[1] for pair in zip(one.shape, other.shape, strict=True)
-    )

@@ -172,7 +172,10 @@ def test_a_table_of_raw_columns_trains_and_is_saved(rng, tmp_path):
 
 
 def test_the_unit_of_the_data_changes_neither_codes_nor_elbo(rng):
-    """Grams and kilograms: the same training, and nats that differ by log 1000 a column."""
+    """Grams and kilograms: the same training, and nats that differ by log 1000 a column.
+
+    Up to float32 rounding, which the steps of training pass on.
+    """
     x = rng.normal([70.0, 1.7], [10.0, 0.1], size=(256, 2))
     found = []
     for unit in (1.0, 1000.0):
@@ -184,8 +187,8 @@ def test_the_unit_of_the_data_changes_neither_codes_nor_elbo(rng):
         vae.fit(x * unit, epochs=2, verbose=0, shuffle=False)
         found.append((vae.encode(x * unit)[0], vae.elbo(x * unit, seed=0)))
     (codes, elbo), (other_codes, other_elbo) = found
-    np.testing.assert_allclose(other_codes, codes, rtol=1e-2, atol=1e-2)
-    np.testing.assert_allclose(other_elbo, elbo - 2 * np.log(1000.0), rtol=1e-2, atol=1e-2)
+    np.testing.assert_allclose(other_codes, codes, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(other_elbo, elbo - 2 * np.log(1000.0), rtol=1e-3, atol=1e-3)
 
 
 def test_adapt_reads_every_kind_of_data(rng):

@@ -33,18 +33,33 @@ LOWEST_RAW_SCALE = -87.0
 
 
 def bounded(raw: Any, low: float = -np.inf, high: float = np.inf) -> Any:
-    """Clip `raw` to [low, high] with the gradient of the identity.
+    """Clip `raw` to [low, high]; outside, only a gradient that leads back passes.
 
-    The gradient passes unclipped, so that a parameter outside the interval can return to it.
+    Under gradient descent a parameter outside the interval returns where the loss asks for it, and
+    stays where it is otherwise. With the gradient of the identity it would go on outwards without
+    end wherever the optimum lies beyond the bound (the scale of a column that is predicted exactly)
+    and a network trained for long would leave the range of the other parameters; with that of the
+    clipped value it could never return.
+
+    References:
+        `lower_bound` of tensorflow/compression, with gradient="identity_if_towards".
     """
-    # The bracket is exactly zero, so that the value is the clipped one to the last bit.
-    return tf.stop_gradient(tf.clip_by_value(raw, low, high)) + (raw - tf.stop_gradient(raw))
+
+    @tf.custom_gradient
+    def clip(raw: Any) -> tuple[Any, Any]:
+        def gradient(upstream: Any) -> Any:
+            outwards = ((raw < low) & (upstream > 0.0)) | ((raw > high) & (upstream < 0.0))
+            return tf.where(outwards, tf.zeros_like(upstream), upstream)
+
+        return tf.clip_by_value(raw, low, high), gradient
+
+    return clip(tf.convert_to_tensor(raw))
 
 
 def positive_scale(raw: Any, min_scale: float = 0.0) -> Any:
     """Return max(softplus(raw), min_scale), TFP's scale with a lower bound.
 
-    The gradient at the bound is that of softplus at the bound; it does not vanish.
+    Below the bound the gradient is that of softplus at the bound where it leads back, see `bounded`.
 
     Args:
         raw: tensor of any shape.

@@ -1,10 +1,15 @@
 """Fixtures that all tests share."""
 
+from subprocess import PIPE
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 
 import kvae
+from kvae.export.verification import processes
+from tests.prepared import verifying
 from tests.small import make_vae
 
 # `--quick` runs each test function once, with its first parameters, and leaves out tests marked
@@ -73,6 +78,14 @@ def _takes_long(item):
         or EXPORTS & set(item.fixturenames)
         or item.nodeid.startswith("tests/test_doctests.py::test_example")
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _verified_in_prepared_processes():
+    """`saved_model` tries each file in a process forked from one that has TensorFlow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "subprocess", SimpleNamespace(Popen=verifying, PIPE=PIPE))
+        yield
 
 
 @pytest.fixture(autouse=True)

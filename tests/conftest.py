@@ -6,9 +6,8 @@ from subprocess import PIPE
 from types import SimpleNamespace
 
 # Without LLVM's optimizer XLA compiles in half of the time; results differ by rounding alone. The
-# variable is read when TensorFlow is imported, and the processes that tests start inherit it. One
-# that is set stays: `XLA_FLAGS= make test` compiles as users do, which .ci/run does for the tests
-# of what XLA computes.
+# processes that tests start inherit the variable. One that is set stays: `XLA_FLAGS= make test`
+# compiles as XLA does for users, and so does the workflow's job with the lowest versions.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import keras

@@ -11,8 +11,10 @@ with `prepared=False`.
 """
 
 import functools
+import gc
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -21,7 +23,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["Process"]
+__all__ = ["Process", "verifying"]
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = {
@@ -53,7 +55,6 @@ class Server:
             stdout=subprocess.PIPE,
             text=True,
         )
-
         self.folder = json.loads(self.process.stdout.readline())
         self.files = 0
 
@@ -171,8 +172,6 @@ def serve():
     """Import the modules of the command line, then fork for each request; the server's main."""
     for name in sys.argv[1:]:
         __import__(name)
-    import gc
-
     gc.freeze()  # a collection in a child would copy every page of what is imported
     threads = len(os.listdir("/proc/self/task"))
     assert threads == 1, f"{threads} threads: a fork would lose all but one"
@@ -204,11 +203,13 @@ def run(request):
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    if (
+        "numpy" in sys.modules
+    ):  # a new process draws its seed from the system; Python does so itself
+        sys.modules["numpy"].random.seed()
     path = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
     sys.path[:] = ["", *path, *(part for part in sys.path if part not in ("", str(ROOT), *path))]
     if "module" in request:
-        import runpy
-
         sys.argv = [request["module"], *request["arguments"]]
         runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
         return

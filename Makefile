@@ -26,9 +26,8 @@ CONSTRAINTS ?=
 demo: $(VENV)/installed
 	$(BIN)/kvae demo --overwrite --output $(OUTPUT)
 
-# Without LLVM's optimizer XLA compiles in half of the time; results differ by rounding alone.
 check: lint
-	XLA_FLAGS=--xla_backend_optimization_level=0 $(BIN)/python -m pytest $(PYTEST_FLAGS) --quick
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) --quick
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)

@@ -1,10 +1,22 @@
 """Fixtures that all tests share."""
 
+import gc
+import os
+from subprocess import PIPE
+from types import SimpleNamespace
+
+# Without LLVM's optimizer XLA compiles in half of the time; results differ by rounding alone. The
+# processes that tests start inherit the variable. One that is set stays: `XLA_FLAGS= make test`
+# compiles as XLA does for users, and so does the workflow's job with the lowest versions.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
 import keras
 import numpy as np
 import pytest
 
 import kvae
+from kvae.export.verification import processes
+from tests.prepared import verifying
 from tests.small import make_vae
 
 # `--quick` runs each test function once, with its first parameters, and leaves out tests marked
@@ -19,23 +31,29 @@ def pytest_addoption(parser):
 
 
 # Tests that share what takes long to make: with xdist and --dist loadscope one process runs all
-# whose node id starts alike. Any other test is handed out by itself. (The marks of --dist loadgroup
-# do nothing with xdist 3.8 and pytest 9.2: pytest no longer reads the Item._nodeid that it sets.)
+# whose node id starts alike; the first line that fits counts. Any other test is handed out by
+# itself. (The marks of --dist loadgroup do nothing with xdist 3.8 and pytest 9.2: pytest no longer
+# reads the Item._nodeid that it sets.)
 TOGETHER = (
     "tests/cli/test_ablation.py",
     "tests/cli/test_bench.py",
     "tests/cli/test_demo.py",
     "tests/cli/test_diagnose.py",
-    "tests/clients/test_browser.py",
+    "tests/clients/test_beam.py",
     "tests/clients/test_mlserver.py",
+    "tests/clients/test_openvino.py",
+    "tests/clients/",  # the browser, C and Python run the same bundles
     "tests/conformance/test_keras_layers.py",
     "tests/conformance/test_round_trip.py::test_a_keras_file",
     "tests/conformance/test_round_trip.py::test_a_saved_model",
     "tests/diagnosis/test_closed_form.py",
+    "tests/docs/test_from_tfp_layers.py",
     "tests/export/",
+    "tests/layers/test_log_prob_in_tflite.py",
     "tests/layers/test_means_in_tflite.py",
     "tests/packaging/test_wheel.py",
     "tests/test_doctests.py::test_example[kvae.export",
+    "tests/test_special_functions.py::test_litert",
     "tests/training/test_distribution.py",
 )
 
@@ -51,6 +69,13 @@ def pytest_xdist_make_scheduler(config, log):
             return next((start for start in TOGETHER if nodeid.startswith(start)), nodeid)
 
     return Scheduler(config, log)
+
+
+def pytest_collection_finish():
+    """Let Python's garbage collector pass over what is imported, and look less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -73,6 +98,14 @@ def _takes_long(item):
         or EXPORTS & set(item.fixturenames)
         or item.nodeid.startswith("tests/test_doctests.py::test_example")
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _verified_in_prepared_processes():
+    """`saved_model` tries each file in a process forked from one that has TensorFlow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "subprocess", SimpleNamespace(Popen=verifying, PIPE=PIPE))
+        yield
 
 
 @pytest.fixture(autouse=True)

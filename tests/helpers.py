@@ -9,14 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.prepared import Process
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run_python(code, cwd, *arguments, env=None, check=True, path=ROOT):
+def run_python(code, cwd, *arguments, env=None, check=True, path=ROOT, prepared=False):
     """Run `code` in a new Python process whose working folder is `cwd`.
 
     Returns its standard output; the finished process with `check=False`. `path` is where it finds
-    kvae: the checkout by default.
+    kvae: the checkout by default. With `prepared=True` the process is forked from one that has
+    imported kvae (`tests/prepared.py`), which saves five seconds.
     """
     environment = {
         **os.environ,
@@ -24,14 +27,17 @@ def run_python(code, cwd, *arguments, env=None, check=True, path=ROOT):
         "TF_CPP_MIN_LOG_LEVEL": "3",
         **(env or {}),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    if prepared:
+        done = Process({"code": code}, arguments, cwd=cwd, env=environment).finished()
+    else:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if not check:
         return done
     assert done.returncode == 0, f"the process failed:\n{done.stderr[-4000:]}"

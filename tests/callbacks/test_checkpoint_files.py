@@ -3,8 +3,7 @@
 import contextlib
 import errno
 import os
-import subprocess
-import sys
+import time
 
 import keras
 import numpy as np
@@ -22,7 +21,7 @@ from tests.callbacks.test_checkpoint import (
     state,
     stopped,
 )
-from tests.helpers import ROOT
+from tests.prepared import Process
 from tests.small import make_vae
 
 
@@ -240,13 +239,11 @@ time.sleep(600)
 
 
 def test_a_second_process_in_the_folder_is_noticed_and_a_killed_one_forgotten(grey, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    other = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    other = Process({"code": HOLD}, [tmp_path])
     try:
-        assert other.stdout.readline() == "held\n"
+        while other.output() != "held\n":
+            assert other.poll() is None, other.communicate()[1]
+            time.sleep(0.01)
         with pytest.raises(
             RuntimeError, match=rf"no other run .* Received: process {other.pid} on"
         ):

@@ -52,6 +52,6 @@ for found, other in zip(state(vae), state(expected), strict=True):
     ("kind", "optimizer"), [("nll", "plain"), ("gradients", "plain"), ("nll", "scaled")]
 )
 def test_a_step_that_fails_in_one_replica_is_taken_in_none(kind, optimizer, tmp_path):
-    printed = run_python(CODE, tmp_path, kind, optimizer)
+    printed = run_python(CODE, tmp_path, kind, optimizer, prepared=True)
     term = {"nll": "nll", "gradients": "the gradients"}[kind]
     assert f"step=3, term='{term}'" in printed

@@ -93,7 +93,7 @@ def test_the_demo_reports_the_elbo_beside_the_baseline(demo, digits):
 def test_a_second_run_refuses_to_overwrite(demo):
     _, folder = demo
     before = sorted(path.stat().st_mtime_ns for path in (folder / "out").rglob("*"))
-    done = run_python(COMMAND, folder, "demo", "-o", "out", check=False)
+    done = run_python(COMMAND, folder, "demo", "-o", "out", check=False, prepared=True)
     assert done.returncode == 2
     said = " ".join(done.stderr.split())
     assert said.startswith("Error: Expected --output to be free.")
@@ -105,7 +105,9 @@ def test_a_second_run_refuses_to_overwrite(demo):
 @pytest.mark.slow
 def test_without_json_it_prints_tables(demo):
     _, folder = demo
-    said = run_python(COMMAND, folder, "demo", "--epochs", 1, "--overwrite", "-o", "out")
+    said = run_python(
+        COMMAND, folder, "demo", "--epochs", 1, "--overwrite", "-o", "out", prepared=True
+    )
     for words in (
         "ELBO of the VAE",
         "factorized Bernoulli",

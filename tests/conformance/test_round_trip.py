@@ -64,7 +64,7 @@ def reloaded(tmp_path_factory):
         np.savez(folder / f"{parameter.id}.npz", **inputs)
         here[parameter.id] = record(model, inputs)
     code = "import sys; from tests.conformance import record; record.main(sys.argv[1])"
-    run_python(code, folder, folder)
+    run_python(code, folder, folder, prepared=True)
     return here, json.loads((folder / "failures.json").read_text()), folder
 
 

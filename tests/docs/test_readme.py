@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import run_python
+
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 
@@ -32,14 +34,10 @@ def test_readme_blocks_run_unchanged_in_order(tmp_path):
 @pytest.mark.slow
 def test_the_page_on_data_runs_unchanged(tmp_path):
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-    script = tmp_path / "data.py"
-    script.write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)))
-
-    command = [sys.executable, "-W", "error", script]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stderr[-2000:]
-    rows = re.findall(r"-?\d+\.", done.stdout.split("]]")[0])
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    warned = "import warnings\nwarnings.simplefilter('error')\n"
+    printed = run_python(warned + "\n".join(blocks), tmp_path, prepared=True)
+    rows = re.findall(r"-?\d+\.", printed.split("]]")[0])
     assert len(rows) == 6
     assert all(1500 < float(weight) < 6000 for weight in rows[::2])
-    assert done.stdout.rstrip().endswith("(2000, 2) True")
+    assert printed.rstrip().endswith("(2000, 2) True")

@@ -1,14 +1,12 @@
 """A user's own objective, likelihood, regularizer and second optimizer live through everything."""
 
-import os
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
 from tests.helpers import ROOT, run_python
+from tests.prepared import Process
 
 SCRIPTS = sorted(path.stem for path in (ROOT / "examples" / "extend").glob("*.py"))
 EPOCHS = 6  # of five batches
@@ -33,14 +31,7 @@ def test_a_script_has_under_forty_lines_of_code(name):
 
 
 def start(name, folder):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.examples.extend_run", name, str(folder), str(EPOCHS)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Process({"module": "tests.examples.extend_run"}, [name, folder, EPOCHS])
 
 
 def finished(name, folder):
@@ -55,7 +46,7 @@ def kill_after_a_checkpoint(name, folder):
     process = start(name, folder)
     try:
         while not any((folder / "run").glob("ckpt-*.index")):
-            assert process.poll() is None, process.stderr.read()[-4000:]
+            assert process.poll() is None, process.communicate()[1][-4000:]
             time.sleep(0.001)
     finally:
         process.kill()
@@ -82,7 +73,7 @@ def test_it_is_killed_resumed_reloaded_and_diagnosed(name, tmp_path):
     for key in expected.files:
         np.testing.assert_array_equal(found[key], expected[key])
 
-    report = run_python(RELOAD, tmp_path, name, killed)
+    report = run_python(RELOAD, tmp_path, name, killed, prepared=True)
     assert "KL to the prior" in report
     with np.load(killed / "loaded.npz") as loaded:
         weights = [loaded[key] for key in loaded.files]

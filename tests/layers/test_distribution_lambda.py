@@ -113,5 +113,5 @@ keras.Model(inputs, layer(inputs)).save("m.keras")
 import sys, keras, kvae; sys.path.insert(0, "."); import mine, numpy
 print(float(keras.saving.load_model("m.keras")(numpy.zeros((1, 1)))[0]))
 """
-    run_python(save, tmp_path)
-    assert float(run_python(load, tmp_path)) == pytest.approx(1 / np.log(2.0))
+    run_python(save, tmp_path, prepared=True)
+    assert float(run_python(load, tmp_path, prepared=True)) == pytest.approx(1 / np.log(2.0))

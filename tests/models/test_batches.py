@@ -46,7 +46,7 @@ for _ in range(7):
 
 
 def test_seven_models_in_a_process_print_no_retracing_warning(tmp_path):
-    done = run_python(MODELS, tmp_path, env={"TF_CPP_MIN_LOG_LEVEL": "0"}, check=False)
+    done = run_python(MODELS, tmp_path, prepared=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "retracing" not in done.stderr
 
@@ -62,7 +62,7 @@ for _ in range(6):
     vae.compile("sgd", steps_per_execution=2, jit_compile=True)
     vae.fit(x, batch_size=4, verbose=0)
 """
-    done = run_python(code, tmp_path, env={"TF_CPP_MIN_LOG_LEVEL": "0"}, check=False)
+    done = run_python(code, tmp_path, prepared=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "retracing" not in done.stderr
 
@@ -84,7 +84,7 @@ for _ in range(5):
     vae.evaluate(x, batch_size=4, verbose=0); vae.predict(x, batch_size=4, verbose=0)
     vae.encode(x); vae.decode(np.zeros((3, 2), "float32")); vae.score(x); vae.sample(2)
 """
-    done = run_python(code, tmp_path, env={"TF_CPP_MIN_LOG_LEVEL": "0"}, check=False)
+    done = run_python(code, tmp_path, prepared=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     warned = [line for line in done.stderr.splitlines() if "retracing" in line]
     assert all("<function TensorFlowTrainer." in line for line in warned), warned

@@ -134,9 +134,9 @@ np.savez(path + str(epochs) + ".npz", *vae.get_weights())
 
 @pytest.mark.slow
 def test_a_model_with_two_optimizers_is_resumed_exactly(tmp_path):
-    run_python(RESUMED, tmp_path, tmp_path, 4, "whole")
-    run_python(RESUMED, tmp_path, tmp_path, 2, "broken")
-    run_python(RESUMED, tmp_path, tmp_path, 4, "broken")
+    run_python(RESUMED, tmp_path, tmp_path, 4, "whole", prepared=True)
+    run_python(RESUMED, tmp_path, tmp_path, 2, "broken", prepared=True)
+    run_python(RESUMED, tmp_path, tmp_path, 4, "broken", prepared=True)
     whole, broken = (np.load(tmp_path / f"{name}4.npz") for name in ("whole", "broken"))
     for name in whole:
         np.testing.assert_array_equal(broken[name], whole[name])

@@ -40,7 +40,7 @@ CLIPS = {
 
 @pytest.mark.slow
 def test_two_replicas_clip_as_one(tmp_path):
-    printed = run_python(CODE, tmp_path, json.dumps(CLIPS))
+    printed = run_python(CODE, tmp_path, json.dumps(CLIPS), prepared=True)
     found = json.loads(printed.splitlines()[-1])
     for name, (difference, weights) in found.items():
         assert difference < 1e-5, name

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -12,6 +10,7 @@ import tensorflow as tf
 
 from kvae.training.distribution import from_all_workers, shared
 from tests.helpers import ROOT, free_ports
+from tests.prepared import Process
 from tests.training import distributed_run
 from tests.training.distributed_run import BATCHES, SHORT, STEPS, STOPPED
 
@@ -27,14 +26,7 @@ def start(folder, **environment):
         "CUDA_VISIBLE_DEVICES": "",
         **environment,
     }
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.training.distributed_run", str(folder)],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Process({"module": "tests.training.distributed_run"}, [folder], env=environment)
 
 
 def ended(processes):

@@ -63,7 +63,7 @@ print(json.dumps(found))
 
 @pytest.mark.slow
 def test_two_replicas_train_as_one(tmp_path):
-    found = json.loads(run_python(CODE, tmp_path).splitlines()[-1])
+    found = json.loads(run_python(CODE, tmp_path, prepared=True).splitlines()[-1])
     for name, (alone, mirrored) in found.items():
         assert {"loss", "mse", "val_loss", "val_mse", "evaluated"} <= alone.keys(), name
         if name == "own step":  # its logs are means of what the replicas report

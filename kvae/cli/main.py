@@ -125,14 +125,24 @@ def score(
 @app.command()
 def bench(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    save: Annotated[
+        bool, typer.Option("--save", help="Add the results to the manifest and the card.")
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of this machine; by default its processor and system. Results of the same "
+            "name are replaced."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Time the decoders of a bundle on this machine, with one and two threads."""
+    """Measure time and memory of every file of a bundle on this machine."""
     from kvae.cli import bench as benchmark
     from kvae.cli.terminal import errors
 
     with errors():
-        benchmark.bench(bundle, as_json)
+        benchmark.bench(bundle, save, device, as_json)
 
 
 @app.command()

@@ -41,6 +41,7 @@ from .seal import seal
 __all__ = ["bundle"]
 
 PICTURE_DPI = 120
+LEAST_TIME = 16  # numbers in a row that make a series
 STAND_INS = 1_000
 DIAGNOSED = 2_000
 LEAST_DIAGNOSED = 50
@@ -202,14 +203,17 @@ def _npz(reference: Reference) -> bytes:
 
 
 def _draw(vae: Any, data: np.ndarray, folder: Path) -> None:
-    """Draw what can be drawn of picture-shaped data."""
-    shape = vae.likelihood_layer.event_shape
-    if len(shape) != 3 or shape[-1] not in (1, 3):
+    """Draw images and series; of a row of other numbers there is nothing to see."""
+    shape, domain = vae.likelihood_layer.event_shape, vae.likelihood_layer.domain
+    image = len(shape) == 3 and shape[-1] in (1, 3)
+    row = len(shape) == 1 and (shape[0] < LEAST_TIME or domain.columns or domain.one_hot)
+    if not image and (row or len(shape) not in (1, 2)):
         return
+    columns = 10 if image else 5  # a line needs more room
     figures = {
-        "samples.png": pictures.samples(vae, rows=4, columns=10),
-        "reconstructions.png": pictures.reconstructions(vae, data[:10]),
-        "traversals.png": pictures.traversals(vae, data, dimensions=6),
+        "samples.png": pictures.samples(vae, rows=4, columns=columns),
+        "reconstructions.png": pictures.reconstructions(vae, data[:columns]),
+        "traversals.png": pictures.traversals(vae, data, dimensions=6, steps=columns),
     }
     for name, figure in figures.items():
         figure.savefig(folder / name, dpi=PICTURE_DPI)

@@ -556,3 +556,23 @@ def test_verify_needs_no_tensorflow(small, tmp_path):
         "print(sorted(kvae.export.verify(sys.argv[1])['float32']))\n"
     )
     assert run_python(code, tmp_path, small).strip() == "['decode', 'sample']"
+
+
+DRAWN = {"samples.png", "reconstructions.png", "traversals.png"}
+
+
+@pytest.mark.parametrize(
+    ("event_shape", "drawn"), [((24, 3), DRAWN), ((24,), DRAWN), ((6,), set()), ((3, 4, 5), set())]
+)
+def test_images_and_series_are_drawn_and_nothing_else(event_shape, drawn, tmp_path, monkeypatch):
+    called = []
+    lines = kvae.pictures.lines
+    monkeypatch.setattr(kvae.pictures, "lines", lambda *a: called.append(1) or lines(*a))
+    path = tmp_path / "bundle"
+    kvae.export.bundle(
+        make_vae(event_shape, 2), path, presets=["float32"], signatures=["decode"], measure=False
+    )
+    assert {file.name for file in path.glob("*.png")} == drawn
+    assert len(called) == len(drawn)
+    card = (path / "README.md").read_text("utf-8")
+    assert all(name in card for name in drawn)

@@ -261,6 +261,7 @@ MEASURED = {
     "stddevs": "number or null",
     "false_alarms": "number or null",
 }
+TOLERANCE = dict.fromkeys(("error", "psnr", "score", "codes"), "number or null")
 MANIFEST = {
     "schema": "count",
     "kvae": "text",
@@ -291,6 +292,7 @@ MANIFEST = {
             "size_bytes": "count",
             "signatures": {"*": {"inputs": {"*": PORT}, "outputs": {"*": PORT}}},
             "measured": {"*": {"*": MEASURED}},
+            "tolerance": TOLERANCE,
         }
     ],
     "refused": {"*": "text"},

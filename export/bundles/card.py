@@ -189,7 +189,7 @@ def _devices(manifest: dict[str, Any]) -> Iterable[str]:
         yield from ("Nothing was measured. `kvae bench BUNDLE --save` adds a device.", "")
         return
     yield from (
-        "One call of LiteRT with one row, in milliseconds: the median, and after the stroke the "
+        "One call of LiteRT with one row, in milliseconds: the median, and after the slash the "
         "time that 95% of the calls stay below. Memory is that of a process that opens the "
         "bundle with `runtime.py` on one thread and runs every signature once: its peak, and by "
         "how much it exceeds what the process had taken before. `kvae bench BUNDLE --save` adds "
@@ -199,9 +199,9 @@ def _devices(manifest: dict[str, Any]) -> Iterable[str]:
     sizes = {artefact["preset"]: artefact["size_bytes"] for artefact in manifest["artefacts"]}
     for device in manifest["devices"]:
         made_by = ", ".join(f"{name} {version}" for name, version in device["versions"].items())
-        yield from (f"### {device['name']}", "", f"{device['machine']}. {made_by}.", "")
-        yield f"Measured on {device['date']}."
-        yield ""
+        machine = "" if device["machine"] == device["name"] else f"{device['machine']}. "
+        yield from (f"### {device['name']}", "")
+        yield from (f"{machine}Measured with {made_by}, {device['date']}.", "")
         yield from _table(
             ["preset", "size", "peak memory", "of it for the model"],
             (_memory(file, sizes.get(file["preset"])) for file in device["files"]),

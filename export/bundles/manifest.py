@@ -14,6 +14,7 @@ from .. import runtime
 from ..presets import default_preset
 from ..result import ExportResult
 from ..subject import description
+from ..verification.compare import Tolerance
 from .origin import EXPORTED_BY, versions
 
 __all__ = ["manifest_of"]
@@ -22,6 +23,7 @@ __all__ = ["manifest_of"]
 def manifest_of(
     vae: Any,
     results: Mapping[str, ExportResult],
+    tolerances: Mapping[str, Tolerance],
     refused: Mapping[str, str],
     axes: tuple[LatentAxis, ...],
     report: LatentReport | None,
@@ -34,6 +36,7 @@ def manifest_of(
     Args:
         vae: the `kvae.VAE`.
         results: the exported files by preset.
+        tolerances: how far each may be from Keras, by preset.
         refused: why a preset is not in the bundle, by preset.
         axes: the latent dimensions with their safe ranges.
         report: the diagnosis, or None.
@@ -49,7 +52,7 @@ def manifest_of(
         "default_preset": default_preset(list(results), sorted(names)),
         "model": model,
         **facts,
-        "artefacts": [_artefact(result) for result in results.values()],
+        "artefacts": [_artefact(result, tolerances[name]) for name, result in results.items()],
         "refused": dict(refused),
         "devices": [],
         "axes": [asdict(axis) for axis in axes],
@@ -72,7 +75,7 @@ def _ranges(data: np.ndarray, domain: Mapping[str, Any]) -> list[dict[str, float
     return [{"low": float(part.min()), "high": float(part.max())} for part in parts]
 
 
-def _artefact(result: ExportResult) -> dict[str, Any]:
+def _artefact(result: ExportResult, tolerance: Tolerance) -> dict[str, Any]:
     return {
         "file": result.path.name,
         "format": result.format,
@@ -84,6 +87,7 @@ def _artefact(result: ExportResult) -> dict[str, Any]:
             signature: {output: asdict(value) for output, value in outputs.items()}
             for signature, outputs in result.measured.items()
         },
+        "tolerance": asdict(tolerance),
         "elbo_change": result.elbo_change,
         "runtimes": list(result.runtimes),
     }

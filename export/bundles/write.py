@@ -126,6 +126,7 @@ def bundle(
     tolerances = dict(tolerance or {})
     for name in tolerances:
         checks.choice("tolerance", name, [preset.name for preset in chosen])
+    tolerances = {preset.name: preset.tolerance for preset in chosen} | tolerances
     if not chosen or not names:
         raise ValueError(
             "Expected at least one signature and one preset that holds it. Received: "
@@ -153,14 +154,16 @@ def bundle(
                 file = folder / f"model-{preset.name}.tflite"
                 try:
                     results[preset.name] = write_checked(
-                        graph, reference, preset, file, tolerances.get(preset.name)
+                        graph, reference, preset, file, tolerances[preset.name]
                     )
                 except ExportError as error:
                     refused[preset.name] = str(error)
             if not results:
                 raise ExportError(" ".join(f"{name}: {why}" for name, why in refused.items()))
             begin("manifest and pictures")
-            manifest = manifest_of(vae, results, refused, axes, report, facts, data, given)
+            manifest = manifest_of(
+                vae, results, tolerances, refused, axes, report, facts, data, given
+            )
             _write_others(vae, data, reference, folder, manifest)
             seal(folder, manifest, target.name)
             if measure:

@@ -28,6 +28,7 @@ def bench(path: Path, save: bool, device: str | None, as_json: bool) -> None:
     if device is not None and not checks.line("--device", device).strip():
         raise ValueError("Expected --device to be a name. Received: an empty text")
     bundle = runtime.Bundle(path)
+    sizes = {each["preset"]: each["size_bytes"] for each in bundle.manifest["artefacts"]}
     if save:
         files.destination(bundle.root, True, "BUNDLE")
     with quiet_native_logs():
@@ -37,7 +38,6 @@ def bench(path: Path, save: bool, device: str | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps(results, indent=2))
         return
-    sizes = {each["preset"]: each["size_bytes"] for each in bundle.manifest["artefacts"]}
     console.print(_times(results))
     console.print(_memory(results, sizes))
     if save:

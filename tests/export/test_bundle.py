@@ -539,6 +539,26 @@ def test_a_preset_that_is_too_far_off_is_left_out_and_named(tmp_path):
     assert "Left out: int8." in (path / "README.md").read_text()
 
 
+def test_verify_allows_what_was_allowed_when_the_bundle_was_made(tmp_path):
+    """And no more: a tighter tolerance than the preset's is kept as well."""
+    vae, path = make_vae((6,), 2), tmp_path / "bundle"
+    wide = kvae.export.Tolerance(error=0.5)
+    arguments = {"presets": ["float32"], "signatures": ["decode"], "measure": False}
+    kvae.export.bundle(vae, path, tolerance={"float32": wide}, **arguments)
+    assert runtime.Bundle(path).artefact()["tolerance"]["error"] == 0.5
+    with np.load(path / "golden.npz") as arrays:
+        golden = dict(arrays)
+    golden["expected/decode/mean"] = golden["expected/decode/mean"] - 0.02  # float32 allows 1e-5
+    np.savez(path / "golden.npz", **golden)
+    sign(path)
+    assert kvae.export.verify(path)["float32"]["decode"]["mean"].error > 0.01
+    kvae.export.bundle(vae, path, overwrite=True, **arguments)
+    np.savez(path / "golden.npz", **golden)
+    sign(path)
+    with pytest.raises(kvae.export.ExportError, match="mean of decode"):
+        kvae.export.verify(path)
+
+
 def test_golden_vectors_of_a_large_event_take_a_megabyte_at_most(tmp_path):
     vae, path = make_vae((40, 40, 3), 2), tmp_path / "bundle"
     kvae.export.bundle(vae, path, presets=["float32"], measure=False)

@@ -202,6 +202,15 @@ def test_bench_saves_under_the_name_of_the_device(copy, monkeypatch):
     assert "### Pi 5" in (copy / "README.md").read_text("utf-8")
 
 
+def test_bench_prints_what_it_has_saved(copy, monkeypatch):
+    monkeypatch.setattr("kvae.cli.bench.measure", lambda path, name: measure(path, name, BRIEF))
+    done = run("bench", copy, "--save")
+    assert done.exit_code == 0, done.output
+    assert "Memory of a process" in done.output
+    (told,) = runtime.Bundle(copy).manifest["devices"]
+    assert told["name"] == machine()
+
+
 @pytest.mark.parametrize("name", ["", " ", "two\nlines", "\x1b[31m"])
 def test_bench_refuses_a_name_that_is_none_before_it_measures(copy, monkeypatch, name):
     monkeypatch.setattr("kvae.cli.bench.measure", None)

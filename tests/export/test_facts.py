@@ -1,6 +1,8 @@
 """What the manifest and the card of a bundle say of its origin."""
 
+import hashlib
 import importlib.metadata
+import json
 from datetime import UTC, datetime
 
 import keras
@@ -93,6 +95,20 @@ def test_the_digest_is_of_architecture_and_weights(tmp_path):
     assert kvae.export.digest(vae) == digest
     vae.weights[0].assign_add(1e-6 * np.ones(vae.weights[0].shape))
     assert kvae.export.digest(vae) != digest
+
+
+def test_the_digest_is_what_the_page_says():
+    vae = make_vae((6,), 2)
+
+    def text(value):
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+    content = text(vae.get_config())
+    for weight in vae.weights:
+        values = keras.ops.convert_to_numpy(weight)
+        content += text([str(values.dtype), list(values.shape)])
+        content += np.ascontiguousarray(values).astype(values.dtype.str.replace(">", "<")).tobytes()
+    assert kvae.export.digest(vae) == hashlib.sha256(content).hexdigest()
 
 
 def test_the_digest_tells_architectures_of_the_same_weights_apart():

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .formats.saved_model import saved_model
     from .formats.tflite import tflite
     from .result import ExportError, ExportResult
+    from .subject import digest
     from .verification.compare import Tolerance
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ExportResult",
     "Tolerance",
     "bundle",
+    "digest",
     "saved_model",
     "tflite",
     "verify",
@@ -27,6 +29,7 @@ __all__ = [
 
 _HOMES = {
     "bundle": "bundles.write",
+    "digest": "subject",
     "ExportError": "result",
     "ExportResult": "result",
     "saved_model": "formats.saved_model",

@@ -31,6 +31,8 @@ __all__ = ["Bundle", "BundleError", "Model", "Stream", "check_domain", "sums_of"
 
 SUMS = "SHA256SUMS"
 SCHEMA = 1
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+DIGEST = re.compile(r"[0-9a-f]{64}")
 LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
 # Bounds in bytes of what is read as a whole, before anything is allocated.
 SUMS_BYTES, MANIFEST_BYTES, GOLDEN_BYTES = 2**20, 2**22, 2**26
@@ -239,9 +241,9 @@ def _parse_sums(text: bytes) -> dict[str, str]:
 
 # -- the manifest --------------------------------------------------------------------------------
 
-# What a client reads of the manifest. A string names a kind of value, a list has one element for
-# all entries of a list, a dict with the key "*" one for all values of a table. Other keys may be
-# there.
+# What clients, the model card and `kvae bench` read of the manifest. A string names a kind of
+# value, a list has one element for all entries of a list, a dict with the key "*" one for all
+# values of a table. Other keys may be there.
 PORT = {"shape": ["count"], "dtype": "dtype"}
 DOMAIN = {
     "text": "text",
@@ -252,12 +254,31 @@ DOMAIN = {
     "one_hot": "flag",
     "hint": "text",
 }
+MEASURED = {
+    "psnr": "number",
+    "rms": "number",
+    "bias": "number",
+    "stddevs": "number or null",
+    "false_alarms": "number or null",
+}
+TOLERANCE = dict.fromkeys(("error", "psnr", "score", "codes"), "number or null")
 MANIFEST = {
     "schema": "count",
     "kvae": "text",
     "default_preset": "text",
+    "description": "line",
+    "author": "line",
+    "licence": "line",
+    "training_data": "line",
+    "preprocessing": "text",
+    "date": "date",
+    "versions": {"*": "line"},
     "model": {
         "name": "text",
+        "sha256": "digest",
+        "posterior": "text",
+        "prior": "text",
+        "likelihood": "text",
         "latent_dim": "count",
         "event_shape": ["count"],
         "decoded": "center",
@@ -270,16 +291,54 @@ MANIFEST = {
             "preset": "text",
             "size_bytes": "count",
             "signatures": {"*": {"inputs": {"*": PORT}, "outputs": {"*": PORT}}},
+            "measured": {"*": {"*": MEASURED}},
+            "tolerance": TOLERANCE,
         }
     ],
-    "axes": [{"index": "index", "low": "number", "high": "number"}],
+    "refused": {"*": "text"},
+    "axes": [
+        {"index": "index", "kl": "number", "share": "number", "low": "number", "high": "number"}
+    ],
+    "examples": {
+        "count": "count",
+        "source": "text",
+        "ranges": [{"low": "number", "high": "number"}],
+    },
+    "devices": [
+        {
+            "name": "line",
+            "machine": "line",
+            "date": "date",
+            "versions": {"*": "line"},
+            "files": [
+                {
+                    "preset": "text",
+                    "base_bytes": "bytes or null",
+                    "peak_bytes": "bytes or null",
+                    "latency": [
+                        {
+                            "signature": "text",
+                            "threads": "count",
+                            "calls": "count",
+                            "p50_ms": "number",
+                            "p95_ms": "number",
+                        }
+                    ],
+                }
+            ],
+        }
+    ],
 }
 KINDS: dict[str, Any] = {
     "text": lambda value: isinstance(value, str),
+    "line": lambda value: isinstance(value, str) and value.isprintable(),
+    "date": lambda value: isinstance(value, str) and DATE.fullmatch(value) is not None,
+    "digest": lambda value: isinstance(value, str) and DIGEST.fullmatch(value) is not None,
     "dtype": lambda value: value in ("float32", "int32", "uint8"),
     "center": lambda value: value in ("mean", "median", "center"),
     "flag": lambda value: isinstance(value, bool),
     "count": lambda value: type(value) is int and 0 < value < 2**31,
+    "bytes": lambda value: type(value) is int and 0 < value < 2**53,
     "index": lambda value: type(value) is int and 0 <= value < 2**31,
     "number": lambda value: type(value) in (int, float) and abs(value) <= sys.float_info.max,
 }
@@ -301,6 +360,8 @@ def _parse_manifest(content: bytes) -> dict[str, Any]:
     widths = [(c["categories"] or 1) if c["one_hot"] else 1 for c in domain["columns"]]
     if widths and (not event_shape or sum(widths) != event_shape[-1]):
         raise BundleError("manifest.json is damaged: the columns do not make up an event.")
+    if len(manifest["examples"]["ranges"]) != max(1, len(widths)):
+        raise BundleError("manifest.json is damaged: the ranges of the examples do not fit.")
     return manifest
 
 

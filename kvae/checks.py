@@ -12,6 +12,7 @@ __all__ = [
     "choice",
     "event_shape",
     "finite",
+    "line",
     "non_negative",
     "non_negative_int",
     "optional_positive_int",
@@ -118,4 +119,14 @@ def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     if value not in allowed:
         options = ", ".join(repr(option) for option in allowed)
         raise ValueError(f"Expected {name} to be one of {options}. Received: {name}={value!r}")
+    return value
+
+
+def line(name: str, value: Any) -> str:
+    """Return `value` if it is one line of text without control characters; it may be empty."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(
+            f"Expected {name} to be one line of text without control characters. Received: "
+            f"{name}={value!r:.200}"
+        )
     return value

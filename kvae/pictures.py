@@ -1,4 +1,4 @@
-"""Matplotlib figures of images that a VAE reconstructs, samples and interpolates."""
+"""Matplotlib figures of images and series that a VAE reconstructs, samples and interpolates."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,11 @@ from kvae.evaluation.gaussian_vector import one_gaussian_vector, one_latent_vect
 from kvae.exploration import interpolate, traverse
 from kvae.models import VAE
 
-__all__ = ["grid", "interpolations", "reconstructions", "samples", "traversals"]
+__all__ = ["grid", "interpolations", "lines", "reconstructions", "samples", "traversals"]
 
 CELL_INCHES = 0.7
+LINES_INCHES = (1.6, 1.0)  # width and height of a cell
+MOST_CHANNELS = 8  # more lines in a cell cannot be told apart
 
 
 def grid(images: np.ndarray, title: str = "", rows: Sequence[str] = ()) -> Figure:
@@ -50,25 +52,68 @@ def grid(images: np.ndarray, title: str = "", rows: Sequence[str] = ()) -> Figur
     return figure
 
 
+def lines(series: np.ndarray, title: str = "", rows: Sequence[str] = ()) -> Figure:
+    """Return a figure with `series` in rows and columns, a line for each of the first 8 channels.
+
+    All cells have the same axes.
+
+    Args:
+        series: values, (rows, columns, time, channels).
+        title: title of the figure.
+        rows: labels of the rows.
+
+    Raises:
+        ValueError: If `series` have another shape.
+
+    Example:
+        >>> kvae.pictures.lines(np.zeros((2, 3, 50, 1))).savefig(folder / "lines.png")
+    """
+    series = np.asarray(series)
+    if series.ndim != 4 or 0 in series.shape:
+        raise ValueError(
+            "Expected series of shape (rows, columns, time, channels), none of them 0. Received: "
+            f"shape {series.shape}"
+        )
+    down, across, _, channels = series.shape
+    width, height = LINES_INCHES
+    figure = Figure((across * width + 0.8, down * height + 0.5), layout="constrained")
+    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+    for axis, values in zip(axes.flat, series.reshape(-1, *series.shape[2:]), strict=True):
+        axis.plot(values[:, :MOST_CHANNELS], linewidth=0.8)
+        axis.tick_params(labelsize=6)
+    for row, label in zip(range(down), rows, strict=False):
+        axes[row, 0].set_ylabel(label, fontsize=8)
+    some = f" ({MOST_CHANNELS} of {channels} channels)" if channels > MOST_CHANNELS else ""
+    figure.suptitle(title + some, fontsize=10)
+    return figure
+
+
+def _events(values: np.ndarray, title: str, rows: Sequence[str] = ()) -> Figure:
+    """Return a figure of events in rows and columns: images, or series with or without channels."""
+    if values.ndim > 4:
+        return grid(values, title, rows)
+    return lines(values[..., None] if values.ndim == 3 else values, title, rows)
+
+
 def reconstructions(vae: VAE, x: np.ndarray) -> Figure:
     """Return a figure with the examples `x` above their reconstructions.
 
     Args:
-        vae: a `kvae.VAE` of images.
-        x: examples, (n, height, width, channels).
+        vae: a `kvae.VAE` of images or series.
+        x: examples, (n, *event_shape).
 
     Example:
         >>> kvae.pictures.reconstructions(vae, x_test[:10]).savefig(folder / "r.png")
     """
     one_gaussian_vector(vae)
-    return grid(np.stack([x, vae.reconstruct(x)]), "Reconstructions", ["data", "model"])
+    return _events(np.stack([x, vae.reconstruct(x)]), "Reconstructions", ["data", "model"])
 
 
 def samples(vae: VAE, rows: int = 6, columns: int = 10, seed: int = 0) -> Figure:
     """Return a figure of decoded samples from the prior.
 
     Args:
-        vae: a `kvae.VAE` of images.
+        vae: a `kvae.VAE` of images or series.
         rows: number of rows.
         columns: number of columns.
         seed: int, seeds the samples.
@@ -79,16 +124,16 @@ def samples(vae: VAE, rows: int = 6, columns: int = 10, seed: int = 0) -> Figure
     one_latent_vector(vae)
     rows, columns = checks.positive_int("rows", rows), checks.positive_int("columns", columns)
     images = vae.sample(rows * columns, seed=seed)
-    return grid(images.reshape(rows, columns, *images.shape[1:]), "Samples from the prior")
+    return _events(images.reshape(rows, columns, *images.shape[1:]), "Samples from the prior")
 
 
 def interpolations(vae: VAE, x: np.ndarray, steps: int = 10, path: str = "linear") -> Figure:
     """Return a figure with a decoded path in each row, between the examples 2i and 2i + 1 of `x`.
 
     Args:
-        vae: a `kvae.VAE` of images.
-        x: examples, (2 n, height, width, channels): n pairs.
-        steps: images in a row, at least two.
+        vae: a `kvae.VAE` of images or series.
+        x: examples, (2 n, *event_shape): n pairs.
+        steps: events in a row, at least two.
         path: "linear", "spherical" or "geodesic", see `kvae.interpolate`.
 
     Raises:
@@ -102,7 +147,7 @@ def interpolations(vae: VAE, x: np.ndarray, steps: int = 10, path: str = "linear
         raise ValueError(f"Expected x to hold pairs of examples. Received: {len(x)} examples")
     mean, _ = vae.encode(x)
     between = interpolate(vae, mean[0::2], mean[1::2], steps, path, encoded=True)
-    return grid(between.decoded, "Interpolations")
+    return _events(between.decoded, "Interpolations")
 
 
 def traversals(vae: VAE, x: np.ndarray, dimensions: int = 8, steps: int = 10) -> Figure:
@@ -112,10 +157,10 @@ def traversals(vae: VAE, x: np.ndarray, dimensions: int = 8, steps: int = 10) ->
     -2.5 to 2.5. Dimensions are ordered by their mean KL to a standard normal over `x`.
 
     Args:
-        vae: a `kvae.VAE` of images.
-        x: examples, (n, height, width, channels).
+        vae: a `kvae.VAE` of images or series.
+        x: examples, (n, *event_shape).
         dimensions: number of latent dimensions to show, those with the greatest KL.
-        steps: images in a row.
+        steps: events in a row.
 
     Example:
         >>> kvae.pictures.traversals(vae, x_test).savefig(folder / "t.png")
@@ -124,4 +169,4 @@ def traversals(vae: VAE, x: np.ndarray, dimensions: int = 8, steps: int = 10) ->
     mean, _ = vae.encode(x[:1])
     moved = traverse(vae, mean, [axis.index for axis in axes], steps=steps, encoded=True)
     labels = [f"z{axis.index}\n{axis.kl:.2f} nats" for axis in axes]
-    return grid(moved.decoded[0], "Traversals of single latent dimensions", labels)
+    return _events(moved.decoded[0], "Traversals of single latent dimensions", labels)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import kvae
+from tests.small import make_vae
 
 pictures = kvae.pictures
 
@@ -70,3 +71,50 @@ def test_traversals_move_one_dimension_at_a_time_the_most_informative_first(trai
     z = mean[:1].copy()
     z[0, order[0]] = -2.5
     np.testing.assert_allclose(shown(figure)[0], trained_vae.decode(z)[0, ..., 0], atol=1e-5)
+
+
+def drawn(figure):
+    """The lines of each cell, (channels, time), in reading order."""
+    return [np.array([line.get_ydata() for line in axis.lines]) for axis in figure.axes]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_series_are_drawn_as_lines(rng, channels, tmp_path):
+    series = rng.normal(size=(2, 3, 20, channels))
+    figure = pictures.lines(series, "A title", ["one", "two"])
+    for cell, values in zip(drawn(figure), series.reshape(6, 20, channels), strict=True):
+        np.testing.assert_array_equal(cell, values.T)
+    assert not any(axis.images for axis in figure.axes)
+    assert len({axis.get_ylim() for axis in figure.axes}) == 1  # comparable
+    assert [figure.axes[i].get_ylabel() for i in (0, 3)] == ["one", "two"]
+    figure.savefig(tmp_path / "lines.png")
+    assert (tmp_path / "lines.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_of_many_channels_the_first_eight_are_drawn(rng):
+    figure = pictures.lines(rng.normal(size=(1, 1, 20, 12)), "Series")
+    assert drawn(figure)[0].shape == (8, 20)
+    assert figure.get_suptitle() == "Series (8 of 12 channels)"
+
+
+@pytest.mark.parametrize("shape", [(2, 20, 3), (2, 3, 20, 3, 1), (0, 3, 20, 1)])
+def test_lines_want_rows_and_columns_of_series(shape):
+    with pytest.raises(ValueError, match=r"Expected series of shape \(rows, columns, time"):
+        pictures.lines(np.zeros(shape))
+
+
+@pytest.mark.parametrize("event_shape", [(20, 3), (20,)])
+def test_a_model_of_series_is_drawn_as_lines(event_shape, rng):
+    vae = make_vae(event_shape, 2)
+    x = rng.uniform(size=(4, *event_shape)).astype("float32")
+    channels = event_shape[1] if len(event_shape) == 2 else 1
+    cells = drawn(pictures.reconstructions(vae, x))
+    np.testing.assert_array_equal(cells[:4], x.reshape(4, 20, channels).transpose(0, 2, 1))
+    model = vae.reconstruct(x).reshape(4, 20, channels).transpose(0, 2, 1)
+    np.testing.assert_allclose(cells[4:], model, atol=1e-6)
+    for figure in (
+        pictures.samples(vae, rows=2, columns=2),
+        pictures.interpolations(vae, x, steps=2),
+        pictures.traversals(vae, x, dimensions=2, steps=2),
+    ):
+        assert np.shape(drawn(figure)) == (4, channels, 20)

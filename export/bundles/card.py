@@ -1,8 +1,27 @@
-"""The model card of a bundle, in Markdown."""
+"""The model card of a bundle, in Markdown: what a developer of a device needs to know."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 __all__ = ["card"]
+
+Row = Sequence[str]
+# What the inputs other than x are; the range of z is that of the latent axes.
+INPUTS = {
+    "z": "latent vector; the ranges stand below, under Latent axes",
+    "z_a": "latent vector where a path begins; ranges as for z",
+    "z_b": "latent vector where a path ends; ranges as for z",
+    "t": "place on the path, 0 (z_a) to 1 (z_b)",
+    "seed": "two whole numbers of 32 bits: index of the draw, seed",
+}
+FACTS = {
+    "description": "description",
+    "author": "author",
+    "licence": "licence",
+    "training_data": "training data",
+    "preprocessing": "preprocessing",
+    "date": "date",
+}
 
 
 def card(manifest: dict[str, Any], pictures: list[str], folder: str) -> str:
@@ -20,39 +39,56 @@ def card(manifest: dict[str, Any], pictures: list[str], folder: str) -> str:
         "",
         f"A variational autoencoder: {model['latent_dim']} latent dimensions, events of {shape}, "
         f"likelihood {model['likelihood']}, posterior {model['posterior']}, "
-        f"prior {model['prior']}. Exported by kvae {manifest['kvae']}.",
-        "",
-        *([f"Preprocessing: {manifest['preprocessing']}", ""] if manifest["preprocessing"] else []),
-        f"Inputs named x hold {model['domain']['text']}. Where no preset is named, "
+        f"prior {model['prior']}. Exported by kvae {manifest['kvae']}. Where no preset is named, "
         f"{manifest['default_preset']} runs.",
         "",
+        *_table(["", ""], _facts(manifest)),
         "## Files",
         "",
-        "| file | preset | size | decoded, PSNR | codes, RMS | score, RMS | score, bias "
-        "| false alarms | slowest call |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-        *(_row(artefact, model["decoded"]) for artefact in manifest["artefacts"]),
-        "",
+        *_table(
+            [
+                *("file", "preset", "size", "decoded, PSNR", "codes, RMS", "score, RMS"),
+                *("score, bias", "false alarms"),
+            ],
+            (_file(artefact, model["decoded"]) for artefact in manifest["artefacts"]),
+        ),
         *(f"Left out: {name}. {why}\n" for name, why in manifest["refused"].items()),
         "Errors are against Keras, on test inputs, the worst of LiteRT's Interpreter and "
         "CompiledModel: what is decoded in dB, codes in posterior standard deviations, the score "
         "in nats, and by how much more than 1% of the examples exceed the threshold that 1% exceed "
-        f"in Keras. Times are medians on one thread of {manifest['machine']['processor']}.",
+        "in Keras.",
         "",
+        "## Signatures",
+        "",
+        *_table(["signature", "inputs", "outputs"], _signatures(manifest)),
+        "Shapes begin with the rows of one call. Scores are in nats.",
+        "",
+        "## Inputs",
+        "",
+        "In the units of the raw data.",
+        "",
+        *_table(["input", "valid values", "in the examples"], _inputs(manifest)),
         "## Latent axes",
         "",
         "The most informative first; outside the safe range the decoder has not been trained.",
         "",
-        "| axis | nats | share | safe range |",
-        "| --- | --- | --- | --- |",
-    ]
-    lines += [
-        f"| z{axis['index']} | {axis['kl']:.2f} | {axis['share']:.0%} "
-        f"| {axis['low']:.2f} to {axis['high']:.2f} |"
-        for axis in manifest["axes"]
-    ]
-    lines += ["", *(f"![{name}]({name})" for name in pictures), ""]
-    lines += [
+        *_table(
+            ["axis", "nats", "share", "safe range"],
+            (
+                (
+                    f"z{axis['index']}",
+                    f"{axis['kl']:.2f}",
+                    f"{axis['share']:.0%}",
+                    f"{axis['low']:.2f} to {axis['high']:.2f}",
+                )
+                for axis in manifest["axes"]
+            ),
+        ),
+        *(f"![{name}]({name})" for name in pictures),
+        "",
+        "## Time and memory",
+        "",
+        *_devices(manifest),
         "## Use",
         "",
         "On the device `pip install ai-edge-litert numpy` suffices. Copy `runtime.py` out of this "
@@ -70,26 +106,131 @@ def card(manifest: dict[str, Any], pictures: list[str], folder: str) -> str:
     return "\n".join(lines)
 
 
-def _row(artefact: dict[str, Any], decoded: str) -> str:
-    """Return the line of a file in the table."""
+def _table(names: Row, rows: Iterable[Row]) -> list[str]:
+    """Return the lines of a table and an empty one; none for a table without rows."""
+    body = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    if not body:
+        return []
+    return [f"| {' | '.join(row)} |" for row in (names, ["---"] * len(names), *body)] + [""]
+
+
+def _facts(manifest: dict[str, Any]) -> list[Row]:
+    """Return what is said of the origin of the model."""
+    said = [(label, manifest[key]) for key, label in FACTS.items() if manifest[key]]
+    made_by = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+    return [*said, ("source model", f"sha256 {manifest['model']['sha256']}"), ("made by", made_by)]
+
+
+def _file(artefact: dict[str, Any], decoded: str) -> Row:
+    """Return the row of a file."""
     measured = artefact["measured"]
-    values = [
+    return [
         artefact["file"],
         artefact["preset"],
-        f"{artefact['size_bytes'] / 1e6:.2f} MB",
+        _megabytes(artefact["size_bytes"]),
         _number(measured, "decode", decoded, "psnr", "{:.0f} dB"),
         _number(measured, "encode", "mean", "stddevs", "{:.1e}"),
         _number(measured, "score", "score", "rms", "{:.1e} nats"),
         _number(measured, "score", "score", "bias", "{:+.1e} nats"),
         _number(measured, "score", "score", "false_alarms", "{:+.1%}"),
-        f"{max(artefact['latency_ms'].values()):.3f} ms",
     ]
-    return f"| {' | '.join(values)} |"
+
+
+def _megabytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 1e6:.2f} MB"
 
 
 def _number(measured: dict[str, Any], signature: str, output: str, what: str, form: str) -> str:
     value = measured.get(signature, {}).get(output, {}).get(what)
     return "" if value is None else form.format(value)
+
+
+def _all_signatures(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return the signatures that any of the files has."""
+    return {
+        name: described
+        for artefact in manifest["artefacts"]
+        for name, described in artefact["signatures"].items()
+    }
+
+
+def _signatures(manifest: dict[str, Any]) -> Iterable[Row]:
+    """Yield the row of each signature."""
+    for name, described in _all_signatures(manifest).items():
+        yield name, _ports(described["inputs"]), _ports(described["outputs"])
+
+
+def _ports(ports: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name}: {port['dtype']} ({', '.join(map(str, port['shape']))})"
+        for name, port in ports.items()
+    )
+
+
+def _inputs(manifest: dict[str, Any]) -> Iterable[Row]:
+    """Yield what values each input takes, in the units of the raw data."""
+    taken = dict.fromkeys(
+        name for each in _all_signatures(manifest).values() for name in each["inputs"]
+    )
+    domain, ranges = manifest["model"]["domain"], manifest["examples"]["ranges"]
+    for name in taken:
+        if name != "x":
+            yield name, INPUTS.get(name, ""), ""
+            continue
+        for part, values in zip(domain["columns"] or [domain], ranges, strict=True):
+            label = f"x, {part['name']}" if domain["columns"] else "x"
+            told = f"{part['text']}. {part['hint']}" if part["hint"] else part["text"]
+            yield label, told, f"{values['low']:.4g} to {values['high']:.4g}"
+
+
+def _devices(manifest: dict[str, Any]) -> Iterable[str]:
+    """Yield the lines that say what was measured on which device."""
+    if not manifest["devices"]:
+        yield from ("Nothing was measured. `kvae bench BUNDLE --save` adds a device.", "")
+        return
+    yield from (
+        "One call of LiteRT with one row, in milliseconds: the median, and after the slash the "
+        "time that 95% of the calls stay below. Memory is that of a process that opens the "
+        "bundle with `runtime.py` on one thread and runs every signature once: its peak, and by "
+        "how much it exceeds what the process had taken before. `kvae bench BUNDLE --save` adds "
+        "another device.",
+        "",
+    )
+    sizes = {artefact["preset"]: artefact["size_bytes"] for artefact in manifest["artefacts"]}
+    for device in manifest["devices"]:
+        made_by = ", ".join(f"{name} {version}" for name, version in device["versions"].items())
+        machine = "" if device["machine"] == device["name"] else f"{device['machine']}. "
+        yield from (f"### {device['name']}", "")
+        yield from (f"{machine}Measured with {made_by}, {device['date']}.", "")
+        yield from _table(
+            ["preset", "size", "peak memory", "of it for the model"],
+            (_memory(file, sizes.get(file["preset"])) for file in device["files"]),
+        )
+        yield from _times(device["files"])
+
+
+def _memory(file: dict[str, Any], size: int | None) -> Row:
+    base, peak = file["base_bytes"], file["peak_bytes"]
+    own = None if base is None or peak is None else max(peak - base, 0)
+    return file["preset"], _megabytes(size), _megabytes(peak), _megabytes(own)
+
+
+def _times(files: list[dict[str, Any]]) -> list[str]:
+    """Return a table with a row for each signature and a column for each preset and threads."""
+    cells = {
+        (each["signature"], file["preset"], each["threads"]): (
+            f"{each['p50_ms']:.3f} / {each['p95_ms']:.3f}"
+        )
+        for file in files
+        for each in file["latency"]
+    }
+    columns = list(dict.fromkeys((preset, threads) for _, preset, threads in cells))
+    rows = [
+        [signature, *(cells.get((signature, *column), "") for column in columns)]
+        for signature in dict.fromkeys(signature for signature, _, _ in cells)
+    ]
+    names = [f"{preset}, {threads} thread{'s' * (threads > 1)}" for preset, threads in columns]
+    return _table(["signature", *names], rows)
 
 
 def _use(manifest: dict[str, Any]) -> list[str]:

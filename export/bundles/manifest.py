@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import keras
 import numpy as np
 
 from kvae._version import __version__
@@ -15,7 +14,8 @@ from .. import runtime
 from ..presets import default_preset
 from ..result import ExportResult
 from ..subject import description
-from .machine import machine
+from ..verification.compare import Tolerance
+from .origin import EXPORTED_BY, versions
 
 __all__ = ["manifest_of"]
 
@@ -23,41 +23,59 @@ __all__ = ["manifest_of"]
 def manifest_of(
     vae: Any,
     results: Mapping[str, ExportResult],
+    tolerances: Mapping[str, Tolerance],
     refused: Mapping[str, str],
     axes: tuple[LatentAxis, ...],
     report: LatentReport | None,
-    preprocessing: str,
-    examples: Mapping[str, Any],
+    facts: Mapping[str, str],
+    data: np.ndarray,
+    given: bool,
 ) -> dict[str, Any]:
     """Return the manifest, without the digests of the files.
 
     Args:
         vae: the `kvae.VAE`.
         results: the exported files by preset.
+        tolerances: how far each may be from Keras, by preset.
         refused: why a preset is not in the bundle, by preset.
         axes: the latent dimensions with their safe ranges.
         report: the diagnosis, or None.
-        preprocessing: a description of what was done to raw data.
-        examples: number and source of the examples.
+        facts: what the author says of the model, and the date; by key of the manifest.
+        data: the examples.
+        given: whether the examples were given; else they are decoded prior draws.
     """
+    model = description(vae)
     names = {name for result in results.values() for name in result.signatures}
     return {
         "schema": runtime.SCHEMA,
         "kvae": __version__,
         "default_preset": default_preset(list(results), sorted(names)),
-        "model": description(vae),
-        "preprocessing": preprocessing,
-        "artefacts": [_artefact(result) for result in results.values()],
+        "model": model,
+        **facts,
+        "artefacts": [_artefact(result, tolerances[name]) for name, result in results.items()],
         "refused": dict(refused),
-        "machine": {"processor": machine(), "threads": 1},
+        "devices": [],
         "axes": [asdict(axis) for axis in axes],
-        "examples": dict(examples),
+        "examples": {
+            "count": len(data),
+            "source": "given" if given else "prior draws",
+            "ranges": _ranges(data, model["domain"]),
+        },
         "diagnosis": None if report is None else _summary(report),
-        "versions": {"keras": keras.__version__, "numpy": np.__version__},
+        "versions": versions(EXPORTED_BY),
     }
 
 
-def _artefact(result: ExportResult) -> dict[str, Any]:
+def _ranges(data: np.ndarray, domain: Mapping[str, Any]) -> list[dict[str, float]]:
+    """Return the least and the greatest value of the examples, of each column where they differ."""
+    parts = [data]
+    if domain["columns"]:
+        widths = [column["categories"] if column["one_hot"] else 1 for column in domain["columns"]]
+        parts = np.split(data, np.cumsum(widths)[:-1], axis=-1)
+    return [{"low": float(part.min()), "high": float(part.max())} for part in parts]
+
+
+def _artefact(result: ExportResult, tolerance: Tolerance) -> dict[str, Any]:
     return {
         "file": result.path.name,
         "format": result.format,
@@ -69,8 +87,8 @@ def _artefact(result: ExportResult) -> dict[str, Any]:
             signature: {output: asdict(value) for output, value in outputs.items()}
             for signature, outputs in result.measured.items()
         },
+        "tolerance": asdict(tolerance),
         "elbo_change": result.elbo_change,
-        "latency_ms": result.latency_ms,
         "runtimes": list(result.runtimes),
     }
 

@@ -1,6 +1,7 @@
 """Repeat the verification of a bundle from the bundle alone; no TensorFlow here."""
 
 import tempfile
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from .. import runtime
 from ..key import Key
 from ..presets import preset as find_preset
 from ..verification import litert
-from ..verification.compare import Measured, measure
+from ..verification.compare import Measured, Tolerance, measure
 from ..verification.processes import in_child
 from ..verification.reference import Reference
 
@@ -26,7 +27,7 @@ def verify(path: Any) -> dict[str, dict[str, dict[str, Measured]]]:
 
     Raises:
         BundleError: If the bundle is damaged.
-        ExportError: If a file is farther from the golden vectors than its preset allows.
+        ExportError: If a file is farther from the golden vectors than the manifest allows.
 
     Example:
         >>> sorted(kvae.export.verify(bundle))
@@ -54,5 +55,12 @@ def verify(path: Any) -> dict[str, dict[str, dict[str, Measured]]]:
                 {name: values for name, values in golden.inputs.items() if name in held},
                 {name: values for name, values in golden.expected.items() if name in held},
             )
-            measured[preset.name] = measure(kept, outputs, preset.tolerance)
+            measured[preset.name] = measure(kept, outputs, _tolerance(artefact))
     return measured
+
+
+def _tolerance(artefact: dict[str, Any]) -> Tolerance:
+    """Return how far a file was allowed to be from Keras when the bundle was made."""
+    return Tolerance(
+        **{field.name: artefact["tolerance"][field.name] for field in fields(Tolerance)}
+    )

@@ -8,9 +8,7 @@ runtime.py           runs the files on numpy and ai-edge-litert alone
 README.md            the model card, with the pictures beside it
 """
 
-import hashlib
 import io
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -34,12 +32,16 @@ from ..subject import exportable
 from ..verification.compare import Tolerance
 from ..verification.probe import reference_of, stand_in
 from ..verification.reference import Reference
-from .card import card
 from .manifest import manifest_of
+from .measure import BRIEF
+from .measure import measure as measured
+from .origin import date
+from .seal import seal
 
 __all__ = ["bundle"]
 
 PICTURE_DPI = 120
+LEAST_TIME = 16  # numbers in a row that make a series
 STAND_INS = 1_000
 DIAGNOSED = 2_000
 LEAST_DIAGNOSED = 50
@@ -56,7 +58,12 @@ def bundle(
     signatures: Sequence[str] | None = None,
     batch_sizes: Sequence[int] = (1,),
     tolerance: Mapping[str, Tolerance] | None = None,
+    description: str = "",
+    author: str = "",
+    licence: str = "",
+    training_data: str = "",
     preprocessing: str = "",
+    measure: bool = True,
     overwrite: bool = False,
 ) -> dict[str, ExportResult]:
     """Write a bundle: a `.tflite` file for each preset, checked, with all that belongs to it.
@@ -76,7 +83,14 @@ def bundle(
         batch_sizes: see `tflite`; 1 has to be among them. Another one (256, say) serves
             `kvae.export.beam` and long arrays, which run the largest that they have rows for.
         tolerance: how far a preset may be from Keras, by preset, in place of its own.
-        preprocessing: a sentence on what was done to raw data, for the manifest.
+        description: a sentence on the model. This and the next four are for the manifest and the
+            card; each is one line of text, or empty.
+        author: who made it.
+        licence: of the model, as an SPDX expression such as "CC-BY-4.0".
+        training_data: a sentence on what it was trained on.
+        preprocessing: a sentence on what was done to raw data.
+        measure: whether to measure time and memory of every file on this machine. Without, and
+            with the variable SOURCE_DATE_EPOCH set, the same model gives the same bytes.
         overwrite: whether to replace what stands at `path`.
 
     Returns:
@@ -94,6 +108,14 @@ def bundle(
         True
     """
     vae = exportable(vae)
+    facts = {
+        "description": description,
+        "author": author,
+        "licence": licence,
+        "training_data": training_data,
+        "preprocessing": preprocessing,
+    }
+    facts = {name: checks.line(name, value) for name, value in facts.items()} | {"date": date()}
     target = files.destination(path, overwrite)
     chosen = [find_preset(name) for name in presets]
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
@@ -104,6 +126,7 @@ def bundle(
     tolerances = dict(tolerance or {})
     for name in tolerances:
         checks.choice("tolerance", name, [preset.name for preset in chosen])
+    tolerances = {preset.name: preset.tolerance for preset in chosen} | tolerances
     if not chosen or not names:
         raise ValueError(
             "Expected at least one signature and one preset that holds it. Received: "
@@ -115,7 +138,7 @@ def bundle(
     data = vae.named_inputs().check_x(data) if given else stand_in(vae, STAND_INS)
     results: dict[str, ExportResult] = {}
     refused: dict[str, str] = {}
-    with progress("Exporting", 4 + len(chosen)) as begin:
+    with progress("Exporting", 4 + len(chosen) + measure) as begin:
         begin("reference outputs")
         float32 = vae.float32_copy()
         reference = reference_of(float32, find(float32, names), data)
@@ -131,16 +154,23 @@ def bundle(
                 file = folder / f"model-{preset.name}.tflite"
                 try:
                     results[preset.name] = write_checked(
-                        graph, reference, preset, file, tolerances.get(preset.name)
+                        graph, reference, preset, file, tolerances[preset.name]
                     )
                 except ExportError as error:
                     refused[preset.name] = str(error)
             if not results:
                 raise ExportError(" ".join(f"{name}: {why}" for name, why in refused.items()))
             begin("manifest and pictures")
-            examples = {"count": len(data), "source": "given" if given else "prior draws"}
-            manifest = manifest_of(vae, results, refused, axes, report, preprocessing, examples)
-            _write_facts(folder, manifest, reference, _draw(vae, data, folder), target.name)
+            manifest = manifest_of(
+                vae, results, tolerances, refused, axes, report, facts, data, given
+            )
+            _write_others(vae, data, reference, folder, manifest)
+            seal(folder, manifest, target.name)
+            if measure:
+                begin("time and memory")
+                device = measured(folder, effort=BRIEF)
+                seal(folder, {**manifest, "devices": [device]}, target.name)
+                results = {name: _timed(result, device) for name, result in results.items()}
     for name, why in refused.items():
         warnings.warn(
             f"The bundle is written without the preset {name!r}. {why} To allow it, pass "
@@ -150,31 +180,22 @@ def bundle(
     return {name: replace(r, path=target / r.path.name) for name, r in results.items()}
 
 
-def _write_facts(
-    folder: Path,
-    manifest: dict[str, Any],
-    reference: Reference,
-    drawn: list[str],
-    name: str,
+def _write_others(
+    vae: Any, data: np.ndarray, reference: Reference, folder: Path, manifest: dict[str, Any]
 ) -> None:
-    """Write everything but the models and the pictures; `name` is that of the folder to be."""
+    """Write the golden vectors, the runtime and the pictures."""
     largest = max(artefact["size_bytes"] for artefact in manifest["artefacts"])
     golden = reference.thinned(max(GOLDEN_BYTES, largest // 10))
     (folder / "golden.npz").write_bytes(_npz(golden))
     (folder / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
-    (folder / "README.md").write_text(card(manifest, drawn, name), "utf-8")
-    manifest["sha256"] = {
-        file: hashlib.sha256(content).hexdigest() for file, content in _content(folder).items()
-    }
-    written = json.dumps(manifest, indent=2, allow_nan=False) + "\n"
-    (folder / "manifest.json").write_text(written, "utf-8")
-    sums = runtime.sums_of(_content(folder))
-    (folder / runtime.SUMS).write_text(sums, "ascii", newline="\n")
+    _draw(vae, data, folder)
 
 
-def _content(folder: Path) -> dict[str, bytes]:
-    files_in = sorted(file for file in folder.rglob("*") if file.is_file())
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files_in}
+def _timed(result: ExportResult, device: dict[str, Any]) -> ExportResult:
+    """Return a result with the times that were measured last, those that the manifest holds."""
+    (latency,) = [f["latency"] for f in device["files"] if f["preset"] == result.preset]
+    times = {each["signature"]: each["p50_ms"] for each in latency if each["threads"] == 1}
+    return replace(result, latency_ms={**result.latency_ms, **times})
 
 
 def _npz(reference: Reference) -> bytes:
@@ -184,16 +205,18 @@ def _npz(reference: Reference) -> bytes:
     return buffer.getvalue()
 
 
-def _draw(vae: Any, data: np.ndarray, folder: Path) -> list[str]:
-    """Draw what can be drawn of picture-shaped data; return the file names."""
-    shape = vae.likelihood_layer.event_shape
-    if len(shape) != 3 or shape[-1] not in (1, 3):
-        return []
+def _draw(vae: Any, data: np.ndarray, folder: Path) -> None:
+    """Draw images and series; of a row of other numbers there is nothing to see."""
+    shape, domain = vae.likelihood_layer.event_shape, vae.likelihood_layer.domain
+    image = len(shape) == 3 and shape[-1] in (1, 3)
+    row = len(shape) == 1 and (shape[0] < LEAST_TIME or domain.columns or domain.one_hot)
+    if not image and (row or len(shape) not in (1, 2)):
+        return
+    columns = 10 if image else 5  # a line needs more room
     figures = {
-        "samples.png": pictures.samples(vae, rows=4, columns=10),
-        "reconstructions.png": pictures.reconstructions(vae, data[:10]),
-        "traversals.png": pictures.traversals(vae, data, dimensions=6),
+        "samples.png": pictures.samples(vae, rows=4, columns=columns),
+        "reconstructions.png": pictures.reconstructions(vae, data[:columns]),
+        "traversals.png": pictures.traversals(vae, data, dimensions=6, steps=columns),
     }
     for name, figure in figures.items():
         figure.savefig(folder / name, dpi=PICTURE_DPI)
-    return list(figures)

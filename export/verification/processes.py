@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +14,7 @@ from ..key import Key
 from ..result import ExportError
 from .compare import Output
 
-__all__ = ["in_child", "in_session"]
+__all__ = ["in_child", "in_session", "run_script"]
 
 # Runs a script, and ends when the parent does: its end of the pipe is closed then.
 CHILD = """
@@ -55,26 +55,7 @@ def in_child(
             f"{key}/{n}": value for key, values in inputs.items() for n, value in values.items()
         }
         np.savez(source, **flat)  # type: ignore[arg-type]
-        # -P: the folder of the script is not a place to import from.
-        arguments = map(str, (script.__file__, file, source, target))
-        log = Path(folder, "log")
-        with (
-            open(log, "wb") as output,
-            subprocess.Popen(  # noqa: S603
-                [sys.executable, "-P", "-c", CHILD, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-            ) as child,
-        ):
-            status = child.wait()
-        if status:
-            lines = log.read_text("utf-8", "replace").splitlines()
-            said = [line for line in lines if re.match(r"[\w.]*Error: ", line)]
-            raise ExportError(
-                f"The exported file {file.name} does not run: "
-                + (said[-1] if said else f"the process ended with status {status}")
-            )
+        run_script(script, [file, source, target], f"exported file {file.name}")
         with np.load(target, allow_pickle=False) as arrays:
             results = dict(arrays)
     outputs, latencies = [], {}
@@ -85,6 +66,36 @@ def in_child(
         else:
             outputs.append(Output(runtime, keys[signature], name[0], values))
     return outputs, latencies
+
+
+def run_script(script: ModuleType, arguments: Sequence[Path], what: str) -> None:
+    """Run a module as a script, in a process of its own that ends with this one.
+
+    Args:
+        script: the module.
+        arguments: arguments of the command.
+        what: what the script runs, for the error.
+
+    Raises:
+        ExportError: If the process fails, with the last error it named.
+    """
+    with tempfile.TemporaryFile() as log:
+        with subprocess.Popen(  # noqa: S603
+            # -P: the folder of the script is not a place to import from.
+            [sys.executable, "-P", "-c", CHILD, str(script.__file__), *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+        ) as child:
+            status = child.wait()
+        log.seek(0)
+        lines = log.read().decode("utf-8", "replace").splitlines()
+    if status:
+        said = [line for line in lines if re.match(r"[\w.]*Error: ", line)]
+        raise ExportError(
+            f"The {what} does not run: "
+            + (said[-1] if said else f"the process ended with status {status}")
+        )
 
 
 def in_session(path: Path, inputs: Inputs) -> list[Output]:

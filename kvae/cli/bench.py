@@ -1,117 +1,76 @@
-"""`kvae bench`: latency of the decoders of a bundle on this machine, without TensorFlow."""
+"""`kvae bench`: time and memory of a bundle's files on this machine, without TensorFlow."""
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
-from kvae.cli.terminal import console, quiet_native_logs
-from kvae.export.bundles.machine import machine
+from kvae import checks, files
+from kvae.cli.terminal import console, plain, quiet_native_logs
+from kvae.export import runtime
+from kvae.export.bundles.devices import save as save_device
+from kvae.export.bundles.measure import measure
 
-__all__ = ["bench", "interleaved"]
-
-THREADS = (1, 2)
-ROUNDS = 15
-CALLS = 20
-WARM_UP = 3  # untimed calls at the start of a turn
-PAUSE = 0.05  # seconds before a turn; threads of the last contender spin for milliseconds
+__all__ = ["bench"]
 
 
-def bench(path: Path, as_json: bool) -> None:
-    """Time `decode` of every file of a bundle with batch size 1, on one and on two threads."""
+def bench(path: Path, save: bool, device: str | None, as_json: bool) -> None:
+    """Measure every file of a bundle with one row per call, on one and on two threads.
+
+    Args:
+        path: folder of the bundle.
+        save: whether to add the results to the bundle.
+        device: name of this machine; by default its description.
+        as_json: whether to print JSON.
+    """
+    if device is not None and not checks.line("--device", device).strip():
+        raise ValueError("Expected --device to be a name. Received: an empty text")
+    bundle = runtime.Bundle(path)
+    sizes = {each["preset"]: each["size_bytes"] for each in bundle.manifest["artefacts"]}
+    if save:
+        files.destination(bundle.root, True, "BUNDLE")
     with quiet_native_logs():
-        results = _measure(path)
+        results = measure(path, device)
+    if save:
+        save_device(path, results)
     if as_json:
         print(json.dumps(results, indent=2))
         return
-    table = Table(
-        "preset", "threads", "size", "median", "quartiles", title="Latency of decode, batch size 1"
-    )
-    for row in results["decoders"]:
-        low, high = row["quartiles_ms"]
+    console.print(_times(results))
+    console.print(_memory(results, sizes))
+    if save:
+        where = escape(plain(str(bundle.root)))
+        console.print(f"The results are in [bold]{where}[/].", highlight=False)
+
+
+def _times(results: dict[str, Any]) -> Table:
+    table = Table("signature", "preset", "threads", "median", "95%", title="Time of one call")
+    for file in results["files"]:
+        for each in file["latency"]:
+            table.add_row(
+                escape(plain(each["signature"])),
+                file["preset"],
+                str(each["threads"]),
+                f"{each['p50_ms']:.3f} ms",
+                f"{each['p95_ms']:.3f} ms",
+            )
+    table.caption = escape(results["machine"])
+    return table
+
+
+def _memory(results: dict[str, Any], sizes: dict[str, int]) -> Table:
+    table = Table("preset", "size", "peak", "before", title="Memory of a process")
+    for file in results["files"]:
         table.add_row(
-            row["preset"],
-            str(row["threads"]),
-            f"{row['size_bytes'] / 1e6:.2f} MB",
-            f"{row['median_ms']:.3f} ms",
-            f"{low:.3f} to {high:.3f} ms",
+            file["preset"],
+            f"{sizes[file['preset']] / 1e6:.2f} MB",
+            _megabytes(file["peak_bytes"]),
+            _megabytes(file["base_bytes"]),
         )
-    table.caption = results["machine"]
-    console.print(table)
+    return table
 
 
-def interleaved(
-    contenders: dict[Any, Callable[[], Any]], rounds: int = ROUNDS, calls: int = CALLS
-) -> dict[Any, np.ndarray]:
-    """Time the calls of several functions in alternating turns.
-
-    Changes in the load of the machine then affect all of them. A turn begins with a pause and
-    `WARM_UP` untimed calls.
-
-    Args:
-        contenders: functions without arguments, by name.
-        rounds: number of turns of each function.
-        calls: timed calls per turn.
-
-    Returns:
-        Times in milliseconds, (rounds * calls,), by name.
-    """
-    times: dict[Any, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, call in contenders.items():
-            time.sleep(PAUSE)
-            for _ in range(WARM_UP):
-                call()
-            for _ in range(calls):
-                start = time.perf_counter()
-                call()
-                times[name].append(1e3 * (time.perf_counter() - start))
-    return {name: np.array(values) for name, values in times.items()}
-
-
-def _measure(path: Path) -> dict[str, Any]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    from kvae.export import runtime
-
-    bundle = runtime.Bundle(path)
-    contenders, sizes, interpreters = {}, {}, []
-    for artefact in bundle.manifest["artefacts"]:
-        preset = artefact["preset"]
-        model = bundle.model(preset)
-        sizes[preset] = len(model)
-        shape = artefact["signatures"]["decode"]["inputs"]["z"]["shape"]
-        z = np.random.default_rng(0).normal(size=shape).astype("float32")
-        for threads in THREADS:
-            interpreter = Interpreter(model_content=model, num_threads=threads)
-            interpreters.append(
-                interpreter
-            )  # a signature runner does not keep its interpreter alive
-            run = interpreter.get_signature_runner("decode")
-            contenders[preset, threads] = _call(run, z)
-    times = interleaved(contenders)
-    return {
-        "machine": machine(),
-        "calls": ROUNDS * CALLS,
-        "decoders": [
-            {
-                "preset": preset,
-                "threads": threads,
-                "size_bytes": sizes[preset],
-                "median_ms": float(np.median(values)),
-                "quartiles_ms": [float(q) for q in np.quantile(values, (0.25, 0.75))],
-            }
-            for (preset, threads), values in times.items()
-        ],
-    }
-
-
-def _call(run: Callable[..., Any], z: np.ndarray) -> Callable[[], Any]:
-    def call() -> Any:
-        return run(z=z)
-
-    return call
+def _megabytes(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / 1e6:.1f} MB"

@@ -2,8 +2,9 @@
 
 import json
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -11,6 +12,7 @@ from rich.table import Table
 from kvae import files
 from kvae.cli.inputs import load_vae, read_examples
 from kvae.cli.terminal import console, plain, quiet_native_logs
+from kvae.export.verification.compare import Tolerance
 
 __all__ = ["export", "verify"]
 
@@ -19,14 +21,24 @@ def export(
     model: Path,
     output: Path,
     data: Path | None,
-    presets: list[str],
-    signatures: list[str] | None,
-    batch_sizes: list[int],
+    tolerances: list[str],
     overwrite: bool,
     as_json: bool,
+    **settings: Any,
 ) -> None:
-    """Load a saved VAE and write a bundle."""
+    """Load a saved VAE and write a bundle.
+
+    Args:
+        model: the `.keras` file.
+        output: folder to create.
+        data: file of examples.
+        tolerances: of the form PRESET:NAME=NUMBER,...
+        overwrite: whether to replace what stands at `output`.
+        as_json: whether to print the manifest.
+        **settings: other arguments of `kvae.export.bundle`.
+    """
     files.destination(output, overwrite, "--output")
+    tolerance = dict(_tolerance(text) for text in tolerances)
     examples = None if data is None else read_examples(data)
     with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always")
@@ -36,10 +48,9 @@ def export(
             load_vae(model),
             output,
             data=examples,
-            presets=presets,
-            signatures=signatures or None,
-            batch_sizes=batch_sizes,
+            tolerance=tolerance,
             overwrite=overwrite,
+            **settings,
         )
     for warning in left_out:
         if issubclass(warning.category, UserWarning):
@@ -51,6 +62,23 @@ def export(
         console.print(str(result), highlight=False, markup=False)
     where = escape(plain(str(output.resolve())))
     console.print(f"The bundle is in [bold]{where}[/].", highlight=False)
+
+
+def _tolerance(text: str) -> tuple[str, Tolerance]:
+    """Return preset and tolerance of a text such as int8:psnr=35,score=1."""
+    known = ", ".join(field.name for field in fields(Tolerance))
+    preset, _, settings = text.partition(":")
+    try:
+        pairs = [setting.split("=") for setting in settings.split(",")]
+        tolerance = Tolerance(**{name: float(number) for name, number in pairs})
+        if not preset:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Expected --tolerance to be of the form PRESET:NAME=NUMBER,... with the names {known}."
+            f" Received: {text!r:.200}"
+        ) from None
+    return preset, tolerance
 
 
 def verify(path: Path, as_json: bool) -> None:

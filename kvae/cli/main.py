@@ -77,6 +77,22 @@ def export(
         list[int],
         typer.Option(min=1, help="Batch size of the signatures; repeatable, must include 1."),
     ] = [1],  # noqa: B006
+    tolerance: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PRESET:NAME=NUMBER,...",
+            help="How far a preset may be from Keras, with the names error, psnr, score and codes, "
+            "such as int8:psnr=35,score=1; repeatable.",
+        ),
+    ] = [],  # noqa: B006
+    description: Annotated[str, typer.Option(help="A sentence on the model, for the card.")] = "",
+    author: Annotated[str, typer.Option(help="Author of the model, for the card.")] = "",
+    licence: Annotated[str, typer.Option(help="SPDX expression, such as CC-BY-4.0.")] = "",
+    training_data: Annotated[str, typer.Option(help="A sentence on the training data.")] = "",
+    preprocessing: Annotated[
+        str, typer.Option(help="A sentence on what was done to raw data.")
+    ] = "",
+    measure: Annotated[bool, typer.Option(help="Measure time and memory of every file.")] = True,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
@@ -85,7 +101,23 @@ def export(
     from kvae.cli.terminal import errors
 
     with errors():
-        bundles.export(model, output, data, preset, signature, batch_size, overwrite, as_json)
+        bundles.export(
+            model,
+            output,
+            data,
+            tolerance,
+            overwrite,
+            as_json,
+            presets=preset,
+            signatures=signature or None,
+            batch_sizes=batch_size,
+            description=description,
+            author=author,
+            licence=licence,
+            training_data=training_data,
+            preprocessing=preprocessing,
+            measure=measure,
+        )
 
 
 @app.command()
@@ -125,14 +157,24 @@ def score(
 @app.command()
 def bench(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    save: Annotated[
+        bool, typer.Option("--save", help="Add the results to the manifest and the card.")
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of this machine; by default its processor and system. Results of the same "
+            "name are replaced."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Time the decoders of a bundle on this machine, with one and two threads."""
+    """Measure time and memory of every file of a bundle on this machine."""
     from kvae.cli import bench as benchmark
     from kvae.cli.terminal import errors
 
     with errors():
-        benchmark.bench(bundle, as_json)
+        benchmark.bench(bundle, save, device, as_json)
 
 
 @app.command()

@@ -6,9 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 import kvae
-from kvae.cli.bench import interleaved
 from kvae.cli.main import app
 from kvae.export.bundles.machine import machine
+from kvae.export.bundles.measure import thread_counts
+from kvae.export.bundles.measure_process import interleaved
 from tests.helpers import run_python
 from tests.small import make_vae
 
@@ -17,30 +18,32 @@ from tests.small import make_vae
 def bundle(tmp_path_factory):
     path = tmp_path_factory.mktemp("bench") / "bundle"
     data = np.random.default_rng(0).uniform(size=(64, 6)).astype("float32")
-    kvae.export.bundle(make_vae((6,), 2), path, data=data, signatures=["decode"])
+    kvae.export.bundle(make_vae((6,), 2), path, data=data, signatures=["decode"], measure=False)
     return path
 
 
-def test_bench_times_every_preset_on_one_and_two_threads(bundle):
+def test_bench_times_every_preset_and_signature_for_each_number_of_threads(bundle):
     done = CliRunner().invoke(app, ["bench", str(bundle), "--json"])
     assert done.exit_code == 0, done.output
     results = json.loads(done.output)
-    rows = results["decoders"]
-    assert {(row["preset"], row["threads"]) for row in rows} == {
-        (preset, threads) for preset in ("float32", "int8") for threads in (1, 2)
-    }
-    for row in rows:
-        low, high = row["quartiles_ms"]
-        assert 0.0 < low <= row["median_ms"] <= high
-        assert row["size_bytes"] == (bundle / f"model-{row['preset']}.tflite").stat().st_size
+    assert [file["preset"] for file in results["files"]] == ["float32", "int8"]
+    for file in results["files"]:
+        told = {(each["signature"], each["threads"]) for each in file["latency"]}
+        assert told == {("decode", threads) for threads in thread_counts()}
+        for each in file["latency"]:
+            assert 0.0 < each["p50_ms"] <= each["p95_ms"]
     assert results["machine"] == machine()
 
 
-def test_bench_prints_a_table(bundle):
+def test_bench_prints_tables_and_changes_nothing(bundle):
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     done = CliRunner().invoke(app, ["bench", str(bundle)])
     assert done.exit_code == 0, done.output
-    assert "Latency of decode" in done.output
-    assert len(re.findall(r"(?:float32|int8) +\S +[12]", done.output)) == 4
+    assert "Time of one call" in done.output
+    rows = re.findall(r"decode +\S +(?:float32|int8) +\S +[12]", done.output)
+    assert len(rows) == 2 * len(thread_counts())
+    assert "Memory of a process" in done.output
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
 
 
 def test_bench_refuses_a_folder_that_is_not_a_bundle(tmp_path):
@@ -53,7 +56,7 @@ def test_bench_does_not_load_tensorflow(bundle, tmp_path):
     code = (
         "import sys, pathlib\n"
         "from kvae.cli import bench\n"
-        "bench.bench(pathlib.Path(sys.argv[1]), True)\n"
+        "bench.bench(pathlib.Path(sys.argv[1]), False, None, True)\n"
         "print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     )
     assert run_python(code, tmp_path, bundle).splitlines()[-1] == "False False"
@@ -61,8 +64,14 @@ def test_bench_does_not_load_tensorflow(bundle, tmp_path):
 
 def test_contenders_alternate():
     order = []
-    times = interleaved(
-        {"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=3, calls=2
-    )
+    contenders = {name: {"call": lambda name=name: order.append(name)} for name in "ab"}
+    times = interleaved(contenders, rounds=3, calls=2, seconds=60.0)
     assert "".join(order) == "aaaaabbbbb" * 3  # three untimed calls, two timed calls
-    assert {name: len(values) for name, values in times.items()} == {"a": 6, "b": 6}
+    assert {name: len(values["call"]) for name, values in times.items()} == {"a": 6, "b": 6}
+
+
+def test_slow_functions_make_few_calls():
+    called = []
+    times = interleaved({"a": {"call": lambda: called.append(1)}}, 1, 1000, seconds=0.0)
+    assert len(times["a"]["call"]) == 3
+    assert len(called) == 6

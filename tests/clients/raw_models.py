@@ -103,6 +103,6 @@ def make_raw_model(kind, folder):
         vae.adapt(normal)
     vae.compile(keras.optimizers.Adam(3e-3))
     vae.fit(normal, epochs=30, verbose=0)
-    kvae.export.bundle(vae, folder / "bundle", data=normal, presets=["float32"])
+    kvae.export.bundle(vae, folder / "bundle", data=normal, presets=["float32"], measure=False)
     kvae.export.saved_model(vae, folder / "serving", data=normal)
     return RawModel(vae, folder / "bundle", folder / "serving", x, vae.score(x).astype("float64"))

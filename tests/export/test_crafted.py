@@ -73,6 +73,29 @@ PLACES = {
     "shape": ("artefacts", 0, "signatures", "decode", "inputs", "z", "shape"),
     "dtype": ("artefacts", 0, "signatures", "decode", "inputs", "z", "dtype"),
     "an axis": ("axes", 0),
+    "the share of an axis": ("axes", 0, "share"),
+    "description": ("description",),
+    "author": ("author",),
+    "licence": ("licence",),
+    "training_data": ("training_data",),
+    "date": ("date",),
+    "versions": ("versions",),
+    "a version": ("versions", "keras"),
+    "sha256": ("model", "sha256"),
+    "measured": ("artefacts", 0, "measured"),
+    "psnr": ("artefacts", 0, "measured", "decode", "mean", "psnr"),
+    "tolerance": ("artefacts", 0, "tolerance"),
+    "a tolerance": ("artefacts", 0, "tolerance", "score"),
+    "refused": ("refused",),
+    "examples": ("examples",),
+    "a range": ("examples", "ranges", 0),
+    "devices": ("devices",),
+    "a device": ("devices", 0),
+    "the name of a device": ("devices", 0, "name"),
+    "files": ("devices", 0, "files"),
+    "peak_bytes": ("devices", 0, "files", 0, "peak_bytes"),
+    "latency": ("devices", 0, "files", 0, "latency"),
+    "p50_ms": ("devices", 0, "files", 0, "latency", 0, "p50_ms"),
 }
 WRONG = {
     "null": None,
@@ -84,7 +107,16 @@ WRONG = {
     "a table": {"a": {"b": {}}},
 }
 # What happens to be valid where it stands.
-VALID = {("low", "null"), ("low", "a negative number")}
+VALID = {
+    ("low", "null"),
+    ("low", "a negative number"),
+    ("the share of an axis", "a negative number"),
+    ("a tolerance", "null"),
+    ("a tolerance", "a negative number"),
+    ("psnr", "a negative number"),
+    ("peak_bytes", "null"),
+    ("p50_ms", "a negative number"),
+}
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -117,7 +149,13 @@ def test_a_manifest_that_lacks_something_is_refused(copy, place):
     del part[last]
     file.write_text(json.dumps(manifest))
     sign(copy)
-    if place in ("an artefact", "an axis", "a signature"):  # a shorter list
+    if place in (
+        "an artefact",
+        "an axis",
+        "a signature",
+        "a device",
+        "a version",
+    ):  # a shorter list
         if place == "an artefact":
             with pytest.raises(BundleError, match="Expected preset to be one of"):
                 everything(copy)

@@ -15,7 +15,9 @@ def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("stream") / "bundle"
     likelihood = kvae.layers.IndependentNormal((WINDOW, CHANNELS))
     vae = make_vae((WINDOW, CHANNELS), 2, likelihood=likelihood)
-    kvae.export.bundle(vae, path, presets=["float32"], signatures=["score"], batch_sizes=(1, 4))
+    kvae.export.bundle(
+        vae, path, presets=["float32"], signatures=["score"], batch_sizes=(1, 4), measure=False
+    )
     return runtime.Model(path)
 
 

@@ -1,0 +1,35 @@
+"""Write what a bundle says of its other files: the card, the manifest, the digests."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from .. import runtime
+from .card import card
+
+__all__ = ["seal"]
+
+
+def seal(folder: Path, manifest: dict[str, Any], name: str) -> None:
+    """Write README.md, manifest.json and SHA256SUMS of a bundle whose other files are there.
+
+    Args:
+        folder: the bundle; it is not in use.
+        manifest: what manifest.json says, apart from the digests of the files.
+        name: name of the folder to be.
+    """
+    pictures = sorted(file.name for file in folder.glob("*.png"))
+    (folder / "README.md").write_text(card(manifest, pictures, name), "utf-8", newline="\n")
+    told = ("manifest.json", runtime.SUMS)
+    content = {name: value for name, value in _content(folder).items() if name not in told}
+    digests = {file: hashlib.sha256(value).hexdigest() for file, value in content.items()}
+    written = json.dumps({**manifest, "sha256": digests}, indent=2, allow_nan=False) + "\n"
+    content["manifest.json"] = written.encode()
+    (folder / "manifest.json").write_bytes(content["manifest.json"])
+    (folder / runtime.SUMS).write_text(runtime.sums_of(content), "ascii", newline="\n")
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}

@@ -59,7 +59,7 @@ def bounded(raw: Any, low: float = -np.inf, high: float = np.inf) -> Any:
 def positive_scale(raw: Any, min_scale: float = 0.0) -> Any:
     """Return max(softplus(raw), min_scale), TFP's scale with a lower bound.
 
-    Below the bound the gradient is that of softplus at the bound where it leads back, see `bounded`.
+    Below the bound the gradient is that of softplus at the bound if it leads back, see `bounded`.
 
     Args:
         raw: tensor of any shape.

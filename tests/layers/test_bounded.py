@@ -46,7 +46,7 @@ def test_only_a_gradient_that_leads_back_passes(raw, upstream, expected, jit_com
     ids=lambda layer: type(layer).__name__,
 )
 def test_the_scale_of_exact_predictions_does_not_run_away(layer):
-    """They ask for a smaller scale at every step; a row that deviates then asks for a larger one."""
+    """They ask for a smaller scale at every step; one that deviates asks for a larger one."""
     params = keras.Variable([[0.0, 1.0]])
     optimizer = keras.optimizers.SGD(0.5)
     optimizer.build([params])

@@ -28,6 +28,7 @@ TOGETHER = (
     "tests/cli/test_diagnose.py",
     "tests/clients/test_browser.py",
     "tests/clients/test_mlserver.py",
+    "tests/clients/test_webgpu.py",
     "tests/conformance/test_keras_layers.py",
     "tests/conformance/test_round_trip.py::test_a_keras_file",
     "tests/conformance/test_round_trip.py::test_a_saved_model",

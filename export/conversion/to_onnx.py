@@ -47,7 +47,7 @@ def to_onnx(function: Any, name: str) -> bytes:
             traced,
             input_signature=(),
             opset=OPSET,
-            custom_op_handlers={"BroadcastArgs": (_broadcast_args, []), "MulNoNan": (_product, [])},
+            custom_op_handlers={name: (write, []) for name, write in WRITTEN.items()},
         )
     lacking = {
         node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)
@@ -103,3 +103,21 @@ def _product(graph: Any, node: Any, name: str, arguments: Any) -> None:
         shapes=[shape],
         dtypes=[dtype],
     )
+
+
+def _expm1(graph: Any, node: Any, name: str, arguments: Any) -> None:
+    """Replace Expm1: tanh(x / 2) (exp(x) + 1), which keeps the digits of small results."""
+    output, x = node.output[0], node.input[0]
+    dtype, shape = graph.get_dtype(output), graph.get_shape(output)
+    half = graph.make_const(f"{name}_half", np.array(0.5, np.float32)).output[0]
+    one = graph.make_const(f"{name}_one", np.array(1.0, np.float32)).output[0]
+    tanh = graph.make_node("Tanh", graph.make_node("Mul", [x, half]).output).output[0]
+    sum_ = graph.make_node("Add", [graph.make_node("Exp", [x]).output[0], one]).output[0]
+    graph.remove_node(name)
+    graph.make_node(
+        "Mul", [tanh, sum_], name=name, outputs=[output], shapes=[shape], dtypes=[dtype]
+    )
+
+
+# TensorFlow's operations that tf2onnx does not know and that kvae's models hold.
+WRITTEN = {"BroadcastArgs": _broadcast_args, "Expm1": _expm1, "MulNoNan": _product}

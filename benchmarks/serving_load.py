@@ -8,6 +8,7 @@ status other than 200, counts as an error.
 """
 
 import argparse
+import os
 import platform
 import shutil
 import tempfile
@@ -70,7 +71,7 @@ def main():
             found = list(pool.map(lambda request: timed(address, request), waiting))
             seconds = time.perf_counter() - start
     errors = sum(not right for *_, right in found)
-    print(f"{platform.processor() or platform.machine()}, {platform.platform()}")
+    print(f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}")
     print(f"{arguments.clients} clients, {len(found)} requests in {seconds:.1f} s, {errors} errors")
     print("\n| signature | requests | p50 | p95 | p99 |\n| --- | --- | --- | --- | --- |")
     for signature in ("score", "decode"):

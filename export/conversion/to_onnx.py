@@ -74,50 +74,84 @@ def _quiet() -> Iterator[None]:
 
 def _broadcast_args(graph: Any, node: Any, name: str, arguments: Any) -> None:
     """Replace BroadcastArgs: the shape of the sum of zeros of the two given shapes."""
-    output = node.output[0]
-    dtype, shape = graph.get_dtype(output), graph.get_shape(output)
     zeros = []
     for source in node.input:
-        size = graph.make_node("Cast", [source], {"to": INT64}).output[0]
-        zeros.append(graph.make_node("ConstantOfShape", [size]).output[0])
-    found = graph.make_node("Shape", graph.make_node("Add", zeros).output).output
-    graph.remove_node(name)
-    graph.make_node(
-        "Cast", found, {"to": dtype}, name=name, outputs=[output], shapes=[shape], dtypes=[dtype]
-    )
+        size = _node(graph, "Cast", source, to=INT64)
+        zeros.append(_node(graph, "ConstantOfShape", size))
+    found = _node(graph, "Shape", _node(graph, "Add", *zeros))
+    _replace(graph, node, "Cast", found, to=graph.get_dtype(node.output[0]))
 
 
 def _product(graph: Any, node: Any, name: str, arguments: Any) -> None:
     """Replace MulNoNan: x * y, and 0 where y is 0, whatever x is."""
-    output, (x, y) = node.output[0], node.input
-    dtype, shape = graph.get_dtype(output), graph.get_shape(output)
-    zero = graph.make_const(f"{name}_zero", np.zeros((), np.float32)).output[0]
-    is_zero = graph.make_node("Equal", [y, zero]).output[0]
-    product = graph.make_node("Mul", [x, y]).output[0]
-    graph.remove_node(name)
-    graph.make_node(
-        "Where",
-        [is_zero, zero, product],
-        name=name,
-        outputs=[output],
-        shapes=[shape],
-        dtypes=[dtype],
-    )
+    x, y = node.input
+    zero = _constant(graph, np.float32(0.0))
+    is_zero = _node(graph, "Equal", y, zero)
+    _replace(graph, node, "Where", is_zero, zero, _node(graph, "Mul", x, y))
 
 
 def _expm1(graph: Any, node: Any, name: str, arguments: Any) -> None:
     """Replace Expm1: tanh(x / 2) (exp(x) + 1), which keeps the digits of small results."""
-    output, x = node.output[0], node.input[0]
-    dtype, shape = graph.get_dtype(output), graph.get_shape(output)
-    half = graph.make_const(f"{name}_half", np.array(0.5, np.float32)).output[0]
-    one = graph.make_const(f"{name}_one", np.array(1.0, np.float32)).output[0]
-    tanh = graph.make_node("Tanh", graph.make_node("Mul", [x, half]).output).output[0]
-    sum_ = graph.make_node("Add", [graph.make_node("Exp", [x]).output[0], one]).output[0]
-    graph.remove_node(name)
+    (x,) = node.input
+    tanh = _node(graph, "Tanh", _node(graph, "Mul", x, _constant(graph, np.float32(0.5))))
+    above = _node(graph, "Add", _node(graph, "Exp", x), _constant(graph, np.float32(1.0)))
+    _replace(graph, node, "Mul", tanh, above)
+
+
+def _shift_right(graph: Any, node: Any, name: str, arguments: Any) -> None:
+    """Replace RightShift of int32 by a constant: both halves of a word are divided.
+
+    ONNX shifts unsigned integers alone, and OpenVINO computes shifts and divisions in float32,
+    which holds 24 of the 32 bits: the seed of `sample` would give other draws there.
+    """
+    if not node.inputs[1].is_const():
+        return  # unknown to ONNX, and said so
+    x, bits = node.input[0], int(node.inputs[1].get_tensor_value())
+
+    def integer(value: int) -> str:
+        return _constant(graph, np.int32(value))
+
+    upper = _node(graph, "BitwiseAnd", x, integer(-(1 << 16)))
+    upper = _node(graph, "Div", upper, integer(1 << 16))  # signed, without a remainder
+    if bits >= 16:
+        whole = _node(graph, "BitwiseAnd", upper, integer(-(1 << (bits - 16))))
+        _replace(graph, node, "Div", whole, integer(1 << (bits - 16)))
+    else:
+        lower = _node(graph, "BitwiseAnd", x, integer((1 << 16) - 1))
+        lower = _node(graph, "Div", lower, integer(1 << bits))
+        _replace(graph, node, "Add", _node(graph, "Mul", upper, integer(1 << (16 - bits))), lower)
+
+
+def _constant(graph: Any, value: Any) -> str:
+    from tf2onnx import utils
+
+    return graph.make_const(utils.make_name("constant"), np.array(value)).output[0]
+
+
+def _node(graph: Any, kind: str, *inputs: str, **attributes: Any) -> str:
+    return graph.make_node(kind, list(inputs), attributes).output[0]
+
+
+def _replace(graph: Any, node: Any, kind: str, *inputs: str, **attributes: Any) -> None:
+    """Put a node of another kind in the place of `node`."""
+    (output,) = node.output
+    shapes, dtypes = [graph.get_shape(output)], [graph.get_dtype(output)]
+    graph.remove_node(node.name)
     graph.make_node(
-        "Mul", [tanh, sum_], name=name, outputs=[output], shapes=[shape], dtypes=[dtype]
+        kind,
+        list(inputs),
+        attributes,
+        name=node.name,
+        outputs=[output],
+        shapes=shapes,
+        dtypes=dtypes,
     )
 
 
-# TensorFlow's operations that tf2onnx does not know and that kvae's models hold.
-WRITTEN = {"BroadcastArgs": _broadcast_args, "Expm1": _expm1, "MulNoNan": _product}
+# TensorFlow's operations that tf2onnx does not convert, or not for every runtime.
+WRITTEN = {
+    "BroadcastArgs": _broadcast_args,
+    "Expm1": _expm1,
+    "MulNoNan": _product,
+    "RightShift": _shift_right,
+}

@@ -55,17 +55,7 @@ def test_openvino_decodes_what_keras_decodes(tmp_path, rng, networks):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "signature",
-    [
-        pytest.param(
-            name,
-            # A logical shift is a shift of uint32 in ONNX, which OpenVINO 2026.4 rounds to float32.
-            marks=pytest.mark.xfail(name == "sample", reason="shifts lose bits", strict=True),
-        )
-        for name in SIGNATURES
-    ],
-)
+@pytest.mark.parametrize("signature", SIGNATURES)
 def test_openvino_runs_every_onnx_file(tmp_path, signature):
     python = servers_python("openvino")
     need(importlib.util.find_spec("tf2onnx"), "tf2onnx", "Run: pip install tf2onnx onnxruntime")

@@ -107,6 +107,16 @@ def test_operations_that_tf2onnx_lacks_are_written_in_others(function, values, t
 
 
 @needs_extra
+@pytest.mark.parametrize("bits", [0, 3, 15, 16, 26, 31])
+def test_shifts_keep_every_bit(bits, tmp_path):
+    x = np.array([[0, 1, -1, 2**31 - 1, -(2**31), 123456789, -987654321]], "int32")
+    call = tf.function(lambda x: {"y": tf.bitwise.right_shift(x, tf.constant(bits))})
+    concrete = call.get_concrete_function(x=tf.TensorSpec((None, 7), tf.int32, name="x"))
+    (tmp_path / "f.onnx").write_bytes(to_onnx.to_onnx(concrete, "f"))
+    np.testing.assert_array_equal(run(session(tmp_path / "f.onnx"), {"x": x})["y"], x >> bits)
+
+
+@needs_extra
 def test_an_operation_without_conversion_is_named():
     call = tf.function(lambda x: {"y": tf.math.lgamma(x)})
     concrete = call.get_concrete_function(x=tf.TensorSpec((None, 3), name="x"))

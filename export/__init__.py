@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .bundles.verify import verify
     from .bundles.write import bundle
+    from .formats.onnx import onnx
     from .formats.saved_model import saved_model
     from .formats.tflite import tflite
     from .result import ExportError, ExportResult
@@ -22,6 +23,7 @@ __all__ = [
     "Tolerance",
     "bundle",
     "digest",
+    "onnx",
     "saved_model",
     "tflite",
     "verify",
@@ -32,6 +34,7 @@ _HOMES = {
     "digest": "subject",
     "ExportError": "result",
     "ExportResult": "result",
+    "onnx": "formats.onnx",
     "saved_model": "formats.saved_model",
     "tflite": "formats.tflite",
     "Tolerance": "verification.compare",

@@ -28,7 +28,7 @@ class ExportResult:
     """An artefact on disk and what was measured on it before it was handed over.
 
     Attributes:
-        format: "tflite" or "saved_model".
+        format: "tflite", "saved_model" or "onnx".
         preset: the precision it was exported in.
         path: where it stands.
         size_bytes: size of the file, or of all files of the folder.

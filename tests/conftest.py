@@ -41,7 +41,6 @@ TOGETHER = (
     "tests/cli/test_diagnose.py",
     "tests/clients/test_beam.py",
     "tests/clients/test_mlserver.py",
-    "tests/clients/test_openvino.py",
     "tests/clients/",  # the browser, C and Python run the same bundles
     "tests/conformance/test_keras_layers.py",
     "tests/conformance/test_round_trip.py::test_a_keras_file",

@@ -15,30 +15,70 @@ import tensorflow as tf
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec
 from mlserver.errors import InferenceError
-from mlserver.types import InferenceRequest, InferenceResponse
+from mlserver.types import (
+    Datatype,
+    InferenceRequest,
+    InferenceResponse,
+    MetadataModelResponse,
+    MetadataTensor,
+    Parameters,
+)
 from mlserver.utils import get_model_uri
 from runtime import check_domain
 
 __all__ = ["SavedModelRuntime"]
+
+DEFAULT = "serving_default"
+DATATYPES = {"float32": Datatype.FP32, "int32": Datatype.INT32, "uint8": Datatype.UINT8}
 
 
 class SavedModelRuntime(MLModel):
     """Serves the signatures of the SavedModel at `parameters.uri` of the settings."""
 
     async def load(self) -> bool:
-        """Load the SavedModel; MLServer calls it once."""
+        """Load the SavedModel and call every signature once; MLServer calls it once.
+
+        The first call of a signature is slow. A server that is ready has made it.
+        """
         folder = await get_model_uri(self._settings)
         model = tf.saved_model.load(folder)
         described = Path(folder, "assets.extra", "model.json").read_text("utf-8")
-        self.domain = json.loads(described)["domain"]
+        self.description = json.loads(described)
+        self.domain = self.description["domain"]
         self.model = model  # keeps the variables of the signatures alive
         self.signatures = model.signatures
+        self.inputs, self.outputs = _tensors_of(self.signatures[DEFAULT])
+        for function in self.signatures.values():
+            specs = function.structured_input_signature[1]
+            function(**{n: tf.zeros((1, *spec.shape[1:]), spec.dtype) for n, spec in specs.items()})
         return True
+
+    async def metadata(self) -> MetadataModelResponse:
+        """Return the inputs and outputs of the default signature, and in `parameters` the rest.
+
+        That is the label of the version, the description of the model with the domain of `x`, and
+        the inputs and outputs of every signature. All are in the units of the data that the model
+        was trained on.
+        """
+        answer = await super().metadata()
+        answer.versions = [self.version] if self.version else None
+        extra = self._settings.parameters.extra or {}
+        signatures = {}
+        for name, function in self.signatures.items():
+            sides = zip(("inputs", "outputs"), _tensors_of(function), strict=True)
+            signatures[name] = {
+                side: [tensor.model_dump(exclude_none=True, mode="json") for tensor in tensors]
+                for side, tensors in sides
+            }
+        answer.parameters = Parameters(
+            label=extra.get("label"), model=self.description, signatures=signatures
+        )
+        return answer
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         """Run one request; an invalid request returns status 400 with the reason."""
         parameters = (payload.parameters.model_extra or {}) if payload.parameters else {}
-        name = parameters.get("signature", "serving_default")
+        name = parameters.get("signature", DEFAULT)
         if name not in self.signatures:
             raise InferenceError(
                 f"Expected signature to be one of {sorted(self.signatures)}. Received: {name!r}"
@@ -84,3 +124,19 @@ class SavedModelRuntime(MLModel):
                     raise InferenceError(str(error)) from error
             tensors[name] = tf.constant(array)
         return tensors
+
+
+def _tensors_of(function: Any) -> tuple[list[MetadataTensor], list[MetadataTensor]]:
+    """Return the inputs and outputs of a signature; an open batch has size -1."""
+    inputs, outputs = (
+        [
+            MetadataTensor(
+                name=name,
+                datatype=DATATYPES[spec.dtype.name],
+                shape=[-1 if size is None else size for size in spec.shape],
+            )
+            for name, spec in sorted(specs.items())
+        ]
+        for specs in (function.structured_input_signature[1], function.structured_outputs)
+    )
+    return inputs, outputs

@@ -1,1 +1,1 @@
-"""The files that can be written, each with its check: TFLite and SavedModel."""
+"""The files that can be written, each with its check: TFLite, SavedModel and ONNX."""

@@ -8,7 +8,7 @@ import threading
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-__all__ = ["chromium", "served"]
+__all__ = ["SOFTWARE_WEBGPU", "chromium", "served"]
 
 OPTIONS = (
     "--headless=new",
@@ -23,6 +23,9 @@ OPTIONS = (
     "--disable-sync",
     "--window-size=1100,900",
 )
+
+# WebGPU on the CPU, by the SwiftShader that Chromium brings.
+SOFTWARE_WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -55,11 +58,11 @@ def served(folder):
 
 
 @contextlib.contextmanager
-def chromium(binary, driver, profile):
-    """Start Chromium with a profile of its own for a block, and give the driver."""
+def chromium(binary, driver, profile, more=()):
+    """Start Chromium with a profile and more options for a block, and give the driver."""
     options = webdriver.ChromeOptions()
     options.binary_location = binary
-    for option in (*OPTIONS, f"--user-data-dir={profile}"):
+    for option in (*OPTIONS, *more, f"--user-data-dir={profile}"):
         options.add_argument(option)
     browser = webdriver.Chrome(options=options, service=Service(executable_path=driver))
     try:

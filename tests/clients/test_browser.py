@@ -29,7 +29,8 @@ const [preset, signature, inputs, bundle, done] = arguments;
 (async () => {
   const { openBundle } = await import(new URL("bundle.js", document.baseURI));
   const { Model } = await import(new URL("model.js", document.baseURI));
-  const model = await Model.load(await openBundle(bundle), preset);
+  const accelerator = new URLSearchParams(location.search).get("accelerator");
+  const model = await Model.load(await openBundle(bundle), preset, accelerator);
   const rows = [];
   for (const input of inputs) {
     const outputs = await model.run(signature, input);
@@ -67,15 +68,20 @@ def page(programs, client_bundle, tmp_path_factory):
     """A folder with the page, LiteRT.js and a bundle, served; and a browser."""
     from tests.clients.browser import chromium, served
 
-    root = tmp_path_factory.mktemp("page")
+    root = page_folder(client_bundle, tmp_path_factory.mktemp("page"))
+    profile = tmp_path_factory.mktemp("profile")
+    with served(root) as address, chromium(*programs, profile) as browser:
+        yield Page(root, address, browser)
+
+
+def page_folder(client_bundle, root):
+    """Fill a folder with the page, LiteRT.js and a bundle, and return it."""
     for file in WEB.iterdir():
         if file.is_file() and not file.name.startswith("."):
             shutil.copy(file, root)
     (root / "node_modules").symlink_to(WEB / "node_modules")
     shutil.copytree(client_bundle.path, root / "bundle")
-    profile = tmp_path_factory.mktemp("profile")
-    with served(root) as address, chromium(*programs, profile) as browser:
-        yield Page(root, address, browser)
+    return root
 
 
 class Page:
@@ -400,3 +406,8 @@ def test_raw_data_score_in_the_browser_as_in_keras(page, raw_models, kind):
     page.open()
     found = page.run("float32", "score", {"x": made.x}, bundle=kind)["score"].ravel()
     made.check(found)
+
+
+def test_a_browser_without_webgpu_says_so_in_words(page):
+    page.open("?accelerator=webgpu")
+    assert page.error() == ("This browser has no WebGPU on this device. Use the accelerator wasm.")

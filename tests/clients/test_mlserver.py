@@ -1,29 +1,22 @@
 """MLServer, started on loopback, answers V2 requests with what Keras says."""
 
 import json
-import os
-import re
-import signal
+import shutil
 import subprocess
-import time
-import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import kvae
-from kvae.export.signatures import find
+from kvae.export.signatures import SIGNATURES, find
 from tests.clients.domains import what_keras_says
+from tests.clients.mlserver import documented_lines, infer, started
+from tests.clients.raw_models import RAW_MODELS
 from tests.clients.servers import servers_python
-from tests.helpers import ROOT, free_ports
 from tests.small import make_vae
-
-START_SECONDS = 240
-V2 = {"float32": "FP32", "int32": "INT32"}
 
 pytestmark = pytest.mark.slow
 
@@ -35,100 +28,12 @@ def vae():
 
 @pytest.fixture(scope="module")
 def server(vae, tmp_path_factory):
-    """The address of an MLServer that the lines of docs/serving.md have started.
-
-    Only the ports differ from those in the lines.
-    """
-    python = Path(servers_python("mlserver"))
+    """The address of an MLServer that the lines of docs/serving.md have started."""
+    python = servers_python("mlserver")
     folder = tmp_path_factory.mktemp("mlserver")
-    (folder / "examples").symlink_to(ROOT / "examples")
     kvae.export.saved_model(vae, folder / "serving/1")
-    http, grpc, metrics = free_ports(3)
-    log = folder / "log"
-    with open(log, "w") as output:
-        process = subprocess.Popen(
-            ["bash", "-e", "-c", documented_lines()[0]],
-            cwd=folder,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={
-                **os.environ,
-                "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
-                "PYTHONPATH": str(ROOT),  # for the line that asks where kvae.export lies
-                "TF_CPP_MIN_LOG_LEVEL": "3",
-                "MLSERVER_HOST": "127.0.0.1",
-                "MLSERVER_HTTP_PORT": str(http),
-                "MLSERVER_GRPC_PORT": str(grpc),
-                "MLSERVER_METRICS_PORT": str(metrics),
-            },
-            start_new_session=True,
-        )
-    try:
-        address = f"http://127.0.0.1:{http}"
-        wait_until_ready(f"{address}/v2/models/vae/ready", process, log)
+    with started(folder, python) as address:
         yield address
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def documented_lines():
-    """Return the shell lines of the section on MLServer: those that start it, and a request."""
-    page = (ROOT / "docs" / "serving.md").read_text("utf-8")
-    section = page.split("\n## MLServer\n")[1].split("\n## ")[0]
-    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
-
-
-def wait_until_ready(url, process, log):
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        assert process.poll() is None, f"MLServer ended:\n{log.read_text()[-3000:]}"
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(f"MLServer is not ready:\n{log.read_text()[-3000:]}")
-
-
-def infer(server, *, parameters=None, **inputs):
-    """Send one V2 request; return its outputs by name, or the status and the words of an error."""
-    body = {
-        "id": "a-request",
-        "inputs": [
-            {
-                "name": name,
-                "shape": list(value.shape),
-                "datatype": V2[value.dtype.name],
-                "data": value.ravel().tolist(),
-            }
-            for name, value in inputs.items()
-        ],
-    }
-    if parameters:
-        body["parameters"] = parameters
-    request = urllib.request.Request(
-        f"{server}/v2/models/vae/infer",
-        json.dumps(body).encode(),
-        {"Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:
-            answer = json.load(response)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-    assert answer["id"] == "a-request"
-    assert answer["model_name"] == "vae"
-    assert {output["datatype"] for output in answer["outputs"]} == {"FP32"}
-    return {
-        output["name"]: np.reshape(np.array(output["data"], "float32"), output["shape"])
-        for output in answer["outputs"]
-    }
 
 
 @pytest.mark.parametrize("rows", [1, 7])
@@ -190,3 +95,31 @@ def test_many_requests_at_once_are_all_answered(server, vae, rng):
         found = list(pool.map(lambda row: infer(server, z=z[row % 100][None]), range(400)))
     for row, outputs in enumerate(found):
         np.testing.assert_allclose(outputs["mean"][0], expected[row % 100], atol=1e-5)
+
+
+def test_the_metadata_describe_every_signature_in_raw_units(server, vae):
+    with urllib.request.urlopen(f"{server}/v2/models/vae", timeout=60) as response:
+        said = json.load(response)
+    assert said["versions"] == ["1"]
+    assert said["inputs"] == [{"name": "z", "datatype": "FP32", "shape": [-1, 5]}]
+    assert {tensor["name"] for tensor in said["outputs"]} == {"mean", "logits"}
+    assert all(tensor["shape"] == [-1, 8, 8, 1] for tensor in said["outputs"])
+    more = said["parameters"]
+    assert more["label"] == "stable"
+    assert more["model"]["domain"] == vae.likelihood_layer.domain.describe()
+    assert more["signatures"].keys() == {*SIGNATURES, "serving_default"}
+    score = more["signatures"]["score"]
+    assert score["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 8, 8, 1]}]
+    assert more["signatures"]["sample"]["inputs"][0]["datatype"] == "INT32"
+
+
+@pytest.mark.parametrize("kind", RAW_MODELS)
+def test_raw_data_score_as_in_keras(raw_models, tmp_path, kind):
+    made = raw_models[kind]
+    shutil.copytree(made.served, tmp_path / "serving/1")
+    with started(tmp_path, servers_python("mlserver")) as address:
+        parts = [
+            infer(address, parameters={"signature": "score"}, x=part)["score"]
+            for part in np.array_split(made.x, 20)
+        ]
+    made.check(np.concatenate(parts).ravel())

@@ -1,5 +1,6 @@
-"""OpenVINO reads the SavedModel: a loader that shares no code with TensorFlow's."""
+"""OpenVINO reads the SavedModel and the ONNX files: its loaders share no code with TensorFlow."""
 
+import importlib.util
 import os
 import subprocess
 
@@ -7,7 +8,11 @@ import numpy as np
 import pytest
 
 import kvae
+from kvae.export.signatures import SIGNATURES, find
+from kvae.export.verification.probe import reference_of
+from tests.clients.needed import need
 from tests.clients.servers import servers_python
+from tests.helpers import relative
 from tests.small import make_vae
 
 SCRIPT = """
@@ -25,6 +30,13 @@ np.savez(target, **{output.any_name: value for output, value in results.items()}
 """
 
 
+def run_openvino(python, model, folder):
+    """Run a model on in.npz of a folder; the outputs stand in its out.npz."""
+    files = (model, folder / "in.npz", folder / "out.npz")
+    environment = {**os.environ, "OPENVINO_TELEMETRY_ENABLED": "0"}
+    subprocess.run([python, "-c", SCRIPT, *map(str, files)], check=True, env=environment)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("networks", ["mlp", "conv"])
 def test_openvino_decodes_what_keras_decodes(tmp_path, rng, networks):
@@ -34,11 +46,25 @@ def test_openvino_decodes_what_keras_decodes(tmp_path, rng, networks):
     z = rng.normal(size=(9, 5)).astype("float32")
     np.savez(tmp_path / "in.npz", z=z)
 
-    files = (tmp_path / "1", tmp_path / "in.npz", tmp_path / "out.npz")
-    environment = {**os.environ, "OPENVINO_TELEMETRY_ENABLED": "0"}
-    subprocess.run([python, "-c", SCRIPT, *map(str, files)], check=True, env=environment)
+    run_openvino(python, tmp_path / "1", tmp_path)
 
     with np.load(tmp_path / "out.npz") as outputs:
         np.testing.assert_allclose(outputs["mean"], vae.decode(z), atol=1e-5)
         logits = vae.decoder.predict(z, verbose=0)
         np.testing.assert_allclose(outputs["logits"], logits, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_openvino_runs_every_onnx_file(tmp_path, signature):
+    python = servers_python("openvino")
+    need(importlib.util.find_spec("tf2onnx"), "tf2onnx", "Run: pip install tf2onnx onnxruntime")
+    vae = make_vae(latent_dim=5, networks="conv")
+    kvae.export.onnx(vae, tmp_path / "vae.onnx", signature=signature)
+    reference = reference_of(vae, find(vae, [signature]))
+    np.savez(tmp_path / "in.npz", **reference.inputs[signature])
+    run_openvino(python, tmp_path / "vae.onnx", tmp_path)
+    with np.load(tmp_path / "out.npz") as outputs:
+        assert set(outputs) == reference.expected[signature].keys()
+        for name, expected in reference.expected[signature].items():
+            assert relative(outputs[name], expected) < 1e-5, name

@@ -1,10 +1,15 @@
-"""Raw data in, the same score out: the Python runtime and the SavedModel."""
+"""Raw data in, the same score out: the Python runtime, the SavedModel and ONNX Runtime."""
+
+import importlib.util
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import kvae
 from kvae.export import runtime
+from kvae.export.verification import onnx_runtime
+from tests.clients.needed import need
 from tests.clients.raw_models import RAW_MODELS
 
 pytestmark = pytest.mark.slow
@@ -21,6 +26,20 @@ def test_the_saved_model(raw_models, kind):
     made = raw_models[kind]
     score = tf.saved_model.load(str(made.served)).signatures["score"]
     made.check(score(x=tf.constant(made.x))["score"])
+
+
+@pytest.mark.parametrize("kind", RAW_MODELS)
+def test_onnx_runtime(raw_models, kind, tmp_path):
+    made = raw_models[kind]
+    install = "Run: pip install tf2onnx onnxruntime"
+    need(importlib.util.find_spec("tf2onnx"), "tf2onnx", install)
+    need(importlib.util.find_spec("onnxruntime"), "ONNX Runtime", install)
+    import onnxruntime
+
+    path = tmp_path / "score.onnx"
+    kvae.export.onnx(made.vae, path, signature="score", data=made.x[:64])
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    made.check(onnx_runtime.run(session, {"x": made.x})["score"])
 
 
 def test_a_stream_of_raw_samples(raw_models):

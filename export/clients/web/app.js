@@ -1,6 +1,7 @@
 // The page: a bundle is opened, its latent axes become sliders, every change is decoded at once.
 //
-// `?bundle=ADDRESS&preset=NAME` in the page's address says what to open.
+// `?bundle=ADDRESS&preset=NAME&accelerator=webgpu` in the page's address says what to open, and where it
+// runs; by default on the CPU.
 
 import { openBundle } from "./bundle.js";
 import { Picture } from "./picture.js";
@@ -8,6 +9,8 @@ import { Picture } from "./picture.js";
 const STEPS = 40; // pictures on the way from A to B
 const element = (id) => document.getElementById(id);
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+const query = new URLSearchParams(location.search);
 
 let bundle, model, picture;
 let z = [];
@@ -50,7 +53,7 @@ async function show(words, call) {
       const [low, high] = picture.paint(values).map((value) => value.toPrecision(3));
       element("shown").textContent = words;
       element("timing").textContent =
-        `${milliseconds.toFixed(1)} ms, ${model.preset}, shades from ${low} to ${high}`;
+        `${milliseconds.toFixed(1)} ms, ${model.preset}, ${model.accelerator}, shades from ${low} to ${high}`;
     }
   } finally {
     busy = false;
@@ -144,7 +147,7 @@ async function load(preset) {
       `LiteRT.js is missing: run 'npm install' in the folder of this page. (${error.message})`,
     );
   });
-  const loaded = await Model.load(bundle, preset);
+  const loaded = await Model.load(bundle, preset, query.get("accelerator"));
   const inputs = Object.keys(loaded.signatures.decode?.inputs ?? {}).join(", ");
   if (inputs !== "z") {
     loaded.delete();
@@ -206,6 +209,5 @@ element("open").addEventListener("submit", (event) => {
   attempt(() => open(element("address").value));
 });
 
-const query = new URLSearchParams(location.search);
 element("address").value = query.get("bundle") ?? element("address").value;
 attempt(() => open(element("address").value, query.get("preset")));

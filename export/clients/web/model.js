@@ -1,13 +1,15 @@
-// Runs a bundle's .tflite file by LiteRT.js: on the CPU, in WebAssembly, one row at a time.
+// Runs a bundle's .tflite file by LiteRT.js, one row at a time: on the CPU in WebAssembly, or by
+// WebGPU where that is asked for.
 //
 // The page's import map says where @litertjs/core lies; its WebAssembly files lie beside it. WebGPU
-// is left alone: its numbers differ between cards, and so small a network gains nothing there.
+// is not the default: its numbers differ between devices, and so small a network gains nothing there.
 
 import { Tensor, loadAndCompile, loadLiteRt } from "@litertjs/core";
 
 import { checkDomain } from "./domain.js";
 
 const WASM = new URL("../wasm/", import.meta.resolve("@litertjs/core")).href;
+const ACCELERATORS = ["wasm", "webgpu"];
 const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array };
 
 let runtime; // LiteRT.js loads once for a page
@@ -35,6 +37,8 @@ export class Model {
     this.manifest = manifest;
     this.preset = artefact.preset;
     this.signatures = artefact.signatures;
+    /** "wasm" also where LiteRT.js could not run the whole file by WebGPU and fell back. */
+    this.accelerator = compiled.options.accelerator;
     this.#compiled = compiled;
   }
 
@@ -44,9 +48,10 @@ export class Model {
    * @param {{manifest: object, read: function(string): Promise<Uint8Array>}} bundle From
    *     `openBundle`.
    * @param {string} [preset] Which file; by default the one that the manifest names.
+   * @param {string} [accelerator] "wasm" or "webgpu", which computes in float32 as well.
    * @returns {Promise<Model>}
    */
-  static async load({ manifest, read }, preset) {
+  static async load({ manifest, read }, preset, accelerator) {
     const presets = presetsOf(manifest);
     const wanted = preset || presets[0];
     if (!presets.includes(wanted)) {
@@ -55,9 +60,17 @@ export class Model {
     const artefact = manifest.artefacts.find(
       (candidate) => candidate.format === "tflite" && candidate.preset === wanted,
     );
+    const options = { accelerator: accelerator || "wasm", gpuOptions: { precision: "fp32" } };
+    if (!ACCELERATORS.includes(options.accelerator)) {
+      const names = ACCELERATORS.join(", ");
+      throw new Error(`Expected accelerator to be one of ${names}. Received: ${accelerator}`);
+    }
+    if (options.accelerator === "webgpu" && !(await navigator.gpu?.requestAdapter())) {
+      throw new Error("This browser has no WebGPU on this device. Use the accelerator wasm.");
+    }
     await start();
     const content = await read(artefact.file);
-    return new Model(manifest, artefact, await loadAndCompile(content, { accelerator: "wasm" }));
+    return new Model(manifest, artefact, await loadAndCompile(content, options));
   }
 
   /** Free the memory of the model, which JavaScript's garbage collector does not see. */

@@ -6,25 +6,33 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kvae import checks
+from kvae.contract import Domain
 from kvae.evaluation import latent_axes
 from kvae.evaluation.gaussian_vector import one_gaussian_vector, one_latent_vector
 from kvae.exploration import interpolate, traverse
 from kvae.models import VAE
 
-__all__ = ["grid", "interpolations", "lines", "reconstructions", "samples", "traversals"]
+__all__ = ["grid", "interpolations", "limits_of", "lines", "reconstructions", "samples", "traversals"]
 
 CELL_INCHES = 0.7
 LINES_INCHES = (1.6, 1.0)  # width and height of a cell
 MOST_CHANNELS = 8  # more lines in a cell cannot be told apart
 
 
-def grid(images: np.ndarray, title: str = "", rows: Sequence[str] = ()) -> Figure:
+def grid(
+    images: np.ndarray,
+    title: str = "",
+    rows: Sequence[str] = (),
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> Figure:
     """Return a figure with `images` in rows and columns.
 
     Args:
-        images: values in [0, 1], (rows, columns, height, width, channels); channels 1 or 3.
+        images: values, (rows, columns, height, width, channels); channels 1 or 3.
         title: title of the figure.
         rows: labels of the rows.
+        limits: the values that are drawn darkest and lightest, or with one channel the other way
+            round; values beyond are clipped.
 
     Raises:
         ValueError: If `images` have another shape.
@@ -38,13 +46,15 @@ def grid(images: np.ndarray, title: str = "", rows: Sequence[str] = ()) -> Figur
             "Expected images of shape (rows, columns, height, width, channels), channels 1 or 3. "
             f"Received: shape {images.shape}"
         )
+    low, high = limits
+    shades = np.clip((images - low) / ((high - low) or 1.0), 0.0, 1.0)
     down, across = images.shape[:2]
     figure = Figure((across * CELL_INCHES + 0.8, down * CELL_INCHES + 0.5), layout="constrained")
     axes = figure.subplots(down, across, squeeze=False)
     for row in range(down):
         for column in range(across):
             axis = axes[row, column]
-            axis.imshow(images[row, column].squeeze(), cmap="gray_r", vmin=0.0, vmax=1.0)
+            axis.imshow(shades[row, column].squeeze(), cmap="gray_r", vmin=0.0, vmax=1.0)
             axis.set(xticks=[], yticks=[])
         if row < len(rows):
             axes[row, 0].set_ylabel(rows[row], fontsize=8)
@@ -88,10 +98,28 @@ def lines(series: np.ndarray, title: str = "", rows: Sequence[str] = ()) -> Figu
     return figure
 
 
-def _events(values: np.ndarray, title: str, rows: Sequence[str] = ()) -> Figure:
+def limits_of(domain: Domain, values: np.ndarray) -> tuple[float, float]:
+    """Return the limits between which images are drawn, see `grid`.
+
+    They are those of the domain where it has both, and otherwise the extremes of the images.
+
+    Args:
+        domain: of a likelihood.
+        values: the images of a figure.
+
+    Example:
+        >>> kvae.pictures.limits_of(kvae.layers.Domain(0, 255), np.zeros((2, 2)))
+        (0.0, 255.0)
+    """
+    if np.isfinite([domain.low, domain.high]).all():
+        return float(domain.low), float(domain.high)
+    return float(np.min(values)), float(np.max(values))
+
+
+def _events(vae: VAE, values: np.ndarray, title: str, rows: Sequence[str] = ()) -> Figure:
     """Return a figure of events in rows and columns: images, or series with or without channels."""
     if values.ndim > 4:
-        return grid(values, title, rows)
+        return grid(values, title, rows, limits_of(vae.likelihood_layer.domain, values))
     return lines(values[..., None] if values.ndim == 3 else values, title, rows)
 
 
@@ -106,7 +134,7 @@ def reconstructions(vae: VAE, x: np.ndarray) -> Figure:
         >>> kvae.pictures.reconstructions(vae, x_test[:10]).savefig(folder / "r.png")
     """
     one_gaussian_vector(vae)
-    return _events(np.stack([x, vae.reconstruct(x)]), "Reconstructions", ["data", "model"])
+    return _events(vae, np.stack([x, vae.reconstruct(x)]), "Reconstructions", ["data", "model"])
 
 
 def samples(vae: VAE, rows: int = 6, columns: int = 10, seed: int = 0) -> Figure:
@@ -124,7 +152,7 @@ def samples(vae: VAE, rows: int = 6, columns: int = 10, seed: int = 0) -> Figure
     one_latent_vector(vae)
     rows, columns = checks.positive_int("rows", rows), checks.positive_int("columns", columns)
     images = vae.sample(rows * columns, seed=seed)
-    return _events(images.reshape(rows, columns, *images.shape[1:]), "Samples from the prior")
+    return _events(vae, images.reshape(rows, columns, *images.shape[1:]), "Samples from the prior")
 
 
 def interpolations(vae: VAE, x: np.ndarray, steps: int = 10, path: str = "linear") -> Figure:
@@ -147,7 +175,7 @@ def interpolations(vae: VAE, x: np.ndarray, steps: int = 10, path: str = "linear
         raise ValueError(f"Expected x to hold pairs of examples. Received: {len(x)} examples")
     mean, _ = vae.encode(x)
     between = interpolate(vae, mean[0::2], mean[1::2], steps, path, encoded=True)
-    return _events(between.decoded, "Interpolations")
+    return _events(vae, between.decoded, "Interpolations")
 
 
 def traversals(vae: VAE, x: np.ndarray, dimensions: int = 8, steps: int = 10) -> Figure:
@@ -169,4 +197,4 @@ def traversals(vae: VAE, x: np.ndarray, dimensions: int = 8, steps: int = 10) ->
     mean, _ = vae.encode(x[:1])
     moved = traverse(vae, mean, [axis.index for axis in axes], steps=steps, encoded=True)
     labels = [f"z{axis.index}\n{axis.kl:.2f} nats" for axis in axes]
-    return _events(moved.decoded[0], "Traversals of single latent dimensions", labels)
+    return _events(vae, moved.decoded[0], "Traversals of single latent dimensions", labels)

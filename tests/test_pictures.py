@@ -34,6 +34,28 @@ def test_a_grid_wants_rows_and_columns_of_grey_or_coloured_images(shape):
         pictures.grid(np.zeros(shape))
 
 
+@pytest.mark.parametrize(
+    ("likelihood", "low", "high"),
+    [
+        (
+            kvae.layers.Transformed(
+                kvae.layers.IndependentBernoulli((8, 8, 3)), kvae.transforms.Pixels()
+            ),
+            0.0,
+            255.0,
+        ),
+        (kvae.layers.IndependentNormal((8, 8, 3)), None, None),
+    ],
+)
+def test_colours_are_drawn_between_the_limits_of_the_domain_or_of_the_images(likelihood, low, high):
+    vae = make_vae((8, 8, 3), likelihood=likelihood)
+    images = vae.sample(6, seed=5)
+    low = images.min() if low is None else low
+    high = images.max() if high is None else high
+    cells = shown(pictures.samples(vae, rows=2, columns=3, seed=5))
+    np.testing.assert_allclose(cells, (images - low) / (high - low), atol=1e-6)
+
+
 def test_reconstructions_stand_below_the_data(trained_vae, digits):
     x = digits[1][:4]
     cells = shown(pictures.reconstructions(trained_vae, x))

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from ..key import Key
 from ..result import ExportError
 
@@ -65,7 +67,9 @@ def weights_read(functions: Iterable[Any]) -> int:
     """Return how many bytes of float32 weights the functions combine with their inputs.
 
     A file that is smaller has lost some of them. Weights that only other weights meet (the
-    encoder's, where a VampPrior alone needs it) may shrink to the constants they lead to.
+    encoder's, where a VampPrior alone needs it) may shrink to the constants they lead to. The
+    converter leaves out zeros, such as the biases of a network that was never trained, and holds
+    equal weights once.
     """
     handles = {}
     for function in functions:
@@ -83,7 +87,8 @@ def weights_read(functions: Iterable[Any]) -> int:
                     read = read.inputs[0].op
                 if read.name in source:
                     handles[id(source[read.name])] = source[read.name]
-    return sum(v.dtype.size * v.shape.num_elements() for v in handles.values())
+    values = [np.asarray(variable) for variable in handles.values()]
+    return sum(map(len, {value.tobytes() for value in values if value.any()}))
 
 
 def _varying(function: Any) -> list[Any]:

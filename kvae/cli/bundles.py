@@ -11,7 +11,7 @@ from rich.table import Table
 
 from kvae import files
 from kvae.cli.inputs import load_vae, read_examples
-from kvae.cli.terminal import console, plain, quiet_native_logs
+from kvae.cli.terminal import console, plain, quiet_native_logs, warn
 from kvae.export.verification.compare import Tolerance
 
 __all__ = ["export", "verify"]
@@ -54,7 +54,7 @@ def export(
         )
     for warning in left_out:
         if issubclass(warning.category, UserWarning):
-            console.print(f"Warning: {escape(plain(str(warning.message)))}", style="yellow")
+            warn(str(warning.message))
     if as_json:
         print((output / "manifest.json").read_text("utf-8"))
         return

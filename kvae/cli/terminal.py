@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-__all__ = ["console", "errors", "plain", "quiet_native_logs"]
+__all__ = ["console", "errors", "plain", "quiet_native_logs", "warn"]
 
 console = Console()
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -40,6 +40,12 @@ def errors() -> Iterator[None]:
         text = escape(plain(str(error) or type(error).__name__))
         Console(stderr=True).print(f"[bold red]Error:[/] {text}", highlight=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(error, INVALID) else 1) from None
+
+
+def warn(text: str) -> None:
+    """Print a warning on standard error, so that standard output holds the result alone."""
+    line = f"[yellow]Warning:[/] {escape(plain(text))}"
+    Console(stderr=True).print(line, highlight=False, soft_wrap=True)
 
 
 def plain(text: str) -> str:

@@ -304,4 +304,6 @@ def _rows(models: dict[str, Any], images: dict[str, np.ndarray], title: str) -> 
     from kvae import pictures
 
     labels = [name.replace(" ", "\n") for name in models]
-    return pictures.grid(np.stack([images[name] for name in models]), title, labels)
+    rows = np.stack([images[name] for name in models])
+    domain = next(iter(models.values())).likelihood_layer.domain
+    return pictures.grid(rows, title, labels, pictures.limits_of(domain, rows))

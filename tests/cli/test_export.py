@@ -101,6 +101,19 @@ def test_what_is_told_stands_in_the_manifest(folder, tmp_path):
     assert (manifest["licence"], manifest["training_data"]) == ("CC0-1.0", "Noise.")
 
 
+def test_a_preset_that_is_left_out_is_named_beside_the_json(folder, tmp_path):
+    done = run(
+        *("export", folder / "vae.keras", "--output", tmp_path / "b", "--signature", "decode"),
+        *("--preset", "float32", "--preset", "float16", "--tolerance", "float16:psnr=300"),
+        *("--no-measure", "--json"),
+    )
+    assert done.exit_code == 0, done.output
+    assert [each["preset"] for each in json.loads(done.stdout)["artefacts"]] == ["float32"]
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Warning: ")
+    assert "float16" in line
+
+
 @pytest.mark.parametrize(
     "wrong",
     ["int8", "int8:", "int8:psnr", "int8:psnr=", "int8:psnr=high", "int8:digits=3", ":psnr=3"],

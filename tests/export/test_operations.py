@@ -1,6 +1,7 @@
 """What TFLite cannot hold is refused before the converter starts; lost weights are noticed."""
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -70,7 +71,21 @@ def test_operations_on_weights_alone_are_no_obstacle(tmp_path):
 def test_the_weights_of_a_decoder_are_those_of_its_network():
     vae = make_vae(networks="conv", latent_dim=3)
     function = trace(find(vae, ["decode"])[0], 1)
+    kernels = sum(weight.size for weight in vae.decoder.get_weights() if weight.ndim > 1)
+    assert kernels < vae.decoder.count_params()
+    assert operations.weights_read([function, function]) == 4 * kernels, "zeros need no room"
+    rng = np.random.default_rng(0)
+    vae.decoder.set_weights([rng.normal(size=weight.shape) for weight in vae.decoder.get_weights()])
     assert operations.weights_read([function, function]) == 4 * vae.decoder.count_params()
+
+
+def test_a_network_whose_biases_are_zeros_is_exported(tmp_path):
+    """The converter leaves them out, and their 18 kB are more than the rest of such a file."""
+    hidden = kvae.networks.mlp_decoder(2, (2000,), hidden=(2500,))
+    vae = make_vae((2000,))
+    vae = kvae.VAE(vae.encoder, vae.posterior_layer, hidden, vae.likelihood_layer)
+    result = kvae.export.tflite(vae, tmp_path / "x.tflite", signatures=["decode"])
+    assert result.size_bytes > 4 * 2000 * 2500
 
 
 def test_a_file_that_lost_its_weights_is_refused(monkeypatch, tmp_path):

@@ -12,7 +12,15 @@ from kvae.evaluation.gaussian_vector import one_gaussian_vector, one_latent_vect
 from kvae.exploration import interpolate, traverse
 from kvae.models import VAE
 
-__all__ = ["grid", "interpolations", "limits_of", "lines", "reconstructions", "samples", "traversals"]
+__all__ = [
+    "grid",
+    "interpolations",
+    "limits_of",
+    "lines",
+    "reconstructions",
+    "samples",
+    "traversals",
+]
 
 CELL_INCHES = 0.7
 LINES_INCHES = (1.6, 1.0)  # width and height of a cell

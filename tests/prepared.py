@@ -164,7 +164,7 @@ def verifying(command, **settings):
     if Path(script).stem != "fresh_process":
         return subprocess.Popen(command, **settings)
     arguments = [script, file, source, target]
-    log = settings["stderr"].name
+    log = f"/proc/{os.getpid()}/fd/{settings['stderr'].fileno()}"  # the file has no name
     return Process({"code": RUN_PATH}, arguments, modules="tensorflow", stdout=log, stderr=log)
 
 

@@ -44,12 +44,14 @@ def test_the_scale_is_tfps_above_its_bound_and_the_bound_below(min_scale):
         np.testing.assert_allclose(positive_scale(raw, min_scale), expected, rtol=1e-6)
 
 
-def test_the_gradient_at_the_bound_is_finite_and_does_not_vanish():
+def test_the_gradient_at_the_bound_does_not_vanish_where_it_leads_back():
     raw = tf.constant([-1e4, -50.0])
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(persistent=True) as tape:
         tape.watch(raw)
         log_scale = tf.math.log(positive_scale(raw, min_scale=0.01))
-    np.testing.assert_allclose(tape.gradient(log_scale, raw), 1.0, rtol=0.01)
+        for_larger_scales = -log_scale
+    np.testing.assert_allclose(tape.gradient(for_larger_scales, raw), -1.0, rtol=0.01)
+    np.testing.assert_array_equal(tape.gradient(log_scale, raw), 0.0)
 
 
 def test_tflite_keeps_the_digits_of_small_scales():

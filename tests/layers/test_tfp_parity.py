@@ -205,7 +205,7 @@ def test_layer_gives_tfps_numbers_wherever_tfp_is_finite(name):
     layer, size, event_shape = pair.layer, len(low), pair.layer.event_shape
     ours = statistics(layer.distribution, event_shape, size, pair.kl)
     # TFP's normal takes x / s - loc / s, which loses digits in float32 where ours keeps them.
-    dtype = "float64" if name.startswith("MixtureNormal") else "float32"
+    dtype = "float64" if name.startswith(("IndependentNormal", "MixtureNormal")) else "float32"
     theirs = statistics(pair.tfp, event_shape, size, pair.kl, dtype)
 
     @settings(max_examples=200, deadline=None, derandomize=True)

@@ -1,4 +1,4 @@
-"""A bundle or a SavedModel that is replaced is the old one or the new one, wherever a kill comes."""
+"""What is replaced is the old bundle or SavedModel or the new one, wherever a kill comes."""
 
 import os
 import time

@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 import kvae
-from kvae.cli.bench import interleaved
 from kvae.cli.terminal import quiet_native_logs
 from kvae.export.bundles.machine import machine
+from kvae.export.bundles.measure_process import interleaved
 from kvae.export.presets import PRESETS
 
 THREADS = (1, 2)
@@ -191,9 +191,10 @@ def main():
             calls, sizes = gather(vae, Path(folder), data)
         expected = vae.decode(z)
         errors = {name: float(np.abs(call(z) - expected).max()) for name, call in calls.items()}
-        bound = {name: lambda call=call: call(z) for name, call in calls.items()}
-        times = interleaved(bound, arguments.rounds, arguments.calls)
+        bound = {name: {"": lambda call=call: call(z)} for name, call in calls.items()}
+        times = interleaved(bound, arguments.rounds, arguments.calls, seconds=60.0)
 
+    times = {name: values[""] for name, values in times.items()}
     medians = {name: float(np.median(values)) for name, values in times.items()}
     print(f"{machine()}; {vae.decoder.count_params():,} parameters; {len(calls)} contenders in")
     print(f"turns, {arguments.rounds} rounds of {arguments.calls} calls. Speed: median of ONNX")

@@ -19,6 +19,7 @@ setup(
         # Named one by one, so that web/node_modules stays out.
         "kvae.export": [
             "clients/c/*.c",
+            "clients/c/*.h",
             "clients/web/*.html",
             "clients/web/*.css",
             "clients/web/*.js",

@@ -1,4 +1,4 @@
-"""Write what a bundle says of its other files: the card, the manifest, the digests."""
+"""Write what a bundle says of itself: the card, the domain, the manifest, the digests."""
 
 import hashlib
 import json
@@ -7,12 +7,13 @@ from typing import Any
 
 from .. import runtime
 from .card import card
+from .domain_table import domain_table
 
 __all__ = ["seal"]
 
 
 def seal(folder: Path, manifest: dict[str, Any], name: str) -> None:
-    """Write README.md, manifest.json and SHA256SUMS of a bundle whose other files are there.
+    """Write README.md, domain.tsv, manifest.json and SHA256SUMS of a bundle with its other files.
 
     Args:
         folder: the bundle; it is not in use.
@@ -21,6 +22,9 @@ def seal(folder: Path, manifest: dict[str, Any], name: str) -> None:
     """
     pictures = sorted(file.name for file in folder.glob("*.png"))
     (folder / "README.md").write_text(card(manifest, pictures, name), "utf-8", newline="\n")
+    model = manifest["model"]
+    table = domain_table(model["domain"], model["event_shape"])
+    (folder / "domain.tsv").write_text(table, "utf-8", newline="\n")
     told = ("manifest.json", runtime.SUMS)
     content = {name: value for name, value in _content(folder).items() if name not in told}
     digests = {file: hashlib.sha256(value).hexdigest() for file, value in content.items()}

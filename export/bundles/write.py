@@ -4,6 +4,7 @@ SHA256SUMS           a digest for every other file; checked before anything is p
 manifest.json        what is inside (schema 1, described in docs/bundle.md)
 model-PRESET.tflite  one file for each preset, with all the signatures it can hold
 golden.npz           inputs and Keras' outputs, to repeat the check anywhere
+domain.tsv           the values that x may have, for clients that read no JSON
 runtime.py           runs the files on numpy and ai-edge-litert alone
 README.md            the model card, with the pictures beside it
 """

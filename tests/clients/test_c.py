@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kvae.contract import Domain
+from kvae.export.bundles.domain_table import domain_table
 from kvae.export.signatures import SIGNATURES
+from tests.clients.domains import DOMAIN_CASES, what_keras_says
 from tests.clients.needed import need
 from tests.clients.raw_models import RAW_MODELS
 from tests.helpers import ROOT, relative
@@ -19,14 +22,70 @@ TOLERANCE = 1e-5
 SAMPLE_TOLERANCE = 1e-4
 
 
+SOURCES = ROOT / "export" / "clients" / "c"
+FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+CHECK = """
+#define _POSIX_C_SOURCE 200809L
+#include "domain.h"
+int main(int count, char **arguments) {
+  char message[MESSAGE];
+  double *values = malloc(count * sizeof *values);
+  for (int i = 2; i < count; i++) values[i - 2] = strtod(arguments[i], NULL);
+  int valid = check_domain(fopen(arguments[1], "r"), "x", values, count - 2, message);
+  printf("%s", message);
+  return valid ? 0 : 1;
+}
+"""
+
+
 @pytest.fixture(scope="session")
-def decode(tmp_path_factory):
-    """Return a function that runs the C program with the given arguments."""
-    compiler = need(
+def compiler():
+    return need(
         shutil.which("cc") or shutil.which("gcc"),
         "A C compiler",
         "On Debian or Ubuntu run: apt-get install gcc libc6-dev",
     )
+
+
+@pytest.fixture(scope="session")
+def check(compiler, tmp_path_factory):
+    """Return a program that prints what `check_domain` says of domain.tsv and numbers."""
+    folder = tmp_path_factory.mktemp("check")
+    (folder / "check.c").write_text(CHECK)
+    command = [compiler, *FLAGS, f"-I{SOURCES}", folder / "check.c", "-o", folder / "check", "-lm"]
+    subprocess.run([str(part) for part in command], check=True, timeout=60)
+    return folder / "check"
+
+
+@pytest.mark.parametrize(("domain", "x"), DOMAIN_CASES)
+def test_the_domain_is_refused_in_c_as_in_keras(check, domain, x, tmp_path):
+    table = tmp_path / "domain.tsv"
+    table.write_text(domain_table(domain.describe(), x.shape[1:]), "utf-8")
+    command = [check, table, *(repr(float(value)) for value in x.ravel())]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stdout == what_keras_says(domain, x)
+
+
+def test_numbers_are_checked_as_the_model_reads_them(check, tmp_path):
+    """1.00000001 is 1 in float32."""
+    table = tmp_path / "domain.tsv"
+    table.write_text(domain_table(Domain(0.0, 1.0).describe(), (1,)), "utf-8")
+    done = subprocess.run([check, table, "1.00000001"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("text", ["0\t1\t1\n", "0\t0\t1\t0\t1\t0\t0\t\tnumbers\t\n", "\n"])
+def test_a_damaged_domain_is_an_error(check, tmp_path, text):
+    (tmp_path / "domain.tsv").write_text(text)
+    command = [check, tmp_path / "domain.tsv", "0.5"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "domain.tsv is damaged")
+
+
+@pytest.fixture(scope="session")
+def decode(compiler, tmp_path_factory):
+    """Return a function that runs the C program with the given arguments."""
     package = Path(importlib.util.find_spec("ai_edge_litert").origin).parent
     need(
         (package / "libLiteRt.so").exists(),
@@ -34,10 +93,8 @@ def decode(tmp_path_factory):
         "It comes with the Python package ai-edge-litert 2.1.6 or later for Linux.",
     )
     program = tmp_path_factory.mktemp("c") / "decode"
-    flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     library = [f"-L{package}", "-lLiteRt", f"-Wl,-rpath,{package}"]
-    source = ROOT / "export" / "clients" / "c" / "decode.c"
-    command = [compiler, *flags, source, "-o", program, *library]
+    command = [compiler, *FLAGS, SOURCES / "decode.c", "-o", program, *library]
     subprocess.run([str(part) for part in command], check=True, timeout=60)
 
     def run(*arguments):
@@ -140,9 +197,19 @@ def test_raw_data_score_in_c_as_in_keras(decode, raw_models, kind, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("value", ["256", "-1", "0.5"])
-def test_what_is_no_8_bit_pixel_is_refused_in_c(decode, raw_models, value):
-    model = raw_models["colour"].bundle / "model-float32.tflite"
-    done = decode(model, "score", f"x={','.join([value] * (8 * 8 * 3))}")
+def test_what_is_no_8_bit_pixel_is_refused_in_c_as_in_keras(decode, raw_models, value):
+    made = raw_models["colour"]
+    done = decode(made.bundle / "model-float32.tflite", "score", f"x={','.join([value] * 192)}")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "expected whole numbers in [0, 255]: x" in done.stderr
+    with pytest.raises(ValueError, match="Expected x to hold") as error:
+        made.vae.score(np.full((1, 8, 8, 3), float(value)))
+    assert f"Error: {error.value}\n" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_file_without_a_domain_beside_it_is_checked_by_type_alone(decode, raw_models, tmp_path):
+    shutil.copy(raw_models["colour"].bundle / "model-float32.tflite", tmp_path)
+    done = decode(tmp_path / "model-float32.tflite", "score", f"x={','.join(['256'] * 192)}")
+    assert done.returncode == 1
+    assert "Error: expected whole numbers in [0, 255]: x" in done.stderr

@@ -12,12 +12,14 @@
  *
  * Check the bundle's digests before: sha256sum --check --strict SHA256SUMS
  *
+ * Where domain.tsv lies beside MODEL, as in a bundle, the input x is checked against it.
+ *
  * The library is the libLiteRt.so of the Python package ai-edge-litert; DIR is where it lies:
  *
  *   cc -std=c11 -O2 decode.c -o decode -LDIR -lLiteRt -Wl,-rpath,DIR
  */
 
-#define _POSIX_C_SOURCE 200809L /* dup, dup2, fileno */
+#define _POSIX_C_SOURCE 200809L /* dup, dup2, fileno, getline */
 
 #include <ctype.h>
 #include <float.h>
@@ -26,6 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "domain.h"
 
 /* The package carries no headers. These are the functions that are used here, as they are in its
  * releases 2.1.6, 2.2.0 and 2.3.0. Look at them again for a later one: early releases had a
@@ -165,12 +169,6 @@ static void parse(Port *port, const char *values) {
     double value = strtod(here, &end);
     if (end == here || !(value >= -FLT_MAX && value <= FLT_MAX)) /* not true of NaN either */
       fail("expected finite numbers", port->name);
-    if (port->element_type == INT32 &&
-        !(value >= INT32_MIN && value <= INT32_MAX && value == (double)(int32_t)value))
-      fail("expected whole numbers of 32 bits", port->name);
-    if (port->element_type == UINT8 &&
-        !(value >= 0 && value <= UINT8_MAX && value == (double)(uint8_t)value))
-      fail("expected whole numbers in [0, 255]", port->name);
     if (port->count == space) {
       space = 2 * space + 64;
       port->values = allocate(port->values, space * sizeof(double));
@@ -181,6 +179,32 @@ static void parse(Port *port, const char *values) {
   free(text);
   if (port->count == 0 || port->count % port->size != 0)
     fail("expected a whole number of rows of numbers", port->name);
+}
+
+/* Refuses data outside the domain in the folder of the model, and numbers the tensor cannot hold. */
+static void check_values(const Port *port, const char *model) {
+  static const char name[] = "domain.tsv";
+  const char *slash = strrchr(model, '/');
+  size_t folder = slash == NULL ? 0 : (size_t)(slash - model) + 1;
+  char *path = allocate(NULL, folder + sizeof name), message[MESSAGE] = "";
+  memcpy(path, model, folder);
+  memcpy(path + folder, name, sizeof name);
+  FILE *file = strcmp(port->name, "x") == 0 ? fopen(path, "r") : NULL;
+  if (file != NULL) {
+    check_domain(file, port->name, port->values, port->count, message);
+    fclose(file);
+  }
+  free(path);
+  if (message[0] != '\0') fail(message, NULL);
+  for (size_t i = 0; i < port->count; i++) {
+    double value = port->values[i];
+    if (port->element_type == INT32 &&
+        !(value >= INT32_MIN && value <= INT32_MAX && value == (double)(int32_t)value))
+      fail("expected whole numbers of 32 bits", port->name);
+    if (port->element_type == UINT8 &&
+        !(value >= 0 && value <= UINT8_MAX && value == (double)(uint8_t)value))
+      fail("expected whole numbers in [0, 255]", port->name);
+  }
 }
 
 /* Returns the buffer of an input or output, and fills in what its numbers are. */
@@ -246,7 +270,8 @@ static size_t find_signature(Model *model, const char *wanted, Signature **signa
 }
 
 /* Parses the NAME=VALUES arguments; returns how many rows they hold, one if there are none. */
-static size_t read_arguments(int count, char **arguments, Port *sources, size_t inputs) {
+static size_t read_arguments(int count, char **arguments, Port *sources, size_t inputs,
+                             const char *model) {
   size_t rows = 0;
   for (int i = 0; i < count; i++) {
     const char *equals = strchr(arguments[i], '=');
@@ -258,6 +283,7 @@ static size_t read_arguments(int count, char **arguments, Port *sources, size_t 
     if (j == inputs) fail("the signature has no such input", arguments[i]);
     if (sources[j].values != NULL) fail("an input is named twice", sources[j].name);
     parse(&sources[j], equals + 1);
+    check_values(&sources[j], model);
     if (rows != 0 && rows != sources[j].count / sources[j].size)
       fail("expected inputs with the same number of rows", sources[j].name);
     rows = sources[j].count / sources[j].size;
@@ -304,7 +330,7 @@ int main(int count, char **arguments) {
     target_buffers[i] = open_port(environment, tensor, requirements, &targets[i]);
   }
 
-  size_t rows = read_arguments(count - 3, arguments + 3, sources, inputs);
+  size_t rows = read_arguments(count - 3, arguments + 3, sources, inputs, arguments[1]);
 
   for (size_t row = 0; row < rows; row++) {
     for (size_t i = 0; i < inputs; i++) feed(source_buffers[i], &sources[i], row);

@@ -72,7 +72,7 @@ class Bundle:
         >>> from kvae.export import runtime
         >>> opened = runtime.Bundle(bundle)
         >>> opened.names[:2]
-        ['README.md', 'golden.npz']
+        ['README.md', 'domain.tsv']
         >>> opened.check()
     """
 

@@ -127,7 +127,7 @@ def limits_of(domain: Domain, values: np.ndarray) -> tuple[float, float]:
 def _events(vae: VAE, values: np.ndarray, title: str, rows: Sequence[str] = ()) -> Figure:
     """Return a figure of events in rows and columns: images, or series with or without channels."""
     if values.ndim > 4:
-        return grid(values, title, rows, limits_of(vae.likelihood_layer.domain, values))
+        return grid(values, title, rows, limits_of(one_latent_vector(vae).domain, values))
     return lines(values[..., None] if values.ndim == 3 else values, title, rows)
 
 

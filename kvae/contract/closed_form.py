@@ -9,7 +9,14 @@ from tensorflow_probability import distributions as tfd
 
 from kvae.special_functions import digamma_difference, expm1, lgamma_excess
 
-__all__ = ["is_gaussian", "kl_divergence", "kl_per_element", "log_ratio", "normal_kl"]
+__all__ = [
+    "is_gaussian",
+    "kl_divergence",
+    "kl_per_element",
+    "log_ratio",
+    "mean_over_draws",
+    "normal_kl",
+]
 
 
 def kl_divergence(posterior: Any, prior: Any) -> Any | None:
@@ -120,6 +127,17 @@ def log_ratio(posterior: Any, prior: Any, points: Any) -> Any:
         Shape (points..., batch...).
     """
     return posterior.log_prob(points) - prior.log_prob(points)
+
+
+def mean_over_draws(values: Any, posterior: Any) -> Any:
+    """Return the mean of values (points..., batch...) over the points, shape (batch...).
+
+    Args:
+        values: one for each point and each distribution of a batch.
+        posterior: the `tfd.Distribution` of batch shape (batch...).
+    """
+    axes = len(values.shape) - len(posterior.batch_shape)
+    return tf.reduce_mean(values, axis=list(range(axes)))
 
 
 def normal_kl(loc: Any, scale: Any) -> Any:

@@ -1,10 +1,10 @@
 """One group of latent variables, inferred."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kvae.contract.closed_form import kl_divergence, log_ratio
+from kvae.contract.closed_form import kl_divergence, log_ratio, mean_over_draws
 
 __all__ = ["Latent"]
 
@@ -21,6 +21,8 @@ class Latent:
             condition; None where no regularizer names one.
         regularizer: the penalties of this group, or None.
         seed: two int32 for further draws from the posterior, or None.
+        fixed: function that returns the posterior with its parameters held fixed, for gradients by
+            z alone; None where they cannot be.
 
     Example:
         >>> q = tfd.MultivariateNormalDiag([[1.0, 0.0]], [[1.0, 1.0]])
@@ -34,15 +36,24 @@ class Latent:
     prior: Any = None
     regularizer: Any = None
     seed: Any = None
+    fixed: Callable[[], Any] | None = None
     _computed: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def kl(self) -> Any:
         """Return KL(q(z|x) || p(z)) of each example in nats, shape (B,), computed once.
 
-        In closed form where there is one, else as log q(z|x) - log p(z) at `value`; a KL
-        regularizer may ask for another estimate.
+        In closed form where there is one, else the mean of log q(z|x) - log p(z) over the draws of
+        `value`; a KL regularizer may ask for another estimate.
         """
         return self.once("kl", self._kl)
+
+    def first(self) -> "Latent":
+        """Return this group with the first of its K draws alone."""
+        return replace(self, value=self.value[0], _computed={})
+
+    def log_ratio(self) -> Any:
+        """Return log q(z|x) - log p(z) in nats at each draw, (B,) or (K, B)."""
+        return log_ratio(self.posterior, self.prior, self.value)
 
     def once(self, key: str, function: Callable[[], Any]) -> Any:
         """Return what `function` gives, computed at the first call for this latent and `key`."""
@@ -62,4 +73,4 @@ class Latent:
         exact = kl_divergence(self.posterior, self.prior)
         if exact is not None:
             return exact
-        return log_ratio(self.posterior, self.prior, self.value)
+        return mean_over_draws(self.log_ratio(), self.posterior)

@@ -17,6 +17,7 @@ from kvae.diagnosis.plot import plot_posteriors
 from kvae.diagnosis.report import LatentReport
 from kvae.diagnosis.variant import VARIANTS, Variant, train_variant
 from kvae.diagnosis.verdict import THRESHOLDS
+from kvae.evaluation.gaussian_vector import one_latent_vector
 from kvae.exploration import interpolate
 
 __all__ = ["Ablation", "Claim", "Comparison", "ablation", "claims"]
@@ -305,5 +306,5 @@ def _rows(models: dict[str, Any], images: dict[str, np.ndarray], title: str) -> 
 
     labels = [name.replace(" ", "\n") for name in models]
     rows = np.stack([images[name] for name in models])
-    domain = next(iter(models.values())).likelihood_layer.domain
+    domain = one_latent_vector(next(iter(models.values()))).domain
     return pictures.grid(rows, title, labels, pictures.limits_of(domain, rows))

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from kvae.contract import Domain
 from kvae.contract.closed_form import kl_per_element
+from kvae.losses.importance_weighted import log_weights
 from kvae.models.latent_model import LatentModel
 from kvae.priors import Prior, StandardNormal
 
@@ -69,6 +70,12 @@ class LatentVector:
         """Return p(z), batch shape (), event shape (latent_dim,)."""
         return self._prior.distribution()
 
+    def log_weights(self, x: Any, seed: Any, draws: int) -> Any:
+        """Return log p(x, z) - log q(z|x) of K draws from q(z|x) in nats, shape (K, batch)."""
+        inputs, _ = self._model.named_inputs().unpack(x)
+        latents = self._model.infer(inputs, seed, draws=draws)
+        return tf.add_n(log_weights(self._model, inputs, latents))
+
     def check(self, x: Any) -> np.ndarray:
         """Return `x` as an array; raise if it does not hold examples of this model."""
         return self._model.named_inputs().check_x(x)
@@ -114,8 +121,7 @@ def one_latent_vector(model: Any) -> LatentVector:
     ((name, spec),) = groups.items()
     target = model.named_inputs().specs["target"]
     prior = model.regularizers()[name].kl_part.prior
-    zeros = {n: tf.zeros((1, *s.shape)) for n, s in model.input_specs().items() if s.required}
-    posterior = model.infer(zeros, ANY_SEED)[name].posterior
+    posterior = model.example_latents()[name].posterior
     return LatentVector(
         latent_dim=spec.shape[0],
         event_shape=tuple(int(size or 0) for size in target.shape),

@@ -60,30 +60,18 @@ def importance_sampled_log_likelihood(
     batch_size = min(checks.positive_int("batch_size", batch_size), ROWS)
     x = vector.check(x).astype("float32")
 
-    def log_sum_of_weights(x: Any, draws: Any, seed: Any) -> Any:
+    def log_sum_of_weights(x: Any, draws: int, seed: Any) -> Any:
         """Return log sum_k p(x|z_k) p(z_k) / q(z_k|x) over `draws` samples, shape (batch,)."""
-        posterior = vector.posterior(x)
-        z = posterior.sample(draws, seed=seed)  # (K, B, d)
-        likelihood = vector.likelihood(tf.reshape(z, [-1, vector.latent_dim]))
-        repeated = tf.repeat(x[None], draws, axis=0)  # (K, B, *event_shape)
-        rows = tf.reshape(repeated, tf.concat([[-1], tf.shape(x)[1:]], axis=0))
-        log_likelihood = tf.reshape(likelihood.log_prob(rows), [draws, -1])
-        log_prior = vector.prior().log_prob(z)
-        return tf.reduce_logsumexp(log_likelihood + log_prior - posterior.log_prob(z), axis=0)
+        return tf.reduce_logsumexp(vector.log_weights(x, seed, draws), axis=0)
 
-    signature = [
-        tf.TensorSpec((None, *x.shape[1:]), tf.float32),
-        tf.TensorSpec((), tf.int32),
-        tf.TensorSpec((2,), tf.int32),
-    ]
-    function = tf.function(log_sum_of_weights, input_signature=signature, autograph=False)
+    function = tf.function(log_sum_of_weights, reduce_retracing=True, autograph=False)
     bounds = []
     for start in range(0, len(x), batch_size):
         batch = tf.convert_to_tensor(x[start : start + batch_size])
         chunk = max(1, ROWS // len(batch))
         total = np.full(len(batch), -np.inf)
         for first in range(0, samples, chunk):
-            draws = tf.constant(min(chunk, samples - first))
+            draws = min(chunk, samples - first)  # at most two numbers, each traced once
             key = tf.random.fold_in(tf.random.fold_in([seed, 0], start), first)
             total = np.logaddexp(total, function(batch, draws, key).numpy().astype("float64"))
         bounds.append(total - math.log(samples))

@@ -10,6 +10,7 @@ packing of `tfp.layers`, (..., k * H * W * C), is accepted as well; for flat eve
 same.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -359,7 +360,12 @@ class DistributionLayer(keras.layers.Layer):
         return value
 
     def latent(
-        self, distribution: Any, value: Any, condition: Any = None, seed: Any = None
+        self,
+        distribution: Any,
+        value: Any,
+        condition: Any = None,
+        seed: Any = None,
+        params: Any = None,
     ) -> Latent:
         """Return the latent group of a draw: its posterior, prior and penalties.
 
@@ -369,12 +375,24 @@ class DistributionLayer(keras.layers.Layer):
             condition: as for `call`.
             seed: two int32 for further draws; by default the layer's next one, where a
                 regularizer needs it.
+            params: what `distribution` was made of, so that it can be made again with its
+                parameters held fixed.
         """
         kl = self.regularizer.kl_part if self.regularizer is not None else None
         prior = None if kl is None else kl.prior.distribution(condition)
         if seed is None and kl is not None and kl.test_points_fn == "sample":
             seed = next_seed(self.seed_generator)
-        return Latent(value, distribution, prior, self.regularizer, seed)
+        fixed = None
+        if params is not None and not self.has_own_weights:
+            fixed = functools.partial(self.distribution, tf.stop_gradient(params))
+        return Latent(value, distribution, prior, self.regularizer, seed, fixed)
+
+    @property
+    def has_own_weights(self) -> bool:
+        """Whether the layer trains weights besides those of its regularizer, such as a flow's."""
+        regularizer = self.regularizer
+        others = [w for layer in (regularizer.layers if regularizer else ()) for w in layer.weights]
+        return any(all(w is not other for other in others) for w in self.trainable_weights)
 
     @property
     def counts_steps(self) -> bool:

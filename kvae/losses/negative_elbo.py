@@ -23,6 +23,12 @@ class NegativeELBO(Objective):
     `kl` is the sum. Where no term with a weight is the KL itself it is reported as `kl` with a
     weight of zero.
 
+    With K draws the mean of the likelihood over them takes the place of that at one; the decoder
+    computes K times as much.
+
+    Args:
+        draws: int K, draws for each example; by default one.
+
     Example:
         >>> vae.compile("adam", loss=kvae.losses.NegativeELBO())
         >>> logs = vae.evaluate(x_test[:32], verbose=0, return_dict=True, seed=0)
@@ -33,9 +39,6 @@ class NegativeELBO(Objective):
         Kingma, Welling: Auto-Encoding Variational Bayes, 2014, https://arxiv.org/abs/1312.6114
     """
 
-    def __init__(self) -> None:
-        super().__init__(draws=None)
-
     def terms(
         self,
         model: Any,
@@ -44,8 +47,12 @@ class NegativeELBO(Objective):
         batch: Batch,
     ) -> list[Term]:
         """Return `nll` and the terms of the KL, see `Objective.terms`."""
-        likelihood = self.likelihood(model, inputs, latents, batch)
-        terms = [Term("nll", self.nll(likelihood, inputs))]
+        if self.draws is None:
+            nll = self.nll(self.likelihood(model, inputs, latents, batch), inputs)
+        else:
+            log_likelihood = self.log_likelihood(model, inputs, latents, batch)
+            nll = -tf.reduce_mean(log_likelihood, axis=0)
+        terms = [Term("nll", nll)]
         kls = []
         for name, latent in latents.items():
             if latent.regularizer is None or latent.regularizer.kl_part is None:
@@ -66,10 +73,6 @@ class NegativeELBO(Objective):
             for part in (kl_parts(regularizer) if regularizer is not None else ())
         ]
         return ["nll", *names, *(["kl"] if names and "kl" not in names else [])]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments to make this objective again."""
-        return {}
 
 
 def kl_parts(regularizer: Any) -> tuple[Any, ...]:

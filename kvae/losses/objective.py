@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from kvae import checks
 from kvae.contract import Batch, Latent, Term
@@ -37,6 +38,9 @@ class Objective:
 
     def __init__(self, draws: int | None = None):
         self.draws = None if draws is None else checks.positive_int("draws", draws)
+
+    def check(self, model: Any) -> None:
+        """Raise a ValueError if the objective cannot train `model`; `compile` calls it."""
 
     def terms(
         self,
@@ -79,6 +83,31 @@ class Objective:
         batch.notes["likelihood"] = likelihood
         return likelihood
 
+    @classmethod
+    def log_likelihood(
+        cls,
+        model: Any,
+        inputs: Mapping[str, Any],
+        latents: Mapping[str, Latent],
+        batch: Batch,
+    ) -> Any:
+        """Return log p(target|z) at each of K draws in nats, shape (K, B).
+
+        Args:
+            model: as for `terms`, also for the next three.
+            inputs: see `terms`.
+            latents: see `terms`, with K draws each.
+            batch: see `terms`.
+        """
+        draws = tf.shape(next(iter(latents.values())).value)[0]
+        values = {name: _rows(latent.value) for name, latent in latents.items()}
+        tiled = {
+            name: tf.tile(value, [draws, *[1] * (len(value.shape) - 1)])
+            for name, value in inputs.items()
+        }
+        likelihood = model.generate(values, tiled.get("condition"), training=batch.training)
+        return tf.reshape(-cls.nll(likelihood, tiled), [draws, -1])
+
     @staticmethod
     def target(inputs: Mapping[str, Any]) -> Any:
         """Return what the likelihood is to explain: the target, by default x itself."""
@@ -108,6 +137,11 @@ class Objective:
             f"{name}={value!r}" for name, value in self.get_config().items() if value is not None
         ]
         return f"{type(self).__name__}({', '.join(given)})"
+
+
+def _rows(draws: Any) -> Any:
+    """Return draws (K, B, ...) as (K * B, ...)."""
+    return tf.reshape(draws, [-1, *draws.shape[2:]])
 
 
 def get(identifier: Any) -> Objective:

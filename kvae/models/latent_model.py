@@ -137,6 +137,8 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """
         latents = self.infer(inputs, seed, self.objective.draws, batch.training)
         terms = self.objective.terms(self, inputs, latents, batch)
+        if self.objective.draws is not None:  # a penalty is that of one draw
+            latents = {name: latent.first() for name, latent in latents.items()}
         terms += self.penalties(inputs, latents, batch)
         check_names(terms)
         return terms
@@ -172,6 +174,12 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """Return p(x|z) at the points of the posteriors."""
         values = {name: latent.value for name, latent in self.infer(inputs, None).items()}
         return self.generate(values, inputs.get("condition"))
+
+    def example_latents(self) -> dict[str, Latent]:
+        """Return what the model infers of one example of zeros, for what is known before data."""
+        specs = self.input_specs().items()
+        zeros = {name: tf.zeros((1, *spec.shape)) for name, spec in specs if spec.required}
+        return self.infer(zeros, [0, 0])
 
     def score_terms(self, inputs: Mapping[str, Any], seed: Any = None) -> dict[str, Any]:
         """Return `score` = nll + KL, its part `nll`, and `nats_per_element`, each (B,) in nats.

@@ -73,9 +73,11 @@ class TrainingMethods(keras.Model):
             auto_scale_loss: see `keras.Model.compile`.
 
         Raises:
-            ValueError: If `loss` is a Keras loss or something else.
+            ValueError: If `loss` is a Keras loss or something else, or cannot train this model.
         """
-        self.objective = losses.get(loss)
+        objective = losses.get(loss)
+        objective.check(self)
+        self.objective = objective
         self.execution = ExecutionPolicy(steps_per_execution, jit_compile)
         super().compile(
             optimizer=optimizer,

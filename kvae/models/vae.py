@@ -243,6 +243,9 @@ class VAE(LatentModel):
             inputs: x, or tensors by name.
             training: whether the encoder trains.
         """
+        return self.posterior_layer.distribution(self._posterior_params(inputs, training))
+
+    def _posterior_params(self, inputs: Any, training: bool) -> Any:
         named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
         x, observed = named["x"], named.get("observed")
         if self.features is not None:
@@ -251,7 +254,7 @@ class VAE(LatentModel):
             seen = self.likelihood_layer.features(x)
             if observed is not None:
                 seen = tf.where(observed, seen, tf.zeros_like(seen))
-        return self.posterior_layer.distribution(self.encoder(seen, training=training))
+        return self.encoder(seen, training=training)
 
     def likelihood(self, z: Any) -> Any:
         """Return p(x|z), a `tfd.Distribution` of batch shape (batch,) and event `event_shape`."""
@@ -266,13 +269,15 @@ class VAE(LatentModel):
     ) -> dict[str, Latent]:
         """Return the latent vector `z`, see `LatentModel.infer`."""
         layer = self.posterior_layer
-        posterior = self.posterior(inputs, training)
+        params = self._posterior_params(inputs, training)
+        posterior = layer.distribution(params)
         if training:
             check_reparameterized(layer, posterior)
         if seed is None:
             return {"z": layer.latent(posterior, layer.point(posterior))}
         further = tf.random.experimental.stateless_fold_in(seed, 1)
-        return {"z": layer.latent(posterior, layer.draw(posterior, seed, draws), seed=further)}
+        value = layer.draw(posterior, seed, draws)
+        return {"z": layer.latent(posterior, value, seed=further, params=params)}
 
     def draw_prior(self, normals: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws of `z`, see `LatentModel.draw_prior`."""

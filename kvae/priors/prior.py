@@ -36,6 +36,7 @@ class Prior(keras.layers.Layer):
     """
 
     xla_pays = True  # see `kvae.training.execution`
+    reads_posterior = False  # whether the weights of the encoder are in the distribution
 
     def __init__(self, event_shape: Any, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)

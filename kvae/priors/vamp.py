@@ -55,6 +55,8 @@ class VampPrior(VectorPrior):
         Tomczak, Welling: VAE with a VampPrior, 2018, https://arxiv.org/abs/1705.07120
     """
 
+    reads_posterior = True
+
     def __init__(
         self,
         event_shape: Any,

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kvae import priors, registered
 from kvae.contract import Batch, Latent, Term
-from kvae.contract.closed_form import kl_divergence, log_ratio
+from kvae.contract.closed_form import kl_divergence, log_ratio, mean_over_draws
 from kvae.regularizers.regularizer import Regularizer
 
 __all__ = ["KLDivergenceRegularizer"]
@@ -91,6 +91,11 @@ class KLDivergenceRegularizer(Regularizer):
         """Always true."""
         return True
 
+    @property
+    def is_plain_kl(self) -> bool:
+        """Whether the penalty is the KL itself: not bounded, not compared with a capacity."""
+        return type(self).values is KLDivergenceRegularizer.values
+
     def term(self, latent: Latent, batch: Batch, prefix: str = "") -> Term:
         """Return the term of the loss; without a weight it is the plain KL, for the logs."""
         if self.is_off:
@@ -130,10 +135,7 @@ class KLDivergenceRegularizer(Regularizer):
                 f"*event_shape). Received: shape {tuple(points.shape)} for a posterior of batch "
                 f"shape {posterior.batch_shape}, event shape {posterior.event_shape}"
             )
-        kl = log_ratio(posterior, prior, points)
-        if self.test_points_fn is None:
-            return kl  # at each of the decoder's draws
-        return tf.reduce_mean(kl, axis=list(range(axes)))
+        return mean_over_draws(log_ratio(posterior, prior, points), posterior)
 
     def _points(self, latent: Latent) -> Any:
         if self.test_points_fn is None:

@@ -12,6 +12,7 @@ CASES = [
     ObjectCase(lambda: schedules.Sigmoid(10, 0.1, 0.9, steepness=4.0)),
     ObjectCase(lambda: schedules.Cyclical(10, cycles=3, ratio=0.3, start=0.1, end=0.9)),
     ObjectCase(losses.NegativeELBO),
+    ObjectCase(lambda: losses.ImportanceWeightedELBO(3, "doubly_reparameterized")),
     ObjectCase(
         lambda: losses.NegativeLogLikelihood(layers.IndependentNormal((4, 3), min_scale=0.1), "sum")
     ),

@@ -1,0 +1,171 @@
+"""The importance-weighted bound on the log-likelihood."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kvae import checks
+from kvae.contract import Batch, Latent, Term
+from kvae.losses.objective import Objective
+
+__all__ = ["ImportanceWeightedELBO", "log_weights"]
+
+GRADIENTS = ("standard", "doubly_reparameterized")
+
+
+@keras.saving.register_keras_serializable(package="kvae")
+class ImportanceWeightedELBO(Objective):
+    """Minus the importance-weighted bound of K draws, in nats; for one latent vector.
+
+        log p(x) >= L_K = E log 1/K sum_k w_k,   w_k = p(x|z_k) (p(z_k) / q(z_k|x))^beta,
+
+    with independent draws z_k from q(z|x). With one draw it is the ELBO; it increases with K. Beta
+    is the weight of the posterior's `KLDivergenceRegularizer`, a number or a schedule.
+
+    The terms are `iwae`, -L_K, and with a weight of zero `nll` and `kl`, the means over the draws
+    that make the ELBO. With `observed` the likelihood is that of the observed elements: the bound
+    of MIWAE.
+
+    The gradient that reaches the encoder by the standard estimator loses its signal against its
+    noise as K grows. The doubly reparameterized estimator has the same mean and a smaller variance:
+    the density q(z|x) is differentiated by z alone, and the gradient by z_k is multiplied by
+    w_k / sum_j w_j once more.
+
+    Args:
+        draws: int K, draws for each example. The decoder computes K times as much.
+        gradient: "standard" or "doubly_reparameterized".
+
+    Raises:
+        ValueError: If an argument is not of the form above; and in `compile`, if the model has
+            several latent groups or none with a KL, if its KL is `FreeBits` or `Capacity`, whose
+            bounds act on a KL that this bound does not contain, or, with the doubly reparameterized
+            gradient, if the posterior has weights of its own or the prior reads the encoder: the
+            density could not be held fixed.
+
+    Example:
+        >>> vae.compile("adam", loss=kvae.losses.ImportanceWeightedELBO(draws=5))
+        >>> history = vae.fit(x_train[:64], verbose=0).history
+        >>> sorted(history)
+        ['elbo', 'iwae', 'iwae_weight', 'kl', 'kl_weight', 'loss', 'nll']
+        >>> bool(history["loss"][0] <= -history["elbo"][0])
+        True
+
+    References:
+        Burda, Grosse, Salakhutdinov: Importance Weighted Autoencoders, 2016,
+        https://arxiv.org/abs/1509.00519;
+        Tucker, Lawson, Gu, Maddison: Doubly Reparameterized Gradient Estimators for Monte Carlo
+        Objectives, 2019, https://arxiv.org/abs/1810.04152;
+        Mattei, Frellsen: MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets,
+        2019, https://arxiv.org/abs/1812.02633
+    """
+
+    def __init__(self, draws: int = 8, gradient: str = "standard"):
+        super().__init__(checks.positive_int("draws", draws))
+        if gradient not in GRADIENTS:
+            raise ValueError(
+                f"Expected gradient to be one of {', '.join(map(repr, GRADIENTS))}. Received: "
+                f"gradient={gradient!r}"
+            )
+        self.gradient = gradient
+
+    def check(self, model: Any) -> None:
+        """Raise if the objective cannot train the model, see above."""
+        groups = model.regularizers()
+        if len(groups) != 1:
+            raise ValueError(
+                f"Expected a model with one latent group for {type(self).__name__}. Received: a "
+                f"{type(model).__name__} with the groups {', '.join(groups) or 'none'}"
+            )
+        (regularizer,) = groups.values()
+        parts = [part for part in regularizer.parts if part.is_kl] if regularizer else []
+        if len(parts) != 1 or not parts[0].is_plain_kl:
+            raise ValueError(
+                f"Expected the posterior of a model for {type(self).__name__} to have one "
+                "KLDivergenceRegularizer as its KL: the bound contains log p(z) - log q(z|x) of "
+                f"each draw, and no KL that could be bounded. Received: {regularizer!r}"
+            )
+        if self.gradient == "doubly_reparameterized" and model.built:
+            _fixed(*model.example_latents().values())
+
+    def terms(
+        self,
+        model: Any,
+        inputs: Mapping[str, Any],
+        latents: Mapping[str, Latent],
+        batch: Batch,
+    ) -> list[Term]:
+        """Return `iwae`, and for the logs `nll` and `kl`, see `Objective.terms`."""
+        ((name, latent),) = latents.items()
+        kl = latent.regularizer.kl_part
+        normalized: list[Any] = []
+        if self.gradient == "doubly_reparameterized":
+            fixed, value = _fixed(latent), _times(latent.value, normalized)
+            latent = Latent(value, fixed, latent.prior, latent.regularizer, latent.seed)
+        log_likelihood, log_ratio = log_weights(model, inputs, {name: latent}, batch)
+        weights = log_likelihood + kl.weight_at(batch.step) * log_ratio
+        normalized.append(tf.stop_gradient(tf.nn.softmax(weights, axis=0)))
+        draws = tf.cast(tf.shape(weights)[0], weights.dtype)
+        bound = tf.reduce_logsumexp(weights, axis=0) - tf.math.log(draws)
+        return [
+            Term("iwae", -bound),
+            Term("nll", -tf.stop_gradient(tf.reduce_mean(log_likelihood, axis=0)), 0.0),
+            Term("kl", -tf.stop_gradient(tf.reduce_mean(log_ratio, axis=0)), 0.0),
+        ]
+
+    def term_names(self, model: Any) -> list[str]:
+        """Return the names of the terms."""
+        return ["iwae", "nll", "kl"]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments to make this objective again."""
+        return {**super().get_config(), "gradient": self.gradient}
+
+
+def _fixed(latent: Latent) -> Any:
+    """Return the posterior with its parameters held fixed; raise where they cannot be."""
+    if latent.fixed is None or latent.regularizer.kl_part.prior.reads_posterior:
+        raise ValueError(
+            "Expected a posterior without weights of its own, and a prior that does not read the "
+            "encoder, for the doubly reparameterized gradient: it holds the density q(z|x) fixed. "
+            'Use gradient="standard". Received: '
+            f"{type(latent.posterior).__name__} with {latent.regularizer!r}"
+        )
+    return latent.fixed()
+
+
+def log_weights(
+    model: Any, inputs: Mapping[str, Any], latents: Mapping[str, Latent], batch: Batch | None = None
+) -> tuple[Any, Any]:
+    """Return log p(x|z) and log p(z) - log q(z|x) of each draw in nats, each (K, B).
+
+    Args:
+        model: a `LatentModel`.
+        inputs: tensors (B, ...) by name.
+        latents: the inferred groups with K draws each.
+        batch: whether the batch trains; by default it does not.
+
+    Example:
+        >>> inputs = {"x": tf.constant(x_test[:3])}
+        >>> from kvae.losses.importance_weighted import log_weights
+        >>> log_likelihood, log_ratio = log_weights(vae, inputs, vae.infer(inputs, [0, 1], draws=5))
+        >>> log_likelihood.shape, log_ratio.shape
+        (TensorShape([5, 3]), TensorShape([5, 3]))
+    """
+    log_likelihood = Objective.log_likelihood(model, inputs, latents, batch or Batch())
+    return log_likelihood, -tf.add_n([latent.log_ratio() for latent in latents.values()])
+
+
+def _times(value: Any, factors: list[Any]) -> Any:
+    """Return `value`, whose gradient is multiplied by what the list holds when it is computed."""
+
+    @tf.custom_gradient
+    def identity(value: Any) -> tuple[Any, Any]:
+        def gradient(upstream: Any) -> Any:
+            (factor,) = factors
+            return upstream * factor[(..., *[None] * (len(value.shape) - len(factor.shape)))]
+
+        return tf.identity(value), gradient
+
+    return identity(value)

@@ -146,14 +146,14 @@ def measure(name, pictures, arguments):
 
     def ratios(contender, faster):
         found = [median[contender, threads] / o for threads, o in zip(THREADS, peer, strict=True)]
-        return ", ".join(f"{1 / r:.1f} times as fast" if faster else f"{r:.2f}" for r in found)
+        return ", ".join(f"{1 / r:.1f}x" if faster else f"{r:.2f}" for r in found)
 
     size = results["float32"].size_bytes / results["int8"].size_bytes
     quality = [next(iter(results[p].measured["decode"].values())).psnr for p in PRESETS[1:]]
     return (
         f"| {name} | {vae.decoder.count_params():,} | {peer[0]:.3f}, {peer[1]:.3f} "
         f"| {ratios('float32', False)} | {ratios('openvino', False)} | {ratios('int8', True)} "
-        f"| {ratios('int8-full', True)} | {size:.2f} times smaller "
+        f"| {ratios('int8-full', True)} | {size:.2f}x "
         f"| {quality[0]:.1f}, {quality[1]:.1f} dB |"
     )
 

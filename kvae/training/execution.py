@@ -231,7 +231,8 @@ def _declares_xla(layer: Any) -> bool:
     if declared is not None:
         return bool(declared)
     # A sequential or functional model is what the layers inside it are.
-    made_of_layers = isinstance(layer, keras.Model) and hasattr(layer, "operations")
+    functional = isinstance(layer, keras.Model) and hasattr(layer, "operations")
+    made_of_layers = functional or type(layer) is keras.Sequential
     idle = type(layer) is keras.layers.Dropout and not layer.rate
     return made_of_layers or idle or type(layer) in FAST_WITH_XLA
 

@@ -16,6 +16,8 @@ import tensorflow as tf
 __all__ = ["NonFinite", "NonFiniteGuard"]
 
 GRADIENTS = "the gradients"
+# Optimizers take squares: the state of Adam is infinite above.
+LARGEST_ROOT = 1.8e19
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,14 +88,9 @@ class NonFiniteGuard:
             float32 tensor of shape (terms + 1,). Its sum over the replicas is non-finite where that
             of one replica is, so that it can be reduced in one message with other numbers.
         """
-        # Squares, because optimizers take them: gradients above 1.8e19 make Adam's state infinite.
-        sums = [
-            tf.reduce_sum(tf.square(tf.cast(getattr(gradient, "values", gradient), tf.float32)))
-            for gradient in gradients
-            if gradient is not None
-        ]
+        failed = [_nan_unless_finite(gradient) for gradient in gradients if gradient is not None]
         scalars = [tf.reshape(tf.cast(term, tf.float32), ()) for term in terms.values()]
-        return tf.stack([*scalars, tf.add_n(sums) if sums else tf.constant(0.0)])
+        return tf.stack([*scalars, tf.add_n(failed) if failed else tf.constant(0.0)])
 
     def apply(
         self,
@@ -101,6 +98,7 @@ class NonFiniteGuard:
         terms: dict[str, Any],
         before: Sequence[tuple[Any, Any]] = (),
         values: Any = None,
+        with_xla: bool = False,
     ) -> None:
         """Apply the gradients, or put the state back to what it was before the step.
 
@@ -111,6 +109,7 @@ class NonFiniteGuard:
                 reported; their sum comes last.
             before: what `read` returned.
             values: what `values` returned, summed over the replicas; computed here by default.
+            with_xla: whether XLA compiles the step.
         """
         updates = [update for update in updates if len(update[2])]
         if not updates:
@@ -142,6 +141,9 @@ class NonFiniteGuard:
                 variable.assign(value)
 
         gradients = [list(each) for _, each, _ in updates]
+        if with_xla and not _scaled(updates) and not _several_replicas():
+            _select(found | stopped, lambda: update(gradients, ()), updates, before)
+            return
         _branch(found | stopped, restore, update, (gradients, [value for _, value in before]))
 
     # -- on the host -------------------------------------------------------------------------
@@ -160,6 +162,40 @@ class NonFiniteGuard:
         """Return the first non-finite value since `start`; None if all were finite."""
         step, index, value = self._first.numpy().tolist()
         return NonFinite(int(step), self._terms[int(index)], value) if step else None
+
+
+def _select(
+    predicate: Any,
+    update: Callable[[], None],
+    updates: Sequence[Any],
+    before: Sequence[tuple[Any, Any]],
+) -> None:
+    """Call `update`, and keep the old values of what it and the step changed if `predicate`.
+
+    XLA fuses the choice with the optimizer's arithmetic; for a branch it would copy all weights.
+    """
+    changed = [v for optimizer, _, variables in updates for v in (*optimizer.variables, *variables)]
+    old = [*before, *((variable, tf.identity(variable.value)) for variable in changed)]
+    update()
+    for variable, value in old:
+        variable.assign(tf.where(predicate, value, variable.value))
+
+
+def _scaled(updates: Sequence[Any]) -> bool:
+    return any(isinstance(each, keras.optimizers.LossScaleOptimizer) for each, *_ in updates)
+
+
+def _several_replicas() -> bool:
+    context = tf.distribute.get_replica_context()
+    return context is not None and context.num_replicas_in_sync > 1
+
+
+def _nan_unless_finite(gradient: Any) -> Any:
+    """Return zero, or NaN where the square of an element is infinite or NaN."""
+    values = tf.cast(getattr(gradient, "values", gradient), tf.float32)
+    # Not a sum of squares: XLA adds floating-point numbers one by one, and compares in vectors.
+    finite = tf.reduce_all(tf.abs(values) < LARGEST_ROOT)
+    return tf.where(finite, 0.0, float("nan"))
 
 
 def _checked_gradients(updates: Sequence[Any]) -> list[Any]:

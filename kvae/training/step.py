@@ -44,7 +44,8 @@ def train_step(model: Any, data: Any) -> dict[str, Any]:
     model.advance_step()
     logs = _report(model, terms, losses, examples, batch)
     means = {term.name: batch.reduce(term.values) for term in terms if not term.is_off}
-    model.guard.apply(updates, {**means, **_loss_logs(losses)}, before)
+    logged = {**means, **_loss_logs(losses)}
+    model.guard.apply(updates, logged, before, with_xla=bool(model.jit_compile))
     return logs
 
 

@@ -96,20 +96,21 @@ class ArrayMethods:
         return self.run("generate", rows, batch_size, seed=chosen)["draw"]
 
     def run(
-        self, name: str, array: np.ndarray, batch_size: int | None = None, **kwargs: Any
+        self, name: str, arrays: Any, batch_size: int | None = None, **kwargs: Any
     ) -> dict[str, np.ndarray]:
-        """Run one of the model's tensor functions over an array in batches; it is traced once.
+        """Run one of the model's tensor functions over arrays in batches; it is traced once.
 
         Args:
             name: "score", "reconstruct", or another of `tensor_functions`.
-            array: shape (examples, ...).
+            arrays: array (examples, ...), the function's first argument, or a dict of arrays by
+                the names of its arguments.
             batch_size: examples computed at once.
             **kwargs: `seed`, where the function takes one.
         """
         check_adapted(self)
         if name not in self._functions:
             self._functions[name] = BatchedFunction(self.tensor_functions()[name])
-        return self._functions[name](array, batch_size, **kwargs)
+        return self._functions[name](arrays, batch_size, **kwargs)
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""

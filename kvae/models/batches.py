@@ -21,7 +21,7 @@ class BatchedFunction:
     dimension.
 
     Args:
-        function: takes a tensor of shape (batch, ...) or a dict of them, and with `seed` a
+        function: takes a tensor of shape (batch, ...) or several by their names, and with `seed` a
             stateless seed of shape (2,) of its own for each batch; returns a structure of tensors
             of shape (batch, ...).
     """
@@ -34,7 +34,8 @@ class BatchedFunction:
         """Return the structure of joined results, each of shape (examples, ...).
 
         Args:
-            arrays: array (examples, ...), or a dict of them.
+            arrays: array (examples, ...), the function's first argument, or a dict of arrays by
+                the names of its arguments.
             batch_size: examples computed at once.
             seed: two int32, where the function takes a seed.
         """
@@ -61,9 +62,11 @@ class BatchedFunction:
         if key not in self._traced:
 
             def call(*tensors: Any) -> Any:
-                inputs, seed = tensors[:count], tensors[count:]
-                named = dict(zip(names, inputs, strict=True)) if names else inputs[0]
-                return self.function(named, *seed)
+                inputs = tensors[:count]
+                seed = {"seed": tensors[count]} if seeded else {}
+                if names:
+                    return self.function(**dict(zip(names, inputs, strict=True)), **seed)
+                return self.function(*inputs, **seed)
 
             specs = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in batch]
             self._traced[key] = tf.function(call, autograph=False).get_concrete_function(

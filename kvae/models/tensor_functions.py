@@ -1,9 +1,10 @@
 """The functions behind the array methods and the exported signatures, by name.
 
-Each takes and returns tensors with a batch axis, and is made of the model's tensor functions.
+Each takes named tensors with a batch axis, returns such, and is made of the model's tensor
+functions. A function of x takes the model's other inputs (`condition`, `observed`) by their names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -30,42 +31,46 @@ class TensorFunctions:
         """Return the functions by name."""
         return {name: getattr(self, name) for name in self.names}
 
-    def reconstruct(self, x: Any) -> dict[str, Any]:
+    def reconstruct(self, x: Any, **others: Any) -> dict[str, Any]:
         """Return what the model makes of `x` at the points of the posteriors."""
-        return self.model.reconstruction(self._inputs(x)).decoded()
+        return self.model.reconstruction(self._inputs(x, others)).decoded()
 
-    def score(self, x: Any, seed: Any = None) -> dict[str, Any]:
+    def score(self, x: Any, seed: Any = None, **others: Any) -> dict[str, Any]:
         """Return `score`, `nll` and `nats_per_element`; see `LatentModel.score_terms`."""
-        return self.model.score_terms(self._inputs(x), seed)
+        return self.model.score_terms(self._inputs(x, others), seed)
 
-    def sample(self, seed: Any) -> dict[str, Any]:
+    def sample(self, seed: Any, condition: Any = None) -> dict[str, Any]:
         """Return what the model decodes from draws of the prior, one for each key, and the draws.
 
         Args:
             seed: int32 keys, (batch, 2).
+            condition: (batch, ...), where the model is conditional; also for the next three.
         """
-        values = self.prior_draws(seed)
-        return {**self.model.generate(values).decoded(), **values}
+        values = self.prior_draws(seed, condition)
+        return {**self.model.generate(values, condition).decoded(), **values}
 
-    def generate(self, rows: Any, seed: Any) -> dict[str, Any]:
+    def generate(self, rows: Any, seed: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws from the likelihood at draws of the prior.
 
         Args:
             rows: int32 keys of the prior's draws, (batch, 2).
             seed: two int32 for the likelihood's.
+            condition: as for `sample`.
         """
-        values = self.prior_draws(rows)
-        return {"draw": self.model.generate(values).sample(seed), **values}
+        values = self.prior_draws(rows, condition)
+        return {"draw": self.model.generate(values, condition).sample(seed), **values}
 
-    def prior_draws(self, rows: Any) -> dict[str, Any]:
+    def prior_draws(self, rows: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws from the prior by group, one for each int32 key of `rows`, (batch, 2)."""
         normals = [spec.normals for spec in self.model.latent_specs().values()]
         if None in normals:
             raise NotImplementedError("the prior cannot be made of standard normals")
-        return self.model.draw_prior(standard_normal(rows, sum(filter(None, normals))))
+        drawn = standard_normal(rows, sum(filter(None, normals)))
+        return self.model.draw_prior(drawn, condition)
 
-    def _inputs(self, x: Any) -> dict[str, Any]:
-        return self.model.named_inputs().unpack(x)[0]
+    def _inputs(self, x: Any, others: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the named inputs: x, and others such as `condition` or `observed`."""
+        return self.model.named_inputs().unpack({"x": x, **others})[0]
 
 
 class VectorFunctions(TensorFunctions):
@@ -73,14 +78,14 @@ class VectorFunctions(TensorFunctions):
 
     names = (*TensorFunctions.names, "encode", "decode", "interpolate", "interpolate_spherical")
 
-    def encode(self, x: Any) -> dict[str, Any]:
+    def encode(self, x: Any, **others: Any) -> dict[str, Any]:
         """Return the posterior's `mean` and `stddev`, each (batch, latent_dim)."""
-        posterior = self.model.posterior(self._inputs(x))
+        posterior = self.model.posterior(self._inputs(x, others))
         return {"mean": posterior.mean(), "stddev": posterior.stddev()}
 
-    def decode(self, z: Any) -> dict[str, Any]:
+    def decode(self, z: Any, condition: Any = None) -> dict[str, Any]:
         """Return what stands for x at `z`, and the likelihood's parameters by name."""
-        likelihood = self.model.generate({"z": z})
+        likelihood = self.model.generate({"z": z}, condition)
         decoded, parameters = likelihood.decoded(), likelihood.parameters()
         twice = decoded.keys() & parameters.keys()
         if twice:
@@ -90,15 +95,17 @@ class VectorFunctions(TensorFunctions):
             )
         return {**decoded, **parameters}
 
-    def interpolate(self, z_a: Any, z_b: Any, t: Any) -> dict[str, Any]:
+    def interpolate(self, z_a: Any, z_b: Any, t: Any, condition: Any = None) -> dict[str, Any]:
         """Return what is decoded on the straight line, at `t` in [0, 1], (batch, 1)."""
-        return self.model.generate({"z": paths.linear(z_a, z_b, t)}).decoded()
+        return self.model.generate({"z": paths.linear(z_a, z_b, t)}, condition).decoded()
 
-    def interpolate_spherical(self, z_a: Any, z_b: Any, t: Any) -> dict[str, Any]:
+    def interpolate_spherical(
+        self, z_a: Any, z_b: Any, t: Any, condition: Any = None
+    ) -> dict[str, Any]:
         """Return what is decoded on the spherical path, at `t` in [0, 1], (batch, 1)."""
-        return self.model.generate({"z": paths.spherical(z_a, z_b, t)}).decoded()
+        return self.model.generate({"z": paths.spherical(z_a, z_b, t)}, condition).decoded()
 
-    def prior_draws(self, rows: Any) -> dict[str, Any]:
+    def prior_draws(self, rows: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws of `z`, see `TensorFunctions.prior_draws`.
 
         A prior that cannot be made of normals draws by its own sampler from the first key.
@@ -106,4 +113,4 @@ class VectorFunctions(TensorFunctions):
         if self.model.latent_specs()["z"].normals is None:
             draw = self.model.prior.distribution().sample(tf.shape(rows)[0], seed=rows[0])
             return {"z": draw}
-        return super().prior_draws(rows)
+        return super().prior_draws(rows, condition)

@@ -3,11 +3,13 @@
 A loss that is NaN or infinite makes every weight NaN in the same step. The train step therefore
 updates the weights only where all terms of the loss and the gradients are finite. From the first
 step on where they are not, nothing changes any more, however many steps one execution takes; the
-host reads the result once per execution.
+host reads the result once per execution. Where XLA compiles several steps as one program the steps
+are taken first and checked at its end (`kvae.training.compiled`).
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -57,6 +59,7 @@ class NonFiniteGuard:
 
     def __init__(self, strategy: Any = None):
         self._terms: tuple[str, ...] = ()
+        self._updates_always = False
         with (strategy or tf.distribute.get_strategy()).scope():
             # All replicas assign the same values.
             only = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
@@ -92,6 +95,39 @@ class NonFiniteGuard:
         scalars = [tf.reshape(tf.cast(term, tf.float32), ()) for term in terms.values()]
         return tf.stack([*scalars, tf.add_n(failed) if failed else tf.constant(0.0)])
 
+    @contextlib.contextmanager
+    def only_notes(self) -> Iterator[None]:
+        """Within it `apply` applies every update and notes the first term that is not finite.
+
+        For a program of several steps: who runs it calls `failed` at its end, and where that is
+        true puts the state back and takes the same steps with the guard.
+        """
+        self._updates_always = True
+        try:
+            yield
+        finally:
+            self._updates_always = False
+
+    def failed(self, variables: Iterable[Any]) -> Any:
+        """Return whether a term was noted or `variables` are not finite, a boolean scalar.
+
+        Args:
+            variables: those that the steps have changed.
+        """
+        floats = [tf.convert_to_tensor(variable.value) for variable in variables]
+        wrong = [_nan_unless_finite(value) for value in floats if value.dtype.is_floating]
+        noted = self._first[0] > 0.0
+        return self._active & (noted | tf.math.is_nan(tf.add_n(wrong)) if wrong else noted)
+
+    def forget(self) -> None:
+        """Forget what was noted."""
+        self._first.assign(tf.zeros(3, tf.float64))
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the guard watches, on the host."""
+        return bool(self._active.numpy())
+
     def apply(
         self,
         updates: Sequence[tuple[keras.optimizers.Optimizer, Sequence[Any], Sequence[Any]]],
@@ -119,7 +155,8 @@ class NonFiniteGuard:
                 optimizer.build(list(variables))  # a branch of a graph cannot make variables
         self._terms = (*terms, GRADIENTS)
         if values is None:
-            values = _summed(self.values(terms, _checked_gradients(updates)))
+            gradients = [] if self._updates_always else _checked_gradients(updates)
+            values = _summed(self.values(terms, gradients))
         finite = tf.math.is_finite(values)
         stopped = self._first[0] > 0.0
         found = tf.logical_and(self._active, tf.logical_not(tf.reduce_all(finite)))
@@ -141,6 +178,9 @@ class NonFiniteGuard:
                 variable.assign(value)
 
         gradients = [list(each) for _, each, _ in updates]
+        if self._updates_always:
+            update(gradients, ())
+            return
         if with_xla and not _scaled(updates) and not _several_replicas():
             _select(found | stopped, lambda: update(gradients, ()), updates, before)
             return
@@ -150,12 +190,12 @@ class NonFiniteGuard:
 
     def start(self) -> None:
         """Begin to watch; forget what was found before."""
-        self._first.assign(tf.zeros(3, tf.float64))
+        self.forget()
         self._active.assign(True)
 
     def stop(self) -> None:
         """Stop watching: every step is taken."""
-        self._first.assign(tf.zeros(3, tf.float64))
+        self.forget()
         self._active.assign(False)
 
     def found(self) -> NonFinite | None:

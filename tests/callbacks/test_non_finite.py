@@ -111,6 +111,20 @@ def test_the_state_is_that_before_the_failed_step_bit_for_bit(way, kind):
         np.testing.assert_array_equal(found, other)
 
 
+@pytest.mark.slow
+def test_a_short_last_batch_after_the_failed_step_changes_nothing():
+    vae = new_vae("nll", **WAYS["four steps of xla"])
+    start = {id(variable): np.array(variable) for variable in variables(vae)}
+    fit(vae, X[: BATCH * (BAD - 1)])
+    expected = state(vae)
+    for variable in variables(vae):
+        variable.assign(start.get(id(variable), np.zeros(variable.shape)))
+    with pytest.raises(NonFiniteError, match=f"at step {BAD}"):
+        fit(vae, X[: BATCH * BAD + BATCH // 2])
+    for found, other in zip(state(vae), expected, strict=True):
+        np.testing.assert_array_equal(found, other)
+
+
 def test_the_error_says_what_to_do():
     with pytest.raises(
         FloatingPointError, match=r"Scale the data .* clip .* learning rate \(now 0.01"

@@ -1,10 +1,11 @@
 """Families of latent-variable models.
 
 `LatentModel` is the contract that every family fulfils; docs/architecture.md explains it. `VAE` is
-the family with one latent vector and no condition.
+the family with one latent vector and no condition; `FactorVAE` adds a discriminator of its codes.
 """
 
+from kvae.models.factor import FactorVAE
 from kvae.models.latent_model import LatentModel
 from kvae.models.vae import VAE
 
-__all__ = ["VAE", "LatentModel"]
+__all__ = ["VAE", "FactorVAE", "LatentModel"]

@@ -231,8 +231,11 @@ class LatentModel(ArrayMethods, TrainingMethods):
 
     def network_losses(self) -> list[Any]:
         """Return the losses of the layers inside the networks, such as weight decay."""
-        networks = [layer for layer in self.layers if not isinstance(layer, DistributionLayer)]
-        return [loss for network in networks for loss in network.losses]
+        return [loss for network in self.networks() for loss in network.losses]
+
+    def networks(self) -> list[Any]:
+        """Return the layers that are no distribution layers; their losses join the model's."""
+        return [layer for layer in self.layers if not isinstance(layer, DistributionLayer)]
 
     def after_fit(self) -> None:
         """Warn where training ended before a schedule of the posterior's penalties did."""

@@ -123,7 +123,7 @@ class TrainingMethods(keras.Model):
             return super().compile_from_config(config)  # a subclass's arguments are its own
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)
+            build_optimizers(self)
         return None
 
     @property

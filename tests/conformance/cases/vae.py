@@ -39,4 +39,9 @@ CASES = [
         lambda rng, n: rng.normal(9.0, 2.0, size=(n, 6)),
         variant="standardized",
     ),
+    ModelCase(
+        lambda: kvae.FactorVAE(**make_vae(6, 3).parts(), gamma=2.0, discriminator_units=8),
+        lambda rng, n: rng.uniform(size=(n, 6)),
+        variant="factor",
+    ),
 ]

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     )
     from kvae.diagnosis import diagnose
     from kvae.exploration import attribute_vector, interpolate, nearest, traverse
-    from kvae.models import VAE
+    from kvae.models import VAE, HierarchicalVAE
 
 __all__ = [
     "VAE",
+    "HierarchicalVAE",
     "__version__",
     "attribute_vector",
     "callbacks",
@@ -63,6 +64,7 @@ __all__ = [
 ]
 
 _OBJECTS = {
+    "HierarchicalVAE": "kvae.models",
     "VAE": "kvae.models",
     "attribute_vector": "kvae.exploration",
     "diagnose": "kvae.diagnosis",

@@ -35,11 +35,12 @@ if TYPE_CHECKING:
     )
     from kvae.diagnosis import diagnose
     from kvae.exploration import attribute_vector, interpolate, nearest, traverse
-    from kvae.models import VAE, FactorVAE
+    from kvae.models import VAE, FactorVAE, HierarchicalVAE
 
 __all__ = [
     "VAE",
     "FactorVAE",
+    "HierarchicalVAE",
     "__version__",
     "attribute_vector",
     "callbacks",
@@ -65,6 +66,7 @@ __all__ = [
 
 _OBJECTS = {
     "FactorVAE": "kvae.models",
+    "HierarchicalVAE": "kvae.models",
     "VAE": "kvae.models",
     "attribute_vector": "kvae.exploration",
     "diagnose": "kvae.diagnosis",

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import tensorflow as tf
+
 from kvae.contract.closed_form import kl_divergence, log_ratio, mean_over_draws
 
 __all__ = ["Latent"]
@@ -16,13 +18,17 @@ class Latent:
     Attributes:
         value: shape (B, *event_shape), or (K, B, *event_shape) for K draws.
         posterior: q(z|x), a `tfd.Distribution` of batch shape (B,); None for codes and
-            deterministic encoders.
+            deterministic encoders. With K draws of the groups above it is (K, B).
         prior: p(z), a `tfd.Distribution` of batch shape () or (B,), given the groups above and the
             condition; None where no regularizer names one.
         regularizer: the penalties of this group, or None.
         seed: two int32 for further draws from the posterior, or None.
         fixed: function that returns the posterior with its parameters held fixed, for gradients by
             z alone; None where they cannot be.
+        per_draw: whether posterior and prior depend on the draws of the groups above and have
+            batch shape (K, B).
+        state: what a hierarchy has computed of this group and those above, for the decoder; None
+            where there is nothing.
 
     Example:
         >>> q = tfd.MultivariateNormalDiag([[1.0, 0.0]], [[1.0, 1.0]])
@@ -37,6 +43,8 @@ class Latent:
     regularizer: Any = None
     seed: Any = None
     fixed: Callable[[], Any] | None = None
+    per_draw: bool = False
+    state: Any = field(default=None, repr=False)
     _computed: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def kl(self) -> Any:
@@ -49,7 +57,29 @@ class Latent:
 
     def first(self) -> "Latent":
         """Return this group with the first of its K draws alone."""
-        return replace(self, value=self.value[0], _computed={})
+        posterior, prior = self.posterior, self.prior
+        if self.per_draw:
+            posterior, prior = posterior[0], prior[0]
+        return replace(
+            self,
+            value=self.value[0],
+            posterior=posterior,
+            prior=prior,
+            per_draw=False,
+            state=None,
+            _computed={},
+        )
+
+    def rows(self) -> "Latent":
+        """Return this group with its K draws as K * B examples, for a decoder."""
+        return replace(self, value=tf.reshape(self.value, [-1, *self.value.shape[2:]]))
+
+    def mean_of_draws(self, values: Any) -> Any:
+        """Return values (K, B, ...) that differ with the draws as their mean (B, ...).
+
+        Values (B, ...) that do not differ are returned as they are.
+        """
+        return tf.reduce_mean(values, axis=0) if self.per_draw else values
 
     def log_ratio(self) -> Any:
         """Return log q(z|x) - log p(z) in nats at each draw, (B,) or (K, B)."""
@@ -72,5 +102,5 @@ class Latent:
             )
         exact = kl_divergence(self.posterior, self.prior)
         if exact is not None:
-            return exact
-        return mean_over_draws(self.log_ratio(), self.posterior)
+            return self.mean_of_draws(exact)
+        return self.mean_of_draws(mean_over_draws(self.log_ratio(), self.posterior))

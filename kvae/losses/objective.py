@@ -78,8 +78,7 @@ class Objective:
             latents: see `terms`.
             batch: see `terms`.
         """
-        values = {name: latent.value for name, latent in latents.items()}
-        likelihood = model.generate(values, inputs.get("condition"), training=batch.training)
+        likelihood = model.likelihood_at(latents, inputs.get("condition"), batch.training)
         batch.notes["likelihood"] = likelihood
         return likelihood
 
@@ -100,12 +99,12 @@ class Objective:
             batch: see `terms`.
         """
         draws = tf.shape(next(iter(latents.values())).value)[0]
-        values = {name: _rows(latent.value) for name, latent in latents.items()}
+        rows = {name: latent.rows() for name, latent in latents.items()}
         tiled = {
             name: tf.tile(value, [draws, *[1] * (len(value.shape) - 1)])
             for name, value in inputs.items()
         }
-        likelihood = model.generate(values, tiled.get("condition"), training=batch.training)
+        likelihood = model.likelihood_at(rows, tiled.get("condition"), batch.training)
         return tf.reshape(-cls.nll(likelihood, tiled), [draws, -1])
 
     @staticmethod
@@ -137,11 +136,6 @@ class Objective:
             f"{name}={value!r}" for name, value in self.get_config().items() if value is not None
         ]
         return f"{type(self).__name__}({', '.join(given)})"
-
-
-def _rows(draws: Any) -> Any:
-    """Return draws (K, B, ...) as (K * B, ...)."""
-    return tf.reshape(draws, [-1, *draws.shape[2:]])
 
 
 def get(identifier: Any) -> Objective:

@@ -1,11 +1,13 @@
 """Families of latent-variable models.
 
 `LatentModel` is the contract that every family fulfils; docs/architecture.md explains it. `VAE` is
-the family with one latent vector and no condition; `FactorVAE` adds a discriminator of its codes.
+the family with one latent vector and no condition; `FactorVAE` adds a discriminator of its codes,
+`HierarchicalVAE` has several layers.
 """
 
 from kvae.models.factor import FactorVAE
+from kvae.models.hierarchical import HierarchicalVAE
 from kvae.models.latent_model import LatentModel
 from kvae.models.vae import VAE
 
-__all__ = ["VAE", "FactorVAE", "LatentModel"]
+__all__ = ["VAE", "FactorVAE", "HierarchicalVAE", "LatentModel"]

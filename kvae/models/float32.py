@@ -26,15 +26,19 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
     """
     if replace is None and _is_float32(model):
         return model
-    parts = model.parts()
-    for name, part in parts.items():
-        if isinstance(part, DistributionLayer):
-            parts[name] = _copy(part)
-            continue
-        network = float32_network(part)
-        is_model = isinstance(part, keras.Model)
-        parts[name] = replace(network) if replace is not None and is_model else network
+    parts = {name: _float32_part(part, replace) for name, part in model.parts().items()}
     return type(model).from_config({**model.get_config(), **parts, "dtype": "float32"})
+
+
+def _float32_part(part: Any, replace: Callable[[Any], Any] | None) -> Any:
+    """Return what stands for a part, a network or a distribution layer, or a list of these."""
+    if isinstance(part, list | tuple):
+        return [_float32_part(each, replace) for each in part]
+    if isinstance(part, DistributionLayer):
+        return _copy(part)
+    network = float32_network(part)
+    is_model = isinstance(part, keras.Model)
+    return replace(network) if replace is not None and is_model else network
 
 
 def float32_network(network: keras.layers.Layer) -> keras.layers.Layer:

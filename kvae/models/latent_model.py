@@ -102,6 +102,19 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """
         raise NotImplementedError(f"{type(self).__name__} must define generate")
 
+    def likelihood_at(
+        self, latents: Mapping[str, Latent], condition: Any = None, training: bool = False
+    ) -> Likelihood:
+        """Return p(x|z) at inferred groups; a model may go on from what `infer` has computed.
+
+        Args:
+            latents: what `infer` returned, one draw for each example.
+            condition: as for `generate`.
+            training: as for `generate`.
+        """
+        values = {name: latent.value for name, latent in latents.items()}
+        return self.generate(values, condition, training)
+
     def signatures(self) -> list[Signature]:
         """Return the functions that can be exported."""
         raise NotImplementedError(f"{type(self).__name__} must define signatures")
@@ -155,7 +168,10 @@ class LatentModel(ArrayMethods, TrainingMethods):
         return []
 
     def parts(self) -> dict[str, Any]:
-        """Return the layers that `from_config` takes, by name; `float32_copy` asks for them."""
+        """Return the layers that `from_config` takes, or lists of them, by name.
+
+        `float32_copy` asks for them.
+        """
         config = self.get_config()
         return {name: part for name, part in config.items() if isinstance(part, keras.layers.Layer)}
 
@@ -172,8 +188,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
 
     def reconstruction(self, inputs: Mapping[str, Any]) -> Likelihood:
         """Return p(x|z) at the points of the posteriors."""
-        values = {name: latent.value for name, latent in self.infer(inputs, None).items()}
-        return self.generate(values, inputs.get("condition"))
+        return self.likelihood_at(self.infer(inputs, None), inputs.get("condition"))
 
     def example_latents(self) -> dict[str, Latent]:
         """Return what the model infers of one example of zeros, for what is known before data."""
@@ -192,8 +207,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
             seed: two int32; None for the points of the posteriors.
         """
         latents = self.infer(inputs, seed)
-        values = {name: latent.value for name, latent in latents.items()}
-        likelihood = self.generate(values, inputs.get("condition"))
+        likelihood = self.likelihood_at(latents, inputs.get("condition"))
         nll = losses.Objective.nll(likelihood, inputs)
         kls = [latent.kl() for latent in latents.values()]
         observed, target = inputs.get("observed"), losses.Objective.target(inputs)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kvae.models import paths
 from kvae.threefry import standard_normal
 
-__all__ = ["TensorFunctions", "VectorFunctions"]
+__all__ = ["HierarchyFunctions", "TensorFunctions", "VectorFunctions"]
 
 
 class TensorFunctions:
@@ -85,15 +85,7 @@ class VectorFunctions(TensorFunctions):
 
     def decode(self, z: Any, condition: Any = None) -> dict[str, Any]:
         """Return what stands for x at `z`, and the likelihood's parameters by name."""
-        likelihood = self.model.generate({"z": z}, condition)
-        decoded, parameters = likelihood.decoded(), likelihood.parameters()
-        twice = decoded.keys() & parameters.keys()
-        if twice:
-            raise ValueError(
-                f"Expected named_parameters of {type(likelihood.layer).__name__} to leave the name "
-                f"{min(twice)!r} to the decoded value. Received: a parameter of that name"
-            )
-        return {**decoded, **parameters}
+        return _with_parameters(self.model.generate({"z": z}, condition))
 
     def interpolate(self, z_a: Any, z_b: Any, t: Any, condition: Any = None) -> dict[str, Any]:
         """Return what is decoded on the straight line, at `t` in [0, 1], (batch, 1)."""
@@ -114,3 +106,36 @@ class VectorFunctions(TensorFunctions):
             draw = self.model.prior.distribution().sample(tf.shape(rows)[0], seed=rows[0])
             return {"z": draw}
         return super().prior_draws(rows, condition)
+
+
+class HierarchyFunctions(TensorFunctions):
+    """The functions of a model with several layers of latent variables."""
+
+    names = (*TensorFunctions.names, "encode", "decode")
+
+    def encode(self, x: Any, **others: Any) -> dict[str, Any]:
+        """Return mean and standard deviation of each posterior, given the points above it.
+
+        They are `z1_mean` and `z1_stddev`, (batch, *shape), and so on.
+        """
+        found = {}
+        for name, latent in self.model.infer(self._inputs(x, others), None).items():
+            found[f"{name}_mean"] = latent.posterior.mean()
+            found[f"{name}_stddev"] = latent.posterior.stddev()
+        return found
+
+    def decode(self, condition: Any = None, **latents: Any) -> dict[str, Any]:
+        """Return what stands for x at latents by layer, and the likelihood's parameters by name."""
+        return _with_parameters(self.model.generate(latents, condition))
+
+
+def _with_parameters(likelihood: Any) -> dict[str, Any]:
+    """Return what stands for x and the parameters of a likelihood, by name."""
+    decoded, parameters = likelihood.decoded(), likelihood.parameters()
+    twice = decoded.keys() & parameters.keys()
+    if twice:
+        raise ValueError(
+            f"Expected named_parameters of {type(likelihood.layer).__name__} to leave the name "
+            f"{min(twice)!r} to the decoded value. Received: a parameter of that name"
+        )
+    return {**decoded, **parameters}

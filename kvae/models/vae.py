@@ -1,6 +1,5 @@
 """The variational autoencoder as a Keras model."""
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,11 +7,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kvae.contract import Domain, InputSpec, Latent, LatentSpec, Signature
-from kvae.contract.input_spec import fits
+from kvae.contract import InputSpec, Latent, LatentSpec, Signature
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
+from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_by_encoder
 from kvae.models.latent_model import LatentModel
+from kvae.models.parts import (
+    arguments_of,
+    check_emits,
+    check_likelihood,
+    config_of,
+    kl_of,
+    normals_of,
+)
 from kvae.models.tensor_functions import VectorFunctions
 from kvae.outputs import decoded
 from kvae.priors import Prior
@@ -83,32 +90,12 @@ class VAE(LatentModel):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        for name, layer in (("posterior", posterior), ("likelihood", likelihood)):
-            if not isinstance(layer, DistributionLayer):
-                raise ValueError(
-                    f"Expected {name} to be a kvae distribution layer. Received: {layer!r}"
-                )
-        if len(posterior.event_shape) != 1:
-            raise ValueError(
-                "Expected posterior to have events of shape (latent_dim,). Received: event_shape="
-                f"{posterior.event_shape}"
-            )
-        kl = posterior.regularizer.kl_part if posterior.regularizer is not None else None
-        if kl is None:
-            raise ValueError(
-                "Expected posterior to have a KL regularizer: activity_regularizer="
-                "kvae.regularizers.KLDivergenceRegularizer(prior). For a model that trains on the "
-                f"reconstruction alone give it weight=0.0. Received: {posterior.name} with "
-                f"activity_regularizer={posterior.regularizer or posterior.activity_regularizer!r}"
-            )
+        check_likelihood(likelihood, features)
+        kl = kl_of(posterior, "posterior", vector=True)
         self.encoder = encoder
         self.posterior_layer = posterior
         self.decoder = decoder
         self.likelihood_layer = likelihood
-        if features is not None and not isinstance(features, keras.layers.Layer):
-            raise ValueError(
-                f"Expected features to be a Keras layer or model. Received: features={features!r}"
-            )
         self.features = features
         self.latent_dim = posterior.event_shape[0]
         if posterior.seed is not None:
@@ -128,21 +115,9 @@ class VAE(LatentModel):
 
     def build(self, input_shape: Any) -> None:
         """Build and check the parts for data of shape (batch, *event_shape)."""
-        if self.features is not None:
-            if not self.features.built:
-                self.features.build(input_shape)
-            input_shape = self.features.compute_output_shape(input_shape)
-        if not self.encoder.built:
-            self.encoder.build(input_shape)
-        elif self.features is not None and not fits(
-            tuple(input_shape)[1:], tuple(self.encoder.input_shape)[1:]
-        ):
-            raise ValueError(
-                f"Expected features to emit what the encoder takes, {self.encoder.input_shape}. "
-                f"Received: features of output shape {tuple(input_shape)}"
-            )
+        input_shape = encoder_shape(self, input_shape)
         params_shape = self.encoder.compute_output_shape(input_shape)
-        _check_fit("encoder", params_shape, self.posterior_layer, "posterior")
+        check_emits("encoder", params_shape, self.posterior_layer, "posterior")
         if not self.posterior_layer.built:
             self.posterior_layer.build(params_shape)
         latent_shape = (None, self.latent_dim)
@@ -155,7 +130,7 @@ class VAE(LatentModel):
                 f"{self.decoder.input_shape}"
             )
         params_shape = self.decoder.compute_output_shape(latent_shape)
-        _check_fit("decoder", params_shape, self.likelihood_layer, "likelihood")
+        check_emits("decoder", params_shape, self.likelihood_layer, "likelihood")
         if not self.likelihood_layer.built:
             self.likelihood_layer.build(params_shape)
         self.built = True
@@ -187,50 +162,23 @@ class VAE(LatentModel):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this model again, as plain data."""
-        arguments = {"dtype": self.dtype_policy, **self.parts()}
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            **{
-                name: keras.saving.serialize_keras_object(value)
-                for name, value in arguments.items()
-            },
-        }
+        return config_of(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VAE":
         """Return the model that `get_config` described, with fresh weights."""
-        return cls(
-            **{
-                # A copy: Keras' functional models change the config that they are made of.
-                name: keras.saving.deserialize_keras_object(copy.deepcopy(part), custom_objects)
-                if isinstance(part, dict)
-                else part
-                for name, part in config.items()
-            }
-        )
+        return cls(**arguments_of(config, custom_objects))
 
     # -- the contract ------------------------------------------------------------------------
 
     def input_specs(self) -> dict[str, InputSpec]:
         """Return what x has to be, the encoder's input, and its target, an event."""
-        layer, dtype = self.likelihood_layer, keras.config.floatx()
-        shape = layer.event_shape
-        if self.features is None and self.encoder.built:
-            shape = tuple(self.encoder.input_shape)[1:]
-        specs = {
-            "x": InputSpec(shape, dtype),
-            "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
-        }
-        if fits(shape, layer.event_shape):
-            flag = Domain(0, 1, integer=True)
-            specs["observed"] = InputSpec(layer.event_shape, "bool", flag, required=False)
-        return specs
+        return data_specs(self)
 
     def latent_specs(self) -> dict[str, LatentSpec]:
         """Return the one latent vector, `z`."""
         kind = "gaussian" if "stddev" in self.posterior_layer.conversions else "continuous"
-        return {"z": LatentSpec((self.latent_dim,), kind, self._normals())}  # type: ignore[arg-type]
+        return {"z": LatentSpec((self.latent_dim,), kind, normals_of(self.prior))}  # type: ignore[arg-type]
 
     def regularizers(self) -> dict[str, Any]:
         """Return the posterior layer's regularizer."""
@@ -246,15 +194,7 @@ class VAE(LatentModel):
         return self.posterior_layer.distribution(self._posterior_params(inputs, training))
 
     def _posterior_params(self, inputs: Any, training: bool) -> Any:
-        named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
-        x, observed = named["x"], named.get("observed")
-        if self.features is not None:
-            seen = self.features(x, training=training)
-        else:
-            seen = self.likelihood_layer.features(x)
-            if observed is not None:
-                seen = tf.where(observed, seen, tf.zeros_like(seen))
-        return self.encoder(seen, training=training)
+        return self.encoder(seen_by_encoder(self, inputs, training), training=training)
 
     def likelihood(self, z: Any) -> Any:
         """Return p(x|z), a `tfd.Distribution` of batch shape (batch,) and event `event_shape`."""
@@ -282,14 +222,6 @@ class VAE(LatentModel):
     def draw_prior(self, normals: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws of `z`, see `LatentModel.draw_prior`."""
         return {"z": self.prior.from_normal(normals, condition)}
-
-    def _normals(self) -> int | None:
-        """Return how many standard normals make one draw from the prior; None if it cannot."""
-        try:
-            self.prior.from_normal(tf.zeros((1, self.prior.normals)))
-        except NotImplementedError:
-            return None
-        return self.prior.normals
 
     def generate(
         self, latents: Mapping[str, Any], condition: Any = None, training: bool = False
@@ -323,8 +255,7 @@ class VAE(LatentModel):
     def signatures(self) -> list[Signature]:
         """Return the functions that can be exported."""
         functions = self.tensor_functions()
-        pixels = self.likelihood_layer.domain.is_8_bit and self.features is None
-        x = (self.input_specs()["x"].shape, tf.uint8 if pixels else tf.float32)
+        x = exported_x(self)
         z = ((self.latent_dim,), tf.float32)
         pair = {"z_a": z, "z_b": z, "t": ((1,), tf.float32)}
         inputs: dict[str, dict[str, Any]] = {
@@ -336,7 +267,7 @@ class VAE(LatentModel):
             "interpolate": pair,
             "interpolate_spherical": pair,
         }
-        if self._normals() is None:
+        if normals_of(self.prior) is None:
             del inputs["sample"]
         return [Signature(name, inputs[name], functions[name]) for name in inputs]
 
@@ -367,17 +298,3 @@ class VAE(LatentModel):
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""
         return VectorFunctions(self).by_name()
-
-
-def _check_fit(
-    network: str, shape: tuple[int | None, ...], layer: DistributionLayer, role: str
-) -> None:
-    """Raise if the output of a network is not what the distribution layer after it reads."""
-    accepted = {layer.params_shape, (layer.params_size,)}
-    if tuple(shape)[1:] not in accepted:
-        expected = " or ".join(str((None, *params)) for params in sorted(accepted, key=len))
-        raise ValueError(
-            f"Expected {network} to emit the parameters of the {role}, "
-            f"{type(layer).__name__}({layer.event_shape}): output shape {expected}. Received: "
-            f"{shape}. Give the {network} {role}.params_size or {role}.params_shape."
-        )

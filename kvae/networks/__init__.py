@@ -1,7 +1,16 @@
 """Encoders and decoders as plain Keras models; they know nothing of distributions."""
 
 from kvae.networks.conv import conv_decoder, conv_encoder
+from kvae.networks.ladder import ladder_conv, ladder_mlp
 from kvae.networks.made import MADE
 from kvae.networks.mlp import mlp_decoder, mlp_encoder
 
-__all__ = ["MADE", "conv_decoder", "conv_encoder", "mlp_decoder", "mlp_encoder"]
+__all__ = [
+    "MADE",
+    "conv_decoder",
+    "conv_encoder",
+    "ladder_conv",
+    "ladder_mlp",
+    "mlp_decoder",
+    "mlp_encoder",
+]

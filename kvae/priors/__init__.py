@@ -4,6 +4,7 @@ from typing import Any
 
 from kvae.priors.flow import Flow
 from kvae.priors.gaussian_mixture import GaussianMixture
+from kvae.priors.given_normal import GivenNormal
 from kvae.priors.prior import Prior
 from kvae.priors.standard_normal import StandardNormal
 from kvae.priors.uniform_sphere import UniformSphere
@@ -12,6 +13,7 @@ from kvae.priors.vamp import VampPrior
 __all__ = [
     "Flow",
     "GaussianMixture",
+    "GivenNormal",
     "Prior",
     "StandardNormal",
     "UniformSphere",

@@ -84,6 +84,7 @@ class FreeBits(KLDivergenceRegularizer):
                 "over latent dimensions, which independent normals against StandardNormal have. "
                 f"Received: groups={self.groups}, {self!r} and a {type(latent.posterior).__name__}"
             )
+        elements = latent.mean_of_draws(elements)
         size = self.prior.latent_dim // self.groups
         return tf.reduce_sum(tf.reshape(elements, [-1, self.groups, size]), axis=-1)
 

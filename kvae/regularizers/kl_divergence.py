@@ -126,7 +126,7 @@ class KLDivergenceRegularizer(Regularizer):
         posterior, prior = latent.posterior, self.prior_of(latent)
         exact = kl_divergence(posterior, prior) if self.use_exact_kl else None
         if exact is not None:
-            return exact
+            return latent.mean_of_draws(exact)
         points = self._points(latent)
         axes = len(points.shape) - len(posterior.batch_shape) - len(posterior.event_shape)
         if axes < 0:
@@ -135,7 +135,7 @@ class KLDivergenceRegularizer(Regularizer):
                 f"*event_shape). Received: shape {tuple(points.shape)} for a posterior of batch "
                 f"shape {posterior.batch_shape}, event shape {posterior.event_shape}"
             )
-        return mean_over_draws(log_ratio(posterior, prior, points), posterior)
+        return latent.mean_of_draws(mean_over_draws(log_ratio(posterior, prior, points), posterior))
 
     def _points(self, latent: Latent) -> Any:
         if self.test_points_fn is None:

@@ -1,0 +1,75 @@
+"""The input x of models with an encoder, a likelihood and perhaps features.
+
+What x has to be, what the encoder sees of it, and what an exported file takes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kvae.contract import Domain, InputSpec
+from kvae.contract.input_spec import fits
+
+__all__ = ["data_specs", "encoder_shape", "exported_x", "seen_by_encoder"]
+
+
+def data_specs(model: Any) -> dict[str, InputSpec]:
+    """Return the specifications of x, its target, and `observed` where x is an event.
+
+    Args:
+        model: a model with `encoder`, `likelihood_layer` and `features`; also for the others.
+    """
+    layer, dtype = model.likelihood_layer, keras.config.floatx()
+    shape = layer.event_shape
+    if model.features is None and model.encoder.built:
+        shape = tuple(model.encoder.input_shape)[1:]
+    specs = {
+        "x": InputSpec(shape, dtype),
+        "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
+    }
+    if fits(shape, layer.event_shape):
+        flag = Domain(0, 1, integer=True)
+        specs["observed"] = InputSpec(layer.event_shape, "bool", flag, required=False)
+    return specs
+
+
+def encoder_shape(model: Any, input_shape: Any) -> Any:
+    """Build features and encoder for data of shape (batch, ...); return what the encoder reads."""
+    if model.features is not None:
+        if not model.features.built:
+            model.features.build(input_shape)
+        input_shape = model.features.compute_output_shape(input_shape)
+    if not model.encoder.built:
+        model.encoder.build(input_shape)
+    elif model.features is not None and not fits(
+        tuple(input_shape)[1:], tuple(model.encoder.input_shape)[1:]
+    ):
+        raise ValueError(
+            f"Expected features to emit what the encoder takes, {model.encoder.input_shape}. "
+            f"Received: features of output shape {tuple(input_shape)}"
+        )
+    return input_shape
+
+
+def seen_by_encoder(model: Any, inputs: Any, training: bool) -> Any:
+    """Return what the encoder reads: the features of x, with zeros where x is not observed.
+
+    Args:
+        model: see `data_specs`.
+        inputs: x, or tensors by name.
+        training: whether the features train.
+    """
+    named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
+    x, observed = named["x"], named.get("observed")
+    if model.features is not None:
+        return model.features(x, training=training)
+    seen = model.likelihood_layer.features(x)
+    return seen if observed is None else tf.where(observed, seen, tf.zeros_like(seen))
+
+
+def exported_x(model: Any) -> tuple[tuple[int, ...], tf.DType]:
+    """Return shape and dtype of x in exported files: 8-bit pixels stay integers."""
+    pixels = model.likelihood_layer.domain.is_8_bit and model.features is None
+    return model.input_specs()["x"].shape, tf.uint8 if pixels else tf.float32

@@ -1,0 +1,110 @@
+"""The parts that a model is made of: their configuration, and whether they fit each other."""
+
+import copy
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kvae.layers import DistributionLayer
+
+__all__ = ["arguments_of", "check_emits", "check_likelihood", "config_of", "kl_of", "normals_of"]
+
+
+def config_of(model: Any) -> dict[str, Any]:
+    """Return the arguments to make a model of its `parts` again, as plain data."""
+    arguments = {"dtype": model.dtype_policy, **model.parts()}
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        **{name: keras.saving.serialize_keras_object(value) for name, value in arguments.items()},
+    }
+
+
+def arguments_of(config: dict[str, Any], custom_objects: Any = None) -> dict[str, Any]:
+    """Return what `config_of` described as arguments: the parts, with fresh weights.
+
+    Args:
+        config: what `config_of` returned; parts may be given as layers instead.
+        custom_objects: as Keras passes them to `from_config`.
+    """
+    return {name: _deserialized(part, custom_objects) for name, part in config.items()}
+
+
+def _deserialized(part: Any, custom_objects: Any) -> Any:
+    if isinstance(part, list):
+        return [_deserialized(each, custom_objects) for each in part]
+    if isinstance(part, dict):
+        # A copy: Keras' functional models change the config that they are made of.
+        return keras.saving.deserialize_keras_object(copy.deepcopy(part), custom_objects)
+    return part
+
+
+def check_likelihood(likelihood: Any, features: Any) -> None:
+    """Raise if `likelihood` or `features` cannot be those of a model."""
+    if not isinstance(likelihood, DistributionLayer):
+        raise ValueError(
+            f"Expected likelihood to be a kvae distribution layer. Received: {likelihood!r}"
+        )
+    if features is not None and not isinstance(features, keras.layers.Layer):
+        raise ValueError(
+            f"Expected features to be a Keras layer or model. Received: features={features!r}"
+        )
+
+
+def kl_of(posterior: Any, role: str, vector: bool = False) -> Any:
+    """Return the KL regularizer of a posterior; raise if it is no posterior with one.
+
+    Args:
+        posterior: a distribution layer.
+        role: name of the argument, for the error.
+        vector: whether its event has to be a vector.
+    """
+    if not isinstance(posterior, DistributionLayer):
+        raise ValueError(
+            f"Expected {role} to be a kvae distribution layer. Received: {posterior!r}"
+        )
+    if vector and len(posterior.event_shape) != 1:
+        raise ValueError(
+            f"Expected {role} to have events of shape (latent_dim,). Received: event_shape="
+            f"{posterior.event_shape}"
+        )
+    kl = posterior.regularizer.kl_part if posterior.regularizer is not None else None
+    if kl is None:
+        raise ValueError(
+            f"Expected {role} to have a KL regularizer: activity_regularizer="
+            "kvae.regularizers.KLDivergenceRegularizer(prior). For a model that trains on the "
+            f"reconstruction alone give it weight=0.0. Received: {posterior.name} with "
+            f"activity_regularizer={posterior.regularizer or posterior.activity_regularizer!r}"
+        )
+    return kl
+
+
+def normals_of(prior: Any) -> int | None:
+    """Return how many standard normals make one draw from a prior; None if they cannot."""
+    try:
+        prior.from_normal(tf.zeros((1, prior.normals)))
+    except NotImplementedError:
+        return None
+    return prior.normals
+
+
+def check_emits(
+    network: str, shape: tuple[int | None, ...], layer: DistributionLayer, role: str
+) -> None:
+    """Raise if the output of a network is not what the distribution layer after it reads.
+
+    Args:
+        network: name of the network, for the error.
+        shape: its output shape, with the batch axis.
+        layer: the distribution layer.
+        role: name of the layer's argument, for the error.
+    """
+    accepted = {layer.params_shape, (layer.params_size,)}
+    if tuple(shape)[1:] not in accepted:
+        expected = " or ".join(str((None, *params)) for params in sorted(accepted, key=len))
+        raise ValueError(
+            f"Expected {network} to emit the parameters of the {role}, "
+            f"{type(layer).__name__}({layer.event_shape}): output shape {expected}. Received: "
+            f"{shape}. Give the {network} {role}.params_size or {role}.params_shape."
+        )

@@ -35,12 +35,13 @@ if TYPE_CHECKING:
     )
     from kvae.diagnosis import diagnose
     from kvae.exploration import attribute_vector, interpolate, nearest, traverse
-    from kvae.models import VAE, FactorVAE, HierarchicalVAE
+    from kvae.models import VAE, FactorVAE, HierarchicalVAE, QuantizedVAE
 
 __all__ = [
     "VAE",
     "FactorVAE",
     "HierarchicalVAE",
+    "QuantizedVAE",
     "__version__",
     "attribute_vector",
     "callbacks",
@@ -67,6 +68,7 @@ __all__ = [
 _OBJECTS = {
     "FactorVAE": "kvae.models",
     "HierarchicalVAE": "kvae.models",
+    "QuantizedVAE": "kvae.models",
     "VAE": "kvae.models",
     "attribute_vector": "kvae.exploration",
     "diagnose": "kvae.diagnosis",

@@ -12,6 +12,7 @@ __all__ = [
     "choice",
     "event_shape",
     "finite",
+    "image_shape",
     "line",
     "non_negative",
     "non_negative_int",
@@ -67,6 +68,19 @@ def event_shape(value: Any, name: str = "event_shape") -> tuple[int, ...]:
             f"Expected {name} to hold positive integers, one for each axis of one example "
             f"(without the batch axis). Received: {name}={value!r}"
         ) from None
+
+
+def image_shape(value: Any, name: str) -> tuple[int, int, int]:
+    """Return a shape (height, width, channels), or raise naming the argument `name`."""
+    shape = event_shape(value, name)
+    if len(shape) != 3:
+        raise ValueError(
+            f"Expected {name} to be (height, width, channels). Received: {name}={shape}. "
+            "Pictures without a channel axis need one, x[..., None]; for data of another shape use "
+            "the mlp networks."
+        )
+    height, width, channels = shape
+    return height, width, channels
 
 
 def non_negative(name: str, value: Any) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["box_muller", "logical_shift_right", "standard_normal"]
+__all__ = ["box_muller", "logical_shift_right", "standard_normal", "uniform_of_normals"]
 
 MANTISSA_BITS = 24
 # 2 pi in two parts: a float16 file rounds its constants, and these two lose only 1e-6 by that.
@@ -57,6 +57,21 @@ def box_muller(first: Any, second: Any) -> Any:
     share = _uniform(second)
     angle = share * TWO_PI[0] + share * TWO_PI[1]
     return tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=-1)
+
+
+def uniform_of_normals(normal: Any) -> Any:
+    """Return uniform numbers in (0, 1), (batch, n), made of standard normals (batch, 2 n).
+
+    Half the squared length of two standard normals is exponential with rate 1: exp of its negative
+    is uniform.
+
+    Example:
+        >>> from kvae.noise import uniform_of_normals
+        >>> uniform_of_normals(tf.zeros((1, 4))).numpy()
+        array([[1., 1.]], dtype=float32)
+    """
+    first, second = tf.split(normal, 2, axis=-1)
+    return tf.exp(-0.5 * (first * first + second * second))
 
 
 def _uniform(words: Any) -> Any:

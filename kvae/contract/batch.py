@@ -67,12 +67,33 @@ class Batch:
         else:
             weight = tf.cast(self.weight, values.dtype)
         weighted, weights = tf.tensordot(weight, values, axes=1), tf.reduce_sum(weight)
-        context = tf.distribute.get_replica_context()
-        if context is not None and context.num_replicas_in_sync > 1:
-            # A replica without examples holds a stand-in example, which its share of 0 removes.
-            counts = tf.cast(tf.cast(self.share, tf.float32) > 0.0, values.dtype)
-            weighted, weights = context.all_reduce("SUM", [weighted * counts, weights * counts])
+        weighted, weights = self.summed([weighted, weights])
         return tf.math.divide_no_nan(weighted, weights)
+
+    def summed(self, sums: list[Any]) -> list[Any]:
+        """Return sums over the examples of this replica as sums over the global batch.
+
+        Args:
+            sums: float tensors of any shape.
+        """
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return sums
+        # A replica without examples holds a stand-in example, which its share of 0 removes.
+        counts = tf.cast(self.share, tf.float32) > 0.0
+        return context.all_reduce("SUM", [each * tf.cast(counts, each.dtype) for each in sums])
+
+    def of_first_replica(self, values: Any) -> Any:
+        """Return the first replica's `values` in every replica; `values` in a single process.
+
+        Args:
+            values: float tensor, of the same shape in all replicas.
+        """
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return values
+        first = tf.equal(context.replica_id_in_sync_group, 0)
+        return context.all_reduce("SUM", tf.where(first, values, tf.zeros_like(values)))
 
     def shares(self, examples: Any, dtype: Any = tf.float32) -> tuple[Any, Any]:
         """Return each example's share of this replica's part, and the mean weight.

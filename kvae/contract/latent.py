@@ -16,7 +16,8 @@ class Latent:
     """A draw (or the point) of a posterior, with the posterior and the prior it came from.
 
     Attributes:
-        value: shape (B, *event_shape), or (K, B, *event_shape) for K draws.
+        value: shape (B, *event_shape), or (K, B, *event_shape) for K draws; of codes the vectors
+            that they stand for.
         posterior: q(z|x), a `tfd.Distribution` of batch shape (B,); None for codes and
             deterministic encoders. With K draws of the groups above it is (K, B).
         prior: p(z), a `tfd.Distribution` of batch shape () or (B,), given the groups above and the
@@ -25,6 +26,7 @@ class Latent:
         seed: two int32 for further draws from the posterior, or None.
         fixed: function that returns the posterior with its parameters held fixed, for gradients by
             z alone; None where they cannot be.
+        codes: int32 (B, ...) where the group is of codes: the prior is one over these.
         per_draw: whether posterior and prior depend on the draws of the groups above and have
             batch shape (K, B).
         state: what a hierarchy has computed of this group and those above, for the decoder; None
@@ -43,15 +45,23 @@ class Latent:
     regularizer: Any = None
     seed: Any = None
     fixed: Callable[[], Any] | None = None
+    codes: Any = None
     per_draw: bool = False
     state: Any = field(default=None, repr=False)
     _computed: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def has_kl(self) -> bool:
+        """Whether the group has a KL: that of a regularizer, or the one of codes with a prior."""
+        named = self.regularizer is not None and self.regularizer.kl_part is not None
+        return named or (self.codes is not None and self.prior is not None)
+
     def kl(self) -> Any:
         """Return KL(q(z|x) || p(z)) of each example in nats, shape (B,), computed once.
 
-        In closed form where there is one, else the mean of log q(z|x) - log p(z) over the draws of
-        `value`; a KL regularizer may ask for another estimate.
+        Of codes, which x determines, it is -log p(codes). Else it is in closed form where there is
+        one, or the mean of log q(z|x) - log p(z) over the draws of `value`; a KL regularizer may
+        ask for another estimate.
         """
         return self.once("kl", self._kl)
 
@@ -95,6 +105,8 @@ class Latent:
         own = self.regularizer.kl_part if self.regularizer is not None else None
         if own is not None:
             return own.divergence(self)
+        if self.codes is not None and self.prior is not None:
+            return -self.prior.log_prob(self.codes)
         if self.posterior is None or self.prior is None:
             raise ValueError(
                 "Expected a latent with a posterior and a prior. Received: "

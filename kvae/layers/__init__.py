@@ -11,6 +11,7 @@ from kvae.layers.counts import IndependentPoisson
 from kvae.layers.discretized_logistic import DiscretizedLogistic, bits_per_dimension
 from kvae.layers.distribution_lambda import DistributionLambda
 from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.finite_scalar_quantizer import FiniteScalarQuantizer
 from kvae.layers.flow_posterior import InverseAutoregressiveFlow
 from kvae.layers.independent_categorical import IndependentCategorical
 from kvae.layers.kl_add_loss import KLDivergenceAddLoss
@@ -24,9 +25,11 @@ from kvae.layers.negative_binomial import IndependentNegativeBinomial, ZeroInfla
 from kvae.layers.normal import IndependentNormal, MultivariateNormalDiag, MultivariateNormalTriL
 from kvae.layers.normal_likelihood import NormalLikelihood
 from kvae.layers.power_spherical import PowerSpherical
+from kvae.layers.quantizer import Quantizer
 from kvae.layers.student_t import IndependentStudentT
 from kvae.layers.trainability import reparameterized
 from kvae.layers.transformed import Transformed
+from kvae.layers.vector_quantizer import VectorQuantizer
 
 __all__ = [
     "CategoricalMixtureOfOneHotCategorical",
@@ -36,6 +39,7 @@ __all__ = [
     "DistributionLambda",
     "DistributionLayer",
     "Domain",
+    "FiniteScalarQuantizer",
     "IndependentBernoulli",
     "IndependentBeta",
     "IndependentCategorical",
@@ -58,7 +62,9 @@ __all__ = [
     "NormalLikelihood",
     "OneHotCategorical",
     "PowerSpherical",
+    "Quantizer",
     "Transformed",
+    "VectorQuantizer",
     "ZeroInflatedNegativeBinomial",
     "bits_per_dimension",
     "reparameterized",

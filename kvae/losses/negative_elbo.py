@@ -55,11 +55,12 @@ class NegativeELBO(Objective):
         terms = [Term("nll", nll)]
         kls = []
         for name, latent in latents.items():
-            if latent.regularizer is None or latent.regularizer.kl_part is None:
+            if not latent.has_kl:
                 continue
             kls.append(latent.kl())
             prefix = group_prefix(name, latents)
-            terms += [part.term(latent, batch, prefix) for part in kl_parts(latent.regularizer)]
+            parts = kl_parts(latent.regularizer) if latent.regularizer is not None else ()
+            terms += [part.term(latent, batch, prefix) for part in parts]
         if kls and "kl" not in {term.name for term in terms}:
             terms.append(Term("kl", tf.add_n(kls), 0.0))
         return terms
@@ -72,7 +73,8 @@ class NegativeELBO(Objective):
             for latent, regularizer in regularizers.items()
             for part in (kl_parts(regularizer) if regularizer is not None else ())
         ]
-        return ["nll", *names, *(["kl"] if names and "kl" not in names else [])]
+        has_kl = names or any(spec.kind == "codes" for spec in model.latent_specs().values())
+        return ["nll", *names, *(["kl"] if has_kl and "kl" not in names else [])]
 
 
 def kl_parts(regularizer: Any) -> tuple[Any, ...]:

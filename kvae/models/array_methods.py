@@ -23,6 +23,7 @@ class ArrayMethods:
     reconstruction: Callable[..., Any]
     score_terms: Callable[..., dict[str, Any]]
     evaluation_seed_generator: Any
+    execution: Any
     _functions: dict[str, BatchedFunction]
 
     def reconstruct(self, x: Any, batch_size: int | None = None) -> np.ndarray:
@@ -111,6 +112,12 @@ class ArrayMethods:
         if name not in self._functions:
             self._functions[name] = BatchedFunction(self.tensor_functions()[name])
         return self._functions[name](arrays, batch_size, **kwargs)
+
+    def forget_traces(self) -> None:
+        """Trace every function again when it is next used: something that is no weight changed."""
+        self._functions.clear()
+        self.execution.functions.clear()
+        self.train_function = self.test_function = self.predict_function = None
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""

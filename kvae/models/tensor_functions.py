@@ -12,7 +12,7 @@ import tensorflow as tf
 from kvae.models import paths
 from kvae.threefry import standard_normal
 
-__all__ = ["HierarchyFunctions", "TensorFunctions", "VectorFunctions"]
+__all__ = ["CodeFunctions", "HierarchyFunctions", "TensorFunctions", "VectorFunctions"]
 
 
 class TensorFunctions:
@@ -127,6 +127,20 @@ class HierarchyFunctions(TensorFunctions):
     def decode(self, condition: Any = None, **latents: Any) -> dict[str, Any]:
         """Return what stands for x at latents by layer, and the likelihood's parameters by name."""
         return _with_parameters(self.model.generate(latents, condition))
+
+
+class CodeFunctions(TensorFunctions):
+    """The functions of a model whose latent variables are codes."""
+
+    names = (*TensorFunctions.names, "encode", "decode")
+
+    def encode(self, x: Any, **others: Any) -> dict[str, Any]:
+        """Return the `codes`, int32 (batch, *grid)."""
+        return {"codes": self.model.infer(self._inputs(x, others), None)["codes"].codes}
+
+    def decode(self, codes: Any) -> dict[str, Any]:
+        """Return what stands for x at codes, and the likelihood's parameters by name."""
+        return _with_parameters(self.model.generate({"codes": codes}))
 
 
 def _with_parameters(likelihood: Any) -> dict[str, Any]:

@@ -92,6 +92,8 @@ class TrainingMethods(keras.Model):
 
     def _term_names(self) -> list[str]:
         """Return the names of the loss's terms, as far as they are known before the first batch."""
+        # Made in the first step they would be variables of that trace, which several replicas
+        # cannot initialize.
         names = self.objective.term_names(self)
         regularizers = self.regularizers()
         return names and [
@@ -102,6 +104,7 @@ class TrainingMethods(keras.Model):
                 for part in (regularizer.parts if regularizer is not None else ())
                 if not part.is_kl and not part.is_off
             ),
+            *(["regularization"] if self.built and self.network_losses() else []),
         ]
 
     def get_compile_config(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def conv_encoder(
         >>> kvae.networks.conv_encoder((28, 20, 1), 32).output_shape
         (None, 32)
     """
-    inputs = keras.Input(_image_shape(event_shape, "event_shape"))
+    inputs = keras.Input(checks.image_shape(event_shape, "event_shape"))
     outputs = inputs
     for index, channels in enumerate(filters):
         outputs = keras.layers.Conv2D(
@@ -89,7 +89,7 @@ def conv_decoder(
         >>> kvae.networks.conv_decoder(16, (28, 20, 2)).output_shape
         (None, 28, 20, 2)
     """
-    height, width, channels = _image_shape(params_shape, "params_shape")
+    height, width, channels = checks.image_shape(params_shape, "params_shape")
     filters = [checks.positive_int("filters", size) for size in filters]
     if not filters:
         raise ValueError("Expected filters to name at least one layer. Received: filters=()")
@@ -124,14 +124,3 @@ def conv_decoder(
         outputs
     )
     return keras.Model(inputs, outputs, name=name)
-
-
-def _image_shape(shape: Any, name: str) -> tuple[int, int, int]:
-    shape = checks.event_shape(shape, name)
-    if len(shape) != 3:
-        raise ValueError(
-            f"Expected {name} to be (height, width, channels). Received: {name}={shape}. "
-            "Pictures without a channel axis need one, x[..., None]; for data of another shape use "
-            "the mlp networks."
-        )
-    return shape

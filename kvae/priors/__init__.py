@@ -2,20 +2,24 @@
 
 from typing import Any
 
+from kvae.priors.autoregressive_codes import AutoregressiveCodes
 from kvae.priors.flow import Flow
 from kvae.priors.gaussian_mixture import GaussianMixture
 from kvae.priors.given_normal import GivenNormal
 from kvae.priors.prior import Prior
 from kvae.priors.standard_normal import StandardNormal
+from kvae.priors.uniform_codes import UniformCodes
 from kvae.priors.uniform_sphere import UniformSphere
 from kvae.priors.vamp import VampPrior
 
 __all__ = [
+    "AutoregressiveCodes",
     "Flow",
     "GaussianMixture",
     "GivenNormal",
     "Prior",
     "StandardNormal",
+    "UniformCodes",
     "UniformSphere",
     "VampPrior",
     "get",

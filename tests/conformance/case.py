@@ -100,6 +100,29 @@ class PriorCase:
 
 
 @dataclass(frozen=True)
+class CodePriorCase:
+    """A prior over a grid of codes, of a `QuantizedVAE`.
+
+    Attributes:
+        make: gives a new prior over a (2, 2) grid of 3 codes; takes keyword arguments of a Keras
+            layer.
+        variant: sets apart several cases of one class.
+    """
+
+    make: Callable[..., Any]
+    variant: str = ""
+
+    def prior(self):
+        """Return a built prior with random weights."""
+        prior, rng = self.make(), np.random.default_rng(5)
+        prior.distribution()
+        if prior.weights and not prior.built:
+            prior.build()
+        prior.set_weights([rng.normal(scale=0.5, size=w.shape) for w in prior.weights])
+        return prior
+
+
+@dataclass(frozen=True)
 class RegularizerCase:
     """A regularizer of a posterior over vectors of `event_size` elements.
 

@@ -4,6 +4,7 @@ import keras
 
 import kvae
 from tests.conformance.case import (
+    CodePriorCase,
     LayerCase,
     ModelCase,
     ObjectCase,
@@ -16,13 +17,22 @@ from tests.conformance.cases import collect
 # Their subclasses are what a model holds.
 BASES = {
     kvae.layers.DistributionLayer,
+    kvae.layers.Quantizer,
     kvae.losses.Objective,
     kvae.priors.Prior,
     kvae.regularizers.Regularizer,
     kvae.regularizers.Schedule,
     kvae.transforms.Transform,
 }
-KINDS = (LayerCase, PriorCase, RegularizerCase, ModelCase, PlainLayerCase, ObjectCase)
+KINDS = (
+    LayerCase,
+    PriorCase,
+    RegularizerCase,
+    ModelCase,
+    PlainLayerCase,
+    ObjectCase,
+    CodePriorCase,
+)
 
 
 def test_every_class_that_kvae_registers_with_keras_is_listed():

@@ -14,6 +14,7 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 import kvae
+from tests.conformance.cases.quantized import make_quantized
 from tests.small import make_vae, narrow
 
 class OwnStep(kvae.VAE):
@@ -25,6 +26,16 @@ def own_step(**arguments):
     vae = make_vae(**arguments)
     return OwnStep(vae.encoder, vae.posterior_layer, vae.decoder, vae.likelihood_layer)
 
+def codes(**arguments):
+    return make_quantized(kvae.layers.VectorQuantizer(6, 3, restart=0.0))
+
+def decayed(**arguments):
+    vae = make_vae(**arguments)
+    size = vae.posterior_layer.params_size
+    dense = keras.layers.Dense(size, kernel_regularizer="l2", name="encoder_params")
+    encoder = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), dense])
+    return kvae.VAE(encoder, vae.posterior_layer, vae.decoder, vae.likelihood_layer)
+
 x = np.random.default_rng(0).uniform(size=(27, 8, 8, 1)).astype("float32")
 np.save("x.npy", x)
 stream = tf.data.Dataset.from_tensor_slices((x,)).batch(8)
@@ -35,6 +46,8 @@ CASES = {
     "eager": (make_vae, x, {"run_eagerly": True}),
     "file": (make_vae, mapped, {"steps_per_execution": 3}),
     "stream": (make_vae, stream, {"steps_per_execution": 3}),
+    "codes": (codes, x, {}),
+    "decayed": (decayed, x, {}),
     "own step": (own_step, x, {"steps_per_execution": 3}),
 }
 mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -44,7 +57,7 @@ for name, (make, data, settings) in CASES.items():
     for strategy in (tf.distribute.get_strategy(), mirrored):
         keras.utils.set_random_seed(5)
         with strategy.scope():
-            vae = narrow(make())
+            vae = make() if make is codes else narrow(make())
             vae.compile(optimizer="sgd", metrics=["mse"], **{"jit_compile": False, **settings})
         sizes = {} if name == "stream" else {"batch_size": 8}
         class Count(keras.callbacks.Callback):

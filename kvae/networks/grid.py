@@ -1,0 +1,115 @@
+"""Convolutional networks between pictures and a grid of vectors, as plain Keras models."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from kvae import checks
+
+__all__ = ["grid_decoder", "grid_encoder"]
+
+
+def grid_encoder(
+    event_shape: Any,
+    dim: int,
+    filters: Sequence[int] = (32, 64),
+    activation: str = "relu",
+    name: str = "encoder",
+) -> keras.Model:
+    """Return a network (batch, H, W, C) -> (batch, h, w, dim).
+
+    Each convolution of `filters` halves height and width (rounded up).
+
+    Args:
+        event_shape: (H, W, C), any size.
+        dim: elements of a vector.
+        filters: channels of the convolutions.
+        activation: activation of the hidden layers.
+        name: name of the model, and the prefix of its layers' names.
+
+    Raises:
+        ValueError: If a size is not a positive integer, or the event is not an image.
+
+    Example:
+        >>> kvae.networks.grid_encoder((28, 28, 1), 4).output_shape
+        (None, 7, 7, 4)
+    """
+    inputs = keras.Input(checks.image_shape(event_shape, "event_shape"))
+    outputs = inputs
+    for index, channels in enumerate(filters):
+        outputs = _conv(channels, activation, f"{name}_conv_{index}", strides=2)(outputs)
+    if filters:
+        outputs = _conv(filters[-1], activation, f"{name}_conv_last")(outputs)
+    dim = checks.positive_int("dim", dim)
+    outputs = keras.layers.Conv2D(dim, kernel_size=1, name=f"{name}_vectors")(outputs)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def grid_decoder(
+    grid_shape: Any,
+    params_shape: Any,
+    filters: Sequence[int] = (64, 32),
+    activation: str = "relu",
+    name: str = "decoder",
+) -> keras.Model:
+    """Return a network (batch, h, w, dim) -> (batch, H, W, C).
+
+    Each transposed convolution of `filters` doubles height and width; what is over is cropped.
+
+    Args:
+        grid_shape: (h, w, dim), the output of `grid_encoder` for one example.
+        params_shape: the likelihood's `params_shape`, (H, W, C).
+        filters: channels of the transposed convolutions.
+        activation: activation of the hidden layers.
+        name: name of the model, and the prefix of its layers' names.
+
+    Raises:
+        ValueError: If a size is not a positive integer, a shape is not one of an image, or the grid
+            is too small for the picture.
+
+    Example:
+        >>> kvae.networks.grid_decoder((7, 7, 4), (28, 28, 1)).output_shape
+        (None, 28, 28, 1)
+    """
+    rows, columns, dim = checks.image_shape(grid_shape, "grid_shape")
+    height, width, channels = checks.image_shape(params_shape, "params_shape")
+    step = 2 ** len(filters)
+    over = rows * step - height, columns * step - width
+    if min(over) < 0:
+        raise ValueError(
+            f"Expected grid_shape to cover params_shape at a step of {step}. Received: grid_shape="
+            f"{(rows, columns, dim)}, params_shape={(height, width, channels)}"
+        )
+    inputs = keras.Input((rows, columns, dim))
+    outputs = inputs
+    if filters:
+        outputs = _conv(filters[0], activation, f"{name}_conv_first")(outputs)
+    for index, size in enumerate(filters):
+        outputs = keras.layers.Conv2DTranspose(
+            checks.positive_int("filters", size),
+            kernel_size=3,
+            strides=2,
+            padding="same",
+            activation=activation,
+            kernel_initializer="he_normal",
+            name=f"{name}_conv_{index}",
+        )(outputs)
+    if any(over):
+        outputs = keras.layers.Cropping2D(((0, over[0]), (0, over[1])))(outputs)
+    outputs = keras.layers.Conv2D(channels, kernel_size=3, padding="same", name=f"{name}_params")(
+        outputs
+    )
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _conv(channels: int, activation: str, name: str, strides: int = 1) -> keras.layers.Layer:
+    return keras.layers.Conv2D(
+        checks.positive_int("filters", channels),
+        kernel_size=3,
+        strides=strides,
+        padding="same",
+        activation=activation,
+        kernel_initializer="he_normal",
+        name=name,
+    )

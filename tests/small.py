@@ -80,7 +80,7 @@ def make_hierarchy(
     if started:
         rng = np.random.default_rng(4)
         for weight in model.trainable_weights:
-            weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
+            weight.assign(weight + 0.03 * rng.normal(size=weight.shape))
     return model
 
 

@@ -251,8 +251,10 @@ class LatentModel(ArrayMethods, TrainingMethods):
     def after_fit(self) -> None:
         """Warn where training ended before a schedule of the posterior's penalties did."""
         layers = self.posterior_layers()
-        layer = max(layers, key=lambda layer: layer.steps_left(), default=None)
-        left = 0 if layer is None else layer.steps_left()
+        if not layers:
+            return
+        layer = max(layers, key=lambda layer: layer.steps_left())
+        left = layer.steps_left()
         if left:
             warnings.warn(
                 f"Training ended after {int(layer.step())} steps (batches), {left} before the "

@@ -16,6 +16,8 @@ from kvae import checks
 __all__ = ["ladder_conv", "ladder_mlp"]
 
 Shape = tuple[int, ...]
+# Of layers that emit parameters: the first likelihood and top posterior are near those at zero.
+SMALL = {"class_name": "VarianceScaling", "config": {"scale": 0.1}}
 
 
 def ladder_mlp(
@@ -61,11 +63,11 @@ def ladder_mlp(
         emitted.insert(0, x)
     size = 2 * shapes[0][0] if top_params_size is None else top_params_size
     size = checks.positive_int("top_params_size", size)
-    emitted[0] = _dense(size, name="encoder_params")(emitted[0])
+    emitted[0] = _dense(size, kernel_initializer=SMALL, name="encoder_params")(emitted[0])
 
     state = keras.Input((blocks.width,))
     x = blocks.layer(state, "decoder_hidden")
-    x = _dense(math.prod(params_shape), name="decoder_params")(x)
+    x = _dense(math.prod(params_shape), kernel_initializer=SMALL, name="decoder_params")(x)
     if len(params_shape) != 1:
         x = keras.layers.Reshape(params_shape)(x)
     return {
@@ -128,9 +130,11 @@ def ladder_conv(
         size = 2 * shapes[0][0] if top_params_size is None else top_params_size
         size = checks.positive_int("top_params_size", size)
         flat = keras.layers.Flatten()(emitted[0])
-        emitted[0] = _dense(size, name="encoder_params")(flat)
+        emitted[0] = _dense(size, kernel_initializer=SMALL, name="encoder_params")(flat)
     else:
-        emitted[0] = _conv(2 * shapes[0][-1], name="encoder_params")(emitted[0])
+        channels = 2 * shapes[0][-1]
+        head = _conv(channels, kernel_initializer=SMALL, name="encoder_params")
+        emitted[0] = head(emitted[0])
 
     sizes = _sizes(event_shape)
     states = [(*sizes[count], blocks.width) for count in halvings]
@@ -138,7 +142,7 @@ def ladder_conv(
     for halved in reversed(range(halvings[-1])):
         x = blocks.layer(_enlarged(x, sizes[halved]), f"decoder_size_{halved}")
     x = blocks.layer(x, "decoder_hidden")
-    x = _conv(params_shape[-1], name="decoder_params")(x)
+    x = _conv(params_shape[-1], kernel_initializer=SMALL, name="decoder_params")(x)
     return {
         "encoder": keras.Model(inputs, emitted, name="encoder"),
         **_top_down(blocks, shapes, states),

@@ -1,6 +1,7 @@
 """Hierarchies: closed forms, many layers, seeds, signatures, and what is refused."""
 
 import re
+import warnings
 
 import keras
 import numpy as np
@@ -208,6 +209,37 @@ def test_penalties_of_a_lower_layer_take_the_first_of_several_draws(x):
     model.compile("sgd", loss=kvae.losses.NegativeELBO(draws=2), run_eagerly=True)
     logs = model.train_on_batch(x, return_dict=True)
     assert np.isfinite(logs["z2_total_correlation"])
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(x, tmp_path):
+    start, ended = None, []
+    for name, runs in (("whole", [2]), ("interrupted", [1, 2])):
+        for epochs in runs:
+            keras.utils.set_random_seed(0)
+            model = make_hierarchy((2, 3), (6,), regularizer=warmed_up)
+            start = model.get_weights() if start is None else start
+            model.set_weights(start)
+            model.compile("adam", jit_compile=False)
+            checkpoint = kvae.callbacks.Checkpoint(tmp_path / name, every="epoch")
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Training ended after")
+                model.fit(x, batch_size=32, epochs=epochs, verbose=0, callbacks=[checkpoint])
+        ended.append(model.get_weights())
+    for found, expected in zip(*ended, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_sample_weights_weigh_examples_of_a_pipeline(x):
+    model = make_hierarchy((2, 3), (6,), regularizer=kvae.regularizers.FreeBits)
+    for layer in model.posteriors:
+        layer.convert_to_tensor_fn = "mean"  # no draws, which differ with the batch
+    model.compile("sgd", run_eagerly=True)
+    weight = np.repeat([1.0, 0.0], 32).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices((x, x, weight)).batch(64)
+    found = model.evaluate(data, verbose=0, return_dict=True)
+    expected = model.evaluate(x[:32], batch_size=32, verbose=0, return_dict=True)
+    assert 2.0 * found["nll"] == pytest.approx(expected["nll"], rel=1e-5)
+    assert 2.0 * found["kl"] == pytest.approx(expected["kl"], rel=1e-5)
 
 
 # -- draws -------------------------------------------------------------------------------------

@@ -38,6 +38,52 @@ def make_vae(
     )
 
 
+def make_hierarchy(
+    latent_shapes=(2, 3),
+    event_shape=(8, 8, 1),
+    *,
+    top=None,
+    likelihood=None,
+    regularizer=kvae.regularizers.KLDivergenceRegularizer,
+    started=True,
+    **sizes,
+):
+    """Return a small hierarchy, uncompiled; convolutional where a latent shape is an image.
+
+    Args:
+        latent_shapes: of each layer, the top one first.
+        event_shape: of the data.
+        top: prior of the top layer, by default a standard normal.
+        likelihood: by default a Bernoulli.
+        regularizer: makes the regularizer of each layer of its prior.
+        started: whether the weights are moved from their start, where many are zero.
+        **sizes: of the networks.
+    """
+    priors = [kvae.priors.GivenNormal(shape) for shape in latent_shapes[1:]]
+    priors.insert(0, top or kvae.priors.StandardNormal(latent_shapes[0]))
+    posteriors = []
+    for prior in priors:
+        normal = kvae.layers.MultivariateNormalDiag
+        if len(prior.event_shape) > 1:
+            normal = kvae.layers.IndependentNormal
+        posteriors.append(normal(prior.event_shape, activity_regularizer=regularizer(prior)))
+    likelihood = likelihood or kvae.layers.IndependentBernoulli(event_shape)
+    if any(len(prior.event_shape) > 1 for prior in priors):
+        networks, sizes = kvae.networks.ladder_conv, {"filters": 4, **sizes}
+    else:
+        networks, sizes = kvae.networks.ladder_mlp, {"width": 8, **sizes}
+    model = kvae.HierarchicalVAE(
+        posteriors=posteriors,
+        likelihood=likelihood,
+        **networks(event_shape, latent_shapes, likelihood.params_shape, **sizes),
+    )
+    if started:
+        rng = np.random.default_rng(4)
+        for weight in model.trainable_weights:
+            weight.assign(weight + 0.03 * rng.normal(size=weight.shape))
+    return model
+
+
 def narrow(vae):
     """Give the posterior of a VAE with mlp networks a standard deviation of 2e-9.
 

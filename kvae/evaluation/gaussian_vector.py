@@ -14,14 +14,13 @@ import tensorflow as tf
 
 from kvae.contract import Domain
 from kvae.contract.closed_form import kl_per_element
-from kvae.losses.importance_weighted import log_weights
 from kvae.models.latent_model import LatentModel
 from kvae.priors import Prior, StandardNormal
 
 # The draw that comes with an inferred posterior is not used: a posterior may have no point.
 ANY_SEED = (0, 0)
 
-__all__ = ["LatentVector", "one_gaussian_vector", "one_latent_vector"]
+__all__ = ["LatentVector", "built_model", "one_gaussian_vector", "one_latent_vector"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,30 +69,18 @@ class LatentVector:
         """Return p(z), batch shape (), event shape (latent_dim,)."""
         return self._prior.distribution()
 
-    def log_weights(self, x: Any, seed: Any, draws: int) -> Any:
-        """Return log p(x, z) - log q(z|x) of K draws from q(z|x) in nats, shape (K, batch)."""
-        inputs, _ = self._model.named_inputs().unpack(x)
-        latents = self._model.infer(inputs, seed, draws=draws)
-        return tf.add_n(log_weights(self._model, inputs, latents))
-
     def check(self, x: Any) -> np.ndarray:
         """Return `x` as an array; raise if it does not hold examples of this model."""
         return self._model.named_inputs().check_x(x)
 
 
-def one_latent_vector(model: Any) -> LatentVector:
-    """Return the view of a built model with one latent vector.
-
-    Args:
-        model: a `kvae.VAE`.
-
-    Raises:
-        ValueError: If `model` is not such a model. The message says what is needed.
+def built_model(model: Any) -> LatentModel:
+    """Return `model`, or raise a ValueError if it is no built `LatentModel`.
 
     Example:
-        >>> from kvae.evaluation.gaussian_vector import one_latent_vector
-        >>> one_latent_vector(vae).latent_dim
-        2
+        >>> from kvae.evaluation.gaussian_vector import built_model
+        >>> built_model(vae) is vae
+        True
     """
     if not isinstance(model, LatentModel):
         received = repr(model)
@@ -111,6 +98,24 @@ def one_latent_vector(model: Any) -> LatentVector:
             f"Expected vae to be built. Received: {model.name!r}, whose encoder has no input "
             "shape yet; call vae.build((None, *event_shape)) first"
         )
+    return model
+
+
+def one_latent_vector(model: Any) -> LatentVector:
+    """Return the view of a built model with one latent vector.
+
+    Args:
+        model: a `kvae.VAE`.
+
+    Raises:
+        ValueError: If `model` is not such a model. The message says what is needed.
+
+    Example:
+        >>> from kvae.evaluation.gaussian_vector import one_latent_vector
+        >>> one_latent_vector(vae).latent_dim
+        2
+    """
+    model = built_model(model)
     groups = model.latent_specs()
     if len(groups) != 1 or len(next(iter(groups.values())).shape) != 1:
         shapes = ", ".join(f"{name} {spec.shape}" for name, spec in groups.items())

@@ -1,4 +1,4 @@
-"""The log-likelihood of a VAE, estimated by importance sampling from its posterior."""
+"""The log-likelihood of a model, estimated by importance sampling from its posterior."""
 
 import math
 from typing import Any
@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
-from kvae.evaluation.gaussian_vector import one_latent_vector
+from kvae.evaluation.gaussian_vector import built_model
+from kvae.losses.importance_weighted import log_weights
 
 __all__ = ["importance_sampled_log_likelihood"]
 
@@ -22,10 +23,11 @@ def importance_sampled_log_likelihood(
         log p(x) >= E log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x),    z_k ~ q(z|x) independent.
 
     With one sample it is the ELBO; it increases with K and converges to log p(x). The memory does
-    not grow with K.
+    not grow with K. In a hierarchy z_k is a draw of all layers, and p(z) and q(z|x) are products
+    over them.
 
     Args:
-        vae: a built `kvae.VAE`.
+        vae: a built `kvae.VAE` or `kvae.HierarchicalVAE`.
         x: array of shape (examples, *event_shape).
         samples: int K, posterior samples for each example.
         seed: int, seeds the samples.
@@ -35,8 +37,7 @@ def importance_sampled_log_likelihood(
         float64 array of shape (examples,).
 
     Raises:
-        ValueError: If `vae` is not a built `kvae.VAE` with one latent vector, or `x` does not fit
-            it.
+        ValueError: If `vae` is not such a model, or `x` does not fit it.
 
     Example:
         >>> kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(2))
@@ -55,14 +56,16 @@ def importance_sampled_log_likelihood(
         Burda, Grosse, Salakhutdinov: Importance Weighted Autoencoders, 2016, section 3,
         https://arxiv.org/abs/1509.00519
     """
-    vector = one_latent_vector(vae)
+    model = built_model(vae)
     samples = checks.positive_int("samples", samples)
     batch_size = min(checks.positive_int("batch_size", batch_size), ROWS)
-    x = vector.check(x).astype("float32")
+    x = model.named_inputs().check_x(x).astype("float32")
 
     def log_sum_of_weights(x: Any, draws: int, seed: Any) -> Any:
         """Return log sum_k p(x|z_k) p(z_k) / q(z_k|x) over `draws` samples, shape (batch,)."""
-        return tf.reduce_logsumexp(vector.log_weights(x, seed, draws), axis=0)
+        inputs, _ = model.named_inputs().unpack(x)
+        log_ratios = log_weights(model, inputs, model.infer(inputs, seed, draws=draws))
+        return tf.reduce_logsumexp(tf.add_n(log_ratios), axis=0)
 
     function = tf.function(log_sum_of_weights, reduce_retracing=True, autograph=False)
     bounds = []

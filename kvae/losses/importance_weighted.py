@@ -1,6 +1,7 @@
 """The importance-weighted bound on the log-likelihood."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -17,12 +18,13 @@ GRADIENTS = ("standard", "doubly_reparameterized")
 
 @keras.saving.register_keras_serializable(package="kvae")
 class ImportanceWeightedELBO(Objective):
-    """Minus the importance-weighted bound of K draws, in nats; for one latent vector.
+    """Minus the importance-weighted bound of K draws, in nats.
 
         log p(x) >= L_K = E log 1/K sum_k w_k,   w_k = p(x|z_k) (p(z_k) / q(z_k|x))^beta,
 
     with independent draws z_k from q(z|x). With one draw it is the ELBO; it increases with K. Beta
-    is the weight of the posterior's `KLDivergenceRegularizer`, a number or a schedule.
+    is the weight of the posterior's `KLDivergenceRegularizer`, a number or a schedule. In a
+    hierarchy a draw is one of all layers, and each layer has its own beta.
 
     The terms are `iwae`, -L_K, and with a weight of zero `nll` and `kl`, the means over the draws
     that make the ELBO. With `observed` the likelihood is that of the observed elements: the bound
@@ -38,10 +40,10 @@ class ImportanceWeightedELBO(Objective):
         gradient: "standard" or "doubly_reparameterized".
 
     Raises:
-        ValueError: If an argument is not of the form above; and in `compile`, if the model has
-            several latent groups or none with a KL, if its KL is `FreeBits` or `Capacity`, whose
-            bounds act on a KL that this bound does not contain, or, with the doubly reparameterized
-            gradient, if the posterior has weights of its own or the prior reads the encoder: the
+        ValueError: If an argument is not of the form above; and in `compile`, if a posterior has
+            no KL or one that is `FreeBits` or `Capacity`, whose bounds act on a KL that this bound
+            does not contain, or, with the doubly reparameterized gradient, if there are several
+            latent groups, the posterior has weights of its own or the prior reads the encoder: the
             density could not be held fixed.
 
     Example:
@@ -73,20 +75,23 @@ class ImportanceWeightedELBO(Objective):
     def check(self, model: Any) -> None:
         """Raise if the objective cannot train the model, see above."""
         groups = model.regularizers()
+        for regularizer in groups.values():
+            parts = [part for part in regularizer.parts if part.is_kl] if regularizer else []
+            if len(parts) != 1 or not parts[0].is_plain_kl:
+                raise ValueError(
+                    f"Expected the posterior of a model for {type(self).__name__} to have one "
+                    "KLDivergenceRegularizer as its KL: the bound contains log p(z) - log q(z|x) "
+                    f"of each draw, and no KL that could be bounded. Received: {regularizer!r}"
+                )
+        if self.gradient == "standard":
+            return
         if len(groups) != 1:
             raise ValueError(
-                f"Expected a model with one latent group for {type(self).__name__}. Received: a "
-                f"{type(model).__name__} with the groups {', '.join(groups) or 'none'}"
+                "Expected a model with one latent group for the doubly reparameterized gradient: a "
+                'lower posterior depends on the draws above it. Use gradient="standard". Received: '
+                f"a {type(model).__name__} with the groups {', '.join(groups) or 'none'}"
             )
-        (regularizer,) = groups.values()
-        parts = [part for part in regularizer.parts if part.is_kl] if regularizer else []
-        if len(parts) != 1 or not parts[0].is_plain_kl:
-            raise ValueError(
-                f"Expected the posterior of a model for {type(self).__name__} to have one "
-                "KLDivergenceRegularizer as its KL: the bound contains log p(z) - log q(z|x) of "
-                f"each draw, and no KL that could be bounded. Received: {regularizer!r}"
-            )
-        if self.gradient == "doubly_reparameterized" and model.built:
+        if model.built:
             _fixed(*model.example_latents().values())
 
     def terms(
@@ -97,14 +102,17 @@ class ImportanceWeightedELBO(Objective):
         batch: Batch,
     ) -> list[Term]:
         """Return `iwae`, and for the logs `nll` and `kl`, see `Objective.terms`."""
-        ((name, latent),) = latents.items()
-        kl = latent.regularizer.kl_part
         normalized: list[Any] = []
         if self.gradient == "doubly_reparameterized":
+            ((name, latent),) = latents.items()
             fixed, value = _fixed(latent), _times(latent.value, normalized)
-            latent = Latent(value, fixed, latent.prior, latent.regularizer, latent.seed)
-        log_likelihood, log_ratio = log_weights(model, inputs, {name: latent}, batch)
-        weights = log_likelihood + kl.weight_at(batch.step) * log_ratio
+            latents = {name: replace(latent, value=value, posterior=fixed, _computed={})}
+        log_likelihood = self.log_likelihood(model, inputs, latents, batch)
+        log_ratios, weights = [], log_likelihood
+        for latent in latents.values():
+            log_ratios.append(-latent.log_ratio())
+            weights += latent.regularizer.kl_part.weight_at(batch.step) * log_ratios[-1]
+        log_ratio = tf.add_n(log_ratios)
         normalized.append(tf.stop_gradient(tf.nn.softmax(weights, axis=0)))
         draws = tf.cast(tf.shape(weights)[0], weights.dtype)
         bound = tf.reduce_logsumexp(weights, axis=0) - tf.math.log(draws)

@@ -253,12 +253,15 @@ class LatentModel(ArrayMethods, TrainingMethods):
 
     def after_fit(self) -> None:
         """Warn where training ended before a schedule of the posterior's penalties did."""
-        for layer in self.posterior_layers():
-            left = layer.steps_left()
-            if left:
-                warnings.warn(
-                    f"Training ended after {int(layer.step())} steps (batches), {left} before the "
-                    f"schedules of {layer.regularizer!r} reach their end: the loss was not yet "
-                    "the one they lead to. Train longer, or shorten the schedules.",
-                    stacklevel=3,
-                )
+        layers = self.posterior_layers()
+        if not layers:
+            return
+        layer = max(layers, key=lambda layer: layer.steps_left())
+        left = layer.steps_left()
+        if left:
+            warnings.warn(
+                f"Training ended after {int(layer.step())} steps (batches), {left} before the "
+                f"schedules of {layer.regularizer!r} reach their end: the loss was not yet the "
+                "one they lead to. Train longer, or shorten the schedules.",
+                stacklevel=3,
+            )

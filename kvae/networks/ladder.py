@@ -16,6 +16,8 @@ from kvae import checks
 __all__ = ["ladder_conv", "ladder_mlp"]
 
 Shape = tuple[int, ...]
+# Of layers that emit parameters: the first likelihood and top posterior are near those at zero.
+SMALL = {"class_name": "VarianceScaling", "config": {"scale": 0.1}}
 
 
 def ladder_mlp(
@@ -49,23 +51,23 @@ def ladder_mlp(
     """
     event_shape = checks.event_shape(event_shape)
     params_shape = checks.event_shape(params_shape, "params_shape")
-    shapes = [(checks.positive_int("latent_dims", dim),) for dim in latent_dims]
+    shapes: list[Shape] = [(checks.positive_int("latent_dims", dim),) for dim in latent_dims]
     _check_depth(shapes, "latent_dims")
     blocks = _Blocks(_dense, checks.positive_int("width", width), activation)
 
     inputs = keras.Input(event_shape)
     x = blocks.layer(keras.layers.Flatten()(inputs), "encoder_in")
-    emitted = []
+    emitted: list[Any] = []
     for index in reversed(range(len(shapes))):
         x = blocks.residual(x, f"encoder_{index}")
         emitted.insert(0, x)
     size = 2 * shapes[0][0] if top_params_size is None else top_params_size
     size = checks.positive_int("top_params_size", size)
-    emitted[0] = _dense(size, name="encoder_params")(blocks.active(emitted[0]))
+    emitted[0] = _dense(size, kernel_initializer=SMALL, name="encoder_params")(emitted[0])
 
     state = keras.Input((blocks.width,))
-    x = blocks.layer(blocks.active(state), "decoder_hidden")
-    x = _dense(math.prod(params_shape), name="decoder_params")(x)
+    x = blocks.layer(state, "decoder_hidden")
+    x = _dense(math.prod(params_shape), kernel_initializer=SMALL, name="decoder_params")(x)
     if len(params_shape) != 1:
         x = keras.layers.Reshape(params_shape)(x)
     return {
@@ -127,17 +129,20 @@ def ladder_conv(
     if len(shapes[0]) == 1:
         size = 2 * shapes[0][0] if top_params_size is None else top_params_size
         size = checks.positive_int("top_params_size", size)
-        flat = keras.layers.Flatten()(blocks.active(emitted[0]))
-        emitted[0] = _dense(size, name="encoder_params")(flat)
+        flat = keras.layers.Flatten()(emitted[0])
+        emitted[0] = _dense(size, kernel_initializer=SMALL, name="encoder_params")(flat)
     else:
-        emitted[0] = _conv(2 * shapes[0][-1], name="encoder_params")(blocks.active(emitted[0]))
+        channels = 2 * shapes[0][-1]
+        head = _conv(channels, kernel_initializer=SMALL, name="encoder_params")
+        emitted[0] = head(emitted[0])
 
     sizes = _sizes(event_shape)
     states = [(*sizes[count], blocks.width) for count in halvings]
     state = x = keras.Input(states[-1])
     for halved in reversed(range(halvings[-1])):
-        x = blocks.layer(_enlarged(blocks.active(x), sizes[halved]), f"decoder_size_{halved}")
-    x = _conv(params_shape[-1], name="decoder_params")(blocks.active(x))
+        x = blocks.layer(_enlarged(x, sizes[halved]), f"decoder_size_{halved}")
+    x = blocks.layer(x, "decoder_hidden")
+    x = _conv(params_shape[-1], kernel_initializer=SMALL, name="decoder_params")(x)
     return {
         "encoder": keras.Model(inputs, emitted, name="encoder"),
         **_top_down(blocks, shapes, states),
@@ -157,6 +162,8 @@ def _conv(units: int, strides: int = 1, **kwargs: Any) -> Any:
 class _Blocks:
     """The blocks of a ladder, made of dense or of convolutional layers.
 
+    No activation follows a sum: TensorFlow 2.21 fails to fuse the two and reports it.
+
     Args:
         make: makes a layer of given units.
         width: units of the hidden layers and of the state.
@@ -166,23 +173,19 @@ class _Blocks:
     def __init__(self, make: Callable[..., Any], width: int, activation: str):
         self.make, self.width, self.activation = make, width, activation
 
-    def active(self, x: Any) -> Any:
-        """Return x after the activation."""
-        return keras.layers.Activation(self.activation)(x)
-
     def layer(self, x: Any, name: str, strides: int = 1) -> Any:
         """Return a hidden layer of x."""
         return self.make(self.width, strides, activation=self.activation, name=name)(x)
 
     def residual(self, x: Any, name: str) -> Any:
         """Return x plus a block that begins as zero."""
-        inner = self.layer(self.active(x), f"{name}_in")
+        inner = self.layer(x, f"{name}_in")
         inner = self.make(self.width, kernel_initializer="zeros", name=f"{name}_out")(inner)
         return keras.layers.Add()([x, inner])
 
     def params(self, x: Any, units: int, name: str) -> Any:
         """Return parameters that begin as zero."""
-        inner = self.layer(self.active(x), f"{name}_hidden")
+        inner = self.layer(x, f"{name}_hidden")
         return self.make(units, kernel_initializer="zeros", name=f"{name}_params")(inner)
 
     def taken(self, z: Any, shape: Shape, depth: int, name: str) -> Any:

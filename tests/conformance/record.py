@@ -34,11 +34,20 @@ def _record(model, params, values):
     return {name: np.asarray(value) for name, value in said.items()}
 
 
-def _record_vae(model, x):
-    mean, stddev = model.encode(x)
+def encoded(model, x):
+    """Return what `encode` says, by name: mean and standard deviation, of each group if several."""
+    found = model.encode(x)
+    groups = found if isinstance(found, dict) else {"z": found}
     return {
-        "mean": mean,
-        "stddev": stddev,
+        f"{name}_{moment}": value
+        for name, pair in groups.items()
+        for moment, value in zip(("mean", "stddev"), pair, strict=True)
+    }
+
+
+def _record_vae(model, x):
+    return {
+        **encoded(model, x),
         "elbo": model.elbo(x, seed=1),  # encoder, prior and decoder
         "sample": model.sample(4, seed=1),
     }

@@ -1,4 +1,4 @@
-"""Schedules, losses and objectives."""
+"""Schedules, losses and objectives, and a prior that needs a condition to make a distribution."""
 
 import kvae
 from tests.conformance.case import ObjectCase
@@ -11,6 +11,7 @@ CASES = [
     ObjectCase(lambda: schedules.Cosine(10, 0.1, 0.9)),
     ObjectCase(lambda: schedules.Sigmoid(10, 0.1, 0.9, steepness=4.0)),
     ObjectCase(lambda: schedules.Cyclical(10, cycles=3, ratio=0.3, start=0.1, end=0.9)),
+    ObjectCase(lambda: kvae.priors.GivenNormal((4, 4, 2), name="given")),
     ObjectCase(losses.NegativeELBO),
     ObjectCase(lambda: losses.ImportanceWeightedELBO(3, "doubly_reparameterized")),
     ObjectCase(

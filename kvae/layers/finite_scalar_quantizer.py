@@ -73,7 +73,7 @@ class FiniteScalarQuantizer(Quantizer):
         """Return the levels in [-1, 1], (batch, ..., dim)."""
         bounded = self._bounded(vectors)
         rounded = bounded + tf.stop_gradient(tf.round(bounded) - bounded)
-        return rounded / self._half
+        return tf.cast(rounded / self._half, self.compute_dtype)
 
     def codes(self, vectors: Any) -> Any:
         """Return the code of each vector, int32 (batch, ...)."""

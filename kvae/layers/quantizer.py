@@ -15,11 +15,11 @@ class Quantizer(keras.layers.Layer):
     """A layer that replaces each vector along the last axis by the one that a code stands for.
 
     Called on vectors (batch, ..., dim) it returns vectors of the same shape. The gradient passes as
-    if the vectors had not been replaced (the straight-through estimate). It computes in float32
+    if the vectors had not been replaced (the straight-through estimate). Codes are found in float32
     under every dtype policy.
 
-    A subclass defines `dim`, `codebook_size`, `codes` and `vectors`, and `quantized` where the
-    gradient is another one.
+    A subclass defines `dim`, `codebook_size`, `codes` and `vectors`, and `call` where the gradient
+    is another one.
 
     Example:
         >>> quantizer = kvae.layers.FiniteScalarQuantizer([3, 3])
@@ -33,8 +33,8 @@ class Quantizer(keras.layers.Layer):
     commitment = 0.0  # weight of `penalty`
 
     def __init__(self, **kwargs: Any):
-        kwargs.setdefault("dtype", "float32")
         super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
 
     @property
     def dim(self) -> int:
@@ -74,7 +74,8 @@ class Quantizer(keras.layers.Layer):
     def call(self, vectors: Any) -> Any:
         """Return the vectors of the codes, (batch, ..., dim)."""
         vectors = tf.cast(vectors, tf.float32)
-        return vectors + tf.stop_gradient(self.vectors(self.codes(vectors)) - vectors)
+        quantized = vectors + tf.stop_gradient(self.vectors(self.codes(vectors)) - vectors)
+        return tf.cast(quantized, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input's shape."""

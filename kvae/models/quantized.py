@@ -234,7 +234,7 @@ class QuantizedVAE(LatentModel):
             terms.append(Term("commitment", commitment, self.quantizer.commitment, unit=""))
         used = perplexity(latent.codes, self.quantizer.codebook_size, batch)
         terms.append(Term("perplexity", used, 0.0, unit="codes"))
-        if batch.training:
+        if batch.training and self.quantizer.trainable:
             self.quantizer.update(latent.state, latent.seed, batch)
         return terms
 

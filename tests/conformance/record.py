@@ -37,6 +37,8 @@ def _record(model, params, values):
 def encoded(model, x):
     """Return what `encode` says, by name: mean and standard deviation, of each group if several."""
     found = model.encode(x)
+    if isinstance(found, np.ndarray):
+        return {"codes": found}
     groups = found if isinstance(found, dict) else {"z": found}
     return {
         f"{name}_{moment}": value

@@ -27,6 +27,8 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
     if replace is None and _is_float32(model):
         return model
     parts = model.parts()
+    if not parts and _is_float32(model):
+        return model  # there is nothing to replace
     for name, part in parts.items():
         if isinstance(part, DistributionLayer):
             parts[name] = _copy(part)
@@ -34,7 +36,10 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
         network = float32_network(part)
         is_model = isinstance(part, keras.Model)
         parts[name] = replace(network) if replace is not None and is_model else network
-    return type(model).from_config({**model.get_config(), **parts, "dtype": "float32"})
+    copy = type(model).from_config({**model.get_config(), **parts, "dtype": "float32"})
+    if not parts:  # it has made its layers anew
+        copy.set_weights(model.get_weights())
+    return copy
 
 
 def float32_network(network: keras.layers.Layer) -> keras.layers.Layer:

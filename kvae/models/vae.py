@@ -13,6 +13,7 @@ from kvae.contract.input_spec import fits
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
 from kvae.models.latent_model import LatentModel
+from kvae.models.public_methods import VectorPublicMethods
 from kvae.models.tensor_functions import VectorFunctions
 from kvae.outputs import decoded
 from kvae.priors import Prior
@@ -367,6 +368,10 @@ class VAE(LatentModel):
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""
         return VectorFunctions(self).by_name()
+
+    def public_methods(self) -> VectorPublicMethods:
+        """Return the array methods that an exported file is compared with, by signature."""
+        return VectorPublicMethods(self)
 
 
 def _check_fit(

@@ -4,8 +4,7 @@ import keras
 import pytest
 
 import kvae
-from kvae.export.signatures import SIGNATURES
-from tests.small import make_vae
+from tests.small import SIGNATURES, make_vae
 
 
 @pytest.fixture(scope="session")

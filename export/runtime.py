@@ -302,7 +302,7 @@ MANIFEST = {
     "examples": {
         "count": "count",
         "source": "text",
-        "ranges": {"*": [{"low": "number", "high": "number"}]},
+        "ranges": {"*": [{"low": "number or null", "high": "number or null"}]},
     },
     "devices": [
         {
@@ -484,22 +484,25 @@ class Model:
                 )
         return outputs
 
-    def decode(self, z: Any, **others: Any) -> np.ndarray:
+    def decode(self, z: Any = None, **others: Any) -> np.ndarray:
         """Return the likelihood's mean at `z` (rows, latent_dim), shape (rows, *event_shape).
 
         Where a transform leaves no mean it is the median, as in `kvae.VAE.decode`.
 
         Args:
-            z: latent vectors.
+            z: latent vectors; None where the latent groups of the model go by other names.
             **others: the signature's other inputs by name, such as `condition`, with as many rows;
                 as for the next four.
         """
-        return self._decoded(self.run("decode", z=z, **others))
+        return self._decoded(self.run("decode", **({} if z is None else {"z": z}), **others))
 
-    def encode(self, x: Any, **others: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and standard deviation of one vector's posterior, each (rows, latent_dim)."""
+    def encode(self, x: Any, **others: Any) -> Any:
+        """Return the posterior's mean and standard deviation, each (rows, latent_dim).
+
+        The outputs by name where the model has several latent groups.
+        """
         found = self.run("encode", x=x, **others)
-        return found["mean"], found["stddev"]
+        return (found["mean"], found["stddev"]) if "mean" in found else found
 
     def reconstruct(self, x: Any, **others: Any) -> np.ndarray:
         """Return what the model makes of `x`, (rows, *event_shape)."""
@@ -686,7 +689,7 @@ def _checked(
             f"Expected {name} to have shape (rows, {', '.join(map(str, shape))}) with at least one "
             f"row. Received: {array.shape}"
         )
-    missing = np.isnan(given) if domain and domain.get("missing") else False
+    missing = np.isnan(given) if domain and domain.get("missing") is True else False
     if not (missing | (np.isfinite(given) & np.isfinite(array))).all():
         raise ValueError(f"Expected {name} to be finite. Received: NaN or infinity")
     if domain is not None:
@@ -728,11 +731,12 @@ def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
         width = (part["categories"] or 1) if part["one_hot"] and columns else 1
         values = array[..., start : start + width] if columns else array
         start += width
-        sums = values.sum(axis=-1) if part["one_hot"] else np.ones(1)
-        if domain.get("missing"):
-            values, sums = values[~np.isnan(values)], sums[~np.isnan(sums)]
-            if not values.size:
-                continue
+        unknown = np.isnan(values) & (domain.get("missing") is True)
+        if unknown.all():
+            continue
+        # Of a one-hot vector all elements are missing, or none is.
+        sums = np.where(unknown.all(axis=-1), 1, values.sum(axis=-1)) if part["one_hot"] else 1
+        values = values[~unknown]
         low, high = float(values.min()), float(values.max())
         whole = not part["integer"] or bool(np.all(values == np.floor(values)))
         single = bool(np.all(sums == 1))

@@ -122,7 +122,7 @@ def limits_of(domain: Domain, values: np.ndarray) -> tuple[float, float]:
     """
     if np.isfinite([domain.low, domain.high]).all():
         return float(domain.low), float(domain.high)
-    return float(np.min(values)), float(np.max(values))
+    return float(np.nanmin(values)), float(np.nanmax(values))
 
 
 def _events(vae: VAE, values: np.ndarray, title: str, rows: Sequence[str] = ()) -> Figure:

@@ -207,7 +207,8 @@ def _inputs(manifest: dict[str, Any]) -> Iterable[Row]:
         for part, values in zip(domain["columns"] or [domain], ranges[name], strict=True):
             label = f"{name}, {part['name']}" if domain["columns"] else name
             text = f"{part['text']}. {part['hint']}" if part["hint"] else part["text"]
-            yield label, text, f"{values['low']:.4g} to {values['high']:.4g}"
+            low, high = values["low"], values["high"]
+            yield label, text, "none" if low is None else f"{low:.4g} to {high:.4g}"
 
 
 def _devices(manifest: dict[str, Any]) -> Iterable[str]:
@@ -270,7 +271,7 @@ def _use(manifest: dict[str, Any]) -> list[str]:
         "decode": "decoded = model.decode(z{})",
     }
     if not manifest["model"]["latent_dim"]:
-        del lines["encode"]
+        del lines["encode"], lines["decode"]
     found = []
     for name, line in lines.items():
         if name in signatures:

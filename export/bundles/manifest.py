@@ -69,14 +69,19 @@ def manifest_of(
     }
 
 
-def _ranges(data: np.ndarray, domain: Mapping[str, Any]) -> list[dict[str, float]]:
+def _ranges(data: np.ndarray, domain: Mapping[str, Any]) -> list[dict[str, float | None]]:
     """Return the least and the greatest value of the examples, of each column where they differ."""
     parts = [data]
     if domain["columns"]:
         widths = [column["categories"] if column["one_hot"] else 1 for column in domain["columns"]]
         parts = np.split(data, np.cumsum(widths)[:-1], axis=-1)
-    # NaN stands for what is missing.
-    return [{"low": float(np.nanmin(part)), "high": float(np.nanmax(part))} for part in parts]
+    known = [part[~np.isnan(part)] for part in parts]  # NaN stands for what is missing
+    return [
+        {"low": float(part.min()), "high": float(part.max())}
+        if part.size
+        else {"low": None, "high": None}
+        for part in known
+    ]
 
 
 def _artefact(result: ExportResult, tolerance: Tolerance) -> dict[str, Any]:

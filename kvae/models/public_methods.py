@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kvae.models import paths
 
-__all__ = ["PublicMethods", "VectorPublicMethods"]
+__all__ = ["HierarchyPublicMethods", "PublicMethods", "VectorPublicMethods"]
 
 Arrays = dict[str, np.ndarray]
 
@@ -58,7 +58,7 @@ class VectorPublicMethods(PublicMethods):
 
     names = (
         *PublicMethods.names,
-        *("encode", "decode", "interpolate", "interpolate_spherical"),
+        *("encode", "decode", "interpolate", "interpolate_spherical", "impute"),
     )
 
     def encode(self, **inputs: Any) -> Arrays:
@@ -77,6 +77,27 @@ class VectorPublicMethods(PublicMethods):
     def interpolate_spherical(self, z_a: Any, z_b: Any, t: Any, **condition: Any) -> Arrays:
         """Return `VAE.decode` on the spherical path of `kvae.interpolate`."""
         return self.decode(_numpy(paths.spherical(z_a, z_b, t)), **condition)
+
+    def impute(self, seed: np.ndarray, **inputs: Any) -> Arrays:
+        """Return `VAE.impute` for seeds whose first word counts rows from 0."""
+        return {"imputed": self.model.impute(inputs, seed=int(seed[0, 1]))}
+
+
+class HierarchyPublicMethods(PublicMethods):
+    """The array methods of a model with several latent groups, which go by their names."""
+
+    names = (*PublicMethods.names, "encode", "decode")
+
+    def encode(self, **inputs: Any) -> Arrays:
+        """Return mean and standard deviation of each group, as `z1_mean` and `z1_stddev`."""
+        found: Arrays = {}
+        for name, (mean, stddev) in self.model.encode(inputs).items():
+            found |= {f"{name}_mean": mean, f"{name}_stddev": stddev}
+        return found
+
+    def decode(self, **latents: Any) -> Arrays:
+        """Return what the model decodes from values of its groups."""
+        return self._decoded(self.model.decode(latents))
 
 
 def _numpy(value: Any) -> np.ndarray:

@@ -35,15 +35,17 @@ static void check_part(char **part, const double *values, size_t count, char *me
   int whole = 1, single = 1;
   for (size_t first = start; first + span <= count; first += row) {
     double sum = 0.0;
+    size_t unknown = 0;
     for (size_t i = first; i < first + span; i++) {
       double value = (float)values[i]; /* what the model reads */
       sum += value;
+      unknown += isnan(value) != 0;
       if (isnan(value)) continue;
       if (value < least) least = value;
       if (value > greatest) greatest = value;
       if (value != floor(value)) whole = 0;
     }
-    if (sum != 1.0 && !isnan(sum)) single = 0;
+    if (sum != 1.0 && unknown < span) single = 0; /* all of a vector are missing, or none is */
   }
   if (part[WHOLE][0] != '1') whole = 1;
   if (part[ONE_HOT][0] != '1') single = 1;

@@ -36,9 +36,10 @@ function checkPart(values, { text, low, high, integer, one_hot: oneHot, hint }, 
   whole ||= !integer;
   let single = true;
   for (let row = 0; oneHot && row < values.length; row += span) {
-    let sum = 0;
-    for (let place = row; place < row + span; place++) sum += values[place];
-    single &&= sum === 1 || (missing && Number.isNaN(sum));
+    const vector = Array.from(values.slice(row, row + span));
+    // Of a one-hot vector all elements are missing, or none is.
+    const unknown = missing && vector.every(Number.isNaN);
+    single &&= unknown || vector.reduce((sum, value) => sum + value) === 1;
   }
   const inside = (low === null || least >= low) && (high === null || greatest <= high);
   if (inside && whole && single) return;

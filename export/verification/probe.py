@@ -19,7 +19,7 @@ from .reference import ROWS, Reference
 __all__ = ["examples_of", "reference_of"]
 
 SEED = 40503
-STEPS = 9  # values of t
+STEPS = 9  # points of a path that is interpolated
 Arrays = dict[str, np.ndarray]
 
 
@@ -78,8 +78,9 @@ def reference_of(
     seeds = np.stack([rows, np.full_like(rows, SEED)], axis=1)
     share = np.linspace(0.0, 1.0, STEPS, dtype="float32")[rows % STEPS][:, None]
     values |= {**latents, "seed": seeds, "t": share}
+    ends = rows // STEPS * STEPS  # one pair for each path of STEPS points
     for name, value in latents.items():
-        values |= {f"{name}_a": value, f"{name}_b": value[::-1]}
+        values |= {f"{name}_a": value[ends], f"{name}_b": value[::-1][ends]}
     public = model.public_methods()
     inputs: dict[str, Arrays] = {}
     expected: dict[str, Arrays] = {}

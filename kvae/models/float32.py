@@ -24,11 +24,11 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
     Returns:
         The copy; `model` itself where nothing differs.
     """
+    if not model.parts():
+        return _without_parts(model)
     if replace is None and _is_float32(model):
         return model
     parts = model.parts()
-    if not parts and _is_float32(model):
-        return model  # there is nothing to replace
     for name, part in parts.items():
         if isinstance(part, DistributionLayer):
             parts[name] = _copy(part)
@@ -36,10 +36,7 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
         network = float32_network(part)
         is_model = isinstance(part, keras.Model)
         parts[name] = replace(network) if replace is not None and is_model else network
-    copy = type(model).from_config({**model.get_config(), **parts, "dtype": "float32"})
-    if not parts:  # it has made its layers anew
-        copy.set_weights(model.get_weights())
-    return copy
+    return type(model).from_config({**model.get_config(), **parts, "dtype": "float32"})
 
 
 def float32_network(network: keras.layers.Layer) -> keras.layers.Layer:
@@ -57,6 +54,15 @@ def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
     copy = type(layer).from_config(layer.get_config())
     copy.build((None, *layer.params_shape))
     copy.set_weights(layer.get_weights())
+    return copy
+
+
+def _without_parts(model: Any) -> Any:
+    """Return the float32 copy of a model that makes its own layers, or the model if it is one."""
+    if _is_float32(model):
+        return model  # there is nothing to replace
+    copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
+    copy.set_weights(model.get_weights())
     return copy
 
 

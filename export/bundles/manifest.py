@@ -75,13 +75,13 @@ def _ranges(data: np.ndarray, domain: Mapping[str, Any]) -> list[dict[str, float
     if domain["columns"]:
         widths = [column["categories"] if column["one_hot"] else 1 for column in domain["columns"]]
         parts = np.split(data, np.cumsum(widths)[:-1], axis=-1)
-    known = [part[~np.isnan(part)] for part in parts]  # NaN stands for what is missing
-    return [
-        {"low": float(part.min()), "high": float(part.max())}
-        if part.size
-        else {"low": None, "high": None}
-        for part in known
-    ]
+    return [_extremes(part) for part in parts]
+
+
+def _extremes(values: np.ndarray) -> dict[str, float | None]:
+    """Return the least and the greatest number; NaN stands for what is missing."""
+    ends = {"low": np.fmin.reduce(values, axis=None), "high": np.fmax.reduce(values, axis=None)}
+    return {name: None if np.isnan(end) else float(end) for name, end in ends.items()}
 
 
 def _artefact(result: ExportResult, tolerance: Tolerance) -> dict[str, Any]:

@@ -190,12 +190,14 @@ def _analysed(
         one_gaussian_vector(model)
     except ValueError:
         return (), None
-    # A diagnosis compares whole examples; NaN stands for what is missing.
-    whole = ~np.isnan(examples["x"]).reshape(len(examples["x"]), -1).any(axis=1)
-    complete = {name: array[whole] for name, array in examples.items()}
+    complete = examples
+    if model.named_inputs().domain("x").describe().get("missing"):
+        # A diagnosis compares whole examples; NaN stands for what is missing.
+        whole = ~np.isnan(examples["x"]).reshape(len(examples["x"]), -1).any(axis=1)
+        complete = {name: array[whole] for name, array in examples.items()}
     try:
-        axes = latent_axes(model, packed(examples, len(whole)))
-        diagnosed = given and np.sum(whole) >= LEAST_DIAGNOSED
+        axes = latent_axes(model, packed(examples, len(examples["x"])))
+        diagnosed = given and len(complete["x"]) >= LEAST_DIAGNOSED
         report = diagnose(model, packed(complete, DIAGNOSED)) if diagnosed else None
     except ValueError:
         if set(examples) == {"x"}:

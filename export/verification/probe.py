@@ -119,7 +119,12 @@ def _stand_in(model: Any, rows: int, others: Arrays, rng: Any) -> np.ndarray:
     if not fits(event, spec.shape):
         return _drawn(domain, (rows, *_known(spec)), rng).astype("float32")
     condition = {name: others[name] for name in ("condition",) if name in others}
-    decoded = model.sample(rows, seed=0, **condition)
+    try:
+        decoded = model.sample(rows, seed=0, **condition)
+    except NotImplementedError as error:
+        raise ValueError(
+            f"Expected data, examples of x: this {type(model).__name__} cannot draw them ({error})"
+        ) from error
     try:
         domain.check(decoded, "x")
         return decoded

@@ -11,6 +11,7 @@ import tensorflow as tf
 import kvae
 from kvae.contract import Domain, Signature
 from kvae.export import runtime
+from kvae.export.bundles import manifest
 from kvae.export.signatures import find
 from kvae.export.verification import litert, probe
 from tests.export.families import (
@@ -212,11 +213,11 @@ def test_a_bundle_of_a_hierarchy_has_no_axes(hierarchy, binary, tmp_path):
     kvae.export.bundle(hierarchy, path, data=binary, presets=PRESETS, measure=True)
     kvae.export.verify(path)
     model = runtime.Model(path)
-    manifest = model.manifest
-    assert manifest["axes"] == []
-    assert manifest["diagnosis"] is None
-    assert manifest["model"]["latent_dim"] is None
-    latents = manifest["model"]["latents"]
+    told = model.manifest
+    assert told["axes"] == []
+    assert told["diagnosis"] is None
+    assert told["model"]["latent_dim"] is None
+    latents = told["model"]["latents"]
     assert {name: tuple(latent["shape"]) for name, latent in latents.items()} == SHAPES
     assert latents["z1"]["prior"] == "ConditionalNormal"
     np.testing.assert_allclose(model.score(binary), hierarchy.score(binary), rtol=1e-5)
@@ -298,6 +299,24 @@ def test_an_input_that_nothing_gives_values_for_is_refused(vae, monkeypatch, tmp
     monkeypatch.setattr(type(vae), "signatures", lambda self: [signature])
     with pytest.raises(ValueError, match=r"inputs of the signature 'paint'.*Received: brush"):
         kvae.export.tflite(vae, tmp_path / "x.tflite")
+
+
+def test_a_model_that_cannot_draw_needs_data(hierarchy, binary, monkeypatch):
+    def no_draws(*_, **__):
+        raise NotImplementedError("there is no prior")
+
+    monkeypatch.setattr(Hierarchy, "sample", no_draws)
+    signatures = find(hierarchy, ["score"])
+    with pytest.raises(ValueError, match=r"Expected data.*Hierarchy cannot.*there is no prior"):
+        probe.reference_of(hierarchy, signatures)
+    assert probe.reference_of(hierarchy, signatures, binary).inputs["score"]["x"].shape == (64, 6)
+
+
+def test_ranges_leave_out_what_is_missing():
+    x = np.array([[1.0, np.nan], [np.nan, np.nan], [3.0, np.nan]], "float32")
+    row = Domain.row([("a", Domain()), ("b", Domain())]).describe()
+    found = manifest._ranges(x, row)
+    assert found == [{"low": 1.0, "high": 3.0}, {"low": None, "high": None}]
 
 
 def test_whole_numbers_that_a_signature_returns_stay_whole(tmp_path):

@@ -61,18 +61,18 @@ class ExportResult:
         return max(m.error for outputs in self.measured.values() for m in outputs.values())
 
     @property
-    def error_prior(self) -> float:
-        """The error of what is decoded from z drawn from the prior."""
-        return self._decoded.error_prior
+    def error_prior(self) -> float | None:
+        """The error of what is decoded from z drawn from the prior; None without `decode`."""
+        return None if self._decoded is None else self._decoded.error_prior
 
     @property
-    def error_posterior(self) -> float:
-        """The error of what is decoded from z drawn from posteriors."""
-        return self._decoded.error_posterior
+    def error_posterior(self) -> float | None:
+        """The error of what is decoded from z drawn from posteriors; None without `decode`."""
+        return None if self._decoded is None else self._decoded.error_posterior
 
     @property
-    def _decoded(self) -> Measured:
-        return decoded(self.measured["decode"])
+    def _decoded(self) -> Measured | None:
+        return decoded(self.measured["decode"]) if "decode" in self.measured else None
 
     @property
     def elbo_change(self) -> float | None:

@@ -30,7 +30,7 @@ import numpy as np
 __all__ = ["Bundle", "BundleError", "Model", "Stream", "check_domain", "sums_of"]
 
 SUMS = "SHA256SUMS"
-SCHEMA = 1
+SCHEMA = 2
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
@@ -245,6 +245,7 @@ def _parse_sums(text: bytes) -> dict[str, str]:
 # value, a list has one element for all entries of a list, a dict with the key "*" one for all
 # values of a table. Other keys may be there.
 PORT = {"shape": ["count"], "dtype": "dtype"}
+LAYERS = {"posterior": "text or null", "prior": "text or null"}
 DOMAIN = {
     "text": "text",
     "low": "number or null",
@@ -276,13 +277,12 @@ MANIFEST = {
     "model": {
         "name": "text",
         "sha256": "digest",
-        "posterior": "text",
-        "prior": "text",
         "likelihood": "text",
-        "latent_dim": "count",
+        "latents": {"*": {"shape": ["count"], "kind": "text", **LAYERS}},
+        "latent_dim": "count or null",
         "event_shape": ["count"],
         "decoded": "center",
-        "domain": {**DOMAIN, "columns": [{**DOMAIN, "name": "text"}]},
+        "inputs": {"*": {**PORT, "domain": {**DOMAIN, "columns": [{**DOMAIN, "name": "text"}]}}},
     },
     "artefacts": [
         {
@@ -302,7 +302,7 @@ MANIFEST = {
     "examples": {
         "count": "count",
         "source": "text",
-        "ranges": [{"low": "number", "high": "number"}],
+        "ranges": {"*": [{"low": "number or null", "high": "number or null"}]},
     },
     "devices": [
         {
@@ -356,12 +356,13 @@ def _parse_manifest(content: bytes) -> dict[str, Any]:
             f"Expected a manifest of schema {SCHEMA}. Received: {manifest.get('schema')!r:.80}"
         )
     _validate(manifest, MANIFEST, "the manifest")
-    domain, event_shape = manifest["model"]["domain"], manifest["model"]["event_shape"]
-    widths = [(c["categories"] or 1) if c["one_hot"] else 1 for c in domain["columns"]]
-    if widths and (not event_shape or sum(widths) != event_shape[-1]):
-        raise BundleError("manifest.json is damaged: the columns do not make up an event.")
-    if len(manifest["examples"]["ranges"]) != max(1, len(widths)):
-        raise BundleError("manifest.json is damaged: the ranges of the examples do not fit.")
+    for name, described in manifest["model"]["inputs"].items():
+        columns, shape = described["domain"]["columns"], described["shape"]
+        widths = [(c["categories"] or 1) if c["one_hot"] else 1 for c in columns]
+        if widths and (not shape or sum(widths) != shape[-1]):
+            raise BundleError(f"manifest.json is damaged: the columns do not make up {name!r:.80}.")
+        if len(manifest["examples"]["ranges"].get(name, [])) != max(1, len(widths)):
+            raise BundleError("manifest.json is damaged: the ranges of the examples do not fit.")
     return manifest
 
 
@@ -449,7 +450,8 @@ class Model:
 
         Raises:
             ValueError: If there is no such signature, or an input is missing, unknown, of the
-                wrong shape, empty, not finite, or outside the domain of the model's data.
+                wrong shape, empty, not finite, or outside its domain. NaN is valid where the
+                domain says that elements may be missing.
             RuntimeError: If an output is NaN or infinite.
         """
         if signature not in self.signatures:
@@ -460,7 +462,7 @@ class Model:
         expected = self.signatures[signature]["inputs"]
         if inputs.keys() != expected.keys():
             raise ValueError(f"Expected the inputs {sorted(expected)}. Received: {sorted(inputs)}")
-        domains = {"x": self.manifest["model"]["domain"]}
+        domains = {n: told["domain"] for n, told in self.manifest["model"]["inputs"].items()}
         arrays = {
             name: _checked(name, inputs[name], expected[name], domains.get(name))
             for name in expected
@@ -482,39 +484,48 @@ class Model:
                 )
         return outputs
 
-    def decode(self, z: Any) -> np.ndarray:
+    def decode(self, z: Any = None, **others: Any) -> np.ndarray:
         """Return the likelihood's mean at `z` (rows, latent_dim), shape (rows, *event_shape).
 
         Where a transform leaves no mean it is the median, as in `kvae.VAE.decode`.
+
+        Args:
+            z: latent vectors; None where the latent groups of the model go by other names.
+            **others: the signature's other inputs by name, such as `condition`, with as many rows;
+                as for the next four.
         """
-        return self._decoded(self.run("decode", z=z))
+        return self._decoded(self.run("decode", **({} if z is None else {"z": z}), **others))
 
-    def encode(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return the posterior's mean and standard deviation, each (rows, latent_dim)."""
-        found = self.run("encode", x=x)
-        return found["mean"], found["stddev"]
+    def encode(self, x: Any, **others: Any) -> Any:
+        """Return the posterior's mean and standard deviation, each (rows, latent_dim).
 
-    def reconstruct(self, x: Any) -> np.ndarray:
+        The outputs by name where the model has several latent groups.
+        """
+        found = self.run("encode", x=x, **others)
+        return (found["mean"], found["stddev"]) if "mean" in found else found
+
+    def reconstruct(self, x: Any, **others: Any) -> np.ndarray:
         """Return what the model makes of `x`, (rows, *event_shape)."""
-        return self._decoded(self.run("reconstruct", x=x))
+        return self._decoded(self.run("reconstruct", x=x, **others))
 
-    def score(self, x: Any) -> np.ndarray:
+    def score(self, x: Any, **others: Any) -> np.ndarray:
         """Return the anomaly score of each row of `x` in nats, (rows,), as `kvae.VAE.score`."""
-        return self.run("score", x=x)["score"]
+        return self.run("score", x=x, **others)["score"]
 
-    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+    def sample(self, n: int, seed: int = 0, **others: Any) -> np.ndarray:
         """Return `n` decoded draws from the prior, the same on every device, (n, *event_shape).
 
         Args:
             n: number of draws, at least one.
             seed: int of 32 bits.
+            **others: as for `decode`.
         """
         if n < 1 or not -(2**31) <= seed < 2**31:
             raise ValueError(
                 f"Expected n of at least 1 and a seed of 32 bits. Received: n={n}, seed={seed}"
             )
         seeds = np.stack([np.arange(n), np.full(n, seed)], axis=1).astype("int32")
-        return self._decoded(self.run("sample", seed=seeds))
+        return self._decoded(self.run("sample", seed=seeds, **others))
 
     def golden(self) -> dict[str, np.ndarray]:
         """Return the golden vectors: arrays under `inputs/...` and `expected/...`."""
@@ -605,6 +616,7 @@ class Stream:
     Args:
         model: a `Model` whose events have the shape (window, *channels).
         hop: samples from the start of one window to the start of the next.
+        **others: the other inputs of `score`, such as `condition`: one row that every window gets.
 
     Raises:
         ValueError: If `hop` is not a positive integer, or the model has no `score`.
@@ -617,8 +629,8 @@ class Stream:
         ([0, 4, 8], (3,))
     """
 
-    def __init__(self, model: Model, hop: int):
-        self.model = model
+    def __init__(self, model: Model, hop: int, **others: Any):
+        self.model, self._others = model, others
         self.window, *channels = model.manifest["model"]["event_shape"]
         if not isinstance(hop, int) or hop < 1:
             raise ValueError(f"Expected hop to be a positive integer. Received: hop={hop!r}")
@@ -657,7 +669,8 @@ class Stream:
         scores = np.zeros(0, "float32")
         if len(starts):
             windows = [kept[s - self._first : s - self._first + self.window] for s in starts]
-            scores = self.model.score(np.stack(windows))
+            others = {n: np.stack([v] * len(starts)) for n, v in self._others.items()}
+            scores = self.model.score(np.stack(windows), **others)
             self._start = int(starts[-1]) + self.hop
         skipped = min(max(self._start - self._first, 0), len(kept))
         self._kept, self._first = kept[skipped:], self._first + skipped
@@ -676,7 +689,8 @@ def _checked(
             f"Expected {name} to have shape (rows, {', '.join(map(str, shape))}) with at least one "
             f"row. Received: {array.shape}"
         )
-    if not (np.isfinite(given).all() and np.isfinite(array).all()):
+    missing = np.isnan(given) if domain and domain.get("missing") is True else False
+    if not (missing | (np.isfinite(given) & np.isfinite(array))).all():
         raise ValueError(f"Expected {name} to be finite. Received: NaN or infinity")
     if domain is not None:
         check_domain(given, domain, name)
@@ -700,12 +714,12 @@ def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
 
     Args:
         array: rows of events.
-        domain: `model.domain` of the manifest.
+        domain: that of an input in `model.inputs` of the manifest.
         name: what the error calls the array.
 
     Example:
         >>> from kvae.export import runtime
-        >>> domain = runtime.Bundle(bundle).manifest["model"]["domain"]
+        >>> domain = runtime.Bundle(bundle).manifest["model"]["inputs"]["x"]["domain"]
         >>> runtime.check_domain(np.array([[0.0, 255.0]]), domain, "x")
         Traceback (most recent call last):
         ValueError: Expected x to hold numbers in [0, 1]. Received: values in [0, 255]. Divide \
@@ -717,9 +731,15 @@ def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
         width = (part["categories"] or 1) if part["one_hot"] and columns else 1
         values = array[..., start : start + width] if columns else array
         start += width
+        unknown = np.isnan(values) & (domain.get("missing") is True)
+        if unknown.all():
+            continue
+        # Of a one-hot vector all elements are missing, or none is.
+        sums = np.where(unknown.all(axis=-1), 1, values.sum(axis=-1)) if part["one_hot"] else 1
+        values = values[~unknown]
         low, high = float(values.min()), float(values.max())
         whole = not part["integer"] or bool(np.all(values == np.floor(values)))
-        single = not part["one_hot"] or bool(np.all(values.sum(axis=-1) == 1))
+        single = bool(np.all(sums == 1))
         below = part["low"] is not None and low < part["low"]
         above = part["high"] is not None and high > part["high"]
         if below or above or not whole or not single:
@@ -735,8 +755,10 @@ def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
 def main(arguments: list[str]) -> int:
     """Decode one draw from the prior of the bundle around this file, and describe it."""
     try:
-        model = Model(Path(__file__).parent)
-        picture = model.sample(1, seed=int(arguments[0]) if arguments else 0)[0]
+        model, place = Model(Path(__file__).parent), "inputs/sample/"
+        golden = {k[len(place) :]: v[:1] for k, v in model.golden().items() if k.startswith(place)}
+        others = {name: value for name, value in golden.items() if name != "seed"}
+        picture = model.sample(1, seed=int(arguments[0]) if arguments else 0, **others)[0]
     except (ValueError, RuntimeError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -14,17 +14,18 @@ import tensorflow as tf
 from kvae import checks
 from kvae.contract import Signature
 
-__all__ = ["SIGNATURES", "ExportModule", "describe", "find", "trace"]
+__all__ = ["ExportModule", "describe", "find", "main_signature", "trace"]
 
-SIGNATURES = (
-    "decode",
-    "encode",
-    "reconstruct",
-    "score",
-    "sample",
-    "interpolate",
-    "interpolate_spherical",
-)
+
+def main_signature(names: Sequence[str]) -> str:
+    """Return which of some signatures stands for a model: `decode`, or the first.
+
+    Example:
+        >>> from kvae.export.signatures import main_signature
+        >>> main_signature(["encode", "decode"]), main_signature(["sample", "score"])
+        ('decode', 'sample')
+    """
+    return "decode" if "decode" in names else names[0]
 
 
 def find(model: Any, names: Sequence[str]) -> list[Signature]:
@@ -39,23 +40,13 @@ def find(model: Any, names: Sequence[str]) -> list[Signature]:
         ['encode', 'score']
     """
     known = {signature.name: signature for signature in model.signatures()}
-    found = []
-    for name in names:
-        checks.choice("signature", name, SIGNATURES)
-        if name not in known:
-            raise ValueError(
-                f"Expected signatures out of {', '.join(known)}. Received: {name!r}, which this "
-                f"model does not have: {type(model.prior).__name__} cannot be drawn from given "
-                "normals."
-            )
-        found.append(known[name])
-    return found
+    return [known[checks.choice("signature", name, tuple(known))] for name in names]
 
 
 def trace(signature: Signature, batch_size: int | None) -> Any:
     """Return the concrete function of a signature for a batch size; None leaves it open.
 
-    Its outputs are float32.
+    Its outputs are float32, or int32 where they are whole numbers, such as codes.
     """
     specs = {
         name: tf.TensorSpec((batch_size, *shape), dtype, name=name)
@@ -65,11 +56,15 @@ def trace(signature: Signature, batch_size: int | None) -> Any:
     def call(**inputs: Any) -> dict[str, Any]:
         outputs = signature.function(**inputs)
         return {
-            name: tf.identity(tf.cast(tensor, tf.float32), name=name)
+            name: tf.identity(tf.cast(tensor, _dtype(tensor)), name=name)
             for name, tensor in outputs.items()
         }
 
     return tf.function(call, autograph=False).get_concrete_function(**specs)
+
+
+def _dtype(tensor: Any) -> tf.DType:
+    return tf.int32 if tensor.dtype.is_integer else tf.float32
 
 
 def describe(function: Any) -> dict[str, dict[str, Any]]:

@@ -6,19 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from kvae.models import VAE
+from kvae.layers import DistributionLayer
+from kvae.models import LatentModel
 
 __all__ = ["description", "digest", "exportable"]
 
 
-def exportable(vae: Any) -> VAE:
-    """Return `vae`, or raise a ValueError if it is not a built `kvae.VAE`."""
-    if not isinstance(vae, VAE):
-        raise ValueError(f"Expected vae to be a kvae.VAE. Received: {type(vae).__name__}")
+def exportable(vae: Any) -> LatentModel:
+    """Return `vae`, or raise a ValueError if it is not a built model with signatures."""
+    if not isinstance(vae, LatentModel):
+        raise ValueError(
+            "Expected vae to be a kvae.VAE or another kvae.models.LatentModel. Received: "
+            f"{type(vae).__name__}"
+        )
     if not vae.built:
         raise ValueError(
             f"Expected vae to be built. Received: the unbuilt model {vae.name!r}: call fit, or "
             "build it by calling it on a batch."
+        )
+    if not vae.signatures():
+        raise ValueError(
+            "Expected vae to have signatures, the functions that are exported. Received: a "
+            f"{type(vae).__name__} that has none"
         )
     return vae
 
@@ -33,13 +42,13 @@ def digest(vae: Any) -> str:
     `["float32",[2,3]]`, then the elements, in C order and little-endian.
 
     Args:
-        vae: a built `kvae.VAE`.
+        vae: a built `kvae.VAE` or another `LatentModel`.
 
     Returns:
         64 lowercase hexadecimal digits.
 
     Raises:
-        ValueError: If `vae` is not a built `kvae.VAE`.
+        ValueError: If `vae` is not a built model with signatures.
 
     Example:
         >>> len(kvae.export.digest(vae))
@@ -58,17 +67,51 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def description(vae: VAE) -> dict[str, Any]:
+def description(model: LatentModel) -> dict[str, Any]:
     """Return what an exported file says of its model: `model` in docs/bundle.md."""
-    likelihood = vae.likelihood_layer
+    likelihood = model.example_likelihood().layer
+    latents = _latents(model)
+    shapes = [latent["shape"] for latent in latents.values()]
     return {
-        "name": vae.name,
-        "sha256": digest(vae),
-        "latent_dim": vae.latent_dim,
+        "name": model.name,
+        "sha256": digest(model),
+        "latents": latents,
+        "latent_dim": shapes[0][0] if [len(shape) for shape in shapes] == [1] else None,
         "event_shape": list(likelihood.event_shape),
-        "posterior": type(vae.posterior_layer).__name__,
-        "prior": type(vae.prior).__name__,
         "likelihood": type(getattr(likelihood, "layer", likelihood)).__name__,
         "decoded": likelihood.center_name,
-        "domain": likelihood.domain.describe(),
+        "inputs": _inputs(model),
+    }
+
+
+def _latents(model: LatentModel) -> dict[str, Any]:
+    """Return shape, kind, posterior and prior of each latent group, by name."""
+    regularizers = model.regularizers()
+    layers = [layer for layer in model.layers if isinstance(layer, DistributionLayer)]
+    found = {}
+    for name, spec in model.latent_specs().items():
+        own = regularizers.get(name)
+        posterior = [layer for layer in layers if own is not None and layer.regularizer is own]
+        kl = None if own is None else own.kl_part
+        found[name] = {
+            "shape": list(spec.shape),
+            "kind": spec.kind,
+            "posterior": type(posterior[0]).__name__ if posterior else None,
+            "prior": None if kl is None else type(kl.prior).__name__,
+        }
+    return found
+
+
+def _inputs(model: LatentModel) -> dict[str, Any]:
+    """Return shape, dtype and valid values of each input of data that a signature takes."""
+    named = model.named_inputs()
+    taken = {n: port for signature in model.signatures() for n, port in signature.inputs.items()}
+    return {
+        name: {
+            "shape": list(shape),
+            "dtype": dtype.name,
+            "domain": named.domain(name).describe(),
+        }
+        for name, (shape, dtype) in taken.items()
+        if name in named.specs
     }

@@ -13,6 +13,7 @@ from kvae.exploration import interpolate, traverse
 from kvae.models import VAE
 
 __all__ = [
+    "events",
     "grid",
     "interpolations",
     "limits_of",
@@ -121,13 +122,28 @@ def limits_of(domain: Domain, values: np.ndarray) -> tuple[float, float]:
     """
     if np.isfinite([domain.low, domain.high]).all():
         return float(domain.low), float(domain.high)
-    return float(np.min(values)), float(np.max(values))
+    return float(np.nanmin(values)), float(np.nanmax(values))
 
 
 def _events(vae: VAE, values: np.ndarray, title: str, rows: Sequence[str] = ()) -> Figure:
-    """Return a figure of events in rows and columns: images, or series with or without channels."""
+    return events(values, one_latent_vector(vae).domain, title, rows)
+
+
+def events(values: np.ndarray, domain: Domain, title: str = "", rows: Sequence[str] = ()) -> Figure:
+    """Return a figure of events in rows and columns: images, or series with or without channels.
+
+    Args:
+        values: (rows, columns, *event_shape).
+        domain: the values that an event may have, see `limits_of`.
+        title: title of the figure.
+        rows: labels of the rows.
+
+    Example:
+        >>> figure = kvae.pictures.events(np.zeros((2, 3, 50)), kvae.layers.Domain())
+        >>> figure.savefig(folder / "e.png")
+    """
     if values.ndim > 4:
-        return grid(values, title, rows, limits_of(one_latent_vector(vae).domain, values))
+        return grid(values, title, rows, limits_of(domain, values))
     return lines(values[..., None] if values.ndim == 3 else values, title, rows)
 
 

@@ -4,6 +4,12 @@ import numpy as np
 
 import kvae
 
+# Those of a `kvae.VAE`, in its order.
+SIGNATURES = (
+    *("decode", "encode", "reconstruct", "score", "sample"),
+    *("interpolate", "interpolate_spherical"),
+)
+
 
 def kl(latent_dim=2, weight=1.0):
     """Return the KL to a standard normal."""

@@ -3,7 +3,7 @@
 Copy the files of this folder, `runtime.py` of `kvae.export` and the folder `serving` into a folder,
 and run `mlserver start` on it (docs/serving.md has the lines). The server needs mlserver and
 tensorflow, but not kvae. A request selects the signature in `parameters`, as in
-`{"signature": "sample"}`. The default is `serving_default`, which is decode.
+`{"signature": "sample"}`. The default is `serving_default`, which is decode where the model has it.
 """
 
 import json
@@ -44,7 +44,7 @@ class SavedModelRuntime(MLModel):
         model = tf.saved_model.load(folder)
         described = Path(folder, "assets.extra", "model.json").read_text("utf-8")
         self.description = json.loads(described)
-        self.domain = self.description["domain"]
+        self.domains = {n: told["domain"] for n, told in self.description["inputs"].items()}
         self.model = model  # keeps the variables of the signatures alive
         self.signatures = model.signatures
         self.inputs, self.outputs = _tensors_of(self.signatures[DEFAULT])
@@ -56,9 +56,9 @@ class SavedModelRuntime(MLModel):
     async def metadata(self) -> MetadataModelResponse:
         """Return the inputs and outputs of the default signature, and in `parameters` the rest.
 
-        That is the label of the version, the description of the model with the domain of `x`, and
-        the inputs and outputs of every signature. All are in the units of the data that the model
-        was trained on.
+        That is the label of the version, the description of the model with the domains of its
+        inputs, and the inputs and outputs of every signature. All are in the units of the data that
+        the model was trained on.
         """
         answer = await super().metadata()
         answer.versions = [self.version] if self.version else None
@@ -117,9 +117,9 @@ class SavedModelRuntime(MLModel):
                     f"Expected {name} to be {spec.dtype.name} of shape {spec.shape}. Received: "
                     f"{array.dtype.name} of shape {array.shape}"
                 )
-            if name == "x":
+            if name in self.domains:
                 try:
-                    check_domain(array, self.domain, name)
+                    check_domain(array, self.domains[name], name)
                 except ValueError as error:
                     raise InferenceError(str(error)) from error
             tensors[name] = tf.constant(array)

@@ -42,7 +42,14 @@ def without_origin(table: Any) -> Any:
     return table.replace_schema_metadata({k: v for k, v in metadata.items() if k != ORIGIN})
 
 
-def read(table: Any, columns: Columns, name: str, shape: tuple[int, ...], dtype: str) -> Any:
+def read(
+    table: Any,
+    columns: Columns,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: str,
+    missing: bool = False,
+) -> Any:
     """Return the rows of one input of a model, (rows, *shape).
 
     Args:
@@ -51,6 +58,7 @@ def read(table: Any, columns: Columns, name: str, shape: tuple[int, ...], dtype:
         name: the input, for errors.
         shape: of one example.
         dtype: of the array.
+        missing: whether the model takes missing values: null and NaN become NaN.
 
     Raises:
         ValueError: If a column is missing, of another type, or a row of it has a missing value,
@@ -69,8 +77,7 @@ def read(table: Any, columns: Columns, name: str, shape: tuple[int, ...], dtype:
     """
     names = [columns] if isinstance(columns, str) else list(columns)
     size = int(np.prod(shape))
-    missing = [each for each in names if each not in table.column_names]
-    if missing:
+    if not set(names) <= set(table.column_names):
         raise ValueError(
             f"Expected the columns {names} for the input {name}. Received: {table.column_names}"
         )
@@ -81,12 +88,12 @@ def read(table: Any, columns: Columns, name: str, shape: tuple[int, ...], dtype:
             f"shape {shape}. Received: {_types(table, names)}"
         )
     if single:
-        flat = _lists(table, names[0], name, shape)
+        flat = _lists(table, names[0], name, shape, missing)
     else:
-        flat = np.stack([_numbers(table, each, name, shape) for each in names], axis=1)
+        flat = np.stack([_numbers(table, each, name, shape, missing) for each in names], axis=1)
     with np.errstate(all="ignore"):  # what does not fit is refused below, in words
         array = flat.astype(dtype)
-    fits = np.isfinite(flat) & np.isfinite(array)
+    fits = np.isfinite(flat) & np.isfinite(array) | (missing & np.isnan(flat))
     if array.dtype.kind == "i":
         fits &= array == flat
     if not fits.all():
@@ -118,7 +125,7 @@ def results(outputs: dict[str, np.ndarray]) -> dict[str, Any]:
     return columns
 
 
-def _lists(table: Any, column: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _lists(table: Any, column: str, name: str, shape: tuple[int, ...], missing: bool) -> np.ndarray:
     """Return a column of lists as an array (rows, size)."""
     size = int(np.prod(shape))
     kind = table.schema.field(column).type
@@ -134,14 +141,16 @@ def _lists(table: Any, column: str, name: str, shape: tuple[int, ...]) -> np.nda
         row = int(np.argmax(lengths != size))
         said = "no list" if lengths[row] < 0 else f"{lengths[row]}"
         raise _unfit(table, column, name, shape, said, row)
-    values = chunk.flatten()
+    values = _filled(chunk.flatten(), missing)
     if values.null_count:
         row = pc.index(pc.is_null(values), True).as_py() // size
         raise _unfit(table, column, name, shape, "a missing number", row)
     return values.to_numpy(zero_copy_only=False).reshape(-1, size)
 
 
-def _numbers(table: Any, column: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _numbers(
+    table: Any, column: str, name: str, shape: tuple[int, ...], missing: bool
+) -> np.ndarray:
     """Return a column of numbers as an array (rows,)."""
     kind = table.schema.field(column).type
     if not _is_number(kind):
@@ -149,11 +158,18 @@ def _numbers(table: Any, column: str, name: str, shape: tuple[int, ...]) -> np.n
             f"Expected the column {column!r} to hold numbers, for the input {name} of shape "
             f"{shape}. Received: {kind}"
         )
-    values = table.column(column)
+    values = _filled(table.column(column), missing)
     if values.null_count:
         row = pc.index(pc.is_null(values), True).as_py()
         raise _unfit(table, column, name, shape, "a missing number", row)
     return values.to_numpy()
+
+
+def _filled(values: Any, missing: bool) -> Any:
+    """Return numbers with NaN in the place of null, where values may be missing."""
+    if not (missing and values.null_count):
+        return values
+    return pc.fill_null(values.cast(pa.float64()), float("nan"))
 
 
 def _is_number(kind: Any) -> bool:

@@ -66,7 +66,8 @@ class BundleHandler(ModelHandler):
         self.preset = preset
         self.num_threads = checks.positive_int("num_threads", num_threads)
         self.carry = None if carry is None else list(carry)
-        signatures = Model(self.bundle, preset=preset).signatures
+        model = Model(self.bundle, preset=preset)
+        signatures, known = model.signatures, model.manifest["model"]["inputs"]
         plain = [text for text, about in signatures.items() if Key.of(text, about).name == text]
         described = signatures[checks.choice("signature", signature, plain)]
         self._digest = _digest(self.bundle)
@@ -77,8 +78,13 @@ class BundleHandler(ModelHandler):
                 f"Expected columns for the inputs {sorted(described['inputs'])} of {signature!r}. "
                 f"Received: columns for {unknown}"
             )
-        self._inputs: dict[str, tuple[Columns, tuple[int, ...], str]] = {
-            name: (given.get(name, name), tuple(info["shape"][1:]), info["dtype"])
+        self._columns: dict[str, Columns] = {n: given.get(n, n) for n in described["inputs"]}
+        self._ports: dict[str, tuple[tuple[int, ...], str, bool]] = {
+            name: (
+                tuple(info["shape"][1:]),
+                info["dtype"],
+                bool(name in known and known[name]["domain"].get("missing")),
+            )
             for name, info in described["inputs"].items()
         }
         self._outputs = list(described["outputs"])
@@ -116,8 +122,8 @@ class BundleHandler(ModelHandler):
     def _run(self, table: Any, model: Model) -> Any:
         kept = self._carried(table)
         arrays = {
-            name: tables.read(table, columns, name, shape, dtype)
-            for name, (columns, shape, dtype) in self._inputs.items()
+            name: tables.read(table, columns, name, *self._ports[name])
+            for name, columns in self._columns.items()
         }
         results = tables.results(model.run(self.signature, **arrays))
         for name in self._outputs:
@@ -129,7 +135,7 @@ class BundleHandler(ModelHandler):
         if self.carry is None:
             read = {
                 name
-                for columns, _, _ in self._inputs.values()
+                for columns in self._columns.values()
                 for name in ([columns] if isinstance(columns, str) else columns)
             }
             names = [name for name in table.column_names if name not in read]
@@ -215,6 +221,8 @@ class Score(RunSignature):
     Args:
         bundle: folder of a bundle with the signature `score`.
         columns: the column of flat lists that holds x, or the columns of numbers.
+        others: the same for other inputs by name, such as `condition`; by default each has a column
+            of its own name.
         **options: `carry`, `preset` and `num_threads`, see `BundleHandler`.
 
     Raises:
@@ -227,8 +235,14 @@ class Score(RunSignature):
         <Score(PTransform) label=[Score] at ...>
     """
 
-    def __init__(self, bundle: Any, columns: Columns = "x", **options: Any):
-        super().__init__(bundle, "score", columns={"x": columns}, **options)
+    def __init__(
+        self,
+        bundle: Any,
+        columns: Columns = "x",
+        others: Mapping[str, Columns] | None = None,
+        **options: Any,
+    ):
+        super().__init__(bundle, "score", columns={"x": columns, **(others or {})}, **options)
 
 
 class Encode(RunSignature):
@@ -237,6 +251,8 @@ class Encode(RunSignature):
     Args:
         bundle: folder of a bundle with the signature `encode`.
         columns: the column of flat lists that holds x, or the columns of numbers.
+        others: the same for other inputs by name, such as `condition`; by default each has a column
+            of its own name.
         **options: `carry`, `preset` and `num_threads`, see `BundleHandler`.
 
     Raises:
@@ -251,8 +267,14 @@ class Encode(RunSignature):
         ValueError: Expected signature to be one of 'decode', 'score'. Received: signature='encode'
     """
 
-    def __init__(self, bundle: Any, columns: Columns = "x", **options: Any):
-        super().__init__(bundle, "encode", columns={"x": columns}, **options)
+    def __init__(
+        self,
+        bundle: Any,
+        columns: Columns = "x",
+        others: Mapping[str, Columns] | None = None,
+        **options: Any,
+    ):
+        super().__init__(bundle, "encode", columns={"x": columns, **(others or {})}, **options)
 
 
 def _digest(bundle: str) -> str:

@@ -6,14 +6,18 @@ from typing import Any
 __all__ = ["card"]
 
 Row = Sequence[str]
-# What the inputs other than x are; the range of z is that of the latent axes.
+# What the inputs are that are neither data nor latent variables.
 INPUTS = {
-    "z": "latent vector; the ranges stand below, under Latent axes",
-    "z_a": "latent vector where a path begins; ranges as for z",
-    "z_b": "latent vector where a path ends; ranges as for z",
-    "t": "place on the path, 0 (z_a) to 1 (z_b)",
+    "t": "place on the path, 0 (its beginning) to 1 (its end)",
     "seed": "two whole numbers of 32 bits: index of the draw, seed",
 }
+LATENTS = {
+    "{}": "latent variables; where there are ranges, they stand below, under Latent axes",
+    "{}_a": "latent variables where a path begins; as for {}",
+    "{}_b": "latent variables where a path ends; as for {}",
+}
+# Whose error stands for what is decoded: of the first that a file has.
+DECODING = ("decode", "reconstruct", "sample")
 FACTS = {
     "description": "description",
     "author": "author",
@@ -37,10 +41,9 @@ def card(manifest: dict[str, Any], pictures: list[str], folder: str) -> str:
     lines = [
         f"# {model['name']}",
         "",
-        f"A variational autoencoder: {model['latent_dim']} latent dimensions, events of {shape}, "
-        f"likelihood {model['likelihood']}, posterior {model['posterior']}, "
-        f"prior {model['prior']}. Exported by kvae {manifest['kvae']}. Where no preset is named, "
-        f"{manifest['default_preset']} runs.",
+        f"A variational autoencoder: events of {shape}, likelihood {model['likelihood']}, latent "
+        f"variables {_latents(model['latents'])}. Exported by kvae {manifest['kvae']}. Where no "
+        f"preset is named, {manifest['default_preset']} runs.",
         "",
         *_table(["", ""], _facts(manifest)),
         "## Files",
@@ -68,22 +71,7 @@ def card(manifest: dict[str, Any], pictures: list[str], folder: str) -> str:
         "In the units of the raw data.",
         "",
         *_table(["input", "valid values", "in the examples"], _inputs(manifest)),
-        "## Latent axes",
-        "",
-        "The most informative first; outside the safe range the decoder has not been trained.",
-        "",
-        *_table(
-            ["axis", "nats", "share", "safe range"],
-            (
-                (
-                    f"z{axis['index']}",
-                    f"{axis['kl']:.2f}",
-                    f"{axis['share']:.0%}",
-                    f"{axis['low']:.2f} to {axis['high']:.2f}",
-                )
-                for axis in manifest["axes"]
-            ),
-        ),
+        *_axes(manifest["axes"]),
         *(f"![{name}]({name})" for name in pictures),
         "",
         "## Time and memory",
@@ -114,6 +102,38 @@ def _table(names: Row, rows: Iterable[Row]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (names, ["---"] * len(names), *body)] + [""]
 
 
+def _latents(latents: dict[str, Any]) -> str:
+    """Return what is said of the latent groups."""
+    said = []
+    for name, latent in latents.items():
+        known = [f"{each} {latent[each]}" for each in ("posterior", "prior") if latent[each]]
+        size = f"{' x '.join(map(str, latent['shape']))} {latent['kind']}"
+        said.append(f"{name} ({', '.join([size, *known])})")
+    return ", ".join(said)
+
+
+def _axes(axes: list[dict[str, Any]]) -> list[str]:
+    """Return the section on the latent axes; none where there are no axes."""
+    if not axes:
+        return []
+    rows = (
+        (
+            f"z{axis['index']}",
+            f"{axis['kl']:.2f}",
+            f"{axis['share']:.0%}",
+            f"{axis['low']:.2f} to {axis['high']:.2f}",
+        )
+        for axis in axes
+    )
+    return [
+        "## Latent axes",
+        "",
+        "The most informative first; outside the safe range the decoder has not been trained.",
+        "",
+        *_table(["axis", "nats", "share", "safe range"], rows),
+    ]
+
+
 def _facts(manifest: dict[str, Any]) -> list[Row]:
     """Return what is said of the origin of the model."""
     said = [(label, manifest[key]) for key, label in FACTS.items() if manifest[key]]
@@ -124,11 +144,12 @@ def _facts(manifest: dict[str, Any]) -> list[Row]:
 def _file(artefact: dict[str, Any], decoded: str) -> Row:
     """Return the row of a file."""
     measured = artefact["measured"]
+    main = next((name for name in DECODING if name in measured), "")
     return [
         artefact["file"],
         artefact["preset"],
         _megabytes(artefact["size_bytes"]),
-        _number(measured, "decode", decoded, "psnr", "{:.0f} dB"),
+        _number(measured, main, decoded, "psnr", "{:.0f} dB"),
         _number(measured, "encode", "mean", "stddevs", "{:.1e}"),
         _number(measured, "score", "score", "rms", "{:.1e} nats"),
         _number(measured, "score", "score", "bias", "{:+.1e} nats"),
@@ -172,15 +193,22 @@ def _inputs(manifest: dict[str, Any]) -> Iterable[Row]:
     taken = dict.fromkeys(
         name for each in _all_signatures(manifest).values() for name in each["inputs"]
     )
-    domain, ranges = manifest["model"]["domain"], manifest["examples"]["ranges"]
+    model, ranges = manifest["model"], manifest["examples"]["ranges"]
+    told = INPUTS | {
+        form.format(name): text.format(name)
+        for name in model["latents"]
+        for form, text in LATENTS.items()
+    }
     for name in taken:
-        if name != "x":
-            yield name, INPUTS.get(name, ""), ""
+        if name not in model["inputs"]:
+            yield name, told.get(name, ""), ""
             continue
-        for part, values in zip(domain["columns"] or [domain], ranges, strict=True):
-            label = f"x, {part['name']}" if domain["columns"] else "x"
-            told = f"{part['text']}. {part['hint']}" if part["hint"] else part["text"]
-            yield label, told, f"{values['low']:.4g} to {values['high']:.4g}"
+        domain = model["inputs"][name]["domain"]
+        for part, values in zip(domain["columns"] or [domain], ranges[name], strict=True):
+            label = f"{name}, {part['name']}" if domain["columns"] else name
+            text = f"{part['text']}. {part['hint']}" if part["hint"] else part["text"]
+            low, high = values["low"], values["high"]
+            yield label, text, "none" if low is None else f"{low:.4g} to {high:.4g}"
 
 
 def _devices(manifest: dict[str, Any]) -> Iterable[str]:
@@ -235,11 +263,18 @@ def _times(files: list[dict[str, Any]]) -> list[str]:
 
 def _use(manifest: dict[str, Any]) -> list[str]:
     """Return lines of Python that use the bundle."""
-    names = manifest["artefacts"][0]["signatures"]
+    signatures = manifest["artefacts"][0]["signatures"]
     lines = {
-        "sample": "draws = model.sample(4, seed=1)",
-        "score": "nats = model.score(x)  # x: (rows, *event_shape)",
-        "encode": "mean, stddev = model.encode(x)",
-        "decode": "decoded = model.decode(z)",
+        "sample": "draws = model.sample(4, seed=1{})",
+        "score": "nats = model.score(x{})  # x: (rows, *event_shape)",
+        "encode": "mean, stddev = model.encode(x{})",
+        "decode": "decoded = model.decode(z{})",
     }
-    return [line for name, line in lines.items() if name in names][:2]
+    if not manifest["model"]["latent_dim"]:
+        del lines["encode"], lines["decode"]
+    found = []
+    for name, line in lines.items():
+        if name in signatures:
+            others = [n for n in signatures[name]["inputs"] if n not in ("x", "z", "seed")]
+            found.append(line.format("".join(f", {other}={other}" for other in others)))
+    return found[:2]

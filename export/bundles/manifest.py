@@ -28,20 +28,20 @@ def manifest_of(
     axes: tuple[LatentAxis, ...],
     report: LatentReport | None,
     facts: Mapping[str, str],
-    data: np.ndarray,
+    examples: Mapping[str, np.ndarray],
     given: bool,
 ) -> dict[str, Any]:
     """Return the manifest, without the digests of the files.
 
     Args:
-        vae: the `kvae.VAE`.
+        vae: the `LatentModel`.
         results: the exported files by preset.
         tolerances: how far each may be from Keras, by preset.
         refused: why a preset is not in the bundle, by preset.
-        axes: the latent dimensions with their safe ranges.
+        axes: the latent dimensions with their safe ranges; none of a model without one vector.
         report: the diagnosis, or None.
         facts: what the author says of the model, and the date; by key of the manifest.
-        data: the examples.
+        examples: the examples by input.
         given: whether the examples were given; else they are decoded prior draws.
     """
     model = description(vae)
@@ -57,22 +57,31 @@ def manifest_of(
         "devices": [],
         "axes": [asdict(axis) for axis in axes],
         "examples": {
-            "count": len(data),
+            "count": len(examples["x"]),
             "source": "given" if given else "prior draws",
-            "ranges": _ranges(data, model["domain"]),
+            "ranges": {
+                name: _ranges(examples[name], described["domain"])
+                for name, described in model["inputs"].items()
+            },
         },
         "diagnosis": None if report is None else _summary(report),
         "versions": versions(EXPORTED_BY),
     }
 
 
-def _ranges(data: np.ndarray, domain: Mapping[str, Any]) -> list[dict[str, float]]:
+def _ranges(data: np.ndarray, domain: Mapping[str, Any]) -> list[dict[str, float | None]]:
     """Return the least and the greatest value of the examples, of each column where they differ."""
     parts = [data]
     if domain["columns"]:
         widths = [column["categories"] if column["one_hot"] else 1 for column in domain["columns"]]
         parts = np.split(data, np.cumsum(widths)[:-1], axis=-1)
-    return [{"low": float(part.min()), "high": float(part.max())} for part in parts]
+    return [_extremes(part) for part in parts]
+
+
+def _extremes(values: np.ndarray) -> dict[str, float | None]:
+    """Return the least and the greatest number; NaN stands for what is missing."""
+    ends = {"low": np.fmin.reduce(values, axis=None), "high": np.fmax.reduce(values, axis=None)}
+    return {name: None if np.isnan(end) else float(end) for name, end in ends.items()}
 
 
 def _artefact(result: ExportResult, tolerance: Tolerance) -> dict[str, Any]:

@@ -22,8 +22,7 @@ def seal(folder: Path, manifest: dict[str, Any], name: str) -> None:
     """
     pictures = sorted(file.name for file in folder.glob("*.png"))
     (folder / "README.md").write_text(card(manifest, pictures, name), "utf-8", newline="\n")
-    model = manifest["model"]
-    table = domain_table(model["domain"], model["event_shape"])
+    table = domain_table(manifest["model"]["inputs"])
     (folder / "domain.tsv").write_text(table, "utf-8", newline="\n")
     told = ("manifest.json", runtime.SUMS)
     content = {name: value for name, value in _content(folder).items() if name not in told}

@@ -1,10 +1,10 @@
 """A folder that holds everything a model needs on its way: files, facts, proof, a picture.
 
 SHA256SUMS           a digest for every other file; checked before anything is parsed
-manifest.json        what is inside (schema 1, described in docs/bundle.md)
+manifest.json        what is inside (schema 2, described in docs/bundle.md)
 model-PRESET.tflite  one file for each preset, with all the signatures it can hold
 golden.npz           inputs and Keras' outputs, to repeat the check anywhere
-domain.tsv           the values that x may have, for clients that read no JSON
+domain.tsv           the values that the inputs may have, for clients that read no JSON
 runtime.py           runs the files on numpy and ai-edge-litert alone
 README.md            the model card, with the pictures beside it
 """
@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from kvae import checks, files, pictures
-from kvae.diagnosis import diagnose
-from kvae.evaluation import latent_axes
+from kvae import checks, files
+from kvae.diagnosis import LatentReport, diagnose
+from kvae.evaluation import LatentAxis, latent_axes
+from kvae.evaluation.gaussian_vector import one_gaussian_vector
 from kvae.progress import progress
 
 from .. import runtime
@@ -31,8 +32,9 @@ from ..result import ExportError, ExportResult
 from ..signatures import find
 from ..subject import exportable
 from ..verification.compare import Tolerance
-from ..verification.probe import reference_of, stand_in
+from ..verification.probe import examples_of, reference_of
 from ..verification.reference import Reference
+from .figures import draw, packed
 from .manifest import manifest_of
 from .measure import BRIEF
 from .measure import measure as measured
@@ -41,8 +43,6 @@ from .seal import seal
 
 __all__ = ["bundle"]
 
-PICTURE_DPI = 120
-LEAST_TIME = 16  # numbers in a row that make a series
 STAND_INS = 1_000
 DIAGNOSED = 2_000
 LEAST_DIAGNOSED = 50
@@ -73,11 +73,13 @@ def bundle(
     from Keras than allowed is left out with a warning; the manifest says why.
 
     Args:
-        vae: a built `kvae.VAE`.
+        vae: a built `kvae.VAE` or another `kvae.models.LatentModel`.
         path: folder to be.
-        data: examples, (examples, *event_shape), held out if possible: they rank the latent axes,
-            give their safe ranges, are diagnosed, and are what the check encodes. Without any,
-            1,000 decoded draws from the prior stand in, and there is no diagnosis.
+        data: examples, (examples, *event_shape), or a dict of arrays by input, held out if
+            possible: they rank the latent axes, give their safe ranges, are diagnosed, and are what
+            the check encodes. Without any, 1,000 decoded draws from the prior stand in, and there
+            is no diagnosis. Axes and diagnosis are those of one latent vector: a model with
+            several latent groups has neither.
         presets: precisions, see `tflite`; "int8-full" carries `decode` alone. Where none is named
             on the device, float32 runs if the bundle scores, else int8, of those there are.
         signatures: see `tflite`; by default all that the model has.
@@ -136,17 +138,15 @@ def bundle(
     if 1 not in sizes:
         raise ValueError(f"Expected 1 among batch_sizes. Received: batch_sizes={batch_sizes}")
     given = data is not None
-    data = vae.named_inputs().check_x(data) if given else stand_in(vae, STAND_INS)
+    examples = examples_of(vae, vae.signatures(), data, STAND_INS)
     results: dict[str, ExportResult] = {}
     refused: dict[str, str] = {}
     with progress("Exporting", 4 + len(chosen) + measure) as begin:
         begin("reference outputs")
         float32 = vae.float32_copy()
-        reference = reference_of(float32, find(float32, names), data)
+        reference = reference_of(float32, find(float32, names), examples)
         begin("diagnosis")
-        axes = latent_axes(vae, data)
-        diagnosed = given and len(data) >= LEAST_DIAGNOSED
-        report = diagnose(vae, data[:DIAGNOSED]) if diagnosed else None
+        axes, report = _analysed(vae, examples, given)
         begin("tracing")
         with Graph(vae, names, sizes) as graph, files.replacing(target, overwrite) as folder:
             folder.mkdir()
@@ -163,9 +163,10 @@ def bundle(
                 raise ExportError(" ".join(f"{name}: {why}" for name, why in refused.items()))
             begin("manifest and pictures")
             manifest = manifest_of(
-                vae, results, tolerances, refused, axes, report, facts, data, given
+                vae, results, tolerances, refused, axes, report, facts, examples, given
             )
-            _write_others(vae, data, reference, folder, manifest)
+            _write_others(reference, folder, manifest)
+            draw(vae, examples, bool(axes), folder)
             seal(folder, manifest, target.name)
             if measure:
                 begin("time and memory")
@@ -181,15 +182,36 @@ def bundle(
     return {name: replace(r, path=target / r.path.name) for name, r in results.items()}
 
 
-def _write_others(
-    vae: Any, data: np.ndarray, reference: Reference, folder: Path, manifest: dict[str, Any]
-) -> None:
-    """Write the golden vectors, the runtime and the pictures."""
+def _analysed(
+    model: Any, examples: Mapping[str, np.ndarray], given: bool
+) -> tuple[tuple[LatentAxis, ...], LatentReport | None]:
+    """Return the latent axes and the diagnosis; neither of a model that has no such vector."""
+    try:
+        one_gaussian_vector(model)
+    except ValueError:
+        return (), None
+    complete = examples
+    if model.named_inputs().domain("x").describe().get("missing"):
+        # A diagnosis compares whole examples; NaN stands for what is missing.
+        whole = ~np.isnan(examples["x"]).reshape(len(examples["x"]), -1).any(axis=1)
+        complete = {name: array[whole] for name, array in examples.items()}
+    try:
+        axes = latent_axes(model, packed(examples, len(examples["x"])))
+        diagnosed = given and len(complete["x"]) >= LEAST_DIAGNOSED
+        report = diagnose(model, packed(complete, DIAGNOSED)) if diagnosed else None
+    except ValueError:
+        if set(examples) == {"x"}:
+            raise
+        return (), None  # not every analysis takes inputs beside x
+    return axes, report
+
+
+def _write_others(reference: Reference, folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the golden vectors and the runtime."""
     largest = max(artefact["size_bytes"] for artefact in manifest["artefacts"])
     golden = reference.thinned(max(GOLDEN_BYTES, largest // 10))
     (folder / "golden.npz").write_bytes(_npz(golden))
     (folder / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
-    _draw(vae, data, folder)
 
 
 def _timed(result: ExportResult, device: dict[str, Any]) -> ExportResult:
@@ -204,20 +226,3 @@ def _npz(reference: Reference) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **reference.arrays())  # type: ignore[arg-type]
     return buffer.getvalue()
-
-
-def _draw(vae: Any, data: np.ndarray, folder: Path) -> None:
-    """Draw images and series; of a row of other numbers there is nothing to see."""
-    shape, domain = vae.likelihood_layer.event_shape, vae.likelihood_layer.domain
-    image = len(shape) == 3 and shape[-1] in (1, 3)
-    row = len(shape) == 1 and (shape[0] < LEAST_TIME or domain.columns or domain.one_hot)
-    if not image and (row or len(shape) not in (1, 2)):
-        return
-    columns = 10 if image else 5  # a line needs more room
-    figures = {
-        "samples.png": pictures.samples(vae, rows=4, columns=columns),
-        "reconstructions.png": pictures.reconstructions(vae, data[:columns]),
-        "traversals.png": pictures.traversals(vae, data, dimensions=6, steps=columns),
-    }
-    for name, figure in figures.items():
-        figure.savefig(folder / name, dpi=PICTURE_DPI)

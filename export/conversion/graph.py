@@ -33,7 +33,7 @@ class Graph:
     A context: files that the converter reads are removed when it ends.
 
     Args:
-        vae: the built `kvae.VAE`.
+        vae: the built model.
         signatures: names of signatures.
         batch_sizes: batch sizes of each.
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from kvae.layers import DistributionLayer
+
 from ..key import Key
 from ..result import ExportError
 
@@ -23,26 +25,20 @@ UNAVAILABLE = {
     "MatrixTriangularSolve": "the solution of a triangular system",
 }
 PASSING = ("ReadVariableOp", "Identity", "Cast", "Reshape", "Squeeze", "ExpandDims")
-PARTS = {
-    "encode": ("posterior_layer",),
-    "score": ("likelihood_layer", "posterior_layer", "prior"),
-    "sample": ("likelihood_layer", "prior"),
-    "reconstruct": ("likelihood_layer", "posterior_layer"),
-}
 
 
-def check_builtin(vae: Any, functions: dict[Key, Any]) -> None:
+def check_builtin(model: Any, functions: dict[Key, Any]) -> None:
     """Raise if a traced function needs an operation that TFLite does not have.
 
     Operations on constants and variables alone do not count: they are computed at conversion.
 
     Args:
-        vae: the `kvae.VAE`.
+        model: the `LatentModel`.
         functions: concrete functions by key.
 
     Raises:
-        ExportError: If one does; it names the operations, the parts of the model that the
-            signature is made of, and the signatures that can leave.
+        ExportError: If one does; it names the operations, the distributions of the model, and the
+            signatures that can be exported.
     """
     lacking = {key: _types(function) & UNAVAILABLE.keys() for key, function in functions.items()}
     lacking = {key: operations for key, operations in lacking.items() if operations}
@@ -50,17 +46,24 @@ def check_builtin(vae: Any, functions: dict[Key, Any]) -> None:
         return
     sentences = []
     for key, operations in lacking.items():
-        parts = PARTS.get(key.name.split("_")[0], ("likelihood_layer",))
-        made_of = ", ".join(type(getattr(vae, part)).__name__ for part in parts)
         needed = " and ".join(f"{UNAVAILABLE[o]} ({o})" for o in sorted(operations))
-        sentences.append(f"{key} (made of the networks and {made_of}) needs {needed}")
+        sentences.append(f"{key} needs {needed}")
     refused = {key.name for key in lacking}
     rest = [name for name in dict.fromkeys(key.name for key in functions) if name not in refused]
     raise ExportError(
         "TFLite has no builtin operation for what these signatures need: "
         + "; ".join(sentences)
+        + f". The distributions of this model are {', '.join(_distributions(model))}"
         + (f". Leave them out: signatures={rest}." if rest else ". A SavedModel can hold them.")
     )
+
+
+def _distributions(model: Any) -> list[str]:
+    """Return the classes of the likelihood, the posteriors and the priors of a model."""
+    layers = [layer for layer in model.layers if isinstance(layer, DistributionLayer)]
+    regularizers = [each for each in model.regularizers().values() if each is not None]
+    priors = [each.kl_part.prior for each in regularizers if each.kl_part is not None]
+    return sorted({type(each).__name__ for each in (*layers, *priors)})
 
 
 def weights_read(functions: Iterable[Any]) -> int:

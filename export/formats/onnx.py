@@ -10,7 +10,7 @@ from ..conversion.to_onnx import to_onnx
 from ..key import Key
 from ..presets import PRESETS
 from ..result import ExportResult
-from ..signatures import ExportModule, describe, find, trace
+from ..signatures import ExportModule, describe, find, main_signature, trace
 from ..subject import exportable
 from ..verification import onnx_runtime
 from ..verification.compare import measure
@@ -24,7 +24,7 @@ def onnx(
     vae: Any,
     path: Any,
     *,
-    signature: str = "decode",
+    signature: str | None = None,
     batch_size: int | None = None,
     data: Any = None,
     overwrite: bool = False,
@@ -35,12 +35,11 @@ def onnx(
     takes its seed. The weights are float32, and the operations those of opset 18.
 
     Args:
-        vae: a built `kvae.VAE`.
+        vae: a built `kvae.VAE` or another `kvae.models.LatentModel`.
         path: file to be.
-        signature: name as for `tflite`.
+        signature: name as for `tflite`; by default "decode", or where the model has none the first.
         batch_size: rows of one call; None leaves the batch open.
-        data: examples, (examples, *event_shape), that the check encodes; by default decoded draws
-            from the prior stand in.
+        data: examples that the check encodes, see `tflite`.
         overwrite: whether to replace what stands at `path`.
 
     Returns:
@@ -64,6 +63,8 @@ def onnx(
     if batch_size is not None:
         batch_size = checks.positive_int("batch_size", batch_size)
     target: Path = files.destination(path, overwrite)
+    if signature is None:
+        signature = main_signature([each.name for each in vae.signatures()])
     float32 = vae.float32_copy()
     (wanted,) = find(float32, [signature])
     # ONNX has no log1p and expm1, and its runtimes differ in softplus.

@@ -12,7 +12,7 @@ from kvae import files
 from ..key import Key
 from ..presets import PRESETS
 from ..result import ExportResult
-from ..signatures import ExportModule, describe, find, trace
+from ..signatures import ExportModule, describe, find, main_signature, trace
 from ..subject import description, exportable
 from ..verification import fresh_process
 from ..verification.compare import measure
@@ -35,16 +35,16 @@ def saved_model(
 ) -> ExportResult:
     """Write a SavedModel with all signatures, any batch size, and check each against Keras.
 
-    `serving_default` is `decode`. Inputs and outputs are named; variables are written once.
-    `assets.extra/model.json` describes the model, with the domain of its data.
+    `serving_default` is `decode`, or the first of the signatures. Inputs and outputs are named;
+    variables are written once. `assets.extra/model.json` describes the model, with the domains of
+    its inputs.
 
     Args:
-        vae: a built `kvae.VAE`.
+        vae: a built `kvae.VAE` or another `kvae.models.LatentModel`.
         path: folder to be. A name that is a number, as TensorFlow Serving wants it
             ("serving/1"), may stand in a folder that does not exist yet.
         signatures: names as for `tflite`; by default all that the model has.
-        data: examples, (examples, *event_shape), that the check encodes; by default decoded draws
-            from the prior stand in.
+        data: examples that the check encodes, see `tflite`.
         overwrite: whether to replace what stands at `path`.
 
     Returns:
@@ -66,11 +66,9 @@ def saved_model(
     vae = exportable(vae)
     if signatures is None:
         signatures = [signature.name for signature in vae.signatures()]
-    if "decode" not in signatures:
-        raise ValueError(
-            "Expected signatures to hold 'decode', which is what serving_default stands for. "
-            f"Received: signatures={signatures!r}"
-        )
+    if not signatures:
+        raise ValueError("Expected at least one signature. Received: signatures=[]")
+    main = main_signature(signatures)
     target = Path(path)
     if target.name.isdigit() and target.parent.parent.is_dir():
         target.parent.mkdir(exist_ok=True)
@@ -82,13 +80,13 @@ def saved_model(
     reference = reference_of(float32, wanted, data)
     inputs = {Key(name, None): values for name, values in reference.inputs.items()}
     with files.replacing(target, overwrite) as temporary:
-        served = {**functions, "serving_default": functions["decode"]}
+        served = {**functions, "serving_default": functions[main]}
         tf.saved_model.save(module, str(temporary), signatures=served)
         first = {
             name: {key: value[:1] for key, value in values.items()}
             for name, values in reference.inputs.items()
         }
-        write_warmup(temporary, {**first, "serving_default": first["decode"]})
+        write_warmup(temporary, {**first, "serving_default": first[main]})
         described = json.dumps(description(vae), indent=2, allow_nan=False) + "\n"
         (temporary / DESCRIPTION).write_text(described, "utf-8")
         outputs, latencies = in_child(fresh_process, temporary, inputs)

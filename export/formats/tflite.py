@@ -11,7 +11,7 @@ from ..key import Key
 from ..presets import Preset
 from ..presets import preset as find_preset
 from ..result import ExportError, ExportResult
-from ..signatures import find
+from ..signatures import find, main_signature
 from ..subject import exportable
 from ..verification import litert
 from ..verification.compare import Tolerance, measure
@@ -27,7 +27,7 @@ def tflite(
     path: Any,
     *,
     preset: str = "float32",
-    signatures: Sequence[str] = ("decode",),
+    signatures: Sequence[str] | None = None,
     batch_sizes: Sequence[int] = (1,),
     data: Any = None,
     int8_io: bool = False,
@@ -41,16 +41,20 @@ def tflite(
     operations are TFLite's builtin ones, which is what makes it run everywhere.
 
     Args:
-        vae: a built `kvae.VAE`.
+        vae: a built `kvae.VAE` or another `kvae.models.LatentModel`.
         path: file to be.
         preset: "float32", "float16", "int8-weights", "int8" or "int8-full".
-        signatures: names out of "decode" (z -> mean and the likelihood's parameters), "encode"
-            (x -> mean, stddev), "reconstruct" (x -> mean), "score" (x -> in nats: the negative
-            ELBO, its reconstruction term, and the negative ELBO per element), "sample" (seed, two
+        signatures: names of the model's signatures; by default "decode", or where the model has
+            none the first. Those of a `kvae.VAE` are "decode" (z -> mean and the likelihood's
+            parameters), "encode" (x -> mean, stddev), "reconstruct" (x -> mean), "score" (x -> in
+            nats: the negative ELBO, its reconstruction term, and the negative ELBO per element),
+            "sample" (seed, two
             int32 -> mean, z), "interpolate" and "interpolate_spherical" (z_a, z_b, t -> mean).
+            Where the model takes further inputs, such as `condition`, the signatures do.
         batch_sizes: batch sizes of the signatures; 1 gives the plain name.
-        data: examples, (examples, *event_shape), that the check (and the calibration of
-            "int8-full") encodes; by default decoded draws from the prior stand in.
+        data: examples, (examples, *event_shape), or a dict of arrays by input, that the check (and
+            the calibration of "int8-full") encodes; by default decoded draws from the prior stand
+            in, and draws from the domains of the other inputs.
         int8_io: whether "int8-full" also takes and gives int8 tensors.
         tolerance: how far the file may be from Keras; by default that of the preset.
         overwrite: whether to replace what stands at `path`.
@@ -76,9 +80,11 @@ def tflite(
     chosen = find_preset(preset)
     target = files.destination(path, overwrite)
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
+    if signatures is None:
+        signatures = [main_signature([signature.name for signature in vae.signatures()])]
     _check_arguments(chosen, signatures, int8_io)
-    wanted = find(vae, signatures)
-    with Graph(vae, [signature.name for signature in wanted], sizes) as graph:
+    find(vae, signatures)
+    with Graph(vae, signatures, sizes) as graph:
         float32 = vae.float32_copy()
         reference = reference_of(float32, find(float32, signatures), data)
         return write_checked(graph, reference, chosen, target, tolerance, int8_io, overwrite)

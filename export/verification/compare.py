@@ -14,7 +14,6 @@ from .reference import ROWS, Reference
 
 __all__ = ["Measured", "Output", "Tolerance", "measure"]
 
-DECODING = ("decode", "reconstruct", "sample", "interpolate", "interpolate_spherical")
 QUANTILE = 0.99  # of the scores: a threshold that one example in a hundred exceeds
 
 
@@ -24,7 +23,8 @@ class Tolerance:
 
     Attributes:
         error: largest error of any output, see `Measured.error`.
-        psnr: least PSNR of what is decoded, in dB.
+        psnr: least PSNR of what is decoded, in dB: of the mean (or what stands for it) of a
+            signature that has one, else of all outputs, `encode` and `score` aside.
         score: RMS error of the score, as a share of its standard deviation over the examples that
             the file was tried on (of 1 nat, where that is larger).
         codes: RMS error of the posterior's mean, in posterior standard deviations.
@@ -112,7 +112,7 @@ def measure(
         if expected is None:
             raise ExportError(f"{_what(output)} is unknown to Keras.")
         this = _checked(output, expected, reference.expected[base])
-        _judge(output, this, expected, tolerance)
+        _judge(output, this, reference.expected[base], tolerance)
         found = measured.setdefault(str(output.key), {})
         if output.name not in found or this.error > found[output.name].error:
             found[output.name] = this
@@ -150,8 +150,9 @@ def _checked(output: Output, expected: np.ndarray, outputs: dict[str, np.ndarray
     mean_square = max(float(np.mean(np.square(difference))), 1e-30)
     half = min(ROWS, max(1, len(found) // 2))
     stddevs = false_alarms = None
-    if output.key.name == "encode" and "stddev" in outputs:
-        stddevs = float(np.sqrt(np.mean(np.square(difference / outputs["stddev"]))))
+    scale = _scale(output)
+    if scale in outputs:
+        stddevs = float(np.sqrt(np.mean(np.square(difference / outputs[scale]))))
     if output.key.name == output.name == "score":
         threshold = np.quantile(expected, QUANTILE)
         false_alarms = float(np.mean(found > threshold) - np.mean(expected > threshold))
@@ -169,7 +170,23 @@ def _checked(output: Output, expected: np.ndarray, outputs: dict[str, np.ndarray
     )
 
 
-def _judge(output: Output, this: Measured, expected: np.ndarray, tolerance: Tolerance) -> None:
+def _scale(output: Output) -> str:
+    """Return the output of `encode` with the standard deviations of one of its outputs, or ""."""
+    if output.key.name != "encode":
+        return ""
+    return output.name.removesuffix("mean").removesuffix("stddev") + "stddev"
+
+
+def _is_decoded(output: Output, names: Iterable[str]) -> bool:
+    """Return whether an output of a signature with outputs `names` stands for data."""
+    if output.key.name in ("encode", "score"):
+        return False
+    return output.name in CENTERS or not set(CENTERS) & set(names)
+
+
+def _judge(
+    output: Output, this: Measured, outputs: dict[str, np.ndarray], tolerance: Tolerance
+) -> None:
     """Raise an ExportError if an output is farther from Keras than allowed."""
     signature, name = output.key.name, output.name
     if tolerance.error is not None and this.error > tolerance.error:
@@ -177,7 +194,7 @@ def _judge(output: Output, this: Measured, expected: np.ndarray, tolerance: Tole
             f"{_what(output)} differs from Keras by {this.error:.2e}; {tolerance.error:.0e} is "
             "allowed (tolerance error)."
         )
-    decoded = signature in DECODING and name in CENTERS
+    decoded = _is_decoded(output, outputs)
     if decoded and tolerance.psnr is not None and this.psnr < tolerance.psnr:
         raise ExportError(
             f"{_what(output)} reaches {this.psnr:.1f} dB PSNR against Keras; {tolerance.psnr:.0f} "
@@ -185,14 +202,14 @@ def _judge(output: Output, this: Measured, expected: np.ndarray, tolerance: Tole
         )
     # `nats_per_element` is `score` in another unit, in which 1 nat has no size of its own.
     if signature == "score" and name != "nats_per_element" and tolerance.score is not None:
-        allowed = tolerance.score * max(1.0, float(np.std(expected)))
+        allowed = tolerance.score * max(1.0, float(np.std(outputs[name])))
         if this.rms > allowed:
             raise ExportError(
                 f"{_what(output)} differs from Keras by {this.rms:.2f} nats (RMS); {allowed:.2f} "
                 f"nats are allowed (tolerance score, {tolerance.score:g} of the standard deviation "
                 "of the examples' scores)."
             )
-    stddevs = this.stddevs if signature == "encode" and name == "mean" else None
+    stddevs = this.stddevs if name.endswith("mean") else None
     if stddevs is not None and tolerance.codes is not None and stddevs > tolerance.codes:
         raise ExportError(
             f"{_what(output)} differs from Keras by {stddevs:.2f} posterior standard "

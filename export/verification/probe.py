@@ -1,98 +1,184 @@
 """The reference that an exported model is compared with: the model's public methods.
 
-Only what no public method gives (the likelihood's parameters, the latent vector of a draw) is taken
-from the tensor functions that the file wraps.
+Only what no public method gives (the likelihood's parameters, the latent variables of a draw) is
+taken from the tensor functions that the file wraps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kvae.contract import Signature
-from kvae.exploration import interpolate
+from kvae.contract import Domain, InputSpec, Signature
+from kvae.contract.input_spec import fits
+from kvae.models import LatentModel
 
 from .reference import ROWS, Reference
 
-__all__ = ["reference_of", "stand_in"]
+__all__ = ["examples_of", "reference_of"]
 
 SEED = 40503
 STEPS = 9  # points of a path that is interpolated
-PATHS = {"interpolate": "linear", "interpolate_spherical": "spherical"}
+Arrays = dict[str, np.ndarray]
 
 
-def stand_in(vae: Any, rows: int) -> np.ndarray:
-    """Return decoded draws from the prior, (rows, *event_shape), for want of examples.
+def examples_of(
+    model: LatentModel, signatures: Iterable[Signature], data: Any = None, rows: int = ROWS
+) -> Arrays:
+    """Return examples as valid arrays by the names of the model's inputs.
 
-    They are what the model decodes where that can be data (grey pixels), else draws from the
-    likelihood (counts, classes).
+    Args:
+        model: the model.
+        signatures: what will be exported.
+        data: examples (examples, *event_shape), or a dict of arrays by input; None for stand-ins:
+            draws from the prior for x, draws from the domains of the other inputs.
+        rows: number of stand-ins.
+
+    Raises:
+        ValueError: If `data` are not valid, or the model cannot draw stand-ins for them.
     """
-    inputs = vae.named_inputs()
-    decoded = vae.sample(rows, seed=0)
-    try:
-        return inputs.check_x(decoded)
-    except ValueError:
-        drawn = np.asarray(vae.sample(rows, seed=0, kind="draw"), "float32")
-        return inputs.check_x(vae.likelihood_layer.domain.as_data(drawn))
+    named = model.named_inputs()
+    taken = {name for signature in signatures for name in signature.inputs}
+    required = {name for name, spec in named.specs.items() if spec.required} - {"target"}
+    wanted = [name for name in named.specs if name in taken | required]
+    given: Arrays = {}
+    if data is not None:
+        checked = named.check_x(data)
+        given = checked if isinstance(checked, dict) else {"x": checked}
+        rows = len(given["x"])
+    rng = np.random.default_rng(SEED)
+    for name in wanted:
+        if name not in given and name != "x":
+            drawn = _drawn(named.domain(name), (rows, *named.specs[name].shape), rng)
+            given[name] = drawn.astype(named.specs[name].dtype)
+    if "x" not in given:
+        given["x"] = _stand_in(model, rows, given, rng)
+    return given
 
 
-def reference_of(vae: Any, signatures: Sequence[Signature], data: Any = None) -> Reference:
+def reference_of(
+    model: LatentModel, signatures: Sequence[Signature], data: Any = None
+) -> Reference:
     """Return inputs for the signatures and what the public methods of the model make of them.
 
     Args:
-        vae: the `kvae.VAE` in float32, of which `signatures` are some.
+        model: the model in float32, of which `signatures` are some.
         signatures: what will be exported.
-        data: examples, (examples, *event_shape); by default decoded prior draws stand in.
+        data: see `examples_of`.
     """
-    x = stand_in(vae, ROWS) if data is None else vae.named_inputs().check_x(data)
-    x = np.asarray(x[np.arange(ROWS) % len(x)], "float32")
-    z = np.concatenate([_prior_draws(vae), _posterior_draws(vae, x)])
-    rows = np.arange(len(z), dtype="int32")
-    ends = rows[: len(z) // STEPS * STEPS : STEPS]  # one for each path of STEPS points
-    shares = np.linspace(0.0, 1.0, STEPS, dtype="float32")
-    pairs = {
-        "z_a": np.repeat(z[ends], STEPS, axis=0),
-        "z_b": np.repeat(z[::-1][ends], STEPS, axis=0),
-        "t": np.tile(shares, len(ends))[:, None],
-    }
-    values = {"z": z, "x": x, **pairs, "seed": np.stack([rows, np.full_like(rows, SEED)], axis=1)}
-    inputs, expected = {}, {}
+    examples = examples_of(model, signatures, data)
+    rows = np.arange(2 * ROWS, dtype="int32")
+    values = {name: array[rows % ROWS % len(array)] for name, array in examples.items()}
+    needed = {name for signature in signatures for name in signature.inputs}
+    latents = _latents(model, values) if needed - values.keys() - {"seed"} else {}
+    for name, array in values.items():
+        if model.named_inputs().domain(name).describe().get("missing"):
+            values[name] = _with_gaps(array)
+    seeds = np.stack([rows, np.full_like(rows, SEED)], axis=1)
+    share = np.linspace(0.0, 1.0, STEPS, dtype="float32")[rows % STEPS][:, None]
+    values |= {**latents, "seed": seeds, "t": share}
+    ends = rows // STEPS * STEPS  # one pair for each path of STEPS points
+    for name, value in latents.items():
+        values |= {f"{name}_a": value[ends], f"{name}_b": value[::-1][ends]}
+    public = model.public_methods()
+    inputs: dict[str, Arrays] = {}
+    expected: dict[str, Arrays] = {}
     for signature in signatures:
-        name = signature.name
-        inputs[name] = {
-            key: values[key].astype(dtype.as_numpy_dtype)
-            for key, (_, dtype) in signature.inputs.items()
+        _check_inputs(signature, values)
+        # Examples are repeated for the second half of the latent variables.
+        count = ROWS if "x" in signature.inputs else 2 * ROWS
+        given = {
+            name: values[name][:count].astype(dtype.as_numpy_dtype)
+            for name, (_, dtype) in signature.inputs.items()
         }
-        outputs = signature.function(**{k: tf.constant(v) for k, v in inputs[name].items()})
-        expected[name] = {key: np.asarray(value) for key, value in outputs.items()}
-        expected[name].update(_public(vae, name, inputs[name]))
+        outputs = signature.function(**{k: tf.constant(v) for k, v in given.items()})
+        found = {key: np.asarray(value) for key, value in outputs.items()}
+        inputs[signature.name] = given
+        expected[signature.name] = found | public.outputs(signature.name, given)
     return Reference(inputs, expected)
 
 
-def _public(vae: Any, name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return what a public method says of the inputs of a signature, by output."""
-    center = vae.likelihood_layer.center_name
-    if name == "decode":
-        return {center: vae.decode(inputs["z"])}
-    if name == "encode":
-        return dict(zip(("mean", "stddev"), vae.encode(inputs["x"]), strict=True))
-    if name == "reconstruct":
-        return {center: vae.reconstruct(inputs["x"])}
-    if name == "score":
-        return vae.score(inputs["x"], terms=True)
-    if name == "sample":
-        return {center: vae.sample(len(inputs["seed"]), seed=SEED)}
-    if name in PATHS:
-        a, b = inputs["z_a"][::STEPS], inputs["z_b"][::STEPS]
-        between = interpolate(vae, a, b, STEPS, PATHS[name], encoded=True)
-        return {center: between.decoded.reshape(-1, *between.decoded.shape[2:])}
-    return {}
+def _check_inputs(signature: Signature, values: Mapping[str, Any]) -> None:
+    unknown = sorted(signature.inputs.keys() - values.keys())
+    if unknown:
+        raise ValueError(
+            f"Expected the inputs of the signature {signature.name!r} to be out of "
+            f"{', '.join(sorted(values))}. Received: {', '.join(unknown)}"
+        )
 
 
-def _prior_draws(vae: Any) -> np.ndarray:
-    return np.asarray(vae.prior.distribution().sample(ROWS, seed=[0, 0]), "float32")
+def _stand_in(model: Any, rows: int, others: Arrays, rng: Any) -> np.ndarray:
+    """Return draws of x, for want of examples.
+
+    They are what the model decodes where that can be data (grey pixels), else draws from the
+    likelihood (counts, classes). Where x is not what the model decodes, its domain is drawn from.
+    """
+    named, event = model.named_inputs(), model.example_likelihood().layer.event_shape
+    spec, domain = named.specs["x"], named.domain("x")
+    if not fits(event, spec.shape):
+        return _drawn(domain, (rows, *_known(spec)), rng).astype("float32")
+    condition = {name: others[name] for name in ("condition",) if name in others}
+    try:
+        decoded = model.sample(rows, seed=0, **condition)
+    except NotImplementedError as error:
+        raise ValueError(
+            f"Expected data, examples of x: this {type(model).__name__} cannot draw them ({error})"
+        ) from error
+    try:
+        domain.check(decoded, "x")
+        return decoded
+    except ValueError:
+        drawn = model.sample(rows, seed=0, kind="draw", **condition)
+        return domain.as_data(np.asarray(drawn, "float32"))
 
 
-def _posterior_draws(vae: Any, x: np.ndarray) -> np.ndarray:
-    return np.asarray(vae.posterior(tf.constant(x)).sample(seed=[0, 1]), "float32")
+def _latents(model: LatentModel, inputs: Arrays) -> Arrays:
+    """Return values of each latent group: draws from the prior, then draws from posteriors.
+
+    Where the prior cannot be drawn from, they are all draws from posteriors.
+    """
+    tensors, _ = model.named_inputs().unpack(inputs)
+    posterior = {
+        name: np.asarray(latent.value) for name, latent in model.infer(tensors, [0, 1]).items()
+    }
+    condition = {name: tensors[name] for name in ("condition",) if name in tensors}
+    keys = tf.stack([tf.range(2 * ROWS), tf.zeros(2 * ROWS, tf.int32)], axis=1)
+    try:
+        prior = model.tensor_functions()["sample"](seed=keys, **condition)
+    except NotImplementedError:
+        prior = posterior
+    return {
+        name: np.concatenate([np.asarray(prior[name])[:ROWS], value[ROWS:]])
+        for name, value in posterior.items()
+    }
+
+
+def _with_gaps(array: np.ndarray) -> np.ndarray:
+    """Return an array whose every other row misses a third of its elements: NaN."""
+    flat = np.array(array, "float32").reshape(len(array), -1)
+    row, column = np.indices(flat.shape)
+    flat[(row % 2 == 1) & ((row // 2 + column) % 3 == 0)] = np.nan
+    return flat.reshape(array.shape)
+
+
+def _drawn(domain: Domain, shape: tuple[int, ...], rng: Any) -> np.ndarray:
+    """Return draws from a domain: uniform where it has bounds, else normal ones made valid."""
+    if domain.columns:
+        widths = [column.width for _, column in domain.columns]
+        parts = [
+            _drawn(column, (*shape[:-1], width), rng)
+            for (_, column), width in zip(domain.columns, widths, strict=True)
+        ]
+        return np.concatenate(parts, axis=-1)
+    if domain.one_hot:
+        return np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])]
+    if np.isfinite([domain.low, domain.high]).all():
+        if domain.integer:
+            return rng.integers(int(domain.low), int(domain.high) + 1, size=shape)
+        return rng.uniform(domain.low, domain.high, size=shape)
+    return domain.as_data(rng.normal(size=shape))
+
+
+def _known(spec: InputSpec) -> tuple[int, ...]:
+    return tuple(int(size or 1) for size in spec.shape)

@@ -26,7 +26,7 @@ def export(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Load a saved VAE and write a bundle.
+    """Load a saved model and write a bundle.
 
     Args:
         model: the `.keras` file.
@@ -39,13 +39,18 @@ def export(
     """
     files.destination(output, overwrite, "--output")
     tolerance = dict(_tolerance(text) for text in tolerances)
-    examples = None if data is None else read_examples(data)
+    if data is not None and not data.is_file():  # before the model, which takes seconds
+        read_examples(data)
     with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always")
         import kvae
 
+        loaded = load_vae(model)
+        known = isinstance(loaded, kvae.models.LatentModel)
+        others = set(loaded.input_specs()) - {"x", "target"} if known else ()
+        examples = None if data is None else read_examples(data, sorted(others))
         results = kvae.export.bundle(
-            load_vae(model),
+            loaded,
             output,
             data=examples,
             tolerance=tolerance,

@@ -1,6 +1,7 @@
 """What the commands read: saved models and files of examples. Each problem is one sentence."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,13 @@ def load_vae(path: Path) -> Any:
         ) from error
 
 
-def read_examples(path: Path) -> Any:
+def read_examples(path: Path, others: Sequence[str] = ()) -> Any:
     """Return the array of an .npy file, or the array `x_test` or `x` of an .npz file.
+
+    Args:
+        path: the file.
+        others: names of inputs beside x. Where an .npz file holds some of them, a dict of arrays by
+            name is returned, with x.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -47,7 +53,9 @@ def read_examples(path: Path) -> Any:
         with loaded:
             found = [name for name in ("x_test", "x") if name in loaded]
             if found:
-                return loaded[found[0]]
+                beside = {name: loaded[name] for name in others if name in loaded}
+                x = loaded[found[0]]
+                return {"x": x, **beside} if beside else x
             names = loaded.files
     except Exception as error:  # of zip, of NumPy's format, of memory
         raise ValueError(

@@ -61,8 +61,8 @@ def export(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Examples, .npy or .npz (x_test or x). By default decoded prior samples are used "
-            "and the model is not diagnosed."
+            help="Examples, .npy or .npz (x_test or x, and other inputs by name, such as "
+            "condition). By default decoded prior samples are used and the model is not diagnosed."
         ),
     ] = None,
     preset: Annotated[

@@ -13,14 +13,15 @@ def run(
     columns: list[str],
     preset: str | None,
 ) -> None:
-    """Run a signature of one input over the rows of Parquet files.
+    """Run a signature over the rows of Parquet files.
 
     Args:
         bundle: folder of the bundle.
         patterns: paths or patterns of Parquet files.
         output: prefix of the paths of the output files.
-        signature: a signature with one input.
-        columns: one column of lists, or several columns of numbers.
+        signature: a signature with one input, or with x; its other inputs have columns of their
+            own names.
+        columns: one column of lists, or several columns of numbers: the one input, or x.
         preset: preset of the bundle's file to run; by default the one that its manifest names.
 
     Raises:
@@ -36,11 +37,12 @@ def run(
 
         described = Model(bundle, preset=preset).signatures.get(signature, {"inputs": ["x"]})
         inputs = list(described["inputs"])
-        if len(inputs) != 1:
+        main = inputs[0] if len(inputs) == 1 else "x"
+        if main not in inputs:
             raise ValueError(
-                f"Expected a signature with one input. Received: {signature}, {inputs}"
+                f"Expected a signature with one input, or with x. Received: {signature}, {inputs}"
             )
-        read = {inputs[0]: columns[0] if len(columns) == 1 else columns}
+        read = {main: columns[0] if len(columns) == 1 else columns}
         with beam.Pipeline(argv=[]) as pipeline:
             _ = (
                 pipeline

@@ -24,6 +24,8 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
     Returns:
         The copy; `model` itself where nothing differs.
     """
+    if not model.parts():
+        return _without_parts(model)
     if replace is None and _is_float32(model):
         return model
     parts = {name: _float32_part(part, replace) for name, part in model.parts().items()}
@@ -56,6 +58,15 @@ def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
     copy = type(layer).from_config(layer.get_config())
     copy.build((None, *layer.params_shape))
     copy.set_weights(layer.get_weights())
+    return copy
+
+
+def _without_parts(model: Any) -> Any:
+    """Return the float32 copy of a model that makes its own layers, or the model if it is one."""
+    if _is_float32(model):
+        return model  # there is nothing to replace
+    copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
+    copy.set_weights(model.get_weights())
     return copy
 
 

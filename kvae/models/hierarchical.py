@@ -16,6 +16,7 @@ from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_b
 from kvae.models.hierarchy_parts import check_counts, check_networks, check_posteriors
 from kvae.models.latent_model import LatentModel
 from kvae.models.parts import arguments_of, check_likelihood, config_of, normals_of
+from kvae.models.public_methods import HierarchyPublicMethods
 from kvae.models.tensor_functions import HierarchyFunctions
 from kvae.outputs import decoded
 from kvae.priors import Prior
@@ -369,6 +370,10 @@ class HierarchicalVAE(LatentModel):
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""
         return HierarchyFunctions(self).by_name()
+
+    def public_methods(self) -> HierarchyPublicMethods:
+        """Return the array methods that an exported file is compared with, by signature."""
+        return HierarchyPublicMethods(self)
 
     # -- the networks ------------------------------------------------------------------------
 

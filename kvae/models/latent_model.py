@@ -21,6 +21,7 @@ from kvae.losses.negative_elbo import group_prefix
 from kvae.models.array_methods import ArrayMethods
 from kvae.models.batches import BatchedFunction
 from kvae.models.float32 import float32_model
+from kvae.models.public_methods import PublicMethods
 from kvae.models.training_methods import TrainingMethods
 from kvae.seeds import next_seed
 
@@ -119,6 +120,10 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """Return the functions that can be exported."""
         raise NotImplementedError(f"{type(self).__name__} must define signatures")
 
+    def public_methods(self) -> PublicMethods:
+        """Return the array methods that an exported file is compared with, by signature."""
+        return PublicMethods(self)
+
     def penalties(
         self, inputs: Mapping[str, Any], latents: Mapping[str, Latent], batch: Batch
     ) -> list[Term]:
@@ -192,9 +197,16 @@ class LatentModel(ArrayMethods, TrainingMethods):
 
     def example_latents(self) -> dict[str, Latent]:
         """Return what the model infers of one example of zeros, for what is known before data."""
+        return self.infer(self._example_inputs(), [0, 0])
+
+    def example_likelihood(self) -> Likelihood:
+        """Return p(x|z) at the latent variables of that example."""
+        values = {name: latent.value for name, latent in self.example_latents().items()}
+        return self.generate(values, self._example_inputs().get("condition"))
+
+    def _example_inputs(self) -> dict[str, Any]:
         specs = self.input_specs().items()
-        zeros = {name: tf.zeros((1, *spec.shape)) for name, spec in specs if spec.required}
-        return self.infer(zeros, [0, 0])
+        return {n: tf.zeros((1, *spec.shape), spec.dtype) for n, spec in specs if spec.required}
 
     def score_terms(self, inputs: Mapping[str, Any], seed: Any = None) -> dict[str, Any]:
         """Return `score` = nll + KL, its part `nll`, and `nats_per_element`, each (B,) in nats.

@@ -14,6 +14,7 @@ from kvae.models.code_prior import fit_code_prior
 from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_by_encoder
 from kvae.models.latent_model import LatentModel
 from kvae.models.parts import arguments_of, check_emits, check_likelihood, config_of
+from kvae.models.public_methods import CodePublicMethods
 from kvae.models.tensor_functions import CodeFunctions
 from kvae.outputs import decoded
 from kvae.priors import UniformCodes
@@ -328,3 +329,7 @@ class QuantizedVAE(LatentModel):
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""
         return CodeFunctions(self).by_name()
+
+    def public_methods(self) -> CodePublicMethods:
+        """Return the array methods that an exported file is compared with, by signature."""
+        return CodePublicMethods(self)

@@ -20,6 +20,7 @@ from kvae.models.parts import (
     kl_of,
     normals_of,
 )
+from kvae.models.public_methods import VectorPublicMethods
 from kvae.models.tensor_functions import VectorFunctions
 from kvae.outputs import decoded
 from kvae.priors import Prior
@@ -298,3 +299,7 @@ class VAE(LatentModel):
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""
         return VectorFunctions(self).by_name()
+
+    def public_methods(self) -> VectorPublicMethods:
+        """Return the array methods that an exported file is compared with, by signature."""
+        return VectorPublicMethods(self)

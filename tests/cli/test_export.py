@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import kvae
 from kvae.cli.main import app
 from kvae.export import Tolerance
+from tests.export.families import examples, make_conditional
 from tests.small import make_vae
 
 # What an option is called, where a repeatable one has the singular and a path its own word.
@@ -132,3 +133,16 @@ def test_a_tolerance_of_no_preset_is_refused(folder, tmp_path):
     )
     assert done.exit_code == 2, done.output
     assert "int4" in done.stderr
+
+
+def test_a_condition_reaches_the_function(tmp_path, monkeypatch):
+    received = {}
+    monkeypatch.setattr(
+        kvae.export, "bundle", lambda *a, **k: received.update(k) or {}, raising=False
+    )
+    make_conditional().save(tmp_path / "model.keras")
+    np.savez(tmp_path / "data.npz", **examples())
+    arguments = ("--output", tmp_path / "b", "--data", tmp_path / "data.npz")
+    done = run("export", tmp_path / "model.keras", *arguments)
+    assert done.exit_code == 0, done.output
+    assert received["data"].keys() == {"x", "condition"}

@@ -8,6 +8,7 @@ import pytest
 import kvae
 from kvae.export import runtime
 from tests.clients.raw_models import RAW_MODELS, make_raw_model
+from tests.export.families import examples, make_conditional
 from tests.small import make_vae
 
 
@@ -23,12 +24,27 @@ def client_bundle(tmp_path_factory, digits):
     vae.fit(digits[0][:512], epochs=2, verbose=0)
     path = tmp_path_factory.mktemp("clients") / "bundle"
     kvae.export.bundle(vae, path, data=digits[1])
+    return opened(path)
+
+
+@pytest.fixture(scope="session")
+def conditional_bundle(tmp_path_factory):
+    """A bundle of a conditional model, see `client_bundle`; `vae` is the model."""
+    keras.utils.set_random_seed(0)
+    vae = make_conditional((8, 8, 1))
+    path, data = tmp_path_factory.mktemp("conditional") / "bundle", examples(64, (8, 8, 1))
+    kvae.export.bundle(vae, path, data=data, presets=["float32"], measure=False)
+    return opened(path, vae=vae)
+
+
+def opened(path, **more):
+    """Return a bundle with its float32 model and its golden vectors."""
     decoder = runtime.Model(path, preset="float32")
     golden = {"inputs": {}, "expected": {}}
     for key, value in decoder.golden().items():
         side, signature, name = key.split("/")
         golden[side].setdefault(signature, {})[name] = value
-    return SimpleNamespace(path=path, decoder=decoder, **golden)
+    return SimpleNamespace(path=path, decoder=decoder, **golden, **more)
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,13 @@ import shutil
 import numpy as np
 import pytest
 
+from kvae.contract import Domain
 from kvae.export import runtime
-from kvae.export.signatures import SIGNATURES
 from tests.clients.domains import DOMAIN_CASES, what_keras_says
 from tests.clients.needed import need
 from tests.clients.raw_models import RAW_MODELS
 from tests.helpers import ROOT, relative
+from tests.small import SIGNATURES
 
 pytestmark = pytest.mark.slow
 
@@ -335,12 +336,12 @@ def test_a_bundle_of_a_later_schema_is_refused_in_words(page):
     folder = page.root / "later"
     shutil.copytree(page.root / "bundle", folder)
     manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps({**manifest, "schema": 2}))
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "schema": 3}))
     content = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     del content["SHA256SUMS"]
     (folder / "SHA256SUMS").write_text(runtime.sums_of(content))
     page.open("?bundle=later")
-    assert page.error() == "Expected a manifest of schema 1. Received: 2"
+    assert page.error() == "Expected a manifest of schema 2. Received: 3"
 
 
 def test_the_page_recovers_when_a_good_bundle_follows_a_bad_one(page):
@@ -411,3 +412,55 @@ def test_raw_data_score_in_the_browser_as_in_keras(page, raw_models, kind):
 def test_a_browser_without_webgpu_says_so_in_words(page):
     page.open("?accelerator=webgpu")
     assert page.error() == ("This browser has no WebGPU on this device. Use the accelerator wasm.")
+
+
+MISSING = """
+const [values, domain, done] = arguments;
+import(new URL("domain.js", document.baseURI)).then(({ checkDomain }) => {
+  try {
+    checkDomain(values.map((value) => value ?? NaN), domain, values.length, "x");
+    done("");
+  } catch (error) {
+    done(error.message);
+  }
+});
+"""
+
+
+def test_missing_numbers_are_left_out_where_they_are_valid(page):
+    page.open()
+    domain = {**Domain(0, 9, integer=True).describe(), "missing": True}
+    run = page.browser.execute_async_script
+    assert run(MISSING, [None, 3.0], domain) == ""
+    assert "not all whole" in run(MISSING, [None, 0.5], domain)
+
+
+def test_a_condition_is_read_and_checked_in_the_browser(page, conditional_bundle):
+    shutil.copytree(conditional_bundle.path, page.root / "conditional", dirs_exist_ok=True)
+    page.open("?bundle=conditional")
+    assert page.error() == ""
+    for signature in ("decode", "score", "sample"):
+        inputs = {n: v[:8] for n, v in conditional_bundle.inputs[signature].items()}
+        found = page.run("float32", signature, inputs, "conditional")
+        for name, expected in conditional_bundle.expected[signature].items():
+            assert relative(found[name], flat(expected[:8])) < SAMPLE_TOLERANCE, name
+    with pytest.raises(ValueError, match="Expected condition to hold") as error:
+        conditional_bundle.vae.score({"x": np.zeros((1, 8, 8, 1)), "condition": [3]})
+    row = [{"x": [0.0] * 64, "condition": [3]}]
+    said = page.browser.execute_async_script(RUN, "float32", "score", row, "conditional")
+    assert said == f"Error: {error.value}"
+
+
+def test_the_page_has_a_field_for_a_condition(page, conditional_bundle):
+    shutil.copytree(conditional_bundle.path, page.root / "conditional", dirs_exist_ok=True)
+    page.open("?bundle=conditional")
+    before = page.picture()
+    field = page.find("input-condition")
+    assert field.get_attribute("value") == "0"
+    change = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'));"
+    page.script(change, field, "2")
+    page.settle()
+    assert not np.array_equal(page.picture(), before)
+    page.script(change, field, "3")
+    page.wait("return !document.getElementById('error').hidden")
+    assert page.error().startswith("Expected condition to hold whole numbers in [0, 2].")

@@ -10,11 +10,11 @@ import pytest
 
 from kvae.contract import Domain
 from kvae.export.bundles.domain_table import domain_table
-from kvae.export.signatures import SIGNATURES
 from tests.clients.domains import DOMAIN_CASES, what_keras_says
 from tests.clients.needed import need
 from tests.clients.raw_models import RAW_MODELS
 from tests.helpers import ROOT, relative
+from tests.small import SIGNATURES
 
 # The file's own rounding against Keras, which the export has checked, and nine printed digits.
 TOLERANCE = 1e-5
@@ -57,10 +57,15 @@ def check(compiler, tmp_path_factory):
     return folder / "check"
 
 
+def table_of(domain, shape, **more):
+    described = {"shape": shape, "domain": {**domain.describe(), **more}}
+    return domain_table({"other": described, "x": described})
+
+
 @pytest.mark.parametrize(("domain", "x"), DOMAIN_CASES)
 def test_the_domain_is_refused_in_c_as_in_keras(check, domain, x, tmp_path):
     table = tmp_path / "domain.tsv"
-    table.write_text(domain_table(domain.describe(), x.shape[1:]), "utf-8")
+    table.write_text(table_of(domain, x.shape[1:]), "utf-8")
     command = [check, table, *(repr(float(value)) for value in x.ravel())]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
@@ -70,17 +75,27 @@ def test_the_domain_is_refused_in_c_as_in_keras(check, domain, x, tmp_path):
 def test_numbers_are_checked_as_the_model_reads_them(check, tmp_path):
     """1.00000001 is 1 in float32."""
     table = tmp_path / "domain.tsv"
-    table.write_text(domain_table(Domain(0.0, 1.0).describe(), (1,)), "utf-8")
+    table.write_text(table_of(Domain(0.0, 1.0), (1,)), "utf-8")
     done = subprocess.run([check, table, "1.00000001"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("text", ["0\t1\t1\n", "0\t0\t1\t0\t1\t0\t0\t\tnumbers\t\n", "\n"])
+@pytest.mark.parametrize("text", ["x\t0\t1\t1\n", "x\t0\t0\t1\t0\t1\t0\t0\t0\t\tnumbers\t\n", "\n"])
 def test_a_damaged_domain_is_an_error(check, tmp_path, text):
     (tmp_path / "domain.tsv").write_text(text)
     command = [check, tmp_path / "domain.tsv", "0.5"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, "domain.tsv is damaged")
+
+
+def test_missing_numbers_are_left_out_where_they_are_valid(check, tmp_path):
+    table = tmp_path / "domain.tsv"
+    table.write_text(table_of(Domain(0, 9, integer=True), (2,), missing=True), "utf-8")
+    for values, said in ((["nan", "3"], ""), (["nan", "0.5"], "not all whole")):
+        done = subprocess.run([check, table, *values], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0
+        assert said in done.stdout
+        assert bool(said) == bool(done.stdout)
 
 
 @pytest.fixture(scope="session")
@@ -213,3 +228,22 @@ def test_a_file_without_a_domain_beside_it_is_checked_by_type_alone(decode, raw_
     done = decode(tmp_path / "model-float32.tflite", "score", f"x={','.join(['256'] * 192)}")
     assert done.returncode == 1
     assert "Error: expected whole numbers in [0, 255]: x" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_condition_is_read_and_checked_in_c(decode, conditional_bundle, tmp_path):
+    model = conditional_bundle.path / "model-float32.tflite"
+    for signature in ("decode", "score", "sample"):
+        inputs = conditional_bundle.inputs[signature]
+        arguments = []
+        for name, values in inputs.items():
+            np.savetxt(tmp_path / name, values.reshape(len(values), -1), fmt="%.9g")
+            arguments.append(f"{name}=@{tmp_path / name}")
+        found = outputs(decode(model, signature, *arguments))
+        for name, values in conditional_bundle.expected[signature].items():
+            assert relative(found[name], values.reshape(len(values), -1)) < SAMPLE_TOLERANCE, name
+    done = decode(model, "decode", "z=0,0", "condition=3")
+    assert done.returncode == 1
+    with pytest.raises(ValueError, match="Expected condition to hold") as error:
+        conditional_bundle.vae.score({"x": np.zeros((1, 8, 8, 1)), "condition": [3]})
+    assert f"Error: {error.value}\n" in done.stderr

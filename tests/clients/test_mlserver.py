@@ -11,12 +11,13 @@ import pytest
 import tensorflow as tf
 
 import kvae
-from kvae.export.signatures import SIGNATURES, find
+from kvae.export.signatures import find
 from tests.clients.domains import what_keras_says
 from tests.clients.mlserver import documented_lines, infer, started
 from tests.clients.raw_models import RAW_MODELS
 from tests.clients.servers import servers_python
-from tests.small import make_vae
+from tests.export.families import examples, make_conditional
+from tests.small import SIGNATURES, make_vae
 
 pytestmark = pytest.mark.slow
 
@@ -106,11 +107,26 @@ def test_the_metadata_describe_every_signature_in_raw_units(server, vae):
     assert all(tensor["shape"] == [-1, 8, 8, 1] for tensor in said["outputs"])
     more = said["parameters"]
     assert more["label"] == "stable"
-    assert more["model"]["domain"] == vae.likelihood_layer.domain.describe()
+    assert more["model"]["inputs"]["x"]["domain"] == vae.likelihood_layer.domain.describe()
     assert more["signatures"].keys() == {*SIGNATURES, "serving_default"}
     score = more["signatures"]["score"]
     assert score["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 8, 8, 1]}]
     assert more["signatures"]["sample"]["inputs"][0]["datatype"] == "INT32"
+
+
+def test_a_condition_is_an_input_of_its_own(tmp_path):
+    model, data = make_conditional(), examples(5)
+    kvae.export.saved_model(model, tmp_path / "serving/1", data=data)
+    inputs = {"x": data["x"], "condition": data["condition"].astype("int32")}
+    with started(tmp_path, servers_python("mlserver")) as address:
+        found = infer(address, parameters={"signature": "score"}, **inputs)["score"]
+        inputs["condition"] = inputs["condition"] + 3
+        status, said = infer(address, parameters={"signature": "score"}, **inputs)
+    np.testing.assert_allclose(found.ravel(), model.score(data), rtol=1e-4)
+    assert status == 400
+    with pytest.raises(ValueError, match="Expected condition to hold") as error:
+        model.score(inputs)
+    assert json.loads(said)["error"] == str(error.value)
 
 
 @pytest.mark.parametrize("kind", RAW_MODELS)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import kvae
-from kvae.export.signatures import SIGNATURES, find
+from kvae.export.signatures import find
 from kvae.export.verification.probe import reference_of
 from tests.clients.needed import need
 from tests.clients.servers import servers_python
 from tests.helpers import relative
-from tests.small import make_vae
+from tests.small import SIGNATURES, make_vae
 
 SCRIPT = """
 import sys

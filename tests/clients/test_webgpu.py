@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from kvae.export.signatures import SIGNATURES
 from tests.clients.browser import SOFTWARE_WEBGPU
 from tests.clients.test_browser import Page, flat, page_folder, programs  # noqa: F401 (fixture)
 from tests.helpers import relative
+from tests.small import SIGNATURES
 
 pytestmark = pytest.mark.slow
 

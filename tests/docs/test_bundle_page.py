@@ -69,6 +69,7 @@ def test_every_key_of_the_table_stands_in_the_manifest(folder):
     tables = PAGE.split("## manifest.json")[1].split("\n\n")
     for above, held in (
         ("A reader refuses an unknown `schema`", manifest),
+        ("`model`:", manifest["model"]),
         ("Each of `artefacts`:", manifest["artefacts"][0]),
         ("Each of `devices`:", manifest["devices"][0]),
     ):

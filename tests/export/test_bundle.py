@@ -392,9 +392,9 @@ def test_a_bundle_may_be_reached_through_a_link_to_its_folder(tmp_path, small):
 
 def test_a_later_schema_is_refused(copy):
     manifest = json.loads((copy / "manifest.json").read_text())
-    (copy / "manifest.json").write_text(json.dumps({**manifest, "schema": 2}))
+    (copy / "manifest.json").write_text(json.dumps({**manifest, "schema": 3}))
     sign(copy)
-    with pytest.raises(BundleError, match=r"schema 1. Received: 2"):
+    with pytest.raises(BundleError, match=r"schema 2. Received: 3"):
         runtime.Model(copy)
 
 
@@ -407,9 +407,14 @@ def test_an_unknown_preset_is_refused(small):
 def test_manifest_says_what_is_there(pictured, conv_vae):
     path, results = pictured
     manifest = json.loads((path / "manifest.json").read_text("utf-8"))
-    assert manifest["schema"] == 1
+    assert manifest["schema"] == 2
     assert manifest["preprocessing"] == "Divide pixels by 16."
     assert manifest["model"]["latent_dim"] == 5
+    layers = {"posterior": "MultivariateNormalDiag", "prior": "StandardNormal"}
+    assert manifest["model"]["latents"] == {"z": {"shape": [5], "kind": "gaussian", **layers}}
+    (name, described), *none = manifest["model"]["inputs"].items()
+    assert (name, described["shape"], described["dtype"], none) == ("x", [8, 8, 1], "float32", [])
+    assert described["domain"] == conv_vae.likelihood_layer.domain.describe()
     assert manifest["model"]["event_shape"] == [8, 8, 1]
     assert manifest["model"]["likelihood"] == "IndependentBernoulli"
     assert {a["preset"] for a in manifest["artefacts"]} == set(results)
@@ -444,7 +449,7 @@ def test_the_manifest_holds_what_the_diagnosis_says(pictured, conv_vae, digits):
     assert manifest["examples"] == {
         "count": len(digits[1]),
         "source": "given",
-        "ranges": [{"low": 0.0, "high": 1.0}],
+        "ranges": {"x": [{"low": 0.0, "high": 1.0}]},
     }
     assert manifest["diagnosis"]["verdict"]["state"] == report.verdict.state
     kl = manifest["diagnosis"]["numbers"]["kl"]

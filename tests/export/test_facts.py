@@ -131,7 +131,8 @@ def test_the_card_tells_inputs_with_their_ranges_and_outputs(tmp_path, monkeypat
     data = np.random.default_rng(0).uniform(low, high, size=(60, 6)).astype("float32")
     kvae.export.bundle(vae, tmp_path / "b", data=data, presets=["float32"], measure=False)
     manifest = runtime.Bundle(tmp_path / "b").manifest
-    assert manifest["examples"]["ranges"] == [{"low": float(data.min()), "high": float(data.max())}]
+    ends = {"low": float(data.min()), "high": float(data.max())}
+    assert manifest["examples"]["ranges"] == {"x": [ends]}
     card = (tmp_path / "b" / "README.md").read_text("utf-8")
     rows = [line for line in card.splitlines() if line.startswith("| score ")]
     assert len(rows) == 1
@@ -157,7 +158,7 @@ def test_columns_are_told_one_by_one(tmp_path):
         vae, tmp_path / "b", data=data, presets=["float32"], signatures=["encode"], measure=False
     )
     manifest = runtime.Bundle(tmp_path / "b").manifest
-    assert len(manifest["examples"]["ranges"]) == 2
+    assert len(manifest["examples"]["ranges"]["x"]) == 2
     card = (tmp_path / "b" / "README.md").read_text("utf-8")
     for column, values in zip(("age", "share"), data.T, strict=True):
         (line,) = [line for line in card.splitlines() if line.startswith(f"| x, {column} ")]

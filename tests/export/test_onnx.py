@@ -10,12 +10,12 @@ import tensorflow as tf
 
 import kvae
 from kvae.export.conversion import to_onnx
-from kvae.export.signatures import SIGNATURES, find
+from kvae.export.signatures import find
 from kvae.export.verification.onnx_runtime import run
 from kvae.export.verification.probe import reference_of
 from tests.export.test_score import data
 from tests.helpers import ROOT, relative, run_python
-from tests.small import make_vae
+from tests.small import SIGNATURES, make_vae
 
 EXTRA = "Install the extra 'onnx' of kvae-keras, or: pip install tf2onnx onnxruntime"
 pytestmark = pytest.mark.slow

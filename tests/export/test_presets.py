@@ -9,9 +9,9 @@ from ai_edge_litert.interpreter import Interpreter
 import kvae
 from kvae.export import ExportError, presets
 from kvae.export.presets import PRESETS
-from kvae.export.signatures import SIGNATURES
 from kvae.export.verification import litert
 from kvae.export.verification.compare import Tolerance
+from tests.small import SIGNATURES
 
 pytestmark = pytest.mark.slow  # a conversion takes a second, its check as long
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 import kvae
 from kvae.export.formats import saved_model as to_saved_model
 from kvae.export.formats.warmup import FILE, prediction_log
-from kvae.export.signatures import SIGNATURES
+from tests.small import SIGNATURES
 
 
 @pytest.fixture(scope="module")

@@ -109,6 +109,7 @@ class Ladder(kvae.models.LatentModel):
         functions = self.tensor_functions()
         return [
             Signature("score", {"x": ((FEATURES,), tf.float32)}, functions["score"]),
+            Signature("reconstruct", {"x": ((FEATURES,), tf.float32)}, functions["reconstruct"]),
             Signature("sample", {"seed": ((2,), tf.int32)}, functions["sample"]),
         ]
 

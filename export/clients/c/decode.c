@@ -12,7 +12,8 @@
  *
  * Check the bundle's digests before: sha256sum --check --strict SHA256SUMS
  *
- * Where domain.tsv lies beside MODEL, as in a bundle, the input x is checked against it.
+ * Where domain.tsv lies beside MODEL, as in a bundle, the inputs that it describes (x, condition, ...)
+ * are checked against it; NAN is a missing number where it says that numbers may be missing.
  *
  * The library is the libLiteRt.so of the Python package ai-edge-litert; DIR is where it lies:
  *
@@ -94,7 +95,7 @@ typedef struct {
   const char *name;
   int element_type;
   size_t size;    /* numbers in a row */
-  double *values; /* rows * size numbers, or NULL for zeros */
+  double *values; /* rows * size numbers */
   size_t count;
 } Port;
 
@@ -167,7 +168,7 @@ static void parse(Port *port, const char *values) {
     if (*here == '\0') break;
     char *end;
     double value = strtod(here, &end);
-    if (end == here || !(value >= -FLT_MAX && value <= FLT_MAX)) /* not true of NaN either */
+    if (end == here || value < -FLT_MAX || value > FLT_MAX)
       fail("expected finite numbers", port->name);
     if (port->count == space) {
       space = 2 * space + 64;
@@ -181,7 +182,7 @@ static void parse(Port *port, const char *values) {
     fail("expected a whole number of rows of numbers", port->name);
 }
 
-/* Refuses data outside the domain in the folder of the model, and numbers the tensor cannot hold. */
+/* Refuses numbers outside the domain in the folder of the model, and those the tensor cannot hold. */
 static void check_values(const Port *port, const char *model) {
   static const char name[] = "domain.tsv";
   const char *slash = strrchr(model, '/');
@@ -189,15 +190,17 @@ static void check_values(const Port *port, const char *model) {
   char *path = allocate(NULL, folder + sizeof name), message[MESSAGE] = "";
   memcpy(path, model, folder);
   memcpy(path + folder, name, sizeof name);
-  FILE *file = strcmp(port->name, "x") == 0 ? fopen(path, "r") : NULL;
+  FILE *file = fopen(path, "r");
+  int told = 1;
   if (file != NULL) {
-    check_domain(file, port->name, port->values, port->count, message);
+    told = check_domain(file, port->name, port->values, port->count, message);
     fclose(file);
   }
   free(path);
   if (message[0] != '\0') fail(message, NULL);
   for (size_t i = 0; i < port->count; i++) {
     double value = port->values[i];
+    if (isnan(value) && told != 2) fail("expected finite numbers", port->name);
     if (port->element_type == INT32 &&
         !(value >= INT32_MIN && value <= INT32_MAX && value == (double)(int32_t)value))
       fail("expected whole numbers of 32 bits", port->name);
@@ -229,7 +232,7 @@ static void feed(Buffer *buffer, const Port *port, size_t row) {
   void *memory;
   check(LiteRtLockTensorBuffer(buffer, &memory, WRITE), "an input cannot be written");
   for (size_t i = 0; i < port->size; i++) {
-    double value = port->values ? port->values[row * port->size + i] : 0.0;
+    double value = port->values[row * port->size + i];
     if (port->element_type == INT32)
       ((int32_t *)memory)[i] = (int32_t)value;
     else if (port->element_type == UINT8)
@@ -269,7 +272,8 @@ static size_t find_signature(Model *model, const char *wanted, Signature **signa
   return 0;
 }
 
-/* Parses the NAME=VALUES arguments; returns how many rows they hold, one if there are none. */
+/* Parses the NAME=VALUES arguments; returns how many rows they hold, one if there are none. Inputs
+ * without one are zeros. */
 static size_t read_arguments(int count, char **arguments, Port *sources, size_t inputs,
                              const char *model) {
   size_t rows = 0;
@@ -288,7 +292,15 @@ static size_t read_arguments(int count, char **arguments, Port *sources, size_t 
       fail("expected inputs with the same number of rows", sources[j].name);
     rows = sources[j].count / sources[j].size;
   }
-  return rows == 0 ? 1 : rows;
+  if (rows == 0) rows = 1;
+  for (size_t j = 0; j < inputs; j++) {
+    if (sources[j].values != NULL) continue;
+    sources[j].count = rows * sources[j].size;
+    sources[j].values = allocate(NULL, sources[j].count * sizeof(double));
+    for (size_t i = 0; i < sources[j].count; i++) sources[j].values[i] = 0.0;
+    check_values(&sources[j], model);
+  }
+  return rows;
 }
 
 int main(int count, char **arguments) {

@@ -1,4 +1,5 @@
-// The page: a bundle is opened, its latent axes become sliders, every change is decoded at once.
+// The page: a bundle is opened, its latent axes become sliders, its other inputs (a condition) fields;
+// every change is decoded at once.
 //
 // `?bundle=ADDRESS&preset=NAME&accelerator=webgpu` in the page's address says what to open, and where it
 // runs; by default on the CPU.
@@ -14,6 +15,7 @@ const query = new URLSearchParams(location.search);
 
 let bundle, model, picture;
 let z = [];
+let axes = [];
 let ends = { a: [], b: [] };
 
 /** Say an error in words; without one, take the last one away. */
@@ -61,33 +63,65 @@ async function show(words, call) {
   }
 }
 
-const showPoint = (words = "the point of the sliders") => show(words, () => model.decode(z));
+const showPoint = (words = "the point of the sliders") => show(words, () => model.decode(z, others()));
 
 function showShare() {
   const t = Number(element("share").value);
   const arc = element("arc").checked;
   element("share-value").textContent = t.toFixed(2);
   const words = `${Math.round(100 * t)}% of the way from A to B${arc ? ", along the arc" : ""}`;
-  return show(words, () => model.interpolate(ends.a, ends.b, t, arc));
+  return show(words, () => model.interpolate(ends.a, ends.b, t, arc, others()));
+}
+
+/** Return the inputs of decode besides z, as their fields say them. */
+function others() {
+  const fields = [...element("others").querySelectorAll("input")];
+  return Object.fromEntries(fields.map(({ name, value }) => [name, value.split(",").map(Number)]));
+}
+
+/** Return numbers of a domain to begin with. */
+function plainValues({ shape, domain }) {
+  const row = (domain.columns.length ? domain.columns : [domain]).flatMap((part) => {
+    const width = domain.columns.length ? (part.one_hot ? part.categories : 1) : (shape.at(-1) ?? 1);
+    const value = clamp(0, part.low ?? -Infinity, part.high ?? Infinity);
+    return Array.from({ length: width }, (_, place) => (part.one_hot ? Number(!place) : value));
+  });
+  const rows = shape.slice(0, -1).reduce((product, length) => product * length, 1);
+  return Array.from({ length: rows }, () => row).flat();
+}
+
+function makeFields(names) {
+  const fields = names.map((name) => {
+    const described = bundle.manifest.model.inputs[name];
+    const field = document.createElement("input");
+    Object.assign(field, { id: `input-${name}`, name, value: plainValues(described).join(",") });
+    field.title = described.domain.text;
+    field.addEventListener("change", () => attempt(() => showPoint()));
+    const label = document.createElement("label");
+    label.append(`${name} `, field);
+    return label;
+  });
+  element("others").replaceChildren(...fields);
+  element("others-set").hidden = !fields.length;
 }
 
 /** Give the sliders the values of z. A draw may lie outside a slider's range: its number tells. */
 function tellSliders() {
-  for (const { index } of bundle.manifest.axes) {
+  for (const { index } of axes) {
     element(`axis-${index}`).value = z[index];
     element(`axis-${index}-value`).textContent = z[index].toFixed(2);
   }
 }
 
 function makeSliders() {
-  const rows = bundle.manifest.axes.map(({ index, share, low, high }) => {
+  const rows = axes.map(({ index, share, low, high }) => {
     const row = document.createElement("label");
     row.className = "axis";
     const name = document.createElement("span");
     name.textContent = `Axis ${index} `;
     const percent = document.createElement("span");
     percent.className = "quiet";
-    percent.textContent = `${(100 * share).toFixed(1)}%`;
+    percent.textContent = share === null ? "" : `${(100 * share).toFixed(1)}%`;
     name.append(percent);
     const slider = document.createElement("input");
     Object.assign(slider, { type: "range", id: `axis-${index}`, min: low, max: high, step: "any" });
@@ -109,14 +143,14 @@ function makeSliders() {
 
 function centre() {
   z = new Array(bundle.manifest.model.latent_dim).fill(0);
-  for (const { index, low, high } of bundle.manifest.axes) z[index] = clamp(0, low, high);
+  for (const { index, low, high } of axes) z[index] = clamp(0, low, high);
   tellSliders();
 }
 
 async function sample() {
   const seed = Number(element("seed").value);
   await show(`draw ${seed} from the prior`, async () => {
-    const { decoded, z: drawn } = await model.sample(seed);
+    const { decoded, z: drawn } = await model.sample(seed, 0, others());
     z = Array.from(drawn);
     tellSliders();
     return decoded;
@@ -148,11 +182,15 @@ async function load(preset) {
     );
   });
   const loaded = await Model.load(bundle, preset, query.get("accelerator"));
-  const inputs = Object.keys(loaded.signatures.decode?.inputs ?? {}).join(", ");
-  if (inputs !== "z") {
+  const { inputs: described, latent_dim: size } = bundle.manifest.model;
+  const inputs = Object.keys(loaded.signatures.decode?.inputs ?? {});
+  const names = inputs.filter((name) => name !== "z");
+  if (!size || !inputs.includes("z") || !names.every((name) => name in described)) {
     loaded.delete();
-    throw new Error(`Expected a model whose decode takes z alone. Received: ${inputs || "none"}`);
+    const found = inputs.join(", ") || "none";
+    throw new Error(`Expected a model whose decode takes one latent vector z. Received: ${found}`);
   }
+  if (!model || model.manifest !== bundle.manifest) makeFields(names);
   model?.delete();
   model = loaded;
   const options = presetsOf(bundle.manifest).map((name) => new Option(name));
@@ -169,13 +207,19 @@ async function open(address, preset) {
   try {
     bundle = await openBundle(address);
     await load(preset);
-    const { event_shape: shape, domain } = bundle.manifest.model;
-    picture = new Picture(element("picture"), shape, domain);
+    const { event_shape: shape, inputs, latent_dim: size } = bundle.manifest.model;
+    picture = new Picture(element("picture"), shape, inputs.x?.domain ?? { low: null, high: null });
+    axes = bundle.manifest.axes;
+    if (!axes.length) {
+      // Nothing is known of them; the prior of most models is a standard normal.
+      axes = Array.from({ length: size }, (_, index) => ({ index, share: null, low: -3, high: 3 }));
+    }
     makeSliders();
     centre();
     ends = { a: [...z], b: [...z] };
     if (model.has("sample")) {
-      ends = { a: Array.from((await model.sample(1)).z), b: Array.from((await model.sample(2)).z) };
+      const drawn = async (seed) => Array.from((await model.sample(seed, 0, others())).z);
+      ends = { a: await drawn(1), b: await drawn(2) };
     }
     element("workbench").hidden = element("precision").hidden = false;
     await showPoint();

@@ -6,7 +6,7 @@
 // against mixing up files; it is no signature, so take bundles from where you trust.
 
 const SUMS = "SHA256SUMS";
-const SCHEMA = 1;
+const SCHEMA = 2;
 const LINE = /^([0-9a-f]{64}) {2}([A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*)$/;
 
 /** A bundle that is damaged, incomplete or not a bundle at all. */

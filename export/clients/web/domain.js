@@ -1,16 +1,17 @@
-// Checks data against the domain of a model, as its manifest describes it.
+// Checks an input against its domain, as the manifest describes it.
 
 /**
  * Throw unless numbers are in the domain. The sentence is that of the Python clients.
  *
  * @param {ArrayLike<number>} values Rows of events, flat.
- * @param {object} domain `model.domain` of the manifest.
+ * @param {object} domain That of an input in `model.inputs` of the manifest. Where it has `missing`,
+ *     NaN stands for a missing number.
  * @param {number} width Length of the last axis of an event.
  * @param {string} name What the error calls the input.
  */
 export function checkDomain(values, domain, width, name) {
   if (!domain.columns.length) {
-    checkPart(values, domain, domain.one_hot ? width : 1, name);
+    checkPart(values, domain, domain.one_hot ? width : 1, name, domain.missing);
     return;
   }
   let start = 0;
@@ -19,14 +20,15 @@ export function checkDomain(values, domain, width, name) {
     const part = Array.from(values).filter(
       (_, place) => place % width >= start && place % width < start + span,
     );
-    checkPart(part, column, span, `${name}, column ${index} (${column.name}),`);
+    checkPart(part, column, span, `${name}, column ${index} (${column.name}),`, domain.missing);
     start += span;
   });
 }
 
-function checkPart(values, { text, low, high, integer, one_hot: oneHot, hint }, span, name) {
+function checkPart(values, { text, low, high, integer, one_hot: oneHot, hint }, span, name, missing) {
   let [least, greatest, whole] = [Infinity, -Infinity, true];
   for (const value of values) {
+    if (missing && Number.isNaN(value)) continue;
     least = Math.min(least, value);
     greatest = Math.max(greatest, value);
     whole &&= Number.isInteger(value);
@@ -34,9 +36,10 @@ function checkPart(values, { text, low, high, integer, one_hot: oneHot, hint }, 
   whole ||= !integer;
   let single = true;
   for (let row = 0; oneHot && row < values.length; row += span) {
-    let sum = 0;
-    for (let place = row; place < row + span; place++) sum += values[place];
-    single &&= sum === 1;
+    const vector = Array.from(values.slice(row, row + span));
+    // Of a one-hot vector all elements are missing, or none is.
+    const unknown = missing && vector.every(Number.isNaN);
+    single &&= unknown || vector.reduce((sum, value) => sum + value) === 1;
   }
   const inside = (low === null || least >= low) && (high === null || greatest <= high);
   if (inside && whole && single) return;

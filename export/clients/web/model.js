@@ -101,14 +101,17 @@ export class Model {
     if (names !== received) {
       throw new Error(`Expected ${signature} to get ${names}. Received: ${received}`);
     }
-    if ("x" in inputs) {
-      checkDomain(inputs.x, this.manifest.model.domain, expected.x.shape.at(-1), "x");
+    const described = this.manifest.model.inputs;
+    for (const name of Object.keys(expected).filter((candidate) => candidate in described)) {
+      const { domain, shape } = described[name];
+      checkDomain(inputs[name], domain, shape.at(-1) ?? 1, name);
     }
     const tensors = {};
     let outputs = {};
     try {
       for (const [name, { shape, dtype }] of Object.entries(expected)) {
-        tensors[name] = tensorOf(name, inputs[name], shape, dtype);
+        const missing = described[name]?.domain.missing;
+        tensors[name] = tensorOf(name, inputs[name], shape, dtype, missing);
       }
       outputs = await this.#compiled.run(signature, tensors);
       const results = {};
@@ -129,21 +132,35 @@ export class Model {
     }
   }
 
-  /** Return the likelihood's mean (its median, where a transform leaves no mean) at `z`, flat. */
-  async decode(z) {
-    return this.#decoded(await this.run("decode", { z }));
+  /**
+   * Return the likelihood's mean (its median, where a transform leaves no mean) at `z`, flat.
+   *
+   * @param {ArrayLike<number>} z
+   * @param {Object<string, ArrayLike<number>>} [others] Other inputs of the signature by name, such
+   *     as {condition: [3]}; as for the next two.
+   */
+  async decode(z, others = {}) {
+    return this.#decoded(await this.run("decode", { z, ...others }));
   }
 
-  /** Return a draw from the prior as {decoded, z}, the same for a seed on every device. */
-  async sample(seed, row = 0) {
-    const outputs = await this.run("sample", { seed: [row, seed] });
-    return { decoded: this.#decoded(outputs), z: outputs.z };
+  /**
+   * Return a draw from the prior, the same for a seed on every device: `decoded`, and its latent
+   * variables by name, such as `z`.
+   */
+  async sample(seed, row = 0, others = {}) {
+    const outputs = await this.run("sample", { seed: [row, seed], ...others });
+    return { ...outputs, decoded: this.#decoded(outputs) };
   }
 
   /** Return what is decoded at share `t` of the way from `a` to `b`, straight or along the arc. */
-  async interpolate(a, b, t, spherical = false) {
+  async interpolate(a, b, t, spherical = false, others = {}) {
     const signature = spherical ? "interpolate_spherical" : "interpolate";
-    return this.#decoded(await this.run(signature, { z_a: a, z_b: b, t: [t] }));
+    return this.#decoded(await this.run(signature, { z_a: a, z_b: b, t: [t], ...others }));
+  }
+
+  /** Return the anomaly score of `x` in nats. */
+  async score(x, others = {}) {
+    return (await this.run("score", { x, ...others })).score[0];
   }
 
   #decoded(outputs) {
@@ -151,7 +168,7 @@ export class Model {
   }
 }
 
-function tensorOf(name, values, shape, dtype) {
+function tensorOf(name, values, shape, dtype, missing = false) {
   const size = shape.reduce((product, length) => product * length, 1);
   if (!(dtype in ARRAYS)) {
     throw new Error(`Expected ${name} to be float32, int32 or uint8. Received: ${dtype}`);
@@ -160,7 +177,7 @@ function tensorOf(name, values, shape, dtype) {
     throw new Error(`Expected ${name} to hold ${size} numbers. Received: ${values.length}`);
   }
   const array = ARRAYS[dtype].from(values);
-  if (!array.every(Number.isFinite)) {
+  if (!array.every((value) => Number.isFinite(value) || (missing && Number.isNaN(value)))) {
     throw new Error(`Expected ${name} to be finite. Received: NaN or infinity`);
   }
   if (dtype !== "float32" && array.some((value, index) => value !== values[index])) {

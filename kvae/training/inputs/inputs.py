@@ -55,6 +55,10 @@ class Inputs:
             raise ValueError(f"Expected specs to name 'x'. Received: {sorted(specs)}")
         self.specs = dict(specs)
 
+    def domain(self, name: str) -> Domain:
+        """Return the values that an input may have where no target is given."""
+        return self._specs_of(name, ())[-1].domain
+
     # -- arrays ------------------------------------------------------------------------------
 
     def check(

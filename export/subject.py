@@ -93,25 +93,28 @@ def _latents(model: LatentModel) -> dict[str, Any]:
         own = regularizers.get(name)
         posterior = [layer for layer in layers if own is not None and layer.regularizer is own]
         kl = None if own is None else own.kl_part
+        prior = getattr(model, "prior", None) if kl is None else kl.prior
         found[name] = {
             "shape": list(spec.shape),
             "kind": spec.kind,
             "posterior": type(posterior[0]).__name__ if posterior else None,
-            "prior": None if kl is None else type(kl.prior).__name__,
+            "prior": None if prior is None else type(prior).__name__,
         }
     return found
 
 
 def _inputs(model: LatentModel) -> dict[str, Any]:
-    """Return shape, dtype and valid values of each input of data that a signature takes."""
+    """Return shape, dtype and valid values of each input of data or codes that a signature takes."""
     named = model.named_inputs()
+    domains = {name: named.domain(name) for name in named.specs}
+    domains |= {n: spec.domain for n, spec in model.latent_specs().items() if spec.domain}
     taken = {n: port for signature in model.signatures() for n, port in signature.inputs.items()}
     return {
         name: {
             "shape": list(shape),
             "dtype": dtype.name,
-            "domain": named.domain(name).describe(),
+            "domain": domains[name].describe(),
         }
         for name, (shape, dtype) in taken.items()
-        if name in named.specs
+        if name in domains
     }

@@ -60,7 +60,7 @@ def manifest_of(
             "count": len(examples["x"]),
             "source": "given" if given else "prior draws",
             "ranges": {
-                name: _ranges(examples[name], described["domain"])
+                name: _ranges(examples.get(name), described["domain"])
                 for name, described in model["inputs"].items()
             },
         },
@@ -69,8 +69,12 @@ def manifest_of(
     }
 
 
-def _ranges(data: np.ndarray, domain: Mapping[str, Any]) -> list[dict[str, float | None]]:
+def _ranges(
+    data: np.ndarray | None, domain: Mapping[str, Any]
+) -> list[dict[str, float | None]]:
     """Return the least and the greatest value of the examples, of each column where they differ."""
+    if data is None:  # codes, which are no part of the examples
+        return [{"low": None, "high": None}]
     parts = [data]
     if domain["columns"]:
         widths = [column["categories"] if column["one_hot"] else 1 for column in domain["columns"]]

@@ -140,7 +140,8 @@ def _latents(model: LatentModel, inputs: Arrays) -> Arrays:
     """
     tensors, _ = model.named_inputs().unpack(inputs)
     posterior = {
-        name: np.asarray(latent.value) for name, latent in model.infer(tensors, [0, 1]).items()
+        name: np.asarray(latent.value if latent.codes is None else latent.codes)
+        for name, latent in model.infer(tensors, [0, 1]).items()
     }
     condition = {name: tensors[name] for name in ("condition",) if name in tensors}
     keys = tf.stack([tf.range(2 * ROWS), tf.zeros(2 * ROWS, tf.int32)], axis=1)

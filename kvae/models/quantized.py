@@ -182,7 +182,8 @@ class QuantizedVAE(LatentModel):
 
     def latent_specs(self) -> dict[str, LatentSpec]:
         """Return the grid of codes."""
-        return {CODES: LatentSpec(self.prior.event_shape, "codes", self.prior.normals)}
+        domain = Domain(0, self.quantizer.codebook_size - 1, integer=True)
+        return {CODES: LatentSpec(self.prior.event_shape, "codes", self.prior.normals, domain)}
 
     def regularizers(self) -> dict[str, Any]:
         """Return that the codes have no regularizer."""
@@ -294,8 +295,8 @@ class QuantizedVAE(LatentModel):
         Raises:
             ValueError: If a code is not in the codebook.
         """
-        domain = Domain(0, self.quantizer.codebook_size - 1, integer=True)
-        codes = InputSpec(self.prior.event_shape, "int32", domain).check(codes, CODES)
+        spec = self.latent_specs()[CODES]
+        codes = InputSpec(spec.shape, "int32", spec.domain).check(codes, CODES)
         return decoded(self.run("decode", codes.astype("int32"), batch_size))
 
     def fit_prior(

@@ -15,7 +15,6 @@ CASES = [
     ModelCase(
         make_hierarchy,
         lambda rng, n: rng.uniform(size=(n, 8, 8, 1)),
-        exported=False,
     ),
     ModelCase(
         lambda: make_hierarchy(
@@ -26,12 +25,10 @@ CASES = [
         ),
         lambda rng, n: rng.normal(size=(n, 7, 5, 3)),
         variant="conv",
-        exported=False,
     ),
     ModelCase(
         lambda: make_hierarchy((2, 2, 3), (6,), top=kvae.priors.VampPrior(2, 6, 3)),
         lambda rng, n: rng.uniform(size=(n, 6)),
         variant="vamp",
-        exported=False,
     ),
 ]

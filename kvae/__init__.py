@@ -18,6 +18,7 @@ from kvae._version import __version__
 if TYPE_CHECKING:
     from kvae import (
         callbacks,
+        conditions,
         contract,
         data,
         diagnosis,
@@ -35,13 +36,15 @@ if TYPE_CHECKING:
     )
     from kvae.diagnosis import diagnose
     from kvae.exploration import attribute_vector, interpolate, nearest, traverse
-    from kvae.models import VAE
+    from kvae.models import VAE, ConditionalVAE
 
 __all__ = [
     "VAE",
+    "ConditionalVAE",
     "__version__",
     "attribute_vector",
     "callbacks",
+    "conditions",
     "contract",
     "data",
     "diagnose",
@@ -63,6 +66,7 @@ __all__ = [
 ]
 
 _OBJECTS = {
+    "ConditionalVAE": "kvae.models",
     "VAE": "kvae.models",
     "attribute_vector": "kvae.exploration",
     "diagnose": "kvae.diagnosis",
@@ -71,7 +75,7 @@ _OBJECTS = {
     "traverse": "kvae.exploration",
 }
 _SUBMODULES = frozenset(__all__) - {"__version__", *_OBJECTS}
-_SERIALIZABLE = ("transforms", "layers", "priors", "regularizers", "losses", "models")
+_SERIALIZABLE = ("transforms", "conditions", "layers", "priors", "regularizers", "losses", "models")
 
 
 def __getattr__(name: str) -> Any:

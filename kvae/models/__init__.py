@@ -1,10 +1,13 @@
 """Families of latent-variable models.
 
 `LatentModel` is the contract that every family fulfils; docs/architecture.md explains it. `VAE` is
-the family with one latent vector and no condition.
+the family with one latent vector, `ConditionalVAE` the same given a condition, and `GivenCondition`
+that model at one condition.
 """
 
+from kvae.models.conditional_vae import ConditionalVAE
+from kvae.models.given_condition import GivenCondition
 from kvae.models.latent_model import LatentModel
 from kvae.models.vae import VAE
 
-__all__ = ["VAE", "LatentModel"]
+__all__ = ["VAE", "ConditionalVAE", "GivenCondition", "LatentModel"]

@@ -106,6 +106,15 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """Return the functions that can be exported."""
         raise NotImplementedError(f"{type(self).__name__} must define signatures")
 
+    def training_inputs(self, inputs: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
+        """Return the inputs of a batch as training shows them: changed at random, or as they are.
+
+        Args:
+            inputs: tensors (B, ...) by name.
+            seed: two int32.
+        """
+        return inputs
+
     def penalties(
         self, inputs: Mapping[str, Any], latents: Mapping[str, Latent], batch: Batch
     ) -> list[Term]:
@@ -135,6 +144,9 @@ class LatentModel(ArrayMethods, TrainingMethods):
             seed: two int32, or None for the points of the posteriors.
             batch: weights of the examples and training step.
         """
+        if batch.training and seed is not None:
+            further = tf.random.experimental.stateless_fold_in(seed, 2)
+            inputs = self.training_inputs(inputs, further)
         latents = self.infer(inputs, seed, self.objective.draws, batch.training)
         terms = self.objective.terms(self, inputs, latents, batch)
         if self.objective.draws is not None:  # a penalty is that of one draw
@@ -154,6 +166,10 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """
         return []
 
+    def transforms_by_input(self) -> dict[str, list[tuple[Any, Any]]]:
+        """Return the transforms that `adapt` fits by the name of the input that they learn from."""
+        return {"target": self.transforms()}
+
     def parts(self) -> dict[str, Any]:
         """Return the layers that `from_config` takes, by name; `float32_copy` asks for them."""
         config = self.get_config()
@@ -170,10 +186,15 @@ class LatentModel(ArrayMethods, TrainingMethods):
 
     # -- the contract: what the tensor functions give ----------------------------------------
 
-    def reconstruction(self, inputs: Mapping[str, Any]) -> Likelihood:
-        """Return p(x|z) at the points of the posteriors."""
+    def reconstruction(self, inputs: Mapping[str, Any], condition: Any = None) -> Likelihood:
+        """Return p(x|z) at the points of the posteriors.
+
+        Args:
+            inputs: tensors (B, ...) by name.
+            condition: what to generate with, tensor (B, ...); by default that of the inputs.
+        """
         values = {name: latent.value for name, latent in self.infer(inputs, None).items()}
-        return self.generate(values, inputs.get("condition"))
+        return self.generate(values, inputs.get("condition") if condition is None else condition)
 
     def example_latents(self) -> dict[str, Latent]:
         """Return what the model infers of one example of zeros, for what is known before data."""
@@ -204,6 +225,12 @@ class LatentModel(ArrayMethods, TrainingMethods):
             "nll": nll,
             "nats_per_element": tf.add_n([mean_nll, *(kl / elements for kl in kls)]),
         }
+
+    def missing_condition(self) -> Any:
+        """Return the raw condition that stands for a missing one; raise where none may miss."""
+        raise ValueError(
+            f"Expected condition, which a {type(self).__name__} needs. Received: condition=None"
+        )
 
     # -- training ----------------------------------------------------------------------------
 

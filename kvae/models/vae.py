@@ -13,6 +13,14 @@ from kvae.contract.input_spec import fits
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
 from kvae.models.latent_model import LatentModel
+from kvae.models.parts import (
+    beside,
+    check_emitted,
+    check_layers,
+    check_prior,
+    check_taken,
+    data_shape,
+)
 from kvae.models.tensor_functions import VectorFunctions
 from kvae.outputs import decoded
 from kvae.priors import Prior
@@ -73,6 +81,8 @@ class VAE(LatentModel):
         Kingma, Welling: Auto-Encoding Variational Bayes, 2014, https://arxiv.org/abs/1312.6114
     """
 
+    condition_dim: int | None = None  # elements of the vector that `condition_vector` returns
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -83,46 +93,29 @@ class VAE(LatentModel):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        for name, layer in (("posterior", posterior), ("likelihood", likelihood)):
-            if not isinstance(layer, DistributionLayer):
-                raise ValueError(
-                    f"Expected {name} to be a kvae distribution layer. Received: {layer!r}"
-                )
-        if len(posterior.event_shape) != 1:
-            raise ValueError(
-                "Expected posterior to have events of shape (latent_dim,). Received: event_shape="
-                f"{posterior.event_shape}"
-            )
-        kl = posterior.regularizer.kl_part if posterior.regularizer is not None else None
-        if kl is None:
-            raise ValueError(
-                "Expected posterior to have a KL regularizer: activity_regularizer="
-                "kvae.regularizers.KLDivergenceRegularizer(prior). For a model that trains on the "
-                f"reconstruction alone give it weight=0.0. Received: {posterior.name} with "
-                f"activity_regularizer={posterior.regularizer or posterior.activity_regularizer!r}"
-            )
+        self._set_parts(encoder, posterior, decoder, likelihood, features)
+
+    def _set_parts(
+        self, encoder: Any, posterior: Any, decoder: Any, likelihood: Any, features: Any
+    ) -> None:
+        """Check and keep the parts, and build them where the shape of the data is known."""
+        check_layers(posterior, likelihood, features)
+        prior = posterior.regularizer.kl_part.prior
+        check_prior(prior, posterior, self.condition_dim)
         self.encoder = encoder
         self.posterior_layer = posterior
         self.decoder = decoder
         self.likelihood_layer = likelihood
-        if features is not None and not isinstance(features, keras.layers.Layer):
-            raise ValueError(
-                f"Expected features to be a Keras layer or model. Received: features={features!r}"
-            )
         self.features = features
         self.latent_dim = posterior.event_shape[0]
         if posterior.seed is not None:
             self.evaluation_seed_generator.state.assign([posterior.seed, 0])
-        if kl.prior.event_shape != posterior.event_shape:
-            raise ValueError(
-                f"Expected the prior to have the posterior's {self.latent_dim} dimensions. "
-                f"Received: {kl.prior.description()}"
-            )
-        kl.prior.bind(self.posterior)
+        prior.bind(self.posterior)
         if features is not None:
             self.build((None, *likelihood.event_shape))
         elif encoder.built:
-            self.build(encoder.input_shape)
+            check_taken("encoder", encoder, None, self.condition_dim, "the data")
+            self.build(data_shape(encoder))
 
     # -- structure ---------------------------------------------------------------------------
 
@@ -132,30 +125,29 @@ class VAE(LatentModel):
             if not self.features.built:
                 self.features.build(input_shape)
             input_shape = self.features.compute_output_shape(input_shape)
+        vector_shape = None if self.condition_dim is None else (None, self.condition_dim)
         if not self.encoder.built:
-            self.encoder.build(input_shape)
-        elif self.features is not None and not fits(
-            tuple(input_shape)[1:], tuple(self.encoder.input_shape)[1:]
-        ):
-            raise ValueError(
-                f"Expected features to emit what the encoder takes, {self.encoder.input_shape}. "
-                f"Received: features of output shape {tuple(input_shape)}"
-            )
-        params_shape = self.encoder.compute_output_shape(input_shape)
-        _check_fit("encoder", params_shape, self.posterior_layer, "posterior")
+            self.encoder.build(beside(input_shape, vector_shape))
+        elif self.features is not None:
+            check_taken("encoder", self.encoder, None, self.condition_dim, "the features")
+            taken = data_shape(self.encoder)
+            if not fits(tuple(input_shape)[1:], taken[1:]):
+                raise ValueError(
+                    f"Expected features to emit what the encoder takes, {taken}. Received: "
+                    f"features of output shape {tuple(input_shape)}"
+                )
+        params_shape = self.encoder.compute_output_shape(beside(input_shape, vector_shape))
+        check_emitted("encoder", params_shape, self.posterior_layer, "posterior")
         if not self.posterior_layer.built:
             self.posterior_layer.build(params_shape)
         latent_shape = (None, self.latent_dim)
         if not self.decoder.built:
-            self.decoder.build(latent_shape)
-        elif tuple(self.decoder.input_shape) != latent_shape:
-            raise ValueError(
-                f"Expected decoder to take inputs of shape (batch, {self.latent_dim}), the "
-                "posterior's event. Received: a decoder with input shape "
-                f"{self.decoder.input_shape}"
-            )
-        params_shape = self.decoder.compute_output_shape(latent_shape)
-        _check_fit("decoder", params_shape, self.likelihood_layer, "likelihood")
+            self.decoder.build(beside(latent_shape, vector_shape))
+        else:
+            what = "the posterior's event"
+            check_taken("decoder", self.decoder, latent_shape, self.condition_dim, what)
+        params_shape = self.decoder.compute_output_shape(beside(latent_shape, vector_shape))
+        check_emitted("decoder", params_shape, self.likelihood_layer, "likelihood")
         if not self.likelihood_layer.built:
             self.likelihood_layer.build(params_shape)
         self.built = True
@@ -172,8 +164,9 @@ class VAE(LatentModel):
         without draws. A call adds no loss: that is what `fit` does.
         """
         seed = self.evaluation_seed() if training else None
-        z = self.infer(self.named_inputs().unpack(x)[0], seed, training=bool(training))["z"].value
-        return self.generate({"z": z}, training=bool(training)).params
+        inputs, _ = self.named_inputs().unpack(x)
+        z = self.infer(inputs, seed, training=bool(training))["z"].value
+        return self.generate({"z": z}, inputs.get("condition"), bool(training)).params
 
     def parts(self) -> dict[str, Any]:
         """Return encoder, posterior, decoder, likelihood, and features where there are some."""
@@ -217,7 +210,7 @@ class VAE(LatentModel):
         layer, dtype = self.likelihood_layer, keras.config.floatx()
         shape = layer.event_shape
         if self.features is None and self.encoder.built:
-            shape = tuple(self.encoder.input_shape)[1:]
+            shape = data_shape(self.encoder)[1:]
         specs = {
             "x": InputSpec(shape, dtype),
             "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
@@ -243,10 +236,20 @@ class VAE(LatentModel):
             inputs: x, or tensors by name.
             training: whether the encoder trains.
         """
-        return self.posterior_layer.distribution(self._posterior_params(inputs, training))
-
-    def _posterior_params(self, inputs: Any, training: bool) -> Any:
         named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
+        vector = self.condition_vector(named.get("condition"), named["x"])
+        return self.posterior_layer.distribution(self._posterior_params(named, vector, training))
+
+    def condition_vector(self, condition: Any, like: Any) -> Any:
+        """Return what networks and prior read of a condition, (batch, condition_dim); None here.
+
+        Args:
+            condition: raw conditions (batch, ...), or None.
+            like: tensor (batch, ...) of the same batch.
+        """
+        return None
+
+    def _posterior_params(self, named: Mapping[str, Any], vector: Any, training: bool) -> Any:
         x, observed = named["x"], named.get("observed")
         if self.features is not None:
             seen = self.features(x, training=training)
@@ -254,11 +257,11 @@ class VAE(LatentModel):
             seen = self.likelihood_layer.features(x)
             if observed is not None:
                 seen = tf.where(observed, seen, tf.zeros_like(seen))
-        return self.encoder(seen, training=training)
+        return self.encoder(beside(seen, vector), training=training)
 
-    def likelihood(self, z: Any) -> Any:
+    def likelihood(self, z: Any, condition: Any = None) -> Any:
         """Return p(x|z), a `tfd.Distribution` of batch shape (batch,) and event `event_shape`."""
-        return self.generate({"z": z}).distribution()
+        return self.generate({"z": z}, condition).distribution()
 
     def infer(
         self,
@@ -269,24 +272,26 @@ class VAE(LatentModel):
     ) -> dict[str, Latent]:
         """Return the latent vector `z`, see `LatentModel.infer`."""
         layer = self.posterior_layer
-        params = self._posterior_params(inputs, training)
+        vector = self.condition_vector(inputs.get("condition"), inputs["x"])
+        params = self._posterior_params(inputs, vector, training)
         posterior = layer.distribution(params)
         if training:
             check_reparameterized(layer, posterior)
         if seed is None:
-            return {"z": layer.latent(posterior, layer.point(posterior))}
+            return {"z": layer.latent(posterior, layer.point(posterior), vector)}
         further = tf.random.experimental.stateless_fold_in(seed, 1)
         value = layer.draw(posterior, seed, draws)
-        return {"z": layer.latent(posterior, value, seed=further, params=params)}
+        return {"z": layer.latent(posterior, value, vector, seed=further, params=params)}
 
     def draw_prior(self, normals: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws of `z`, see `LatentModel.draw_prior`."""
-        return {"z": self.prior.from_normal(normals, condition)}
+        return {"z": self.prior.from_normal(normals, self.condition_vector(condition, normals))}
 
     def _normals(self) -> int | None:
         """Return how many standard normals make one draw from the prior; None if it cannot."""
+        vector = None if self.condition_dim is None else tf.zeros((1, self.condition_dim))
         try:
-            self.prior.from_normal(tf.zeros((1, self.prior.normals)))
+            self.prior.from_normal(tf.zeros((1, self.prior.normals)), vector)
         except NotImplementedError:
             return None
         return self.prior.normals
@@ -295,7 +300,8 @@ class VAE(LatentModel):
         self, latents: Mapping[str, Any], condition: Any = None, training: bool = False
     ) -> Likelihood:
         """Return p(x|z), see `LatentModel.generate`."""
-        params = self.decoder(latents["z"], training=training)
+        vector = self.condition_vector(condition, latents["z"])
+        params = self.decoder(beside(latents["z"], vector), training=training)
         return Likelihood(self.likelihood_layer, params, training)
 
     def transforms(self) -> list[tuple[Any, Any]]:
@@ -346,13 +352,13 @@ class VAE(LatentModel):
         """Return the posterior's mean and standard deviation, each (examples, latent_dim).
 
         Args:
-            x: array of shape (examples, *event_shape).
+            x: array of shape (examples, *event_shape), or a dict of arrays by name.
             batch_size: examples computed at once.
         """
         found = self.run("encode", self.named_inputs().check_x(x), batch_size)
         return found["mean"], found["stddev"]
 
-    def decode(self, z: Any, batch_size: int | None = None) -> np.ndarray:
+    def decode(self, z: Any, batch_size: int | None = None, condition: Any = None) -> np.ndarray:
         """Return the likelihood's mean at `z`, shape (examples, *event_shape).
 
         Where a transform leaves no mean it is the median, see `kvae.layers.Transformed`.
@@ -360,24 +366,12 @@ class VAE(LatentModel):
         Args:
             z: array of shape (examples, latent_dim).
             batch_size: examples computed at once.
+            condition: one for all examples or one for each, where the model is conditional.
         """
         z = InputSpec((self.latent_dim,)).check(z, "z")
-        return decoded(self.run("decode", z, batch_size))
+        inputs = {"z": z, **self.conditions(condition, len(z))}
+        return decoded(self.run("decode", inputs, batch_size))
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""
         return VectorFunctions(self).by_name()
-
-
-def _check_fit(
-    network: str, shape: tuple[int | None, ...], layer: DistributionLayer, role: str
-) -> None:
-    """Raise if the output of a network is not what the distribution layer after it reads."""
-    accepted = {layer.params_shape, (layer.params_size,)}
-    if tuple(shape)[1:] not in accepted:
-        expected = " or ".join(str((None, *params)) for params in sorted(accepted, key=len))
-        raise ValueError(
-            f"Expected {network} to emit the parameters of the {role}, "
-            f"{type(layer).__name__}({layer.event_shape}): output shape {expected}. Received: "
-            f"{shape}. Give the {network} {role}.params_size or {role}.params_shape."
-        )

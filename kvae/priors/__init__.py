@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kvae.priors.conditional_normal import ConditionalNormal
 from kvae.priors.flow import Flow
 from kvae.priors.gaussian_mixture import GaussianMixture
 from kvae.priors.prior import Prior
@@ -10,6 +11,7 @@ from kvae.priors.uniform_sphere import UniformSphere
 from kvae.priors.vamp import VampPrior
 
 __all__ = [
+    "ConditionalNormal",
     "Flow",
     "GaussianMixture",
     "Prior",

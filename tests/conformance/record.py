@@ -34,7 +34,8 @@ def _record(model, params, values):
     return {name: np.asarray(value) for name, value in said.items()}
 
 
-def _record_vae(model, x):
+def _record_vae(model, x, **others):
+    x = {"x": x, **others} if others else x
     mean, stddev = model.encode(x)
     return {
         "mean": mean,

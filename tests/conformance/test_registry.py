@@ -4,6 +4,8 @@ import keras
 
 import kvae
 from tests.conformance.case import (
+    ConditionalPriorCase,
+    ConditionCase,
     LayerCase,
     ModelCase,
     ObjectCase,
@@ -15,6 +17,7 @@ from tests.conformance.cases import collect
 
 # Their subclasses are what a model holds.
 BASES = {
+    kvae.conditions.Condition,
     kvae.layers.DistributionLayer,
     kvae.losses.Objective,
     kvae.priors.Prior,
@@ -22,7 +25,16 @@ BASES = {
     kvae.regularizers.Schedule,
     kvae.transforms.Transform,
 }
-KINDS = (LayerCase, PriorCase, RegularizerCase, ModelCase, PlainLayerCase, ObjectCase)
+KINDS = (
+    LayerCase,
+    PriorCase,
+    ConditionalPriorCase,
+    ConditionCase,
+    RegularizerCase,
+    ModelCase,
+    PlainLayerCase,
+    ObjectCase,
+)
 
 
 def test_every_class_that_kvae_registers_with_keras_is_listed():

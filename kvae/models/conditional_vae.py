@@ -148,7 +148,7 @@ class ConditionalVAE(VAE):
     def signatures(self) -> list[Signature]:
         """Return the functions that can be exported; each takes the condition."""
         spec = self.condition_layer.spec()
-        condition = (spec.shape, tf.as_dtype(spec.dtype))
+        condition = (self.condition_layer.shape, tf.as_dtype(spec.dtype))
         return [
             replace(each, inputs={**each.inputs, "condition": condition})
             for each in super().signatures()

@@ -51,12 +51,12 @@ class ConditionalNormal(VectorPrior):
         self, event_shape: Any, condition_dim: int, hidden: Sequence[int] = (64,), **kwargs: Any
     ):
         super().__init__(event_shape, **kwargs)
-        self.condition_dim = checks.positive_int("condition_dim", condition_dim)
+        self.condition_dim: int = checks.positive_int("condition_dim", condition_dim)
         self.hidden = tuple(checks.positive_int("hidden", units) for units in hidden)
 
     def build(self, input_shape: Any = None) -> None:
         """Create the network's weights."""
-        sizes = (self.condition_dim, *self.hidden, 2 * self.latent_dim)
+        sizes: tuple[int, ...] = (self.condition_dim, *self.hidden, 2 * self.latent_dim)
         small = keras.initializers.RandomNormal(stddev=0.01)
         self.kernels, self.biases = [], []
         for index, (inputs, units) in enumerate(itertools.pairwise(sizes)):

@@ -83,23 +83,14 @@ def test_several_draws_estimate_the_same_elbo(conditional):
 
 @both_priors
 @pytest.mark.slow
-def test_training_recovers_the_likelihood(conditional):
-    """From fresh weights to the entropy bound of the data, within what an epoch's noise allows."""
-    inputs = linear_gaussian.data(conditional, 2_000)
-    prior = kvae.priors.ConditionalNormal(1, 2, hidden=()) if conditional else None
-    model = make_conditional(
-        (linear_gaussian.X,),
-        1,
-        condition=kvae.conditions.Vectors(linear_gaussian.C),
-        prior=prior,
-        likelihood=kvae.layers.IndependentNormal(linear_gaussian.X),
-        hidden=(),
-    )
-    model.compile(optimizer=keras.optimizers.Adam(1e-2))
-    model.fit(inputs, batch_size=100, epochs=40, verbose=0)
-    bound = kvae.evaluation.importance_sampled_log_likelihood(model, inputs, samples=100)
-    expected = linear_gaussian.log_likelihood(inputs, conditional)
-    assert bound.mean() == pytest.approx(expected.mean(), abs=0.05)
+def test_training_closes_the_gap_of_a_wrong_posterior(conditional):
+    model, inputs = linear_gaussian.make(conditional, 0.5), linear_gaussian.data(conditional, 2_000)
+    model.compile(optimizer=keras.optimizers.Adam(5e-3))
+    elbo = model.fit(inputs, batch_size=100, epochs=20, verbose=0).history["elbo"]
+    expected = linear_gaussian.log_likelihood(inputs, conditional).mean()
+    assert elbo[0] < expected - 0.2
+    # Fitted to the data, the likelihood is a little above that of the true weights.
+    assert elbo[-1] == pytest.approx(expected, abs=0.05)
 
 
 # -- data ----------------------------------------------------------------------------------------
@@ -118,13 +109,23 @@ class Batches(keras.utils.PyDataset):
         return ({name: values[rows] for name, values in self.data.items()},)
 
 
+class Loader:
+    """An iterable that is no list: a list is one array."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __iter__(self):
+        return (Batches(self.data)[index] for index in range(2))
+
+
 SOURCES = {
     "arrays": lambda data: data,
     "lists": lambda data: {name: values.tolist() for name, values in data.items()},
     "tf.data": lambda data: tf.data.Dataset.from_tensor_slices(data).batch(20),
     "PyDataset": Batches,
     "generator": lambda data: (Batches(data)[index] for index in range(2)),
-    "iterable": lambda data: [Batches(data)[index] for index in range(2)],
+    "iterable": Loader,
 }
 
 
@@ -137,6 +138,7 @@ def test_every_source_of_data_trains_and_validates_alike(source, data):
         model.compile(optimizer=keras.optimizers.SGD(0.0), jit_compile=False)
         fed = make(data)
         arguments = {"batch_size": 20} if isinstance(fed, dict) else {}
+        arguments["validation_batch_size"] = 20
         arguments["steps_per_epoch"] = 2 if source == "generator" else None
         found = model.fit(fed, shuffle=False, verbose=0, validation_data=data, **arguments).history
         logs.append({name: values[0] for name, values in found.items()})
@@ -403,10 +405,10 @@ BAD_DATA = {
         lambda d: {**d, "condition": d["condition"] / 2},
         r"condition to hold whole numbers .*not all whole",
     ),
-    "text": (lambda d: {**d, "condition": ["a"] * 40}, r"Expected condition .*numbers"),
+    "text": (lambda d: {**d, "condition": ["a"] * 40}, r"condition to hold numbers. Received: str"),
     "one-hot vectors": (
         lambda d: {**d, "condition": np.eye(10)[d["condition"]]},
-        r"condition to have shape \(batch\)|condition to have shape \(batch,\)",
+        r"condition to have shape \(batch\). Received: shape \(40, 10\)",
     ),
 }
 
@@ -471,8 +473,11 @@ BAD_PARTS = {
     "encoder": ({"dims": {"encoder": 9}}, r"encoder to take .*\(batch, 10\).*condition_dim=10"),
     "no second input": ({"dims": {"encoder": None}}, r"encoder to take .*the condition's vector"),
     "decoder": ({"dims": {"decoder": 9}}, r"decoder to take .*\(batch, 10\).*condition_dim=10"),
-    "prior": ({"dims": {"prior": 9}}, r"prior to read the condition's vector, condition_dim=10"),
-    "vamp": ({"prior": kvae.priors.VampPrior(2, 6, 3)}, r"prior that does not read the encoder"),
+    "prior": (
+        {"dims": {"prior": 9}},
+        r"the prior to read the condition's vector, condition_dim=10",
+    ),
+    "vamp": ({"prior": kvae.priors.VampPrior(2, 6, 3)}, r"a prior that does not read the encoder"),
     "condition": ({"condition": 10}, r"condition to be a layer of kvae\.conditions"),
 }
 

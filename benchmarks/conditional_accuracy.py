@@ -1,6 +1,6 @@
 """Do the draws of a conditional VAE show the class that was asked for?
 
-    python benchmarks/conditional_accuracy.py --data mnist.npz [--epochs 20] [--picture swaps.png]
+    python benchmarks/conditional_accuracy.py --data mnist.npz [--epochs 14] [--picture swaps.png]
 
 The data are pictures with ten classes in the layout of `keras.datasets.mnist` (x_train, y_train,
 x_test, y_test; uint8 pixels). A classifier is trained on the real training pictures, and its
@@ -75,10 +75,10 @@ def main(argv=None):
     """Train both, measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="an .npz file, see above")
-    parser.add_argument("--epochs", type=int, default=20, help="of the conditional VAE")
+    parser.add_argument("--epochs", type=int, default=14, help="of the conditional VAE")
     parser.add_argument("--classifier-epochs", type=int, default=5)
-    parser.add_argument("--latent-dim", type=int, default=10)
-    parser.add_argument("--prior", choices=("standard", "conditional"), default="standard")
+    parser.add_argument("--latent-dim", type=int, default=6)
+    parser.add_argument("--prior", choices=("standard", "conditional"), default="conditional")
     parser.add_argument("--examples", type=int, help="training pictures; all by default")
     parser.add_argument("--draws", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)

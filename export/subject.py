@@ -104,7 +104,7 @@ def _latents(model: LatentModel) -> dict[str, Any]:
 
 
 def _inputs(model: LatentModel) -> dict[str, Any]:
-    """Return shape, dtype and valid values of each input of data or codes that a signature takes."""
+    """Return shape, dtype and valid values of each input of data or codes, by name."""
     named = model.named_inputs()
     domains = {name: named.domain(name) for name in named.specs}
     domains |= {n: spec.domain for n, spec in model.latent_specs().items() if spec.domain}

@@ -18,6 +18,7 @@ from kvae._version import __version__
 if TYPE_CHECKING:
     from kvae import (
         callbacks,
+        conditions,
         contract,
         data,
         diagnosis,
@@ -35,16 +36,18 @@ if TYPE_CHECKING:
     )
     from kvae.diagnosis import diagnose
     from kvae.exploration import attribute_vector, interpolate, nearest, traverse
-    from kvae.models import VAE, FactorVAE, HierarchicalVAE, QuantizedVAE
+    from kvae.models import VAE, ConditionalVAE, FactorVAE, HierarchicalVAE, QuantizedVAE
 
 __all__ = [
     "VAE",
+    "ConditionalVAE",
     "FactorVAE",
     "HierarchicalVAE",
     "QuantizedVAE",
     "__version__",
     "attribute_vector",
     "callbacks",
+    "conditions",
     "contract",
     "data",
     "diagnose",
@@ -66,6 +69,7 @@ __all__ = [
 ]
 
 _OBJECTS = {
+    "ConditionalVAE": "kvae.models",
     "FactorVAE": "kvae.models",
     "HierarchicalVAE": "kvae.models",
     "QuantizedVAE": "kvae.models",
@@ -77,7 +81,7 @@ _OBJECTS = {
     "traverse": "kvae.exploration",
 }
 _SUBMODULES = frozenset(__all__) - {"__version__", *_OBJECTS}
-_SERIALIZABLE = ("transforms", "layers", "priors", "regularizers", "losses", "models")
+_SERIALIZABLE = ("transforms", "conditions", "layers", "priors", "regularizers", "losses", "models")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Standard normals from random 32-bit words: one definition for training, sampling and export.
+"""Random numbers from random 32-bit words: one definition for training, sampling and export.
 
 TensorFlow's own normals differ with and without XLA. Its integers do not, so a training run draws
 the same noise in both.
@@ -9,7 +9,14 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["box_muller", "logical_shift_right", "standard_normal", "uniform_of_normals"]
+__all__ = [
+    "box_muller",
+    "logical_shift_right",
+    "standard_normal",
+    "uniform",
+    "uniform_of_normals",
+    "words",
+]
 
 MANTISSA_BITS = 24
 # 2 pi in two parts: a float16 file rounds its constants, and these two lose only 1e-6 by that.
@@ -37,10 +44,26 @@ def standard_normal(shape: Any, seed: Any) -> Any:
     """
     *batch, size = shape
     pairs = -(-size // 2)
-    words = tf.random.stateless_uniform(
-        (2, *batch, pairs), seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
-    )
-    return box_muller(words[0], words[1])[..., :size]
+    first, second = tf.unstack(words((2, *batch, pairs), seed))
+    return box_muller(first, second)[..., :size]
+
+
+def uniform(shape: Any, seed: Any) -> Any:
+    """Return uniform numbers in (0, 1) that are the same with and without XLA.
+
+    Args:
+        shape: shape of the result; a tensor or a sequence.
+        seed: two integers.
+
+    Returns:
+        A float32 tensor of that shape.
+
+    Example:
+        >>> from kvae.noise import uniform
+        >>> uniform((2, 3), seed=[0, 7]).shape
+        TensorShape([2, 3])
+    """
+    return _uniform(words(shape, seed))
 
 
 def box_muller(first: Any, second: Any) -> Any:
@@ -72,6 +95,18 @@ def uniform_of_normals(normal: Any) -> Any:
     """
     first, second = tf.split(normal, 2, axis=-1)
     return tf.exp(-0.5 * (first * first + second * second))
+
+
+def words(shape: Any, seed: Any) -> Any:
+    """Return random 32-bit words, int32, that are the same with and without XLA.
+
+    Args:
+        shape: shape of the result; a tensor or a sequence.
+        seed: two integers.
+    """
+    return tf.random.stateless_uniform(
+        shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
+    )
 
 
 def _uniform(words: Any) -> Any:

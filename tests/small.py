@@ -90,6 +90,39 @@ def make_hierarchy(
     return model
 
 
+def make_conditional(
+    event_shape=(8, 8, 1),
+    latent_dim=2,
+    *,
+    condition=None,
+    prior=None,
+    likelihood=None,
+    networks="mlp",
+    hidden=(16,),
+    **posterior_arguments,
+):
+    """Return a small conditional VAE, uncompiled; by default of ten classes."""
+    size = {"hidden": hidden} if networks == "mlp" else {"filters": (4, 4), "dense": 16}
+    condition = condition or kvae.conditions.Classes(10)
+    prior = prior or kvae.priors.StandardNormal(latent_dim)
+    posterior = kvae.layers.MultivariateNormalDiag(
+        latent_dim,
+        activity_regularizer=kvae.regularizers.KLDivergenceRegularizer(prior),
+        **posterior_arguments,
+    )
+    likelihood = likelihood or kvae.layers.IndependentBernoulli(event_shape)
+    size["condition_dim"] = condition.size
+    encoder = getattr(kvae.networks, f"{networks}_encoder")
+    decoder = getattr(kvae.networks, f"{networks}_decoder")
+    return kvae.ConditionalVAE(
+        encoder=encoder(event_shape, posterior.params_size, **size),
+        posterior=posterior,
+        decoder=decoder(latent_dim, likelihood.params_shape, **size),
+        likelihood=likelihood,
+        condition=condition,
+    )
+
+
 def narrow(vae):
     """Give the posterior of a VAE with mlp networks a standard deviation of 2e-9.
 

@@ -69,9 +69,7 @@ def manifest_of(
     }
 
 
-def _ranges(
-    data: np.ndarray | None, domain: Mapping[str, Any]
-) -> list[dict[str, float | None]]:
+def _ranges(data: np.ndarray | None, domain: Mapping[str, Any]) -> list[dict[str, float | None]]:
     """Return the least and the greatest value of the examples, of each column where they differ."""
     if data is None:  # codes, which are no part of the examples
         return [{"low": None, "high": None}]

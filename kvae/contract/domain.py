@@ -29,6 +29,7 @@ class Domain:
         categories: number of classes; None where the elements are not classes.
         one_hot: whether each class is a one-hot vector of length `categories` along the last axis.
         columns: (name, domain) of each column of a row, in order; see `Domain.row`.
+        missing: whether NaN is valid and means that the element is not observed.
 
     Example:
         >>> pixels = kvae.layers.Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
@@ -53,6 +54,7 @@ class Domain:
     categories: int | None = None
     one_hot: bool = False
     columns: tuple[tuple[str, "Domain"], ...] = ()
+    missing: bool = False
 
     @classmethod
     def row(cls, columns: Sequence[tuple[str, "Domain"]]) -> "Domain":
@@ -89,9 +91,10 @@ class Domain:
             of = "" if self.categories is None else f" of {self.categories} classes"
             return f"one-hot vectors{of}"
         kind = "whole numbers" if self.integer else "numbers"
+        or_missing = ", or NaN where not observed" if self.missing else ""
         if math.isinf(self.low) and math.isinf(self.high):
-            return f"finite {kind}"
-        return f"{kind} in [{self.low:g}, {self.high:g}]"
+            return f"finite {kind}{or_missing}"
+        return f"{kind} in [{self.low:g}, {self.high:g}]{or_missing}"
 
     def check(self, value: Any, name: str) -> None:
         """Raise unless all elements of an array are in the domain.
@@ -112,6 +115,10 @@ class Domain:
                 continue
             # Over all columns at once: the columns of a row are not contiguous.
             axes = tuple(range(chunk.ndim - 1)) if self.columns else None
+            if self.missing and chunk.dtype.kind == "f":
+                chunk = chunk[~np.isnan(chunk)]
+                if not chunk.size:
+                    continue
             low, high = chunk.min(axis=axes), chunk.max(axis=axes)
             for index, part in enumerate(parts):
                 seen = part.seen(chunk, low, high)
@@ -134,6 +141,9 @@ class Domain:
         """
         value = tf.convert_to_tensor(value)
         numbers = tf.cast(value, tf.uint8) if value.dtype.is_bool else value
+        if self.missing and value.dtype.is_floating:
+            fill = tf.cast(self.valid_value(), value.dtype)
+            numbers = tf.where(tf.math.is_nan(value), fill, value)
         axes = tf.range(tf.rank(numbers) - 1) if self.columns else None
         low, high = tf.reduce_min(numbers, axes), tf.reduce_max(numbers, axes)
         low, high = tf.cast(low, tf.float32), tf.cast(high, tf.float32)
@@ -175,8 +185,8 @@ class Domain:
     def describe(self) -> dict[str, Any]:
         """Return the domain as a dict for JSON; None stands for no bound.
 
-        The keys are "text", "low", "high", "integer", "categories", "one_hot", "hint", and
-        "columns": a list of the same dicts with a "name" each, empty unless the event is a row.
+        The keys are "text", "low", "high", "integer", "categories", "one_hot", "hint", "missing",
+        and "columns": a list of the same dicts with a "name" each, empty unless the event is a row.
         """
         return {
             "text": str(self),
@@ -186,6 +196,7 @@ class Domain:
             "categories": self.categories,
             "one_hot": self.one_hot,
             "hint": self.hint,
+            "missing": self.missing,
             "columns": [{"name": name, **domain.describe()} for name, domain in self.columns],
         }
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kvae.contract import Domain
 from kvae.contract.closed_form import kl_per_element
 from kvae.models.latent_model import LatentModel
-from kvae.priors import Prior, StandardNormal
+from kvae.priors import StandardNormal
 
 # The draw that comes with an inferred posterior is not used: a posterior may have no point.
 ANY_SEED = (0, 0)
@@ -50,7 +49,6 @@ class LatentVector:
     diagonal_posterior: bool
     _model: LatentModel
     _name: str
-    _prior: Prior
 
     def posterior(self, x: Any) -> Any:
         """Return q(z|x), batch shape (batch,), event shape (latent_dim,)."""
@@ -67,10 +65,14 @@ class LatentVector:
 
     def prior(self) -> Any:
         """Return p(z), batch shape (), event shape (latent_dim,)."""
-        return self._prior.distribution()
+        prior = self._model.example_latents()[self._name].prior
+        return prior[0] if prior.batch_shape.rank else prior  # at one given condition
 
-    def check(self, x: Any) -> np.ndarray:
-        """Return `x` as an array; raise if it does not hold examples of this model."""
+    def check(self, x: Any) -> Any:
+        """Return `x` as an array; raise if it does not hold examples of this model.
+
+        A dict of arrays by name where there are several inputs.
+        """
         return self._model.named_inputs().check_x(x)
 
 
@@ -124,7 +126,14 @@ def one_latent_vector(model: Any) -> LatentVector:
             f"{type(model).__name__} with the latent groups {shapes}"
         )
     ((name, spec),) = groups.items()
-    target = model.named_inputs().specs["target"]
+    specs = model.named_inputs().specs
+    if "condition" in specs:
+        raise ValueError(
+            "Expected vae to be a model without a condition: take it at one, as in "
+            f"vae.given(condition). Received: a {type(model).__name__}, whose latent space depends "
+            "on the condition"
+        )
+    target = specs["target"]
     prior = model.regularizers()[name].kl_part.prior
     posterior = model.example_latents()[name].posterior
     return LatentVector(
@@ -135,7 +144,6 @@ def one_latent_vector(model: Any) -> LatentVector:
         diagonal_posterior=kl_per_element(posterior, posterior) is not None,
         _model=model,
         _name=name,
-        _prior=prior,
     )
 
 

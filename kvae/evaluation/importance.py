@@ -27,8 +27,9 @@ def importance_sampled_log_likelihood(
     over them.
 
     Args:
-        vae: a built `kvae.VAE` or `kvae.HierarchicalVAE`.
-        x: array of shape (examples, *event_shape).
+        vae: a built `kvae.VAE`, `kvae.ConditionalVAE` or `kvae.HierarchicalVAE`.
+        x: array of shape (examples, *event_shape), or a dict of arrays by name, such as x and
+            condition.
         samples: int K, posterior samples for each example.
         seed: int, seeds the samples.
         batch_size: examples per batch.
@@ -59,7 +60,8 @@ def importance_sampled_log_likelihood(
     model = built_model(vae)
     samples = checks.positive_int("samples", samples)
     batch_size = min(checks.positive_int("batch_size", batch_size), ROWS)
-    x = model.named_inputs().check_x(x).astype("float32")
+    x = model.named_inputs().check_x(x)
+    examples = len(next(iter(x.values())) if isinstance(x, dict) else x)
 
     def log_sum_of_weights(x: Any, draws: int, seed: Any) -> Any:
         """Return log sum_k p(x|z_k) p(z_k) / q(z_k|x) over `draws` samples, shape (batch,)."""
@@ -69,13 +71,19 @@ def importance_sampled_log_likelihood(
 
     function = tf.function(log_sum_of_weights, reduce_retracing=True, autograph=False)
     bounds = []
-    for start in range(0, len(x), batch_size):
-        batch = tf.convert_to_tensor(x[start : start + batch_size])
-        chunk = max(1, ROWS // len(batch))
-        total = np.full(len(batch), -np.inf)
+    for start in range(0, examples, batch_size):
+        end = min(start + batch_size, examples)
+        batch = _rows(x, start, end)
+        chunk = max(1, ROWS // (end - start))
+        total = np.full(end - start, -np.inf)
         for first in range(0, samples, chunk):
             draws = min(chunk, samples - first)  # at most two numbers, each traced once
             key = tf.random.fold_in(tf.random.fold_in([seed, 0], start), first)
             total = np.logaddexp(total, function(batch, draws, key).numpy().astype("float64"))
         bounds.append(total - math.log(samples))
     return np.concatenate(bounds)
+
+
+def _rows(arrays: Any, start: int, end: int) -> Any:
+    """Return rows of an array, or of each array of a dict, as tensors."""
+    return tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[start:end]), arrays)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from kvae import checks
 from kvae.contract import Batch
 from kvae.layers.quantizer import Quantizer
+from kvae.noise import words
 
 __all__ = ["VectorQuantizer"]
 
@@ -134,11 +135,8 @@ class VectorQuantizer(Quantizer):
 
     def _of_batch(self, flat: Any, seed: Any) -> Any:
         """Return vectors of the batch drawn at random, (codebook_size, dim)."""
-        # Integers: with and without XLA the same, see `kvae.noise`.
-        words = tf.random.stateless_uniform(
-            (self.codebook_size,), seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
-        )
-        return tf.gather(flat, tf.math.floormod(words, tf.shape(flat)[0]))
+        chosen = words((self.codebook_size,), seed)
+        return tf.gather(flat, tf.math.floormod(chosen, tf.shape(flat)[0]))
 
     def _ensure_built(self) -> None:
         if not self.built:

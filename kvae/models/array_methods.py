@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
+from kvae.contract.plain_array import plain_array
 from kvae.models.batches import BatchedFunction
 from kvae.models.tensor_functions import TensorFunctions
 from kvae.outputs import decoded
@@ -22,18 +23,27 @@ class ArrayMethods:
     named_inputs: Callable[[], Any]
     reconstruction: Callable[..., Any]
     score_terms: Callable[..., dict[str, Any]]
+    missing_condition: Callable[[], Any]
     evaluation_seed_generator: Any
     execution: Any
     _functions: dict[str, BatchedFunction]
 
-    def reconstruct(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+    def reconstruct(
+        self, x: Any, batch_size: int | None = None, condition: Any = None
+    ) -> np.ndarray:
         """Return the likelihood's mean at the posterior's point, shape (examples, *event_shape).
 
         Args:
             x: array of shape (examples, *event_shape), or a dict of arrays by name.
             batch_size: examples computed at once.
+            condition: what to decode with instead of x["condition"], one for all examples or one
+                for each, where the model is conditional.
         """
         x = self.named_inputs().check_x(x)
+        if condition is not None:
+            examples = len(x["x"] if isinstance(x, dict) else x)
+            (new,) = self.conditions(condition, examples).values()
+            x = {**x, "new_condition": new}
         return decoded(self.run("reconstruct", x, batch_size))
 
     def score(self, x: Any, batch_size: int | None = None, terms: bool = False) -> Any:
@@ -75,6 +85,7 @@ class ArrayMethods:
         seed: int | None = None,
         batch_size: int | None = None,
         kind: str = "mean",
+        condition: Any = None,
     ) -> np.ndarray:
         """Return `n` generated examples, shape (n, *event_shape).
 
@@ -87,14 +98,47 @@ class ArrayMethods:
             batch_size: examples computed at once.
             kind: "mean" for the likelihood's mean at draws from the prior, "draw" for a draw from
                 the likelihood there.
+            condition: one for all examples or one for each, where the model is conditional. By
+                default it is missing, where the model allows that.
         """
         n = checks.positive_int("n", n)
         checks.choice("kind", kind, ("mean", "draw"))
         chosen = self._draw_seed(seed)
         rows = seed_rows(tf.range(n), chosen[0]).numpy()
+        given = self.conditions(condition, n)
         if kind == "mean":
-            return decoded(self.run("sample", rows, batch_size))
-        return self.run("generate", rows, batch_size, seed=chosen)["draw"]
+            return decoded(self.run("sample", {"seed": rows, **given}, batch_size))
+        return self.run("generate", {"rows": rows, **given}, batch_size, seed=chosen)["draw"]
+
+    def conditions(self, condition: Any, examples: int) -> dict[str, np.ndarray]:
+        """Return valid conditions by their name, {} where the model takes none.
+
+        Args:
+            condition: one for all examples, or one for each; None for a missing one.
+            examples: their number.
+
+        Raises:
+            ValueError: If conditions are not valid, of another number, not given although the
+                model needs them, or given although it takes none.
+        """
+        spec = self.named_inputs().specs.get("condition")
+        if spec is None and condition is None:
+            return {}
+        if spec is None:
+            raise ValueError(
+                f"Expected no condition: a {type(self).__name__} takes none. Received: "
+                f"condition={condition!r:.200}"
+            )
+        condition = self.missing_condition() if condition is None else condition
+        given = plain_array(condition, "condition")
+        if given.ndim == len(spec.shape):
+            given = np.repeat(given[None], examples, axis=0)
+        if given.ndim and len(given) != examples:
+            raise ValueError(
+                "Expected condition to be one condition for all examples or one for each of the "
+                f"{examples}. Received: shape {given.shape}"
+            )
+        return {"condition": spec.check(given, "condition")}
 
     def run(
         self, name: str, arrays: Any, batch_size: int | None = None, **kwargs: Any

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kvae.contract import Domain, InputSpec
 from kvae.contract.input_spec import fits
+from kvae.models.parts import beside, check_taken, data_shape
 
 __all__ = ["data_specs", "encoder_shape", "exported_x", "seen_by_encoder"]
 
@@ -24,7 +25,7 @@ def data_specs(model: Any) -> dict[str, InputSpec]:
     layer, dtype = model.likelihood_layer, keras.config.floatx()
     shape = layer.event_shape
     if model.features is None and model.encoder.built:
-        shape = tuple(model.encoder.input_shape)[1:]
+        shape = data_shape(model.encoder)[1:]
     specs = {
         "x": InputSpec(shape, dtype),
         "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
@@ -36,20 +37,28 @@ def data_specs(model: Any) -> dict[str, InputSpec]:
 
 
 def encoder_shape(model: Any, input_shape: Any) -> Any:
-    """Build features and encoder for data of shape (batch, ...); return what the encoder reads."""
+    """Build features and encoder for data of shape (batch, ...); return the shape of the features.
+
+    Args:
+        model: see `data_specs`.
+        input_shape: of the data.
+    """
     if model.features is not None:
         if not model.features.built:
             model.features.build(input_shape)
         input_shape = model.features.compute_output_shape(input_shape)
+    condition_dim = model.condition_dim
     if not model.encoder.built:
-        model.encoder.build(input_shape)
-    elif model.features is not None and not fits(
-        tuple(input_shape)[1:], tuple(model.encoder.input_shape)[1:]
-    ):
-        raise ValueError(
-            f"Expected features to emit what the encoder takes, {model.encoder.input_shape}. "
-            f"Received: features of output shape {tuple(input_shape)}"
-        )
+        vector = None if condition_dim is None else (None, condition_dim)
+        model.encoder.build(beside(input_shape, vector))
+    elif model.features is not None:
+        check_taken("encoder", model.encoder, None, condition_dim, "the features")
+        taken = data_shape(model.encoder)
+        if not fits(tuple(input_shape)[1:], taken[1:]):
+            raise ValueError(
+                f"Expected features to emit what the encoder takes, {taken}. Received: features "
+                f"of output shape {tuple(input_shape)}"
+            )
     return input_shape
 
 

@@ -10,6 +10,7 @@ from kvae import checks, networks
 from kvae.contract import Batch, Latent, Term
 from kvae.layers import DistributionLayer
 from kvae.models.vae import VAE
+from kvae.noise import words
 from kvae.training.optimizers import build_optimizers
 
 __all__ = ["FactorVAE"]
@@ -220,9 +221,5 @@ def shuffled(z: Any, seed: Any) -> Any:
     seed = (
         tf.zeros(2, tf.int32) if seed is None else tf.random.experimental.stateless_fold_in(seed, 2)
     )
-    # Integers: with and without XLA the same, see `kvae.noise`.
-    words = tf.random.stateless_uniform(
-        tf.reverse(tf.shape(z), [0]), seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
-    )
-    order = tf.argsort(words, axis=1)  # (latent_dim, batch)
+    order = tf.argsort(words(tf.reverse(tf.shape(z), [0]), seed), axis=1)  # (latent_dim, batch)
     return tf.transpose(tf.gather(tf.transpose(z), order, batch_dims=1))

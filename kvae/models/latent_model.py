@@ -46,6 +46,8 @@ class LatentModel(ArrayMethods, TrainingMethods):
         ['z']
     """
 
+    condition_dim: int | None = None  # elements of the vector that networks read of a condition
+
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.seed_generator = keras.random.SeedGenerator()
@@ -124,6 +126,15 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """Return the array methods that an exported file is compared with, by signature."""
         return PublicMethods(self)
 
+    def training_inputs(self, inputs: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
+        """Return the inputs of a batch as training shows them: changed at random, or as they are.
+
+        Args:
+            inputs: tensors (B, ...) by name.
+            seed: two int32.
+        """
+        return inputs
+
     def penalties(
         self, inputs: Mapping[str, Any], latents: Mapping[str, Latent], batch: Batch
     ) -> list[Term]:
@@ -153,6 +164,9 @@ class LatentModel(ArrayMethods, TrainingMethods):
             seed: two int32, or None for the points of the posteriors.
             batch: weights of the examples and training step.
         """
+        if batch.training and seed is not None:
+            further = tf.random.experimental.stateless_fold_in(seed, 2)
+            inputs = self.training_inputs(inputs, further)
         latents = self.infer(inputs, seed, self.objective.draws, batch.training)
         terms = self.objective.terms(self, inputs, latents, batch)
         if self.objective.draws is not None:  # a penalty is that of one draw
@@ -171,6 +185,10 @@ class LatentModel(ArrayMethods, TrainingMethods):
         Each comes with the index of the elements it applies to, along the last axis of the target.
         """
         return []
+
+    def transforms_by_input(self) -> dict[str, list[tuple[Any, Any]]]:
+        """Return the transforms that `adapt` fits by the name of the input that they learn from."""
+        return {"target": self.transforms()}
 
     def parts(self) -> dict[str, Any]:
         """Return the layers that `from_config` takes, or lists of them, by name.
@@ -191,9 +209,15 @@ class LatentModel(ArrayMethods, TrainingMethods):
 
     # -- the contract: what the tensor functions give ----------------------------------------
 
-    def reconstruction(self, inputs: Mapping[str, Any]) -> Likelihood:
-        """Return p(x|z) at the points of the posteriors."""
-        return self.likelihood_at(self.infer(inputs, None), inputs.get("condition"))
+    def reconstruction(self, inputs: Mapping[str, Any], condition: Any = None) -> Likelihood:
+        """Return p(x|z) at the points of the posteriors.
+
+        Args:
+            inputs: tensors (B, ...) by name.
+            condition: what to generate with, tensor (B, ...); by default that of the inputs.
+        """
+        condition = inputs.get("condition") if condition is None else condition
+        return self.likelihood_at(self.infer(inputs, None), condition)
 
     def example_latents(self) -> dict[str, Latent]:
         """Return what the model infers of one example of zeros, for what is known before data."""
@@ -230,6 +254,12 @@ class LatentModel(ArrayMethods, TrainingMethods):
             "nll": nll,
             "nats_per_element": tf.add_n([mean_nll, *(kl / elements for kl in kls)]),
         }
+
+    def missing_condition(self) -> Any:
+        """Return the raw condition that stands for a missing one; raise where none may miss."""
+        raise ValueError(
+            f"Expected condition, which a {type(self).__name__} needs. Received: condition=None"
+        )
 
     # -- training ----------------------------------------------------------------------------
 

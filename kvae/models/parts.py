@@ -7,8 +7,22 @@ import keras
 import tensorflow as tf
 
 from kvae.layers import DistributionLayer
+from kvae.priors import Prior
 
-__all__ = ["arguments_of", "check_emits", "check_likelihood", "config_of", "kl_of", "normals_of"]
+__all__ = [
+    "arguments_of",
+    "beside",
+    "check_emits",
+    "check_likelihood",
+    "check_prior",
+    "check_taken",
+    "config_of",
+    "data_shape",
+    "kl_of",
+    "normals_of",
+]
+
+Shape = tuple[int | None, ...]
 
 
 def config_of(model: Any) -> dict[str, Any]:
@@ -80,18 +94,87 @@ def kl_of(posterior: Any, role: str, vector: bool = False) -> Any:
     return kl
 
 
-def normals_of(prior: Any) -> int | None:
+def normals_of(prior: Any, condition_dim: int | None = None) -> int | None:
     """Return how many standard normals make one draw from a prior; None if they cannot."""
+    vector = None if condition_dim is None else tf.zeros((1, condition_dim))
     try:
-        prior.from_normal(tf.zeros((1, prior.normals)))
+        prior.from_normal(tf.zeros((1, prior.normals)), vector)
     except NotImplementedError:
         return None
     return prior.normals
 
 
-def check_emits(
-    network: str, shape: tuple[int | None, ...], layer: DistributionLayer, role: str
+def beside(value: Any, vector: Any) -> Any:
+    """Return what a network takes: a value, or the value and the condition's vector."""
+    return value if vector is None else [value, vector]
+
+
+def data_shape(network: keras.Model) -> Shape:
+    """Return the shape of a built network's first input, with the batch axis."""
+    shape = network.input_shape
+    return tuple(shape[0] if isinstance(shape, list) else shape)
+
+
+def check_prior(prior: Prior, posterior: DistributionLayer, condition_dim: int | None) -> None:
+    """Raise if a prior is not one of the posterior's dimensions, or reads another condition."""
+    if prior.event_shape != posterior.event_shape:
+        raise ValueError(
+            f"Expected the prior to have the posterior's {posterior.event_shape[0]} dimensions. "
+            f"Received: {prior.description()}"
+        )
+    if prior.condition_dim is not None and condition_dim is None:
+        raise ValueError(
+            "Expected a prior without a condition: a model with one is a kvae.ConditionalVAE. "
+            f"Received: {prior.description()}"
+        )
+    if prior.condition_dim not in (None, condition_dim):
+        raise ValueError(
+            f"Expected the prior to read the condition's vector, condition_dim={condition_dim}. "
+            f"Received: {prior.description()} with condition_dim={prior.condition_dim}"
+        )
+    if prior.reads_posterior and condition_dim is not None:
+        raise ValueError(
+            "Expected a prior that does not read the encoder, which needs a condition. Received: "
+            f"{prior.description()}"
+        )
+
+
+def check_taken(
+    name: str, network: keras.Model, value: Any, condition_dim: int | None, what: str
 ) -> None:
+    """Raise if a built network does not take what the model gives it.
+
+    Args:
+        name: of the network.
+        network: a built network.
+        value: shape of its first input, with the batch axis; None where any will do.
+        condition_dim: elements of the condition's vector, its second input; None for one input.
+        what: what the first input is, for the message.
+    """
+    given = network.input_shape
+    shapes = [tuple(shape) for shape in (given if isinstance(given, list) else [given])]
+    rest = [] if condition_dim is None else [(None, condition_dim)]
+    if shapes[1:] == rest and value in (None, shapes[0]):
+        return
+    first = what if value is None else f"shape (batch, {', '.join(map(str, value[1:]))}), {what}"
+    if condition_dim is None and len(shapes) == 1:
+        raise ValueError(
+            f"Expected {name} to take inputs of {first}. Received: a {name} with input shape "
+            f"{given}"
+        )
+    advice = (
+        " A network with a condition belongs to a kvae.ConditionalVAE."
+        if condition_dim is None
+        else f" The networks of kvae.networks take condition_dim={condition_dim}."
+    )
+    second = f", and the condition's vector (batch, {condition_dim})" if rest else ""
+    raise ValueError(
+        f"Expected {name} to take inputs of {first}{second}. Received: a {name} with input shape "
+        f"{given}.{advice}"
+    )
+
+
+def check_emits(network: str, shape: Shape, layer: DistributionLayer, role: str) -> None:
     """Raise if the output of a network is not what the distribution layer after it reads.
 
     Args:

@@ -182,8 +182,8 @@ class QuantizedVAE(LatentModel):
 
     def latent_specs(self) -> dict[str, LatentSpec]:
         """Return the grid of codes."""
-        domain = Domain(0, self.quantizer.codebook_size - 1, integer=True)
-        return {CODES: LatentSpec(self.prior.event_shape, "codes", self.prior.normals, domain)}
+        prior = self.prior
+        return {CODES: LatentSpec(prior.event_shape, "codes", prior.normals, self._domain())}
 
     def regularizers(self) -> dict[str, Any]:
         """Return that the codes have no regularizer."""
@@ -267,6 +267,9 @@ class QuantizedVAE(LatentModel):
         }
         return [Signature(name, inputs[name], functions[name]) for name in inputs]
 
+    def _domain(self) -> Domain:
+        return Domain(0, self.quantizer.codebook_size - 1, integer=True)
+
     def _term_names(self) -> list[str]:
         if not self.built:
             return []
@@ -295,8 +298,8 @@ class QuantizedVAE(LatentModel):
         Raises:
             ValueError: If a code is not in the codebook.
         """
-        spec = self.latent_specs()[CODES]
-        codes = InputSpec(spec.shape, "int32", spec.domain).check(codes, CODES)
+        spec = InputSpec(self.prior.event_shape, "int32", self._domain())
+        codes = spec.check(codes, CODES)
         return decoded(self.run("decode", codes.astype("int32"), batch_size))
 
     def fit_prior(

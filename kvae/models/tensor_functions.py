@@ -31,9 +31,15 @@ class TensorFunctions:
         """Return the functions by name."""
         return {name: getattr(self, name) for name in self.names}
 
-    def reconstruct(self, x: Any, **others: Any) -> dict[str, Any]:
-        """Return what the model makes of `x` at the points of the posteriors."""
-        return self.model.reconstruction(self._inputs(x, others)).decoded()
+    def reconstruct(self, x: Any, new_condition: Any = None, **others: Any) -> dict[str, Any]:
+        """Return what the model makes of `x` at the points of the posteriors.
+
+        Args:
+            x: (batch, ...).
+            new_condition: (batch, ...), what to decode with; by default the `condition` of x.
+            **others: the model's other inputs.
+        """
+        return self.model.reconstruction(self._inputs(x, others), new_condition).decoded()
 
     def score(self, x: Any, seed: Any = None, **others: Any) -> dict[str, Any]:
         """Return `score`, `nll` and `nats_per_element`; see `LatentModel.score_terms`."""
@@ -103,8 +109,9 @@ class VectorFunctions(TensorFunctions):
         A prior that cannot be made of normals draws by its own sampler from the first key.
         """
         if self.model.latent_specs()["z"].normals is None:
-            draw = self.model.prior.distribution().sample(tf.shape(rows)[0], seed=rows[0])
-            return {"z": draw}
+            prior = self.model.prior.distribution(self.model.condition_vector(condition, rows))
+            shape = () if prior.batch_shape.rank else tf.shape(rows)[:1]
+            return {"z": prior.sample(shape, seed=rows[0])}
         return super().prior_draws(rows, condition)
 
 

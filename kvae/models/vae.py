@@ -14,9 +14,13 @@ from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_b
 from kvae.models.latent_model import LatentModel
 from kvae.models.parts import (
     arguments_of,
+    beside,
     check_emits,
     check_likelihood,
+    check_prior,
+    check_taken,
     config_of,
+    data_shape,
     kl_of,
     normals_of,
 )
@@ -91,8 +95,15 @@ class VAE(LatentModel):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self._set_parts(encoder, posterior, decoder, likelihood, features)
+
+    def _set_parts(
+        self, encoder: Any, posterior: Any, decoder: Any, likelihood: Any, features: Any
+    ) -> None:
+        """Check and keep the parts, and build them where the shape of the data is known."""
         check_likelihood(likelihood, features)
-        kl = kl_of(posterior, "posterior", vector=True)
+        prior = kl_of(posterior, "posterior", vector=True).prior
+        check_prior(prior, posterior, self.condition_dim)
         self.encoder = encoder
         self.posterior_layer = posterior
         self.decoder = decoder
@@ -101,36 +112,30 @@ class VAE(LatentModel):
         self.latent_dim = posterior.event_shape[0]
         if posterior.seed is not None:
             self.evaluation_seed_generator.state.assign([posterior.seed, 0])
-        if kl.prior.event_shape != posterior.event_shape:
-            raise ValueError(
-                f"Expected the prior to have the posterior's {self.latent_dim} dimensions. "
-                f"Received: {kl.prior.description()}"
-            )
-        kl.prior.bind(self.posterior)
+        prior.bind(self.posterior)
         if features is not None:
             self.build((None, *likelihood.event_shape))
         elif encoder.built:
-            self.build(encoder.input_shape)
+            check_taken("encoder", encoder, None, self.condition_dim, "the data")
+            self.build(data_shape(encoder))
 
     # -- structure ---------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Build and check the parts for data of shape (batch, *event_shape)."""
         input_shape = encoder_shape(self, input_shape)
-        params_shape = self.encoder.compute_output_shape(input_shape)
+        vector_shape = None if self.condition_dim is None else (None, self.condition_dim)
+        params_shape = self.encoder.compute_output_shape(beside(input_shape, vector_shape))
         check_emits("encoder", params_shape, self.posterior_layer, "posterior")
         if not self.posterior_layer.built:
             self.posterior_layer.build(params_shape)
         latent_shape = (None, self.latent_dim)
         if not self.decoder.built:
-            self.decoder.build(latent_shape)
-        elif tuple(self.decoder.input_shape) != latent_shape:
-            raise ValueError(
-                f"Expected decoder to take inputs of shape (batch, {self.latent_dim}), the "
-                "posterior's event. Received: a decoder with input shape "
-                f"{self.decoder.input_shape}"
-            )
-        params_shape = self.decoder.compute_output_shape(latent_shape)
+            self.decoder.build(beside(latent_shape, vector_shape))
+        else:
+            what = "the posterior's event"
+            check_taken("decoder", self.decoder, latent_shape, self.condition_dim, what)
+        params_shape = self.decoder.compute_output_shape(beside(latent_shape, vector_shape))
         check_emits("decoder", params_shape, self.likelihood_layer, "likelihood")
         if not self.likelihood_layer.built:
             self.likelihood_layer.build(params_shape)
@@ -148,8 +153,9 @@ class VAE(LatentModel):
         without draws. A call adds no loss: that is what `fit` does.
         """
         seed = self.evaluation_seed() if training else None
-        z = self.infer(self.named_inputs().unpack(x)[0], seed, training=bool(training))["z"].value
-        return self.generate({"z": z}, training=bool(training)).params
+        inputs, _ = self.named_inputs().unpack(x)
+        z = self.infer(inputs, seed, training=bool(training))["z"].value
+        return self.generate({"z": z}, inputs.get("condition"), bool(training)).params
 
     def parts(self) -> dict[str, Any]:
         """Return encoder, posterior, decoder, likelihood, and features where there are some."""
@@ -179,7 +185,9 @@ class VAE(LatentModel):
     def latent_specs(self) -> dict[str, LatentSpec]:
         """Return the one latent vector, `z`."""
         kind = "gaussian" if "stddev" in self.posterior_layer.conversions else "continuous"
-        return {"z": LatentSpec((self.latent_dim,), kind, normals_of(self.prior))}  # type: ignore[arg-type]
+        return {
+            "z": LatentSpec((self.latent_dim,), kind, normals_of(self.prior, self.condition_dim))
+        }  # type: ignore[arg-type]
 
     def regularizers(self) -> dict[str, Any]:
         """Return the posterior layer's regularizer."""
@@ -192,14 +200,26 @@ class VAE(LatentModel):
             inputs: x, or tensors by name.
             training: whether the encoder trains.
         """
-        return self.posterior_layer.distribution(self._posterior_params(inputs, training))
+        named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
+        vector = self.condition_vector(named.get("condition"), named["x"])
+        return self.posterior_layer.distribution(self._posterior_params(named, vector, training))
 
-    def _posterior_params(self, inputs: Any, training: bool) -> Any:
-        return self.encoder(seen_by_encoder(self, inputs, training), training=training)
+    def condition_vector(self, condition: Any, like: Any) -> Any:
+        """Return what networks and prior read of a condition, (batch, condition_dim); None here.
 
-    def likelihood(self, z: Any) -> Any:
+        Args:
+            condition: raw conditions (batch, ...), or None.
+            like: tensor (batch, ...) of the same batch.
+        """
+        return None
+
+    def _posterior_params(self, named: Mapping[str, Any], vector: Any, training: bool) -> Any:
+        seen = seen_by_encoder(self, named, training)
+        return self.encoder(beside(seen, vector), training=training)
+
+    def likelihood(self, z: Any, condition: Any = None) -> Any:
         """Return p(x|z), a `tfd.Distribution` of batch shape (batch,) and event `event_shape`."""
-        return self.generate({"z": z}).distribution()
+        return self.generate({"z": z}, condition).distribution()
 
     def infer(
         self,
@@ -210,25 +230,27 @@ class VAE(LatentModel):
     ) -> dict[str, Latent]:
         """Return the latent vector `z`, see `LatentModel.infer`."""
         layer = self.posterior_layer
-        params = self._posterior_params(inputs, training)
+        vector = self.condition_vector(inputs.get("condition"), inputs["x"])
+        params = self._posterior_params(inputs, vector, training)
         posterior = layer.distribution(params)
         if training:
             check_reparameterized(layer, posterior)
         if seed is None:
-            return {"z": layer.latent(posterior, layer.point(posterior))}
+            return {"z": layer.latent(posterior, layer.point(posterior), vector)}
         further = tf.random.experimental.stateless_fold_in(seed, 1)
         value = layer.draw(posterior, seed, draws)
-        return {"z": layer.latent(posterior, value, seed=further, params=params)}
+        return {"z": layer.latent(posterior, value, vector, seed=further, params=params)}
 
     def draw_prior(self, normals: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws of `z`, see `LatentModel.draw_prior`."""
-        return {"z": self.prior.from_normal(normals, condition)}
+        return {"z": self.prior.from_normal(normals, self.condition_vector(condition, normals))}
 
     def generate(
         self, latents: Mapping[str, Any], condition: Any = None, training: bool = False
     ) -> Likelihood:
         """Return p(x|z), see `LatentModel.generate`."""
-        params = self.decoder(latents["z"], training=training)
+        vector = self.condition_vector(condition, latents["z"])
+        params = self.decoder(beside(latents["z"], vector), training=training)
         return Likelihood(self.likelihood_layer, params, training)
 
     def transforms(self) -> list[tuple[Any, Any]]:
@@ -268,7 +290,7 @@ class VAE(LatentModel):
             "interpolate": pair,
             "interpolate_spherical": pair,
         }
-        if normals_of(self.prior) is None:
+        if normals_of(self.prior, self.condition_dim) is None:
             del inputs["sample"]
         return [Signature(name, inputs[name], functions[name]) for name in inputs]
 
@@ -278,13 +300,13 @@ class VAE(LatentModel):
         """Return the posterior's mean and standard deviation, each (examples, latent_dim).
 
         Args:
-            x: array of shape (examples, *event_shape).
+            x: array of shape (examples, *event_shape), or a dict of arrays by name.
             batch_size: examples computed at once.
         """
         found = self.run("encode", self.named_inputs().check_x(x), batch_size)
         return found["mean"], found["stddev"]
 
-    def decode(self, z: Any, batch_size: int | None = None) -> np.ndarray:
+    def decode(self, z: Any, batch_size: int | None = None, condition: Any = None) -> np.ndarray:
         """Return the likelihood's mean at `z`, shape (examples, *event_shape).
 
         Where a transform leaves no mean it is the median, see `kvae.layers.Transformed`.
@@ -292,9 +314,11 @@ class VAE(LatentModel):
         Args:
             z: array of shape (examples, latent_dim).
             batch_size: examples computed at once.
+            condition: one for all examples or one for each, where the model is conditional.
         """
         z = InputSpec((self.latent_dim,)).check(z, "z")
-        return decoded(self.run("decode", z, batch_size))
+        inputs = {"z": z, **self.conditions(condition, len(z))}
+        return decoded(self.run("decode", inputs, batch_size))
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from kvae import checks
+from kvae.networks.condition import joined
 
 __all__ = ["conv_decoder", "conv_encoder"]
 
@@ -17,6 +18,7 @@ def conv_encoder(
     dense: int = 256,
     activation: str = "relu",
     name: str = "encoder",
+    condition_dim: int | None = None,
 ) -> keras.Model:
     """Return a convolutional network (batch, H, W, C) -> (batch, params_size).
 
@@ -29,6 +31,9 @@ def conv_encoder(
         dense: units of the dense layer after them.
         activation: activation of the hidden layers.
         name: name of the model, and the prefix of its layers' names.
+        condition_dim: elements of the vector of a condition, which becomes the network's second
+            input and is joined to the features before the dense layer; None for a network without
+            one.
 
     Raises:
         ValueError: If a size is not a positive integer, or the event is not an image.
@@ -36,6 +41,11 @@ def conv_encoder(
     Example:
         >>> kvae.networks.conv_encoder((28, 20, 1), 32).output_shape
         (None, 32)
+
+    References:
+        Yan, Yang, Sohn, Lee: Attribute2Image: Conditional Image Generation from Visual Attributes,
+        2016, https://arxiv.org/abs/1512.00570 (the condition beside the features of the
+        convolutions)
     """
     inputs = keras.Input(checks.image_shape(event_shape, "event_shape"))
     outputs = inputs
@@ -49,7 +59,7 @@ def conv_encoder(
             kernel_initializer="he_normal",
             name=f"{name}_conv_{index}",
         )(outputs)
-    outputs = keras.layers.Flatten()(outputs)
+    outer, outputs = joined(inputs, keras.layers.Flatten()(outputs), condition_dim, name)
     outputs = keras.layers.Dense(
         checks.positive_int("dense", dense),
         activation,
@@ -58,7 +68,7 @@ def conv_encoder(
     )(outputs)
     params_size = checks.positive_int("params_size", params_size)
     outputs = keras.layers.Dense(params_size, name=f"{name}_params")(outputs)
-    return keras.Model(inputs, outputs, name=name)
+    return keras.Model(outer, outputs, name=name)
 
 
 def conv_decoder(
@@ -68,6 +78,7 @@ def conv_decoder(
     dense: int = 256,
     activation: str = "relu",
     name: str = "decoder",
+    condition_dim: int | None = None,
 ) -> keras.Model:
     """Return a transposed convolutional network (batch, latent_dim) -> (batch, H, W, C).
 
@@ -81,6 +92,8 @@ def conv_decoder(
         dense: units of the dense layer before them.
         activation: activation of the hidden layers.
         name: name of the model, and the prefix of its layers' names.
+        condition_dim: elements of the vector of a condition, which becomes the network's second
+            input and is joined to z; None for a network without one.
 
     Raises:
         ValueError: If a size is not a positive integer, or the parameters are not image-shaped.
@@ -97,9 +110,10 @@ def conv_decoder(
     rows, columns = -(-height // step), -(-width // step)
     inputs = keras.Input((checks.positive_int("latent_dim", latent_dim),))
     dense = checks.positive_int("dense", dense)
+    outer, outputs = joined(inputs, inputs, condition_dim, name)
     outputs = keras.layers.Dense(
         dense, activation, kernel_initializer="he_normal", name=f"{name}_dense_0"
-    )(inputs)
+    )(outputs)
     outputs = keras.layers.Dense(
         rows * columns * filters[0],
         activation,
@@ -123,4 +137,4 @@ def conv_decoder(
     outputs = keras.layers.Conv2D(channels, kernel_size=3, padding="same", name=f"{name}_params")(
         outputs
     )
-    return keras.Model(inputs, outputs, name=name)
+    return keras.Model(outer, outputs, name=name)

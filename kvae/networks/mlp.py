@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from kvae import checks
+from kvae.networks.condition import joined
 
 __all__ = ["mlp_decoder", "mlp_encoder"]
 
@@ -21,6 +22,7 @@ def mlp_encoder(
     hidden: Sequence[int] = (512, 256),
     activation: str = "relu",
     name: str = "encoder",
+    condition_dim: int | None = None,
 ) -> keras.Model:
     """Return a dense network (batch, *event_shape) -> (batch, params_size).
 
@@ -30,6 +32,8 @@ def mlp_encoder(
         hidden: units of the hidden layers.
         activation: activation of the hidden layers.
         name: name of the model, and the prefix of its layers' names.
+        condition_dim: elements of the vector of a condition, which becomes the network's second
+            input and is joined to the data; None for a network without one.
 
     Raises:
         ValueError: If a size is not a positive integer.
@@ -39,7 +43,7 @@ def mlp_encoder(
         (None, 32)
     """
     inputs = keras.Input(checks.event_shape(event_shape))
-    outputs = keras.layers.Flatten()(inputs)
+    outer, outputs = joined(inputs, keras.layers.Flatten()(inputs), condition_dim, name)
     for index, units in enumerate(hidden):
         outputs = keras.layers.Dense(
             checks.positive_int("hidden", units),
@@ -49,7 +53,7 @@ def mlp_encoder(
         )(outputs)
     params_size = checks.positive_int("params_size", params_size)
     outputs = keras.layers.Dense(params_size, name=f"{name}_params")(outputs)
-    return keras.Model(inputs, outputs, name=name)
+    return keras.Model(outer, outputs, name=name)
 
 
 def mlp_decoder(
@@ -58,6 +62,7 @@ def mlp_decoder(
     hidden: Sequence[int] = (256, 512),
     activation: str = "relu",
     name: str = "decoder",
+    condition_dim: int | None = None,
 ) -> keras.Model:
     """Return a dense network (batch, latent_dim) -> (batch, *params_shape).
 
@@ -67,6 +72,8 @@ def mlp_decoder(
         hidden: units of the hidden layers.
         activation: activation of the hidden layers.
         name: name of the model, and the prefix of its layers' names.
+        condition_dim: elements of the vector of a condition, which becomes the network's second
+            input and is joined to z; None for a network without one.
 
     Raises:
         ValueError: If a size is not a positive integer.
@@ -77,7 +84,7 @@ def mlp_decoder(
     """
     params_shape = checks.event_shape(params_shape, "params_shape")
     inputs = keras.Input((checks.positive_int("latent_dim", latent_dim),))
-    outputs = inputs
+    outer, outputs = joined(inputs, inputs, condition_dim, name)
     for index, units in enumerate(hidden):
         outputs = keras.layers.Dense(
             checks.positive_int("hidden", units),
@@ -88,4 +95,4 @@ def mlp_decoder(
     outputs = keras.layers.Dense(math.prod(params_shape), name=f"{name}_params")(outputs)
     if len(params_shape) > 1:
         outputs = keras.layers.Reshape(params_shape)(outputs)
-    return keras.Model(inputs, outputs, name=name)
+    return keras.Model(outer, outputs, name=name)

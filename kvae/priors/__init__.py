@@ -3,6 +3,7 @@
 from typing import Any
 
 from kvae.priors.autoregressive_codes import AutoregressiveCodes
+from kvae.priors.conditional_normal import ConditionalNormal
 from kvae.priors.flow import Flow
 from kvae.priors.gaussian_mixture import GaussianMixture
 from kvae.priors.given_normal import GivenNormal
@@ -14,6 +15,7 @@ from kvae.priors.vamp import VampPrior
 
 __all__ = [
     "AutoregressiveCodes",
+    "ConditionalNormal",
     "Flow",
     "GaussianMixture",
     "GivenNormal",

@@ -37,6 +37,7 @@ class Prior(keras.layers.Layer):
 
     xla_pays = True  # see `kvae.training.execution`
     reads_posterior = False  # whether the weights of the encoder are in the distribution
+    condition_dim: int | None = None  # elements of the condition's vector; None if it reads none
 
     def __init__(self, event_shape: Any, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)

@@ -11,7 +11,7 @@ BATCH_SIZE = 4096
 
 def adapt(model: Any, x: Any, y: Any = None) -> None:
     """Let the transforms of a model see its training data; arguments as for `LatentModel.adapt`."""
-    learning = [(index, each) for index, each in model.transforms() if each.learns]
+    learning = [each for each in _transforms(model) if each[2].learns]
     if not learning:
         raise ValueError(
             "Expected a model with a transform that learns from data, such as a likelihood "
@@ -19,18 +19,31 @@ def adapt(model: Any, x: Any, y: Any = None) -> None:
             f"{type(model).__name__} without one"
         )
     inputs = model.named_inputs()
-    for _, transform in learning:
+    for _, _, transform in learning:
         transform.reset_state()
     for batch in inputs.source(x, y, batch_size=BATCH_SIZE, target=False):
         tensors, _ = inputs.unpack(batch)
-        target, observed = np.asarray(tensors["target"]), tensors.get("observed")
-        for index, transform in learning:
-            mask = None if observed is None else np.asarray(observed)[..., index]
-            transform.update_state(target[..., index], mask)
+        for name, index, transform in learning:
+            values = np.asarray(tensors[name])[..., index]
+            transform.update_state(values, _observed(name, index, values, tensors))
     check_adapted(model)
 
 
 def check_adapted(model: Any) -> None:
     """Raise a ValueError if a transform of the model has not seen the training data."""
-    for _, transform in model.transforms():
+    for _, _, transform in _transforms(model):
         transform.check_adapted()
+
+
+def _transforms(model: Any) -> list[tuple[str, Any, Any]]:
+    """Return input, index and transform of all transforms of a model."""
+    named = model.transforms_by_input().items()
+    return [(name, index, each) for name, pairs in named for index, each in pairs]
+
+
+def _observed(name: str, index: Any, values: np.ndarray, tensors: dict[str, Any]) -> Any:
+    """Return a mask of the values that are known, or None where all are."""
+    if name == "condition":  # a missing one is NaN
+        return ~np.isnan(values)
+    observed = tensors.get("observed")
+    return None if observed is None else np.asarray(observed)[..., index]

@@ -163,19 +163,27 @@ class ModelCase:
 
     Attributes:
         make: gives a new model, not compiled, with random weights.
-        data: (rng, n) -> examples.
+        data: (rng, n) -> examples, or a dict of the model's inputs by name.
         variant: sets apart several cases of one class.
-        exported: whether `kvae.export` takes it.
+        exported: whether the model can be exported.
     """
 
     make: Callable[..., Any]
-    data: Callable[[np.random.Generator, int], np.ndarray]
+    data: Callable[[np.random.Generator, int], Any]
     variant: str = ""
     exported: bool = True
 
-    def arrays(self):
-        """Return examples."""
-        return self.data(np.random.default_rng(2), N).astype("float32")
+    def arrays(self, n=N):
+        """Return the first n examples, as the model takes them."""
+        data = self.data(np.random.default_rng(2), N)
+        if isinstance(data, dict):
+            return {name: _float32(values)[:n] for name, values in data.items()}
+        return _float32(data)[:n]
+
+    def inputs(self):
+        """Return examples by the names of the model's inputs."""
+        data = self.arrays()
+        return data if isinstance(data, dict) else {"x": data}
 
 
 @dataclass(frozen=True)
@@ -198,6 +206,46 @@ class PlainLayerCase:
 
 
 @dataclass(frozen=True)
+class ConditionCase:
+    """A layer from raw conditions to the vector that networks read.
+
+    Attributes:
+        make: gives a new layer; takes keyword arguments of a Keras layer, `drop` and `missing`.
+        raw: (rng, n) -> valid raw conditions.
+        invalid: a raw condition that is not valid.
+        variant: sets apart several cases of one class.
+    """
+
+    make: Callable[..., Any]
+    raw: Callable[[np.random.Generator, int], np.ndarray]
+    invalid: Any
+    variant: str = ""
+
+    def arrays(self):
+        """Return raw conditions."""
+        return self.raw(np.random.default_rng(2), N)
+
+
+@dataclass(frozen=True)
+class ConditionalPriorCase:
+    """A prior over vectors that depends on the vector of a condition.
+
+    Attributes:
+        make: gives a new prior; takes keyword arguments of a Keras layer.
+        variant: sets apart several cases of one class.
+    """
+
+    make: Callable[..., Any]
+    variant: str = ""
+
+    def arrays(self):
+        """Return vectors of conditions, parameters of a diagonal Gaussian, and draws."""
+        rng, prior = np.random.default_rng(2), self.make()
+        sizes = prior.condition_dim, 2 * prior.latent_dim, prior.latent_dim
+        return [rng.normal(size=(N, size)).astype("float32") for size in sizes]
+
+
+@dataclass(frozen=True)
 class ObjectCase:
     """What Keras saves by its config and that is no layer: a schedule, a loss, an objective.
 
@@ -208,6 +256,10 @@ class ObjectCase:
 
     make: Callable[[], Any]
     variant: str = ""
+
+
+def _float32(values):
+    return values.astype("float32") if values.dtype.kind == "f" else values
 
 
 def _posterior(case, event_size, **kwargs):

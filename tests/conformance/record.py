@@ -47,7 +47,8 @@ def encoded(model, x):
     }
 
 
-def _record_vae(model, x):
+def _record_vae(model, x, **others):
+    x = {"x": x, **others} if others else x
     return {
         **encoded(model, x),
         "elbo": model.elbo(x, seed=1),  # encoder, prior and decoder

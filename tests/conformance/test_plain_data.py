@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from tests.conformance.case import (
+    ConditionalPriorCase,
+    ConditionCase,
     LayerCase,
     ModelCase,
     ObjectCase,
@@ -21,7 +23,16 @@ from tests.conformance.case import (
 )
 from tests.conformance.cases import collect
 
-EVERYTHING = collect(LayerCase, PriorCase, RegularizerCase, ModelCase, PlainLayerCase, ObjectCase)
+EVERYTHING = collect(
+    LayerCase,
+    PriorCase,
+    ConditionalPriorCase,
+    ConditionCase,
+    RegularizerCase,
+    ModelCase,
+    PlainLayerCase,
+    ObjectCase,
+)
 PLAIN = bool | int | float | str | tuple | None
 
 

@@ -5,6 +5,8 @@ import keras
 import kvae
 from tests.conformance.case import (
     CodePriorCase,
+    ConditionalPriorCase,
+    ConditionCase,
     LayerCase,
     ModelCase,
     ObjectCase,
@@ -16,6 +18,7 @@ from tests.conformance.cases import collect
 
 # Their subclasses are what a model holds.
 BASES = {
+    kvae.conditions.Condition,
     kvae.layers.DistributionLayer,
     kvae.layers.Quantizer,
     kvae.losses.Objective,
@@ -27,6 +30,8 @@ BASES = {
 KINDS = (
     LayerCase,
     PriorCase,
+    ConditionalPriorCase,
+    ConditionCase,
     RegularizerCase,
     ModelCase,
     PlainLayerCase,

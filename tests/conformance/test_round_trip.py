@@ -45,7 +45,7 @@ for name, function in signatures.items():
 
 def _inputs(case):
     return (
-        {"x": case.arrays()}
+        case.inputs()
         if isinstance(case, ModelCase)
         else dict(zip(("params", "values"), case.arrays(), strict=True))
     )

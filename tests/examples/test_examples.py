@@ -10,6 +10,7 @@ from tests.helpers import ROOT
 ARGUMENTS = {
     "ablation.py": ["--examples", "60", "--betas", "--epochs", "1", "--latent-dim", "2"],
     "bits_per_dim.py": ["--images", "100", "--epochs", "1", "--latent-dim", "2", "--hidden", "8"],
+    "conditional.py": ["--examples", "200", "--epochs", "1", "--hidden", "8", "--draws", "20"],
     "counts.py": ["--examples", "100", "--features", "5", "--epochs", "1", "--hidden", "8"],
     "disentangle.py": ["--examples", "512", "--epochs", "1", "--latent-dim", "2", "--hidden", "8"],
     "hierarchical.py": ["--examples", "128", "--epochs", "1", "--latent-dims", "2", "2"],

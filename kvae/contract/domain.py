@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from kvae.contract.failures import RANGE, assertion
+from kvae.contract.failures import OR_MISSING, RANGE, assertion
 from kvae.contract.mapped import chunks
 
 __all__ = ["Domain"]
@@ -29,6 +29,8 @@ class Domain:
         categories: number of classes; None where the elements are not classes.
         one_hot: whether each class is a one-hot vector of length `categories` along the last axis.
         columns: (name, domain) of each column of a row, in order; see `Domain.row`.
+        missing: whether NaN is valid and means that the element is not observed. It holds for all
+            columns of a row; of a one-hot vector all elements are NaN or none is.
 
     Example:
         >>> pixels = kvae.layers.Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
@@ -53,6 +55,7 @@ class Domain:
     categories: int | None = None
     one_hot: bool = False
     columns: tuple[tuple[str, "Domain"], ...] = ()
+    missing: bool = False
 
     @classmethod
     def row(cls, columns: Sequence[tuple[str, "Domain"]]) -> "Domain":
@@ -79,12 +82,17 @@ class Domain:
 
     @property
     def is_8_bit(self) -> bool:
-        """Whether the values are the whole numbers from 0 to 255."""
-        return self.integer and (self.low, self.high) == (0.0, 255.0) and not self.columns
+        """Whether the values are the whole numbers from 0 to 255, all of which a byte holds."""
+        bounds = (self.low, self.high) == (0.0, 255.0)
+        return self.integer and bounds and not self.columns and not self.missing
 
     def __str__(self) -> str:
         if self.columns:
-            return "; ".join(f"{name}: {domain}" for name, domain in self.columns)
+            return "; ".join(f"{part.name}: {part.domain}" for part in self._parts())
+        return self._values() + (OR_MISSING if self.missing else "")
+
+    def _values(self) -> str:
+        """Return what the values are that are observed."""
         if self.one_hot:
             of = "" if self.categories is None else f" of {self.categories} classes"
             return f"one-hot vectors{of}"
@@ -112,11 +120,14 @@ class Domain:
                 continue
             # Over all columns at once: the columns of a row are not contiguous.
             axes = tuple(range(chunk.ndim - 1)) if self.columns else None
-            low, high = chunk.min(axis=axes), chunk.max(axis=axes)
+            if self.missing and chunk.dtype.kind == "f":  # NaN where all are missing
+                low, high = np.fmin.reduce(chunk, axes), np.fmax.reduce(chunk, axes)
+            else:
+                low, high = chunk.min(axis=axes), chunk.max(axis=axes)
             for index, part in enumerate(parts):
                 seen = part.seen(chunk, low, high)
                 before = found[index]
-                found[index] = seen if before is None else before.joined(seen)
+                found[index] = seen if before is None else before.joined(seen, self.missing)
         for part, all_seen in zip(parts, found, strict=True):
             problem = "" if all_seen is None else part.domain.problem(*all_seen)
             if problem:
@@ -135,7 +146,12 @@ class Domain:
         value = tf.convert_to_tensor(value)
         numbers = tf.cast(value, tf.uint8) if value.dtype.is_bool else value
         axes = tf.range(tf.rank(numbers) - 1) if self.columns else None
-        low, high = tf.reduce_min(numbers, axes), tf.reduce_max(numbers, axes)
+        least = greatest = numbers
+        if self.missing and numbers.dtype.is_floating:
+            unknown, infinity = tf.math.is_nan(numbers), tf.constant(math.inf, numbers.dtype)
+            least = tf.where(unknown, infinity, numbers)
+            greatest = tf.where(unknown, -infinity, numbers)
+        low, high = tf.reduce_min(least, axes), tf.reduce_max(greatest, axes)
         low, high = tf.cast(low, tf.float32), tf.cast(high, tf.float32)
         checks = [part.assertion(numbers, low, high, name) for part in self._parts()]
         with tf.control_dependencies(checks):
@@ -175,8 +191,8 @@ class Domain:
     def describe(self) -> dict[str, Any]:
         """Return the domain as a dict for JSON; None stands for no bound.
 
-        The keys are "text", "low", "high", "integer", "categories", "one_hot", "hint", and
-        "columns": a list of the same dicts with a "name" each, empty unless the event is a row.
+        The keys are "text", "low", "high", "integer", "categories", "one_hot", "hint", "missing",
+        and "columns": a list of the same dicts with a "name" each, empty unless the event is a row.
         """
         return {
             "text": str(self),
@@ -186,7 +202,11 @@ class Domain:
             "categories": self.categories,
             "one_hot": self.one_hot,
             "hint": self.hint,
-            "columns": [{"name": name, **domain.describe()} for name, domain in self.columns],
+            "missing": self.missing,
+            "columns": [
+                {"name": part.name, **part.domain.describe()}
+                for part in (self._parts() if self.columns else ())
+            ],
         }
 
     def problem(self, low: float, high: float, whole: bool = True, single: bool = True) -> str:
@@ -198,11 +218,14 @@ class Domain:
             whole: whether all elements are whole numbers.
             single: whether each vector along the last axis sums to one.
         """
+        if self.missing and math.isnan(low) and math.isnan(high):  # nothing is observed
+            return ""
         with np.errstate(over="ignore"):
             finite = np.isfinite(np.array([low, high], "float32")).all()
         if not finite:
             beyond = math.isfinite(low) and math.isfinite(high)
-            what = f"beyond float32, in [{low:g}, {high:g}]" if beyond else "NaN or infinite"
+            what = "infinite" if self.missing else "NaN or infinite"
+            what = f"beyond float32, in [{low:g}, {high:g}]" if beyond else what
             return f"{self}. Received: values that are {what}"
         invalid = low < self.low or high > self.high or (self.integer and not whole)
         if invalid or (self.one_hot and not single):
@@ -217,10 +240,12 @@ class Domain:
     def _parts(self) -> Iterator["_Part"]:
         """Yield the parts of an event that have a domain of their own."""
         if not self.columns:
-            yield _Part("", self, None)
+            yield _Part("", "", self, None)
         start = 0
         for index, (name, domain) in enumerate(self.columns):
-            yield _Part(f", column {index} ({name}),", domain, slice(start, start + domain.width))
+            domain = replace(domain, missing=self.missing)
+            where = slice(start, start + domain.width)
+            yield _Part(name, f", column {index} ({name}),", domain, where)
             start += domain.width
 
 
@@ -232,11 +257,12 @@ class _Seen(NamedTuple):
     whole: bool
     single: bool
 
-    def joined(self, other: "_Seen") -> "_Seen":
-        # NumPy's minimum passes NaN on, Python's does not.
+    def joined(self, other: "_Seen", missing: bool) -> "_Seen":
+        # NumPy's minimum passes NaN on, Python's does not; fmin passes numbers on.
+        least, greatest = (np.fmin, np.fmax) if missing else (np.minimum, np.maximum)
         return _Seen(
-            float(np.minimum(self.low, other.low)),
-            float(np.maximum(self.high, other.high)),
+            float(least(self.low, other.low)),
+            float(greatest(self.high, other.high)),
             self.whole and other.whole,
             self.single and other.single,
         )
@@ -245,6 +271,7 @@ class _Seen(NamedTuple):
 class _Part(NamedTuple):
     """A part of an event: all of it, or the elements `where` of its last axis."""
 
+    name: str
     label: str
     domain: Domain
     where: slice | None
@@ -255,13 +282,18 @@ class _Part(NamedTuple):
 
     def seen(self, chunk: np.ndarray, low: Any, high: Any) -> _Seen:
         """Return what an array holds; `low` and `high` are its extremes over the batch."""
-        elements = self.of(chunk)
-        fractional = self.domain.integer and elements.dtype.kind not in "iub"
-        whole = not fractional or bool(np.all(elements == np.floor(elements)))
-        single = not self.domain.one_hot or bool(np.all(elements.sum(axis=-1) == 1))
+        elements, missing = self.of(chunk), self.domain.missing
+        whole = single = np.True_
+        if self.domain.integer and elements.dtype.kind not in "iub":
+            whole = elements == np.floor(elements)
+            whole = np.all(whole | np.isnan(elements) if missing else whole)
+        if self.domain.one_hot:
+            single = elements.sum(axis=-1) == 1
+            single = np.all(single | np.isnan(elements).all(axis=-1) if missing else single)
         if self.where is not None:
-            low, high = low[self.where].min(), high[self.where].max()
-        return _Seen(float(low), float(high), whole, single)
+            least, greatest = (np.fmin, np.fmax) if missing else (np.minimum, np.maximum)
+            low, high = least.reduce(low[self.where]), greatest.reduce(high[self.where])
+        return _Seen(float(low), float(high), bool(whole), bool(single))
 
     def assertion(self, value: Any, low: Any, high: Any, name: str) -> Any:
         """Return the operation that fails unless the elements are in the domain."""
@@ -270,13 +302,18 @@ class _Part(NamedTuple):
             low, high = tf.reduce_min(low[self.where]), tf.reduce_max(high[self.where])
         valid = (low >= domain.low) & (high <= domain.high)  # False for NaN
         valid &= tf.math.is_finite(low) & tf.math.is_finite(high)
+        unknown = tf.constant(False)
+        if domain.missing and elements.dtype.is_floating:
+            unknown = tf.math.is_nan(elements)
+            valid |= tf.reduce_all(unknown) & (tf.size(elements) > 0)
         remark = tf.constant("")
         if domain.integer and elements.dtype.is_floating:
-            whole = tf.reduce_all(tf.equal(elements, tf.floor(elements)))
+            whole = tf.reduce_all(tf.equal(elements, tf.floor(elements)) | unknown)
             valid, remark = valid & whole, tf.where(whole, remark, ", not all whole")
         if domain.one_hot:
             sums = tf.reduce_sum(tf.cast(elements, tf.float32), axis=-1)
-            single = tf.reduce_all(tf.equal(sums, 1.0))
+            none = tf.reduce_all(unknown, axis=-1) if unknown.shape.rank else unknown
+            single = tf.reduce_all(tf.equal(sums, 1.0) | none)
             valid, remark = valid & single, tf.where(single, remark, ", not one-hot")
         text = f"{name}{self.label} to hold {domain}. Received: {RANGE}{{}}. {domain.hint}"
         return assertion(valid, text, low, high, remark)

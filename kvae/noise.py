@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["box_muller", "logical_shift_right", "standard_normal"]
+__all__ = ["box_muller", "logical_shift_right", "standard_normal", "uniform_of_words"]
 
 MANTISSA_BITS = 24
 # 2 pi in two parts: a float16 file rounds its constants, and these two lose only 1e-6 by that.
@@ -53,13 +53,13 @@ def box_muller(first: Any, second: Any) -> Any:
     Returns:
         A float32 tensor of shape (..., 2 n).
     """
-    radius = tf.sqrt(-2.0 * tf.math.log(_uniform(first)))
-    share = _uniform(second)
+    radius = tf.sqrt(-2.0 * tf.math.log(uniform_of_words(first)))
+    share = uniform_of_words(second)
     angle = share * TWO_PI[0] + share * TWO_PI[1]
     return tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=-1)
 
 
-def _uniform(words: Any) -> Any:
+def uniform_of_words(words: Any) -> Any:
     """Return floats in (0, 1), the middles of 2^24 equal bins, from the words' upper 24 bits."""
     bins = logical_shift_right(words, 32 - MANTISSA_BITS)
     return (tf.cast(bins, tf.float32) + 0.5) * (2.0**-MANTISSA_BITS)

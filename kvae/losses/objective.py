@@ -93,6 +93,8 @@ class Objective:
     ) -> Any:
         """Return log p(target|z) at each of K draws in nats, shape (K, B).
 
+        `batch.notes["likelihood_of_draws"]` holds p(x|z) then, of the K * B rows.
+
         Args:
             model: as for `terms`, also for the next three.
             inputs: see `terms`.
@@ -106,6 +108,7 @@ class Objective:
             for name, value in inputs.items()
         }
         likelihood = model.generate(values, tiled.get("condition"), training=batch.training)
+        batch.notes["likelihood_of_draws"] = likelihood
         return tf.reshape(-cls.nll(likelihood, tiled), [draws, -1])
 
     @staticmethod

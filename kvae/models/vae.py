@@ -1,6 +1,7 @@
 """The variational autoencoder as a Keras model."""
 
 import copy
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,9 @@ from kvae.contract import Domain, InputSpec, Latent, LatentSpec, Signature
 from kvae.contract.input_spec import fits
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
+from kvae.models.imputation import DRAWS, impute
 from kvae.models.latent_model import LatentModel
+from kvae.models.missing import check_can_be_missing, encoder_shape, masked_features
 from kvae.models.tensor_functions import VectorFunctions
 from kvae.outputs import decoded
 from kvae.priors import Prior
@@ -42,6 +45,10 @@ class VAE(LatentModel):
         likelihood: distribution layer over the data. `kvae.layers.Transformed` scales raw data.
         features: Keras layer or model from the data to what the encoder reads; by default the
             likelihood's transform, where it has one, else the data themselves.
+        missing: whether NaN in the data means that the element is not observed. The encoder then
+            reads the features, with zeros in place of what is missing, and the mask of ones and
+            zeros, concatenated along the last axis: twice the channels of an example. The
+            likelihood has to have independent elements. See `docs/missing.md`.
         **kwargs: Passed to `keras.Model`.
 
     The inputs are `x`, and optionally `target` (by default x) and `observed`: booleans of the shape
@@ -80,6 +87,7 @@ class VAE(LatentModel):
         decoder: keras.Model,
         likelihood: DistributionLayer,
         features: keras.layers.Layer | None = None,
+        missing: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -110,6 +118,7 @@ class VAE(LatentModel):
                 f"Expected features to be a Keras layer or model. Received: features={features!r}"
             )
         self.features = features
+        self.missing = bool(missing)
         self.latent_dim = posterior.event_shape[0]
         if posterior.seed is not None:
             self.evaluation_seed_generator.state.assign([posterior.seed, 0])
@@ -119,7 +128,7 @@ class VAE(LatentModel):
                 f"Received: {kl.prior.description()}"
             )
         kl.prior.bind(self.posterior)
-        if features is not None:
+        if features is not None or (self.missing and encoder.built):
             self.build((None, *likelihood.event_shape))
         elif encoder.built:
             self.build(encoder.input_shape)
@@ -132,6 +141,10 @@ class VAE(LatentModel):
             if not self.features.built:
                 self.features.build(input_shape)
             input_shape = self.features.compute_output_shape(input_shape)
+        if self.missing:
+            check_can_be_missing(self.likelihood_layer)
+            event_shape = self.likelihood_layer.event_shape
+            input_shape = encoder_shape(self.encoder, input_shape, event_shape)
         if not self.encoder.built:
             self.encoder.build(input_shape)
         elif self.features is not None and not fits(
@@ -188,9 +201,12 @@ class VAE(LatentModel):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this model again, as plain data."""
         arguments = {"dtype": self.dtype_policy, **self.parts()}
+        # Only where it is on: the digest of other models stays what it was.
+        missing = {"missing": True} if self.missing else {}
         return {
             "name": self.name,
             "trainable": self.trainable,
+            **missing,
             **{
                 name: keras.saving.serialize_keras_object(value)
                 for name, value in arguments.items()
@@ -215,12 +231,14 @@ class VAE(LatentModel):
     def input_specs(self) -> dict[str, InputSpec]:
         """Return what x has to be, the encoder's input, and its target, an event."""
         layer, dtype = self.likelihood_layer, keras.config.floatx()
-        shape = layer.event_shape
-        if self.features is None and self.encoder.built:
+        shape, domain = layer.event_shape, layer.domain
+        if self.missing:
+            domain = dataclasses.replace(domain, missing=True)
+        elif self.features is None and self.encoder.built:
             shape = tuple(self.encoder.input_shape)[1:]
         specs = {
-            "x": InputSpec(shape, dtype),
-            "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
+            "x": InputSpec(shape, dtype, Domain(missing=self.missing)),
+            "target": InputSpec(layer.event_shape, dtype, domain, required=False),
         }
         if fits(shape, layer.event_shape):
             flag = Domain(0, 1, integer=True)
@@ -248,6 +266,8 @@ class VAE(LatentModel):
     def _posterior_params(self, inputs: Any, training: bool) -> Any:
         named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
         x, observed = named["x"], named.get("observed")
+        if self.missing:
+            return self.encoder(masked_features(self, x, observed, training), training=training)
         if self.features is not None:
             seen = self.features(x, training=training)
         else:
@@ -296,7 +316,7 @@ class VAE(LatentModel):
     ) -> Likelihood:
         """Return p(x|z), see `LatentModel.generate`."""
         params = self.decoder(latents["z"], training=training)
-        return Likelihood(self.likelihood_layer, params, training)
+        return Likelihood(self.likelihood_layer, params, training, self.missing)
 
     def transforms(self) -> list[tuple[Any, Any]]:
         """Return the likelihood's transforms, see `LatentModel.transforms`."""
@@ -323,8 +343,9 @@ class VAE(LatentModel):
     def signatures(self) -> list[Signature]:
         """Return the functions that can be exported."""
         functions = self.tensor_functions()
-        pixels = self.likelihood_layer.domain.is_8_bit and self.features is None
-        x = (self.input_specs()["x"].shape, tf.uint8 if pixels else tf.float32)
+        specs = self.input_specs()
+        pixels = specs["target"].domain.is_8_bit and self.features is None
+        x = (specs["x"].shape, tf.uint8 if pixels else tf.float32)
         z = ((self.latent_dim,), tf.float32)
         pair = {"z_a": z, "z_b": z, "t": ((1,), tf.float32)}
         inputs: dict[str, dict[str, Any]] = {
@@ -338,6 +359,8 @@ class VAE(LatentModel):
         }
         if self._normals() is None:
             del inputs["sample"]
+        if self.missing:
+            inputs["impute"] = {"x": x, "seed": ((2,), tf.int32)}
         return [Signature(name, inputs[name], functions[name]) for name in inputs]
 
     # -- arrays ------------------------------------------------------------------------------
@@ -363,6 +386,45 @@ class VAE(LatentModel):
         """
         z = InputSpec((self.latent_dim,)).check(z, "z")
         return decoded(self.run("decode", z, batch_size))
+
+    def impute(
+        self,
+        x: Any,
+        draws: int = DRAWS,
+        seed: int | None = None,
+        kind: str = "mean",
+        batch_size: int | None = None,
+    ) -> np.ndarray:
+        """Return `x` with an estimate in place of each missing element, (examples, *event_shape).
+
+        Observed elements come back as they are. Of K draws z_k from q(z|x observed) with weights
+        w_k = p(x observed|z_k) p(z_k) / q(z_k|x observed), the estimate is
+
+            "mean": sum_k w_k E[x|z_k] / sum_k w_k, which converges to E[x missing|x observed] of
+                the model; for classes the one of the highest weighted probability;
+            "draw": a draw from p(x|z_k) with k drawn in proportion to w_k. Several seeds give a
+                multiple imputation.
+
+        Where a transform is not affine, "mean" is the mean of the transformed data, mapped back.
+        Example i depends on (x[i], i, seed) alone.
+
+        Args:
+            x: array of shape (examples, *event_shape), NaN where not observed, or a dict of arrays
+                by name.
+            draws: int K, draws for each example.
+            seed: int, makes the draws reproducible.
+            kind: "mean" or "draw".
+            batch_size: examples computed at once, at most; by default what fits into the memory.
+
+        Raises:
+            ValueError: If the model does not have `missing=True`, if `x` is not valid, or if K
+                draws of one example do not fit into the memory.
+
+        References:
+            Mattei, Frellsen: MIWAE: Deep Generative Modelling and Imputation of Incomplete Data
+            Sets, 2019, sections 3.2 and 3.3, https://arxiv.org/abs/1812.02633
+        """
+        return impute(self, x, draws, seed, kind, batch_size)
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from kvae.layers.observed import not_missing
+
 __all__ = ["BATCH_SIZE", "adapt", "check_adapted"]
 
 BATCH_SIZE = 4096
@@ -24,6 +26,8 @@ def adapt(model: Any, x: Any, y: Any = None) -> None:
     for batch in inputs.source(x, y, batch_size=BATCH_SIZE, target=False):
         tensors, _ = inputs.unpack(batch)
         target, observed = np.asarray(tensors["target"]), tensors.get("observed")
+        if inputs.specs["target"].domain.missing:
+            observed = not_missing(target, observed)
         for index, transform in learning:
             mask = None if observed is None else np.asarray(observed)[..., index]
             transform.update_state(target[..., index], mask)

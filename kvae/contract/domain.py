@@ -188,6 +188,13 @@ class Domain:
             return 0.5 * (self.low + self.high)
         return float(np.clip(0.0, self.low, self.high))
 
+    def bounds(self) -> tuple[Any, Any]:
+        """Return the least and the greatest value, numbers or vectors along the last axis."""
+        if not self.columns:
+            return self.low, self.high
+        parts = [np.full((part.domain.width, 2), part.domain.bounds()) for part in self._parts()]
+        return tuple(np.concatenate(parts).T)  # type: ignore[return-value]
+
     def describe(self) -> dict[str, Any]:
         """Return the domain as a dict for JSON; None stands for no bound.
 

@@ -63,6 +63,8 @@ def imputed(model: Any, inputs: Mapping[str, Any], rows: Any, draws: int, kind: 
         estimate = layer.weighted_center(params, weights)
     else:
         estimate = _likelihood_draws(layer, tf.gather(params, _chosen(weights, rows)), rows)
+    low, high = (tf.cast(bound, estimate.dtype) for bound in layer.domain.bounds())
+    estimate = tf.maximum(tf.minimum(estimate, high), low)  # a transform may lead outside
     return tf.where(not_missing(x, inputs.get("observed")), x, tf.cast(estimate, x.dtype))
 
 

@@ -406,6 +406,7 @@ class VAE(LatentModel):
                 multiple imputation.
 
         Where a transform is not affine, "mean" is the mean of the transformed data, mapped back.
+        Estimates are clipped to the likelihood's domain; a mean of whole numbers is not rounded.
         Example i depends on (x[i], i, seed) alone.
 
         Args:

@@ -206,3 +206,10 @@ def test_missing_values_are_described_for_all_columns():
     assert str(missing(PIXELS)) == "numbers in [0, 1], or NaN where not observed"
     assert "city: one-hot vectors of 3 classes, or NaN" in str(missing(ROW))
     assert not missing(Domain(0.0, 255.0, integer=True)).is_8_bit  # a byte holds no NaN
+
+
+def test_the_bounds_of_a_row_are_those_of_its_elements():
+    assert PIXELS.bounds() == (0.0, 1.0)
+    low, high = ROW.bounds()
+    np.testing.assert_array_equal(low, [0, 0, 0, 0, 0, -np.inf])
+    np.testing.assert_array_equal(high, [1, 1, 1, 1, np.inf, np.inf])

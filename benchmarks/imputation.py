@@ -133,7 +133,9 @@ def bayesian_ridge(x, classes, args):
     for column, count in zip(x.T, classes, strict=True):
         one_hot = (column[:, None] == np.arange(count)).astype("float64")
         one_hot[np.isnan(column)] = np.nan
-        wide.append(one_hot if count else (column[:, None] - np.nanmean(column)) / np.nanstd(column))
+        wide.append(
+            one_hot if count else (column[:, None] - np.nanmean(column)) / np.nanstd(column)
+        )
         ends.append(ends[-1] + wide[-1].shape[1])
     filled = IterativeImputer(
         max_iter=10, random_state=0, keep_empty_features=True, skip_complete=True
@@ -224,7 +226,7 @@ CONTENDERS = {
 
 
 def errors(filled, table, missing, classes):
-    """Return the RMSE of missing numbers, in standard deviations, and the share of right classes."""
+    """Return the RMSE of missing numbers, in standard deviations, and the accuracy of classes."""
     numbers = np.array(classes) == 0
     scaled = ((filled - table) / table.std(axis=0))[:, numbers]
     rmse = np.sqrt(np.mean(scaled[missing[:, numbers]] ** 2))

@@ -70,5 +70,5 @@ def description(vae: VAE) -> dict[str, Any]:
         "prior": type(vae.prior).__name__,
         "likelihood": type(getattr(likelihood, "layer", likelihood)).__name__,
         "decoded": likelihood.center_name,
-        "domain": likelihood.domain.describe(),
+        "domain": vae.input_specs()["target"].domain.describe(),
     }

@@ -193,7 +193,7 @@ class Domain:
         if not self.columns:
             return self.low, self.high
         parts = [np.full((part.domain.width, 2), part.domain.bounds()) for part in self._parts()]
-        return tuple(np.concatenate(parts).T)  # type: ignore[return-value]
+        return tuple(np.concatenate(parts).T)
 
     def describe(self) -> dict[str, Any]:
         """Return the domain as a dict for JSON; None stands for no bound.
@@ -290,7 +290,8 @@ class _Part(NamedTuple):
     def seen(self, chunk: np.ndarray, low: Any, high: Any) -> _Seen:
         """Return what an array holds; `low` and `high` are its extremes over the batch."""
         elements, missing = self.of(chunk), self.domain.missing
-        whole = single = np.True_
+        whole: Any = True
+        single: Any = True
         if self.domain.integer and elements.dtype.kind not in "iub":
             whole = elements == np.floor(elements)
             whole = np.all(whole | np.isnan(elements) if missing else whole)

@@ -88,7 +88,7 @@ def _posterior_draws(model: Any, inputs: Mapping[str, Any], rows: Any, draws: in
 
 
 def _chosen(weights: Any, rows: Any) -> Any:
-    """Return for each example the row of a draw among K * B, drawn with the probabilities (K, B)."""
+    """Return the row of one of the K draws of each example, out of K * B, by its weight."""
     draws, examples = tf.unstack(tf.shape(weights))
     below = tf.cumsum(weights, axis=0) < uniform(rows)
     index = tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), axis=0), draws - 1)
@@ -121,7 +121,9 @@ def impute(
     arrays = dict(arrays) if isinstance(arrays, dict) else {"x": arrays}
     rows = tf.range(len(arrays["x"]))
     arrays["seed"] = seed_rows(rows, model._draw_seed(seed)[0]).numpy()
-    size = min(checks.optional_positive_int("batch_size", batch_size) or BATCH_SIZE, _most(model, draws))
+    size = min(
+        checks.optional_positive_int("batch_size", batch_size) or BATCH_SIZE, _most(model, draws)
+    )
     key = f"impute {kind} {draws}"
     if key not in model._functions:
         function = model.tensor_functions()["impute"]

@@ -50,9 +50,9 @@ def encoder_shape(
     shape = (None, *leading, channels + event_shape[-1])
     if encoder.built and tuple(encoder.input_shape)[1:] != shape[1:]:
         raise ValueError(
-            f"Expected encoder to take {shape} with missing=True: along the last axis what it reads "
-            f"without missing values ({channels}), and the mask ({event_shape[-1]}). Received: an "
-            f"encoder with input shape {tuple(encoder.input_shape)}"
+            f"Expected encoder to take {shape} with missing=True: along the last axis what it "
+            f"reads without missing values ({channels}), and the mask ({event_shape[-1]}). "
+            f"Received: an encoder with input shape {tuple(encoder.input_shape)}"
         )
     return shape
 

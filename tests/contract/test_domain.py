@@ -179,7 +179,7 @@ def test_where_missing_is_valid_nan_is_and_what_is_observed_is_checked(domain, c
         check(missing(domain), valid)
     wrong = gaps.copy()
     wrong[1] = np.inf
-    with pytest.raises(ValueError, match="or NaN where not observed. Received: values that are inf"):
+    with pytest.raises(ValueError, match=r"where not observed. Received: values that are inf"):
         check(missing(domain), wrong)
 
 
@@ -188,7 +188,7 @@ def test_where_missing_is_valid_nan_is_and_what_is_observed_is_checked(domain, c
 def test_one_wrong_element_among_missing_ones_is_found(domain, value, message, check):
     x = np.full((50, 4, 3), np.nan, "float32")
     x[7, 2, 1] = value
-    with pytest.raises(ValueError, match="or NaN where not observed. Received: values in"):
+    with pytest.raises(ValueError, match=r"or NaN where not observed. Received: values in"):
         check(missing(domain), x)
 
 

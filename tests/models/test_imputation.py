@@ -50,7 +50,11 @@ def conditional(row):
     within = COVARIANCE[np.ix_(known, known)]
     gain = across @ np.linalg.inv(within)
     covariance = COVARIANCE[np.ix_(~known, ~known)] - gain @ across.T
-    log_p = multivariate_normal(np.zeros(known.sum()), within).logpdf(row[known]) if known.any() else 0.0
+    log_p = (
+        multivariate_normal(np.zeros(known.sum()), within).logpdf(row[known])
+        if known.any()
+        else 0.0
+    )
     return gain @ row[known], covariance, log_p
 
 

@@ -186,7 +186,7 @@ LIKELIHOODS = [
 @pytest.mark.parametrize("make", LIKELIHOODS)
 @pytest.mark.parametrize("objective", [None, ImportanceWeightedELBO(3)])
 def test_no_nan_enters_a_gradient(make, objective, data):
-    x, gaps = data
+    _, gaps = data
     model = make_missing(make())
     whole = [1] if isinstance(model.likelihood_layer, kvae.layers.Columns) else range(EVENT)
     gaps = gaps.copy()
@@ -283,15 +283,17 @@ def test_what_cannot_be_is_refused(vae, data):
     _, gaps = data
     complete = make_complete(kvae.layers.IndependentBernoulli(EVENT))
     for refused in (complete.score, complete.fit, complete.encode):
-        with pytest.raises(ValueError, match="x to hold numbers in .*NaN or infinite"):
+        with pytest.raises(ValueError, match=r"x to hold numbers in .*NaN or infinite"):
             refused(gaps)
     with pytest.raises(ValueError, match="Expected a model with missing=True"):
         complete.impute(gaps)
     infinite = np.where(np.isnan(gaps), np.inf, gaps)
     for refused in (vae.score, vae.fit, vae.impute, vae.encode):
-        with pytest.raises(ValueError, match="not observed. Received: values that are infinite"):
+        with pytest.raises(ValueError, match=r"not observed. Received: values that are inf"):
             refused(infinite)
-    with pytest.raises(ValueError, match=r"encoder to take \(None, 10\) .* Received: .*\(None, 5\)"):
+    with pytest.raises(
+        ValueError, match=r"encoder to take \(None, 10\) .* Received: .*\(None, 5\)"
+    ):
         make_missing(kvae.layers.IndependentBernoulli(EVENT), channels=EVENT)
     with pytest.raises(ValueError, match="independent elements with missing=True"):
         make_missing(kvae.layers.MultivariateNormalTriL(EVENT))
@@ -306,5 +308,5 @@ def test_what_cannot_be_is_refused(vae, data):
 
 def test_a_vamp_prior_does_not_start_at_missing_values(data):
     prior = kvae.priors.VampPrior(2, EVENT, num_components=4)
-    with pytest.raises(ValueError, match="NaN or infinite. Give examples without missing"):
+    with pytest.raises(ValueError, match=r"NaN or infinite. Give examples without missing"):
         prior.adapt(data[1])

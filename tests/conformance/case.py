@@ -142,11 +142,13 @@ class ModelCase:
         make: gives a new model, not compiled, with random weights.
         data: (rng, n) -> examples.
         variant: sets apart several cases of one class.
+        exported: whether `kvae.export` takes all its signatures.
     """
 
     make: Callable[..., Any]
     data: Callable[[np.random.Generator, int], np.ndarray]
     variant: str = ""
+    exported: bool = True
 
     def arrays(self):
         """Return examples."""

@@ -13,7 +13,6 @@ References:
 """
 
 import dataclasses
-import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -26,9 +25,8 @@ from kvae.contract import Batch, Latent
 from kvae.contract.plain_array import plain_array
 from kvae.layers.observed import not_missing
 from kvae.losses.importance_weighted import log_weights
-from kvae.models.batches import BATCH_SIZE, BatchedFunction
+from kvae.models.batches import BATCH_SIZE
 from kvae.threefry import seed_rows, standard_normal, uniform
-from kvae.training.adapt import check_adapted
 
 __all__ = ["DRAWS", "impute", "imputed"]
 
@@ -107,28 +105,16 @@ def _likelihood_draws(layer: Any, params: Any, rows: Any) -> Any:
 
 
 def impute(
-    model: Any, x: Any, draws: int, seed: int | None, kind: str, batch_size: int | None
+    model: Any, x: Any, draws: int, seed: Any, kind: str, batch_size: int | None
 ) -> np.ndarray:
-    """Return arrays as `VAE.impute` does; arguments as there."""
-    if not model.missing:
-        raise ValueError(
-            "Expected a model with missing=True, whose encoder is shown what is observed. "
-            f"Received: the {type(model).__name__} {model.name!r} with missing=False"
-        )
+    """Return arrays as `VAE.impute` does; arguments as there, `seed` is a number or a tensor."""
     draws, kind = checks.positive_int("draws", draws), checks.choice("kind", kind, KINDS)
+    size = checks.optional_positive_int("batch_size", batch_size) or BATCH_SIZE
+    size = min(size, _most(model, draws))
     arrays = model.named_inputs().check_x(x)
-    check_adapted(model)
     arrays = dict(arrays) if isinstance(arrays, dict) else {"x": arrays}
-    rows = tf.range(len(arrays["x"]))
-    arrays["seed"] = seed_rows(rows, model._draw_seed(seed)[0]).numpy()
-    size = min(
-        checks.optional_positive_int("batch_size", batch_size) or BATCH_SIZE, _most(model, draws)
-    )
-    key = f"impute {kind} {draws}"
-    if key not in model._functions:
-        function = model.tensor_functions()["impute"]
-        model._functions[key] = BatchedFunction(functools.partial(function, draws=draws, kind=kind))
-    found = model._functions[key](arrays, size)["imputed"]
+    arrays["seed"] = seed_rows(tf.range(len(arrays["x"])), seed).numpy()
+    found = model.run("impute", arrays, size, {"draws": draws, "kind": kind})["imputed"]
     # From the data as they were given: the model computes in float32.
     given = plain_array(x["x"] if isinstance(x, Mapping) else x, "x")
     known = ~np.isnan(given)

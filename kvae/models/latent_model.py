@@ -48,7 +48,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.seed_generator = keras.random.SeedGenerator()
-        self._functions: dict[str, BatchedFunction] = {}
+        self._functions: dict[tuple[Any, ...], BatchedFunction] = {}
 
     # -- the contract: tensor functions ------------------------------------------------------
 

@@ -425,7 +425,12 @@ class VAE(LatentModel):
             Mattei, Frellsen: MIWAE: Deep Generative Modelling and Imputation of Incomplete Data
             Sets, 2019, sections 3.2 and 3.3, https://arxiv.org/abs/1812.02633
         """
-        return impute(self, x, draws, seed, kind, batch_size)
+        if not self.missing:
+            raise ValueError(
+                "Expected a model with missing=True, whose encoder is shown what is observed. "
+                f"Received: the {type(self).__name__} {self.name!r} with missing=False"
+            )
+        return impute(self, x, draws, self._draw_seed(seed)[0], kind, batch_size)
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""

@@ -15,6 +15,7 @@ __all__ = [
     "standard_normal",
     "uniform",
     "uniform_of_normals",
+    "uniform_of_words",
     "words",
 ]
 
@@ -63,7 +64,7 @@ def uniform(shape: Any, seed: Any) -> Any:
         >>> uniform((2, 3), seed=[0, 7]).shape
         TensorShape([2, 3])
     """
-    return _uniform(words(shape, seed))
+    return uniform_of_words(words(shape, seed))
 
 
 def box_muller(first: Any, second: Any) -> Any:
@@ -76,8 +77,8 @@ def box_muller(first: Any, second: Any) -> Any:
     Returns:
         A float32 tensor of shape (..., 2 n).
     """
-    radius = tf.sqrt(-2.0 * tf.math.log(_uniform(first)))
-    share = _uniform(second)
+    radius = tf.sqrt(-2.0 * tf.math.log(uniform_of_words(first)))
+    share = uniform_of_words(second)
     angle = share * TWO_PI[0] + share * TWO_PI[1]
     return tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=-1)
 
@@ -109,7 +110,7 @@ def words(shape: Any, seed: Any) -> Any:
     )
 
 
-def _uniform(words: Any) -> Any:
+def uniform_of_words(words: Any) -> Any:
     """Return floats in (0, 1), the middles of 2^24 equal bins, from the words' upper 24 bits."""
     bins = logical_shift_right(words, 32 - MANTISSA_BITS)
     return (tf.cast(bins, tf.float32) + 0.5) * (2.0**-MANTISSA_BITS)

@@ -14,9 +14,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from kvae.noise import box_muller, logical_shift_right
+from kvae.noise import box_muller, logical_shift_right, uniform_of_words
 
-__all__ = ["seed_rows", "standard_normal", "threefry2x32"]
+__all__ = ["seed_rows", "standard_normal", "threefry2x32", "uniform"]
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 ROUNDS = 20
@@ -71,6 +71,24 @@ def standard_normal(seed: Any, size: int) -> Any:
     key = (seed[:, :1], seed[:, 1:])  # (batch, 1) each
     counter = (tf.range(pairs, dtype=tf.int32)[None], tf.zeros((1, pairs), tf.int32))
     return box_muller(*threefry2x32(key, counter))[:, :size]
+
+
+def uniform(seed: Any) -> Any:
+    """Return one number in (0, 1) for each seed, independent of its standard normals.
+
+    Args:
+        seed: int32 tensor (batch, 2), a key for each row.
+
+    Returns:
+        A float32 tensor (batch,).
+
+    Example:
+        >>> from kvae.threefry import uniform
+        >>> uniform(tf.constant([[7, 0], [8, 0]])).shape
+        TensorShape([2])
+    """
+    zero = tf.zeros_like(seed[:, 0])
+    return uniform_of_words(threefry2x32((seed[:, 0], seed[:, 1]), (zero, zero + 1))[0])
 
 
 def seed_rows(rows: Any, seed: Any) -> Any:

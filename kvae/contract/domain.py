@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from kvae.contract.failures import RANGE, assertion
+from kvae.contract.failures import OR_MISSING, RANGE, assertion
 from kvae.contract.mapped import chunks
 
 __all__ = ["Domain"]
@@ -29,7 +29,8 @@ class Domain:
         categories: number of classes; None where the elements are not classes.
         one_hot: whether each class is a one-hot vector of length `categories` along the last axis.
         columns: (name, domain) of each column of a row, in order; see `Domain.row`.
-        missing: whether NaN is valid and means that the element is not observed.
+        missing: whether NaN is valid and means that the element is not observed. It holds for all
+            columns of a row; of a one-hot vector all elements are NaN or none is.
 
     Example:
         >>> pixels = kvae.layers.Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
@@ -81,20 +82,24 @@ class Domain:
 
     @property
     def is_8_bit(self) -> bool:
-        """Whether the values are the whole numbers from 0 to 255."""
-        return self.integer and (self.low, self.high) == (0.0, 255.0) and not self.columns
+        """Whether the values are the whole numbers from 0 to 255, all of which a byte holds."""
+        bounds = (self.low, self.high) == (0.0, 255.0)
+        return self.integer and bounds and not self.columns and not self.missing
 
     def __str__(self) -> str:
         if self.columns:
-            return "; ".join(f"{name}: {domain}" for name, domain in self.columns)
+            return "; ".join(f"{part.name}: {part.domain}" for part in self._parts())
+        return self._values() + (OR_MISSING if self.missing else "")
+
+    def _values(self) -> str:
+        """Return what the values are that are observed."""
         if self.one_hot:
             of = "" if self.categories is None else f" of {self.categories} classes"
             return f"one-hot vectors{of}"
         kind = "whole numbers" if self.integer else "numbers"
-        or_missing = ", or NaN where not observed" if self.missing else ""
         if math.isinf(self.low) and math.isinf(self.high):
-            return f"finite {kind}{or_missing}"
-        return f"{kind} in [{self.low:g}, {self.high:g}]{or_missing}"
+            return f"finite {kind}"
+        return f"{kind} in [{self.low:g}, {self.high:g}]"
 
     def check(self, value: Any, name: str) -> None:
         """Raise unless all elements of an array are in the domain.
@@ -115,15 +120,14 @@ class Domain:
                 continue
             # Over all columns at once: the columns of a row are not contiguous.
             axes = tuple(range(chunk.ndim - 1)) if self.columns else None
-            if self.missing and chunk.dtype.kind == "f":
-                chunk = chunk[~np.isnan(chunk)]
-                if not chunk.size:
-                    continue
-            low, high = chunk.min(axis=axes), chunk.max(axis=axes)
+            if self.missing and chunk.dtype.kind == "f":  # NaN where all are missing
+                low, high = np.fmin.reduce(chunk, axes), np.fmax.reduce(chunk, axes)
+            else:
+                low, high = chunk.min(axis=axes), chunk.max(axis=axes)
             for index, part in enumerate(parts):
                 seen = part.seen(chunk, low, high)
                 before = found[index]
-                found[index] = seen if before is None else before.joined(seen)
+                found[index] = seen if before is None else before.joined(seen, self.missing)
         for part, all_seen in zip(parts, found, strict=True):
             problem = "" if all_seen is None else part.domain.problem(*all_seen)
             if problem:
@@ -141,11 +145,13 @@ class Domain:
         """
         value = tf.convert_to_tensor(value)
         numbers = tf.cast(value, tf.uint8) if value.dtype.is_bool else value
-        if self.missing and value.dtype.is_floating:
-            fill = tf.cast(self.valid_value(), value.dtype)
-            numbers = tf.where(tf.math.is_nan(value), fill, value)
         axes = tf.range(tf.rank(numbers) - 1) if self.columns else None
-        low, high = tf.reduce_min(numbers, axes), tf.reduce_max(numbers, axes)
+        least = greatest = numbers
+        if self.missing and numbers.dtype.is_floating:
+            unknown, infinity = tf.math.is_nan(numbers), tf.constant(math.inf, numbers.dtype)
+            least = tf.where(unknown, infinity, numbers)
+            greatest = tf.where(unknown, -infinity, numbers)
+        low, high = tf.reduce_min(least, axes), tf.reduce_max(greatest, axes)
         low, high = tf.cast(low, tf.float32), tf.cast(high, tf.float32)
         checks = [part.assertion(numbers, low, high, name) for part in self._parts()]
         with tf.control_dependencies(checks):
@@ -182,6 +188,13 @@ class Domain:
             return 0.5 * (self.low + self.high)
         return float(np.clip(0.0, self.low, self.high))
 
+    def bounds(self) -> tuple[Any, Any]:
+        """Return the least and the greatest value, numbers or vectors along the last axis."""
+        if not self.columns:
+            return self.low, self.high
+        parts = [np.full((part.domain.width, 2), part.domain.bounds()) for part in self._parts()]
+        return tuple(np.concatenate(parts).T)
+
     def describe(self) -> dict[str, Any]:
         """Return the domain as a dict for JSON; None stands for no bound.
 
@@ -197,7 +210,10 @@ class Domain:
             "one_hot": self.one_hot,
             "hint": self.hint,
             "missing": self.missing,
-            "columns": [{"name": name, **domain.describe()} for name, domain in self.columns],
+            "columns": [
+                {"name": part.name, **part.domain.describe()}
+                for part in (self._parts() if self.columns else ())
+            ],
         }
 
     def problem(self, low: float, high: float, whole: bool = True, single: bool = True) -> str:
@@ -209,11 +225,14 @@ class Domain:
             whole: whether all elements are whole numbers.
             single: whether each vector along the last axis sums to one.
         """
+        if self.missing and math.isnan(low) and math.isnan(high):  # nothing is observed
+            return ""
         with np.errstate(over="ignore"):
             finite = np.isfinite(np.array([low, high], "float32")).all()
         if not finite:
             beyond = math.isfinite(low) and math.isfinite(high)
-            what = f"beyond float32, in [{low:g}, {high:g}]" if beyond else "NaN or infinite"
+            what = "infinite" if self.missing else "NaN or infinite"
+            what = f"beyond float32, in [{low:g}, {high:g}]" if beyond else what
             return f"{self}. Received: values that are {what}"
         invalid = low < self.low or high > self.high or (self.integer and not whole)
         if invalid or (self.one_hot and not single):
@@ -228,10 +247,12 @@ class Domain:
     def _parts(self) -> Iterator["_Part"]:
         """Yield the parts of an event that have a domain of their own."""
         if not self.columns:
-            yield _Part("", self, None)
+            yield _Part("", "", self, None)
         start = 0
         for index, (name, domain) in enumerate(self.columns):
-            yield _Part(f", column {index} ({name}),", domain, slice(start, start + domain.width))
+            domain = replace(domain, missing=self.missing)
+            where = slice(start, start + domain.width)
+            yield _Part(name, f", column {index} ({name}),", domain, where)
             start += domain.width
 
 
@@ -243,11 +264,12 @@ class _Seen(NamedTuple):
     whole: bool
     single: bool
 
-    def joined(self, other: "_Seen") -> "_Seen":
-        # NumPy's minimum passes NaN on, Python's does not.
+    def joined(self, other: "_Seen", missing: bool) -> "_Seen":
+        # NumPy's minimum passes NaN on, Python's does not; fmin passes numbers on.
+        least, greatest = (np.fmin, np.fmax) if missing else (np.minimum, np.maximum)
         return _Seen(
-            float(np.minimum(self.low, other.low)),
-            float(np.maximum(self.high, other.high)),
+            float(least(self.low, other.low)),
+            float(greatest(self.high, other.high)),
             self.whole and other.whole,
             self.single and other.single,
         )
@@ -256,6 +278,7 @@ class _Seen(NamedTuple):
 class _Part(NamedTuple):
     """A part of an event: all of it, or the elements `where` of its last axis."""
 
+    name: str
     label: str
     domain: Domain
     where: slice | None
@@ -266,13 +289,19 @@ class _Part(NamedTuple):
 
     def seen(self, chunk: np.ndarray, low: Any, high: Any) -> _Seen:
         """Return what an array holds; `low` and `high` are its extremes over the batch."""
-        elements = self.of(chunk)
-        fractional = self.domain.integer and elements.dtype.kind not in "iub"
-        whole = not fractional or bool(np.all(elements == np.floor(elements)))
-        single = not self.domain.one_hot or bool(np.all(elements.sum(axis=-1) == 1))
+        elements, missing = self.of(chunk), self.domain.missing
+        whole: Any = True
+        single: Any = True
+        if self.domain.integer and elements.dtype.kind not in "iub":
+            whole = elements == np.floor(elements)
+            whole = np.all(whole | np.isnan(elements) if missing else whole)
+        if self.domain.one_hot:
+            single = elements.sum(axis=-1) == 1
+            single = np.all(single | np.isnan(elements).all(axis=-1) if missing else single)
         if self.where is not None:
-            low, high = low[self.where].min(), high[self.where].max()
-        return _Seen(float(low), float(high), whole, single)
+            least, greatest = (np.fmin, np.fmax) if missing else (np.minimum, np.maximum)
+            low, high = least.reduce(low[self.where]), greatest.reduce(high[self.where])
+        return _Seen(float(low), float(high), bool(whole), bool(single))
 
     def assertion(self, value: Any, low: Any, high: Any, name: str) -> Any:
         """Return the operation that fails unless the elements are in the domain."""
@@ -281,13 +310,18 @@ class _Part(NamedTuple):
             low, high = tf.reduce_min(low[self.where]), tf.reduce_max(high[self.where])
         valid = (low >= domain.low) & (high <= domain.high)  # False for NaN
         valid &= tf.math.is_finite(low) & tf.math.is_finite(high)
+        unknown = tf.constant(False)
+        if domain.missing and elements.dtype.is_floating:
+            unknown = tf.math.is_nan(elements)
+            valid |= tf.reduce_all(unknown) & (tf.size(elements) > 0)
         remark = tf.constant("")
         if domain.integer and elements.dtype.is_floating:
-            whole = tf.reduce_all(tf.equal(elements, tf.floor(elements)))
+            whole = tf.reduce_all(tf.equal(elements, tf.floor(elements)) | unknown)
             valid, remark = valid & whole, tf.where(whole, remark, ", not all whole")
         if domain.one_hot:
             sums = tf.reduce_sum(tf.cast(elements, tf.float32), axis=-1)
-            single = tf.reduce_all(tf.equal(sums, 1.0))
+            none = tf.reduce_all(unknown, axis=-1) if unknown.shape.rank else unknown
+            single = tf.reduce_all(tf.equal(sums, 1.0) | none)
             valid, remark = valid & single, tf.where(single, remark, ", not one-hot")
         text = f"{name}{self.label} to hold {domain}. Received: {RANGE}{{}}. {domain.hint}"
         return assertion(valid, text, low, high, remark)

@@ -12,10 +12,11 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["RANGE", "assertion", "explained"]
+__all__ = ["OR_MISSING", "RANGE", "assertion", "explained"]
 
 MARK = "kvae expected "
 RANGE = "values in [{}, {}]"
+OR_MISSING = ", or NaN where not observed"  # what a domain says that allows NaN
 
 
 def assertion(valid: Any, text: str, *values: Any) -> Any:
@@ -49,7 +50,8 @@ def _clear(message: str) -> str | None:
         text, *values = said.rsplit("] [", said.count("{}"))
         if RANGE in text and not all(_is_finite(value) for value in values[:2]):
             none = values[:2] == ["inf", "-inf"]  # the extremes of no elements
-            what = "no examples" if none else "values that are NaN or infinite"
+            kind = "infinite" if OR_MISSING in text else "NaN or infinite"
+            what = "no examples" if none else f"values that are {kind}"
             return f"Expected {text.split(RANGE)[0]}{what}"
         for value in values:
             text = text.replace("{}", value, 1)

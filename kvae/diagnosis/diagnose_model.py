@@ -133,6 +133,11 @@ def diagnose(vae: Any, x: Any, seed: int = 0) -> LatentReport:
 
 def _checked(vector: LatentVector, x: Any) -> np.ndarray:
     x = vector.check(x)
+    if np.isnan(x).any():
+        raise ValueError(
+            "Expected x without missing values. Received: NaN. Fill them by vae.impute(x), or "
+            "give the complete examples."
+        )
     if len(x) < LEAST_EXAMPLES:
         raise ValueError(
             f"Expected x to hold at least {LEAST_EXAMPLES} examples. Received: {len(x)} examples"

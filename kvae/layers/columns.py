@@ -147,12 +147,22 @@ class Columns(DistributionLayer):
         columns = zip(self.columns, self._parts(self.check_params(params)), strict=True)
         return tf.stack([column.center(part) for column, part in columns], axis=-1)
 
+    def weighted_center(self, params: Any, weights: Any) -> Any:
+        """Return that of each column, see `DistributionLayer.weighted_center`."""
+        columns = zip(self.columns, self._parts(self.check_params(params)), strict=True)
+        return tf.stack([column.weighted_center(part, weights) for column, part in columns], -1)
+
     def features(self, x: Any) -> Any:
         """Return the columns as their own layers show them, see `DistributionLayer.features`."""
         if not self.transforms():
             return x
         columns = zip(self.columns, tf.unstack(x, axis=-1), strict=True)
         return tf.stack([column.features(value) for column, value in columns], axis=-1)
+
+    def neutral_value(self) -> Any:
+        """Return that of each column, see `DistributionLayer.neutral_value`."""
+        values = [column.neutral_value() for column in self.columns]
+        return tf.stack([tf.cast(value, tf.float32) for value in values])
 
     def transforms(self) -> list[tuple[Any, Any]]:
         """Return the columns' own, see `DistributionLayer.transforms`."""

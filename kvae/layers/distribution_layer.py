@@ -29,7 +29,14 @@ from kvae.layers.trainability import check_reparameterized
 from kvae.noise import standard_normal
 from kvae.seeds import next_seed
 
-__all__ = ["DistributionLayer"]
+__all__ = ["DistributionLayer", "weighted_sum"]
+
+
+def weighted_sum(values: Any, weights: Any) -> Any:
+    """Return the sum over K of values (K, batch..., ...) times weights (K, batch...)."""
+    further = [1] * (len(values.shape) - len(weights.shape))
+    weights = tf.reshape(weights, tf.concat([tf.shape(weights), further], axis=0))
+    return tf.reduce_sum(tf.cast(weights, values.dtype) * values, axis=0)
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -226,6 +233,14 @@ class DistributionLayer(keras.layers.Layer):
         """
         return tf.constant(self.domain.valid_value(), elements.dtype)
 
+    def neutral_value(self) -> Any:
+        """Return a valid value of raw data that stands in where none is known.
+
+        A scalar, or a tensor that broadcasts with an event: what a transform maps to zero, else a
+        value of the domain.
+        """
+        return self.domain.valid_value()
+
     def make_distribution(self, params: Any) -> Any:
         """Return the distribution of checked float32 or float64 `params`; for subclasses."""
         raise NotImplementedError(f"{type(self).__name__} must define make_distribution")
@@ -254,6 +269,15 @@ class DistributionLayer(keras.layers.Layer):
         """
         return distribution.mean()
 
+    def from_normal(self, distribution: Any, normal: Any) -> Any:
+        """Return draws made of given standard normals, of their shape; for Gaussians and flows.
+
+        Args:
+            distribution: what `distribution(params)` returned, batch shape (batch...).
+            normal: shape (..., batch..., *event_shape).
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not draw from standard normals")
+
     def noise(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
         """Return standard normals in the shape of draws; for subclasses that draw from them.
 
@@ -281,6 +305,21 @@ class DistributionLayer(keras.layers.Layer):
     def center(self, params: Any) -> Any:
         """Return what stands for x, (batch..., *event_shape): the mean where it is known."""
         return self.convert(self.distribution(params), self.center_name)
+
+    def weighted_center(self, params: Any, weights: Any) -> Any:
+        """Return what stands for x under a weighted mixture of K distributions, for imputation.
+
+        The mean of the mixture. Of classes it is the class with the highest weighted probability;
+        where a transform leaves no mean it is the mean of the transformed data, mapped back.
+
+        Args:
+            params: shape (K, batch..., *params_shape).
+            weights: shape (K, batch...), which sum to one over K.
+
+        Returns:
+            Shape (batch..., *event_shape).
+        """
+        return weighted_sum(self.center(params), weights)
 
     def features(self, x: Any) -> Any:
         """Return what an encoder shall see of data `x`, of the same shape: `x`, or its transform.

@@ -131,8 +131,11 @@ class InverseAutoregressiveFlow(VectorLayer):
 
     def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
         """Return the flow of standard normals, see `DistributionLayer.draw`."""
-        noise = self.noise(distribution, seed, draws)
-        return distribution.bijector.forward(tf.cast(noise, distribution.dtype))
+        return self.from_normal(distribution, self.noise(distribution, seed, draws))
+
+    def from_normal(self, distribution: Any, normal: Any) -> Any:
+        """Return the flow of given normals, see `DistributionLayer.from_normal`."""
+        return distribution.bijector.forward(tf.cast(normal, distribution.dtype))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""

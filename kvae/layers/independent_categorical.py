@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae import checks
 from kvae.contract import Domain
-from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.distribution_layer import DistributionLayer, weighted_sum
 
 __all__ = ["IndependentCategorical"]
 
@@ -76,6 +76,12 @@ class IndependentCategorical(DistributionLayer):
     def convert(self, distribution: Any, name: str) -> Any:
         """Return the tensor that `name` (one of `conversions`) stands for."""
         return super().convert(distribution, "mode" if name == "mean" else name)
+
+    def weighted_center(self, params: Any, weights: Any) -> Any:
+        """Return the class of the highest weighted probability, see `DistributionLayer`."""
+        classes = self.distribution(params).distribution  # batch shape (K, batch..., *event_shape)
+        probabilities = weighted_sum(classes.probs_parameter(), weights)
+        return tf.cast(tf.argmax(probabilities, axis=-1, output_type=tf.int32), classes.dtype)
 
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return `logits`, (batch..., *event_shape, num_classes)."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.observed import not_missing
 
 __all__ = ["Likelihood"]
 
@@ -16,6 +17,7 @@ class Likelihood:
         layer: the distribution layer over the data.
         params: what the decoder emitted, shape (B, *params_shape).
         training: whether the batch trains.
+        missing: whether NaN in the data means that the element is not observed.
 
     Example:
         >>> layer = kvae.layers.IndependentBernoulli(2)
@@ -27,6 +29,7 @@ class Likelihood:
     layer: DistributionLayer
     params: Any
     training: bool = False
+    missing: bool = False
 
     def log_prob(self, x: Any, observed: Any = None) -> Any:
         """Return log p(x|z) of each example in nats, shape (B,).
@@ -36,6 +39,7 @@ class Likelihood:
             observed: booleans (B, *event_shape), False where an element is missing; None where
                 all are known.
         """
+        observed = self._observed(x, observed)
         return self.layer.log_prob(self.params, x, observed=observed, training=self.training)
 
     def mean_log_prob(self, x: Any, observed: Any = None) -> Any:
@@ -45,7 +49,11 @@ class Likelihood:
             x: as for `log_prob`.
             observed: as for `log_prob`.
         """
-        return self.layer.mean_log_prob(self.params, x, observed)
+        return self.layer.mean_log_prob(self.params, x, self._observed(x, observed))
+
+    def _observed(self, x: Any, observed: Any) -> Any:
+        """Return the mask of the elements that count, or None where all do."""
+        return not_missing(x, observed) if self.missing else observed
 
     def mean(self) -> Any:
         """Return the mean, shape (B, *event_shape)."""

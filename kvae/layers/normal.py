@@ -59,8 +59,12 @@ class IndependentNormal(LocScaleLayer):
 
     def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
         """Return loc + scale * noise, see `DistributionLayer.draw`."""
-        noise = tf.cast(self.noise(distribution, seed, draws), distribution.dtype)
-        return distribution.distribution.loc + distribution.distribution.scale * noise
+        return self.from_normal(distribution, self.noise(distribution, seed, draws))
+
+    def from_normal(self, distribution: Any, normal: Any) -> Any:
+        """Return loc + scale * normal, see `DistributionLayer.from_normal`."""
+        normal = tf.cast(normal, distribution.dtype)
+        return distribution.distribution.loc + distribution.distribution.scale * normal
 
 
 class Normal(tfd.Normal):
@@ -114,10 +118,12 @@ class MultivariateNormalDiag(VectorLayer):
 
     def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
         """Return loc + scale * noise, see `DistributionLayer.draw`."""
-        noise = self.noise(distribution, seed, draws)
-        return distribution.loc + distribution.scale.diag_part() * tf.cast(
-            noise, distribution.dtype
-        )
+        return self.from_normal(distribution, self.noise(distribution, seed, draws))
+
+    def from_normal(self, distribution: Any, normal: Any) -> Any:
+        """Return loc + scale * normal, see `DistributionLayer.from_normal`."""
+        normal = tf.cast(normal, distribution.dtype)
+        return distribution.loc + distribution.scale.diag_part() * normal
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -158,9 +164,12 @@ class MultivariateNormalTriL(VectorLayer):
 
     def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
         """Return loc + L noise, see `DistributionLayer.draw`."""
-        noise = tf.cast(self.noise(distribution, seed, draws), distribution.dtype)
+        return self.from_normal(distribution, self.noise(distribution, seed, draws))
+
+    def from_normal(self, distribution: Any, normal: Any) -> Any:
+        """Return loc + L normal, see `DistributionLayer.from_normal`."""
         matrix = tf.convert_to_tensor(distribution.parameters["scale_tril"])
-        return distribution.loc + tf.linalg.matvec(matrix, noise)
+        return distribution.loc + tf.linalg.matvec(matrix, tf.cast(normal, distribution.dtype))
 
 
 class _MultivariateNormalTriL(tfd.MultivariateNormalTriL):

@@ -4,7 +4,13 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["check_observed", "elements_of", "independent_elements", "observed_log_prob"]
+__all__ = [
+    "check_observed",
+    "elements_of",
+    "independent_elements",
+    "not_missing",
+    "observed_log_prob",
+]
 
 
 def check_observed(observed: Any, event_shape: tuple[int, ...]) -> Any:
@@ -17,6 +23,24 @@ def check_observed(observed: Any, event_shape: tuple[int, ...]) -> Any:
             f"{tuple(observed.shape)}"
         )
     return observed
+
+
+def not_missing(x: Any, observed: Any = None) -> Any:
+    """Return booleans of the shape of `x`: True where it is no NaN and, if given, `observed`.
+
+    Args:
+        x: data of which NaN means not observed; infinite elements count as not observed, too.
+        observed: mask of the shape of `x`, or None.
+
+    Example:
+        >>> from kvae.layers.observed import not_missing
+        >>> not_missing([[1.0, np.nan, 2.0]], [[True, True, False]]).numpy()
+        array([[ True, False, False]])
+    """
+    x = tf.convert_to_tensor(x)
+    # A comparison: TFLite has no IsNan, and x == x could be taken for true.
+    known = tf.abs(x) <= x.dtype.max if x.dtype.is_floating else tf.ones_like(x, tf.bool)
+    return known if observed is None else tf.logical_and(known, tf.cast(observed, tf.bool))
 
 
 def elements_of(layer: Any, distribution: Any) -> Any | None:

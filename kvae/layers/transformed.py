@@ -118,6 +118,11 @@ class Transformed(DistributionLayer):
         """Return f(x), see `DistributionLayer.features`."""
         return self.transform.forward(as_float(x))
 
+    def neutral_value(self) -> Any:
+        """Return f^-1(0) of each element, or f^-1 of a value of the inner domain without zero."""
+        inner = tf.cast(self.layer.domain.valid_value(), tf.float32)
+        return self.transform.inverse(inner + tf.zeros((1, *self.event_shape)))[0]
+
     def make_distribution(self, params: Any) -> Any:
         """Return the distribution of x."""
         if not self.built:
@@ -168,6 +173,11 @@ class Transformed(DistributionLayer):
     def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
         """Return draws of x, see `DistributionLayer.draw`."""
         return self.transform.inverse(self.layer.draw(distribution.inner, seed, draws))
+
+    def weighted_center(self, params: Any, weights: Any) -> Any:
+        """Return f^-1 of the inner layer's, see `DistributionLayer.weighted_center`."""
+        params = self.check_params(params)
+        return self.transform.inverse(self.layer.weighted_center(params, weights))
 
     def median(self, params: Any) -> Any:
         """Return the median, shape (batch..., *event_shape), where the transform is not affine."""

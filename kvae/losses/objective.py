@@ -92,6 +92,8 @@ class Objective:
     ) -> Any:
         """Return log p(target|z) at each of K draws in nats, shape (K, B).
 
+        `batch.notes["likelihood_of_draws"]` holds p(x|z) then, of the K * B rows.
+
         Args:
             model: as for `terms`, also for the next three.
             inputs: see `terms`.
@@ -105,6 +107,7 @@ class Objective:
             for name, value in inputs.items()
         }
         likelihood = model.likelihood_at(rows, tiled.get("condition"), batch.training)
+        batch.notes["likelihood_of_draws"] = likelihood
         return tf.reshape(-cls.nll(likelihood, tiled), [draws, -1])
 
     @staticmethod

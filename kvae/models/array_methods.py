@@ -1,5 +1,6 @@
 """The methods that take and return NumPy arrays, in batches of bounded memory."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ class ArrayMethods:
     missing_condition: Callable[[], Any]
     evaluation_seed_generator: Any
     execution: Any
-    _functions: dict[str, BatchedFunction]
+    _functions: dict[tuple[Any, ...], BatchedFunction]
 
     def reconstruct(
         self, x: Any, batch_size: int | None = None, condition: Any = None
@@ -141,7 +142,12 @@ class ArrayMethods:
         return {"condition": spec.check(given, "condition")}
 
     def run(
-        self, name: str, arrays: Any, batch_size: int | None = None, **kwargs: Any
+        self,
+        name: str,
+        arrays: Any,
+        batch_size: int | None = None,
+        fixed: dict[str, Any] | None = None,
+        **kwargs: Any,
     ) -> dict[str, np.ndarray]:
         """Run one of the model's tensor functions over arrays in batches; it is traced once.
 
@@ -150,12 +156,16 @@ class ArrayMethods:
             arrays: array (examples, ...), the function's first argument, or a dict of arrays by
                 the names of its arguments.
             batch_size: examples computed at once.
+            fixed: arguments of the function that are no tensors, such as a number of draws.
             **kwargs: `seed`, where the function takes one.
         """
         check_adapted(self)
-        if name not in self._functions:
-            self._functions[name] = BatchedFunction(self.tensor_functions()[name])
-        return self._functions[name](arrays, batch_size, **kwargs)
+        fixed = fixed or {}
+        key = (name, *sorted(fixed.items()))
+        if key not in self._functions:
+            function = functools.partial(self.tensor_functions()[name], **fixed)
+            self._functions[key] = BatchedFunction(function)
+        return self._functions[key](arrays, batch_size, **kwargs)
 
     def forget_traces(self) -> None:
         """Trace every function again when it is next used: something that is no weight changed."""

@@ -37,6 +37,7 @@ class ConditionalVAE(VAE):
         likelihood: distribution layer over the data.
         condition: layer of `kvae.conditions`, from raw conditions to the vector of c.
         features: see `kvae.VAE`.
+        missing: see `VAE`.
         **kwargs: Passed to `keras.Model`.
 
     The inputs are those of `kvae.VAE` and `condition`, which is always given: data are
@@ -83,6 +84,7 @@ class ConditionalVAE(VAE):
         likelihood: DistributionLayer,
         condition: Condition,
         features: keras.layers.Layer | None = None,
+        missing: bool = False,
         **kwargs: Any,
     ):
         LatentModel.__init__(self, **kwargs)  # the parts are checked against the condition
@@ -93,7 +95,7 @@ class ConditionalVAE(VAE):
             )
         self.condition_layer = condition
         self.condition_dim = condition.size
-        self._set_parts(encoder, posterior, decoder, likelihood, features)
+        self._set_parts(encoder, posterior, decoder, likelihood, features, missing)
 
     def build(self, input_shape: Any) -> None:
         """Build and check the parts for data x of shape (batch, *event_shape)."""
@@ -118,7 +120,10 @@ class ConditionalVAE(VAE):
         """
         from kvae.models.given_condition import GivenCondition
 
-        return GivenCondition(given=condition, dtype=self.dtype_policy, **self.parts())
+        parts = self.parts()
+        return GivenCondition(
+            given=condition, missing=self.missing, dtype=self.dtype_policy, **parts
+        )
 
     # -- the contract ------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 What x has to be, what the encoder sees of it, and what an exported file takes.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from kvae.contract import Domain, InputSpec
 from kvae.contract.input_spec import fits
+from kvae.models.missing import check_can_be_missing, masked_features, masked_shape
 from kvae.models.parts import beside, check_taken, data_shape
 
 __all__ = ["data_specs", "encoder_shape", "exported_x", "seen_by_encoder"]
@@ -23,12 +25,14 @@ def data_specs(model: Any) -> dict[str, InputSpec]:
         model: a model with `encoder`, `likelihood_layer` and `features`; also for the others.
     """
     layer, dtype = model.likelihood_layer, keras.config.floatx()
-    shape = layer.event_shape
-    if model.features is None and model.encoder.built:
+    shape, domain = layer.event_shape, layer.domain
+    if model.missing:
+        domain = dataclasses.replace(domain, missing=True)
+    elif model.features is None and model.encoder.built:
         shape = data_shape(model.encoder)[1:]
     specs = {
-        "x": InputSpec(shape, dtype),
-        "target": InputSpec(layer.event_shape, dtype, layer.domain, required=False),
+        "x": InputSpec(shape, dtype, Domain(missing=model.missing)),
+        "target": InputSpec(layer.event_shape, dtype, domain, required=False),
     }
     if fits(shape, layer.event_shape):
         flag = Domain(0, 1, integer=True)
@@ -47,6 +51,9 @@ def encoder_shape(model: Any, input_shape: Any) -> Any:
         if not model.features.built:
             model.features.build(input_shape)
         input_shape = model.features.compute_output_shape(input_shape)
+    if model.missing:
+        check_can_be_missing(model.likelihood_layer)
+        input_shape = masked_shape(model, input_shape)
     condition_dim = model.condition_dim
     if not model.encoder.built:
         vector = None if condition_dim is None else (None, condition_dim)
@@ -72,6 +79,8 @@ def seen_by_encoder(model: Any, inputs: Any, training: bool) -> Any:
     """
     named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
     x, observed = named["x"], named.get("observed")
+    if model.missing:
+        return masked_features(model, x, observed, training)
     if model.features is not None:
         return model.features(x, training=training)
     seen = model.likelihood_layer.features(x)
@@ -80,5 +89,6 @@ def seen_by_encoder(model: Any, inputs: Any, training: bool) -> Any:
 
 def exported_x(model: Any) -> tuple[tuple[int, ...], tf.DType]:
     """Return shape and dtype of x in exported files: 8-bit pixels stay integers."""
-    pixels = model.likelihood_layer.domain.is_8_bit and model.features is None
-    return model.input_specs()["x"].shape, tf.uint8 if pixels else tf.float32
+    specs = model.input_specs()
+    pixels = specs["target"].domain.is_8_bit and model.features is None
+    return specs["x"].shape, tf.uint8 if pixels else tf.float32

@@ -46,12 +46,13 @@ class LatentModel(ArrayMethods, TrainingMethods):
         ['z']
     """
 
+    missing: bool = False  # whether NaN in x means that the element is not observed
     condition_dim: int | None = None  # elements of the vector that networks read of a condition
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.seed_generator = keras.random.SeedGenerator()
-        self._functions: dict[str, BatchedFunction] = {}
+        self._functions: dict[tuple[Any, ...], BatchedFunction] = {}
 
     # -- the contract: tensor functions ------------------------------------------------------
 

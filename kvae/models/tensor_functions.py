@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from kvae.models import paths
+from kvae.models.imputation import DRAWS, imputed
 from kvae.threefry import standard_normal
 
 __all__ = ["CodeFunctions", "HierarchyFunctions", "TensorFunctions", "VectorFunctions"]
@@ -82,7 +83,14 @@ class TensorFunctions:
 class VectorFunctions(TensorFunctions):
     """The functions of a model with one latent vector `z`."""
 
-    names = (*TensorFunctions.names, "encode", "decode", "interpolate", "interpolate_spherical")
+    names = (
+        *TensorFunctions.names,
+        "encode",
+        "decode",
+        "interpolate",
+        "interpolate_spherical",
+        "impute",
+    )
 
     def encode(self, x: Any, **others: Any) -> dict[str, Any]:
         """Return the posterior's `mean` and `stddev`, each (batch, latent_dim)."""
@@ -102,6 +110,20 @@ class VectorFunctions(TensorFunctions):
     ) -> dict[str, Any]:
         """Return what is decoded on the spherical path, at `t` in [0, 1], (batch, 1)."""
         return self.model.generate({"z": paths.spherical(z_a, z_b, t)}, condition).decoded()
+
+    def impute(
+        self, x: Any, seed: Any, draws: int = DRAWS, kind: str = "mean", **others: Any
+    ) -> dict[str, Any]:
+        """Return `imputed`: x with an estimate in place of each missing element, see `imputation`.
+
+        Args:
+            x: data, NaN where not observed.
+            seed: int32 keys, (batch, 2).
+            draws: int K, draws of z for each example.
+            kind: "mean" or "draw".
+            **others: the model's other inputs by name.
+        """
+        return {"imputed": imputed(self.model, self._inputs(x, others), seed, draws, kind)}
 
     def prior_draws(self, rows: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws of `z`, see `TensorFunctions.prior_draws`.

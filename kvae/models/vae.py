@@ -11,6 +11,7 @@ from kvae.contract import InputSpec, Latent, LatentSpec, Signature
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
 from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_by_encoder
+from kvae.models.imputation import DRAWS, impute
 from kvae.models.latent_model import LatentModel
 from kvae.models.parts import (
     arguments_of,
@@ -54,6 +55,10 @@ class VAE(LatentModel):
         likelihood: distribution layer over the data. `kvae.layers.Transformed` scales raw data.
         features: Keras layer or model from the data to what the encoder reads; by default the
             likelihood's transform, where it has one, else the data themselves.
+        missing: whether NaN in the data means that the element is not observed. The encoder then
+            reads the features, with zeros in place of what is missing, and the mask of ones and
+            zeros, concatenated along the last axis: twice the channels of an example. The
+            likelihood has to have independent elements. See `docs/missing.md`.
         **kwargs: Passed to `keras.Model`.
 
     The inputs are `x`, and optionally `target` (by default x) and `observed`: booleans of the shape
@@ -92,13 +97,20 @@ class VAE(LatentModel):
         decoder: keras.Model,
         likelihood: DistributionLayer,
         features: keras.layers.Layer | None = None,
+        missing: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self._set_parts(encoder, posterior, decoder, likelihood, features)
+        self._set_parts(encoder, posterior, decoder, likelihood, features, missing)
 
     def _set_parts(
-        self, encoder: Any, posterior: Any, decoder: Any, likelihood: Any, features: Any
+        self,
+        encoder: Any,
+        posterior: Any,
+        decoder: Any,
+        likelihood: Any,
+        features: Any,
+        missing: bool,
     ) -> None:
         """Check and keep the parts, and build them where the shape of the data is known."""
         check_likelihood(likelihood, features)
@@ -109,11 +121,12 @@ class VAE(LatentModel):
         self.decoder = decoder
         self.likelihood_layer = likelihood
         self.features = features
+        self.missing = bool(missing)
         self.latent_dim = posterior.event_shape[0]
         if posterior.seed is not None:
             self.evaluation_seed_generator.state.assign([posterior.seed, 0])
         prior.bind(self.posterior)
-        if features is not None:
+        if features is not None or (self.missing and encoder.built):
             self.build((None, *likelihood.event_shape))
         elif encoder.built:
             check_taken("encoder", encoder, None, self.condition_dim, "the data")
@@ -169,7 +182,8 @@ class VAE(LatentModel):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this model again, as plain data."""
-        return config_of(self)
+        # Only where it is on: the digest of other models stays what it was.
+        return {**config_of(self), **({"missing": True} if self.missing else {})}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VAE":
@@ -184,10 +198,10 @@ class VAE(LatentModel):
 
     def latent_specs(self) -> dict[str, LatentSpec]:
         """Return the one latent vector, `z`."""
-        kind = "gaussian" if "stddev" in self.posterior_layer.conversions else "continuous"
-        return {
-            "z": LatentSpec((self.latent_dim,), kind, normals_of(self.prior, self.condition_dim))
-        }  # type: ignore[arg-type]
+        is_gaussian = "stddev" in self.posterior_layer.conversions
+        kind: Any = "gaussian" if is_gaussian else "continuous"
+        normals = normals_of(self.prior, self.condition_dim)
+        return {"z": LatentSpec((self.latent_dim,), kind, normals)}
 
     def regularizers(self) -> dict[str, Any]:
         """Return the posterior layer's regularizer."""
@@ -251,7 +265,7 @@ class VAE(LatentModel):
         """Return p(x|z), see `LatentModel.generate`."""
         vector = self.condition_vector(condition, latents["z"])
         params = self.decoder(beside(latents["z"], vector), training=training)
-        return Likelihood(self.likelihood_layer, params, training)
+        return Likelihood(self.likelihood_layer, params, training, self.missing)
 
     def transforms(self) -> list[tuple[Any, Any]]:
         """Return the likelihood's transforms, see `LatentModel.transforms`."""
@@ -292,6 +306,8 @@ class VAE(LatentModel):
         }
         if normals_of(self.prior, self.condition_dim) is None:
             del inputs["sample"]
+        if self.missing:
+            inputs["impute"] = {"x": x, "seed": ((2,), tf.int32)}
         return [Signature(name, inputs[name], functions[name]) for name in inputs]
 
     # -- arrays ------------------------------------------------------------------------------
@@ -319,6 +335,51 @@ class VAE(LatentModel):
         z = InputSpec((self.latent_dim,)).check(z, "z")
         inputs = {"z": z, **self.conditions(condition, len(z))}
         return decoded(self.run("decode", inputs, batch_size))
+
+    def impute(
+        self,
+        x: Any,
+        draws: int = DRAWS,
+        seed: int | None = None,
+        kind: str = "mean",
+        batch_size: int | None = None,
+    ) -> np.ndarray:
+        """Return `x` with an estimate in place of each missing element, (examples, *event_shape).
+
+        Observed elements come back as they are. Of K draws z_k from q(z|x observed) with weights
+        w_k = p(x observed|z_k) p(z_k) / q(z_k|x observed), the estimate is
+
+            "mean": sum_k w_k E[x|z_k] / sum_k w_k, which converges to E[x missing|x observed] of
+                the model; for classes the one of the highest weighted probability;
+            "draw": a draw from p(x|z_k) with k drawn in proportion to w_k. Several seeds give a
+                multiple imputation.
+
+        Where a transform is not affine, "mean" is the mean of the transformed data, mapped back.
+        Estimates are clipped to the likelihood's domain; a mean of whole numbers is not rounded.
+        Example i depends on (x[i], i, seed) alone.
+
+        Args:
+            x: array of shape (examples, *event_shape), NaN where not observed, or a dict of arrays
+                by name.
+            draws: int K, draws for each example.
+            seed: int, makes the draws reproducible.
+            kind: "mean" or "draw".
+            batch_size: examples computed at once, at most; by default what fits into the memory.
+
+        Raises:
+            ValueError: If the model does not have `missing=True`, if `x` is not valid, or if K
+                draws of one example do not fit into the memory.
+
+        References:
+            Mattei, Frellsen: MIWAE: Deep Generative Modelling and Imputation of Incomplete Data
+            Sets, 2019, sections 3.2 and 3.3, https://arxiv.org/abs/1812.02633
+        """
+        if not self.missing:
+            raise ValueError(
+                "Expected a model with missing=True, whose encoder is shown what is observed. "
+                f"Received: the {type(self).__name__} {self.name!r} with missing=False"
+            )
+        return impute(self, x, draws, self._draw_seed(seed)[0], kind, batch_size)
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""

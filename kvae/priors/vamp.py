@@ -111,6 +111,11 @@ class VampPrior(VectorPrior):
                 f"Expected x to hold at least {self.num_components} examples of shape "
                 f"{self.data_shape}. Received: shape {x.shape}"
             )
+        if not np.isfinite(x).all():
+            raise ValueError(
+                "Expected x to hold finite numbers. Received: values that are NaN or infinite. "
+                "Give examples without missing values."
+            )
         if not self.built:
             self.build()
         chosen = np.random.default_rng(seed).choice(len(x), self.num_components, replace=False)

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from kvae.layers.observed import not_missing
+
 __all__ = ["BATCH_SIZE", "adapt", "check_adapted"]
 
 BATCH_SIZE = 4096
@@ -25,7 +27,7 @@ def adapt(model: Any, x: Any, y: Any = None) -> None:
         tensors, _ = inputs.unpack(batch)
         for name, index, transform in learning:
             values = np.asarray(tensors[name])[..., index]
-            transform.update_state(values, _observed(name, index, values, tensors))
+            transform.update_state(values, _observed(inputs, name, index, values, tensors))
     check_adapted(model)
 
 
@@ -41,9 +43,13 @@ def _transforms(model: Any) -> list[tuple[str, Any, Any]]:
     return [(name, index, each) for name, pairs in named for index, each in pairs]
 
 
-def _observed(name: str, index: Any, values: np.ndarray, tensors: dict[str, Any]) -> Any:
+def _observed(
+    inputs: Any, name: str, index: Any, values: np.ndarray, tensors: dict[str, Any]
+) -> Any:
     """Return a mask of the values that are known, or None where all are."""
     if name == "condition":  # a missing one is NaN
         return ~np.isnan(values)
     observed = tensors.get("observed")
+    if inputs.specs[name].domain.missing:
+        observed = not_missing(np.asarray(tensors[name]), observed)
     return None if observed is None else np.asarray(observed)[..., index]

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kvae.contract import Batch, Term
 from kvae.contract.term import total
+from kvae.layers.observed import not_missing
 from kvae.training.distribution import shared, summed_and_clipped
 from kvae.training.inputs.parts import Part
 
@@ -126,6 +127,9 @@ def _report(
         predicted = likelihood.center()[:examples]
     x, weight = batch.inputs["x"][:examples], batch.weight
     target = batch.inputs.get("target", x)[:examples]
+    if predicted is not None and model.named_inputs().specs["target"].domain.missing:
+        # Keras' metrics know no mask: what is not observed counts as predicted without an error.
+        target = tf.where(not_missing(target), target, tf.cast(predicted, target.dtype))
     return model.compute_metrics(
         x, target, predicted, None if weight is None else weight[:examples]
     )

@@ -165,7 +165,7 @@ class ModelCase:
         make: gives a new model, not compiled, with random weights.
         data: (rng, n) -> examples, or a dict of the model's inputs by name.
         variant: sets apart several cases of one class.
-        exported: whether the model can be exported.
+        exported: whether `kvae.export` takes all its signatures.
     """
 
     make: Callable[..., Any]

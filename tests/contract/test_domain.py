@@ -1,5 +1,6 @@
 """What values a likelihood accepts: checks, valid values from means, and the description."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -159,3 +160,56 @@ def test_what_float32_cannot_hold_is_refused():
     x[2, 1] = 1e39
     with pytest.raises(ValueError, match="Received: values that are beyond float32"):
         InputSpec((3,)).check(x, "x")
+
+
+def missing(domain):
+    return dataclasses.replace(domain, missing=True)
+
+
+@pytest.mark.parametrize("check", [in_memory, in_graph])
+@pytest.mark.parametrize("domain", [*DOMAINS, Domain()])
+def test_where_missing_is_valid_nan_is_and_what_is_observed_is_checked(domain, check):
+    x = VALID if domain is ROW else np.eye(3, dtype="float32")
+    gaps = x.copy()
+    gaps[0] = np.nan
+    check(domain, x)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        check(domain, gaps)
+    for valid in (x, gaps, np.full_like(x, np.nan)):
+        check(missing(domain), valid)
+    wrong = gaps.copy()
+    wrong[1] = np.inf
+    with pytest.raises(ValueError, match=r"where not observed. Received: values that are inf"):
+        check(missing(domain), wrong)
+
+
+@pytest.mark.parametrize("check", [in_memory, in_graph])
+@pytest.mark.parametrize(("domain", "value", "message"), [case for case in WRONG if case[1] == 1.5])
+def test_one_wrong_element_among_missing_ones_is_found(domain, value, message, check):
+    x = np.full((50, 4, 3), np.nan, "float32")
+    x[7, 2, 1] = value
+    with pytest.raises(ValueError, match=r"or NaN where not observed. Received: values in"):
+        check(missing(domain), x)
+
+
+@pytest.mark.parametrize("check", [in_memory, in_graph])
+def test_a_part_of_a_one_hot_vector_cannot_be_missing(check):
+    row = VALID.copy()
+    row[0, 2] = np.nan
+    with pytest.raises(ValueError, match=r"column 1 \(city\), to hold one-hot .*, not one-hot"):
+        check(missing(ROW), row)
+
+
+def test_missing_values_are_described_for_all_columns():
+    assert [ROW.describe()["missing"], missing(ROW).describe()["missing"]] == [False, True]
+    assert all(column["missing"] for column in missing(ROW).describe()["columns"])
+    assert str(missing(PIXELS)) == "numbers in [0, 1], or NaN where not observed"
+    assert "city: one-hot vectors of 3 classes, or NaN" in str(missing(ROW))
+    assert not missing(Domain(0.0, 255.0, integer=True)).is_8_bit  # a byte holds no NaN
+
+
+def test_the_bounds_of_a_row_are_those_of_its_elements():
+    assert PIXELS.bounds() == (0.0, 1.0)
+    low, high = ROW.bounds()
+    np.testing.assert_array_equal(low, [0, 0, 0, 0, 0, -np.inf])
+    np.testing.assert_array_equal(high, [1, 1, 1, 1, np.inf, np.inf])

@@ -14,6 +14,7 @@ ARGUMENTS = {
     "counts.py": ["--examples", "100", "--features", "5", "--epochs", "1", "--hidden", "8"],
     "disentangle.py": ["--examples", "512", "--epochs", "1", "--latent-dim", "2", "--hidden", "8"],
     "hierarchical.py": ["--examples", "128", "--epochs", "1", "--latent-dims", "2", "2"],
+    "missing_values.py": ["--rows", "200", "--epochs", "1", "--hidden", "8", "--draws", "4"],
     "multi_worker.py": ["--examples", "64", "--batch-size", "32", "--epochs", "1"],
     "tabular.py": ["--rows", "100", "--epochs", "1", "--latent-dim", "2", "--hidden", "8"],
 }

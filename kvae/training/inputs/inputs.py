@@ -254,7 +254,8 @@ class Inputs:
             return [own]
         target = self.specs[TARGET]
         # What any finite value meets, a value in the target's domain meets as well.
-        return [target] if own.domain == Domain() else [own, target]
+        any_number = Domain(missing=own.domain.missing)
+        return [target] if own.domain == any_number else [own, target]
 
 
 def is_arrays(x: Any) -> bool:

@@ -1,8 +1,10 @@
 """Models."""
 
+import numpy as np
+
 import kvae
 from tests.conformance.case import ModelCase
-from tests.small import make_vae
+from tests.small import kl, make_vae
 
 CASES = [
     ModelCase(make_vae, lambda rng, n: rng.uniform(size=(n, 8, 8, 1))),
@@ -43,5 +45,16 @@ CASES = [
         lambda: kvae.FactorVAE(**make_vae(6, 3).parts(), gamma=2.0, discriminator_units=8),
         lambda rng, n: rng.uniform(size=(n, 6)),
         variant="factor",
+    ),
+    ModelCase(
+        lambda: kvae.VAE(
+            kvae.networks.mlp_encoder(12, 4, (16,)),
+            kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl()),
+            kvae.networks.mlp_decoder(2, (12,), (16,)),
+            kvae.layers.IndependentNormal(6, min_scale=0.1),
+            missing=True,
+        ),
+        lambda rng, n: np.where(rng.uniform(size=(n, 6)) < 0.3, np.nan, rng.normal(size=(n, 6))),
+        variant="missing",
     ),
 ]

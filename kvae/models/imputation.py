@@ -1,0 +1,136 @@
+"""Estimates of missing values by importance sampling, for models with `missing=True`.
+
+With K independent draws z_k from q(z|x_o), x_o what is observed, and normalized weights
+
+    w_k = r_k / sum_j r_j,   r_k = p(x_o|z_k) p(z_k) / q(z_k|x_o),
+
+sum_k w_k E[x_m|z_k] converges to E[x_m|x_o] as K grows, and a draw from p(x_m|z_k), with k drawn
+with the probabilities w_k, to a draw from p(x_m|x_o).
+
+References:
+    Mattei, Frellsen: MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets, 2019,
+    sections 3.2 and 3.3, https://arxiv.org/abs/1812.02633
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kvae import checks
+from kvae.contract import Batch, Latent
+from kvae.contract.plain_array import plain_array
+from kvae.layers.observed import not_missing
+from kvae.losses.importance_weighted import log_weights
+from kvae.models.batches import BATCH_SIZE
+from kvae.threefry import seed_rows, standard_normal, uniform
+
+__all__ = ["DRAWS", "impute", "imputed"]
+
+DRAWS = 128
+KINDS = ("mean", "draw")
+# The draw that comes with an inferred posterior is not used: a posterior may have no point.
+ANY_SEED = (0, 0)
+HIDDEN = 1024  # numbers for each draw inside a decoder, about
+MEMORY = 2**28  # bytes for the draws of a batch
+MOST_MEMORY = 2**32  # bytes for the draws of one example
+
+
+def imputed(model: Any, inputs: Mapping[str, Any], rows: Any, draws: int, kind: str) -> Any:
+    """Return x with an estimate in place of each missing element, (B, *event_shape).
+
+    Args:
+        model: a `VAE` with `missing=True`.
+        inputs: tensors (B, ...) by name.
+        rows: int32 keys of the draws, (B, 2).
+        draws: int K, draws of z for each example.
+        kind: "mean" or "draw".
+    """
+    x, batch = inputs["x"], Batch()
+    log_likelihood, log_ratio = log_weights(
+        model, inputs, {"z": _posterior_draws(model, inputs, rows, draws)}, batch
+    )
+    weights = tf.nn.softmax(log_likelihood + log_ratio, axis=0)  # (K, B)
+    likelihood = batch.notes["likelihood_of_draws"]
+    layer, params = likelihood.layer, likelihood.params  # (K * B, ...)
+    if kind == "mean":
+        params = tf.reshape(params, [draws, -1, *params.shape[1:]])
+        estimate = layer.weighted_center(params, weights)
+    else:
+        estimate = _likelihood_draws(layer, tf.gather(params, _chosen(weights, rows)), rows)
+    low, high = (tf.cast(bound, estimate.dtype) for bound in layer.domain.bounds())
+    estimate = tf.maximum(tf.minimum(estimate, high), low)  # a transform may lead outside
+    return tf.where(not_missing(x, inputs.get("observed")), x, tf.cast(estimate, x.dtype))
+
+
+def _posterior_draws(model: Any, inputs: Mapping[str, Any], rows: Any, draws: int) -> Latent:
+    """Return the latent vector with K draws of each example, which depend on its key alone."""
+    layer, latent = model.posterior_layer, model.infer(inputs, ANY_SEED)["z"]
+    size = math.prod(layer.event_shape)
+    normal = tf.reshape(standard_normal(rows, draws * size), [-1, draws, *layer.event_shape])
+    try:
+        value = layer.from_normal(latent.posterior, tf.transpose(normal, [1, 0, 2]))
+    except NotImplementedError:  # another posterior: one example after the other
+
+        def of_one(example: tuple[dict[str, Any], Any]) -> Any:
+            alone = {name: tensor[None] for name, tensor in example[0].items()}
+            return model.infer(alone, example[1], draws)["z"].value[:, 0]
+
+        dtype = latent.posterior.dtype
+        value = tf.map_fn(of_one, (dict(inputs), rows), fn_output_signature=dtype)
+        value = tf.transpose(value, [1, 0, 2])
+    return dataclasses.replace(latent, value=value, _computed={})
+
+
+def _chosen(weights: Any, rows: Any) -> Any:
+    """Return the row of one of the K draws of each example, out of K * B, by its weight."""
+    draws, examples = tf.unstack(tf.shape(weights))
+    below = tf.cumsum(weights, axis=0) < uniform(rows)
+    index = tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), axis=0), draws - 1)
+    return index * examples + tf.range(examples)
+
+
+def _likelihood_draws(layer: Any, params: Any, rows: Any) -> Any:
+    """Return a draw of each example that depends on its key alone, (B, *event_shape)."""
+
+    def of_one(example: tuple[Any, Any]) -> Any:
+        distribution = layer.distribution(example[0][None])
+        seed = tf.random.experimental.stateless_fold_in(example[1], 1)
+        return tf.cast(layer.draw(distribution, seed)[0], tf.float32)
+
+    return tf.map_fn(of_one, (params, rows), fn_output_signature=tf.float32)
+
+
+def impute(
+    model: Any, x: Any, draws: int, seed: Any, kind: str, batch_size: int | None
+) -> np.ndarray:
+    """Return arrays as `VAE.impute` does; arguments as there, `seed` is a number or a tensor."""
+    draws, kind = checks.positive_int("draws", draws), checks.choice("kind", kind, KINDS)
+    size = checks.optional_positive_int("batch_size", batch_size) or BATCH_SIZE
+    size = min(size, _most(model, draws))
+    arrays = model.named_inputs().check_x(x)
+    arrays = dict(arrays) if isinstance(arrays, dict) else {"x": arrays}
+    arrays["seed"] = seed_rows(tf.range(len(arrays["x"])), seed).numpy()
+    found = model.run("impute", arrays, size, {"draws": draws, "kind": kind})["imputed"]
+    # From the data as they were given: the model computes in float32.
+    given = plain_array(x["x"] if isinstance(x, Mapping) else x, "x")
+    known = ~np.isnan(given)
+    if "observed" in arrays:
+        known &= arrays["observed"]
+    dtype = given.dtype if given.dtype.kind == "f" else np.result_type(given.dtype, found.dtype)
+    return np.where(known, given, found).astype(dtype, copy=False)
+
+
+def _most(model: Any, draws: int) -> int:
+    """Return how many examples with K draws each fit into the memory at once, at least one."""
+    layer = model.likelihood_layer
+    numbers = layer.params_size + 2 * math.prod(layer.event_shape) + HIDDEN
+    if 4 * draws * numbers > MOST_MEMORY:
+        raise ValueError(
+            f"Expected at most {MOST_MEMORY // (4 * numbers)} draws, so that those of one example "
+            f"fit into the memory. Received: draws={draws}"
+        )
+    return max(1, MEMORY // (4 * draws * numbers))

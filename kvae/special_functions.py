@@ -32,6 +32,7 @@ __all__ = [
     "log1psquare",
     "log_sigmoid",
     "lower_triangular_solve",
+    "one_hot",
     "softplus",
 ]
 
@@ -202,6 +203,24 @@ def softplus(x: Any) -> Any:
 def log_sigmoid(x: Any) -> Any:
     """Return log(1 / (1 + exp(-x))) with all digits of small results."""
     return -softplus(-x)
+
+
+def one_hot(indices: Any, size: int) -> Any:
+    """Return one-hot vectors (..., size) of whole numbers, float32; zeros where there is no such.
+
+    Example:
+        >>> from kvae.special_functions import one_hot
+        >>> one_hot(tf.constant([1, -1]), 3).numpy()
+        array([[0., 1., 0.],
+               [0., 0., 0.]], dtype=float32)
+    """
+    if not is_builtin_only():
+        return tf.one_hot(indices, size)
+    # Not TFLite's ONE_HOT, which the converter makes of comparisons too: quantized to int8 its ones
+    # and zeros are not those of its output's scale (ai-edge-quantizer 0.10, litert 2.3).
+    # A selection between tensors of the result's shape stays one.
+    equal = tf.equal(indices[..., None], tf.range(size, dtype=indices.dtype))
+    return tf.where(equal, tf.ones(size), tf.zeros(size))
 
 
 def lower_triangular_solve(matrix: Any, vector: Any) -> Any:

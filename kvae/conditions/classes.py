@@ -10,6 +10,7 @@ import tensorflow as tf
 from kvae import checks
 from kvae.conditions.condition import Condition
 from kvae.contract import Domain, InputSpec
+from kvae.special_functions import one_hot
 
 __all__ = ["Classes"]
 
@@ -97,8 +98,8 @@ class Classes(Condition):
         classes = tf.reshape(tf.cast(condition, tf.int32), [-1, len(self.sizes)])
         parts, known = [], []
         for index, size in enumerate(self.sizes):
-            one_hot = tf.one_hot(classes[:, index], size)  # zeros where the class is missing
-            part = one_hot @ self.embeddings[index] if self.embeddings else one_hot
+            vector_of_class = one_hot(classes[:, index], size)  # zeros where the class is missing
+            part = vector_of_class @ self.embeddings[index] if self.embeddings else vector_of_class
             parts.append(part)
             known.append(tf.repeat(classes[:, index : index + 1] >= 0, part.shape[-1], axis=-1))
         vector = tf.concat(parts, axis=-1)

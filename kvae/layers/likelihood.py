@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import tensorflow as tf
+
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.observed import not_missing
 
@@ -67,13 +69,19 @@ class Likelihood:
         """Return `center()` under its name in outputs."""
         return {self.layer.center_name: self.center()}
 
-    def sample(self, seed: Any) -> Any:
-        """Return one draw of each example, shape (B, *event_shape).
+    def draw(self, rows: Any) -> Any:
+        """Return one draw of each example, (B, *event_shape), which depends on its key alone.
 
         Args:
-            seed: two int32.
+            rows: int32 keys, (B, 2).
         """
-        return self.layer.draw(self.distribution(), seed)
+
+        def of_one(example: tuple[Any, Any]) -> Any:
+            distribution = self.layer.distribution(example[0][None])
+            seed = tf.random.experimental.stateless_fold_in(example[1], 1)
+            return tf.cast(self.layer.draw(distribution, seed)[0], tf.float32)
+
+        return tf.map_fn(of_one, (self.params, rows), fn_output_signature=tf.float32)
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters by name, tensors (B, ...)."""

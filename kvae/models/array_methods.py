@@ -106,10 +106,10 @@ class ArrayMethods:
         checks.choice("kind", kind, ("mean", "draw"))
         chosen = self._draw_seed(seed)
         rows = seed_rows(tf.range(n), chosen[0]).numpy()
-        given = self.conditions(condition, n)
+        arrays = {"seed": rows, **self.conditions(condition, n)}
         if kind == "mean":
-            return decoded(self.run("sample", {"seed": rows, **given}, batch_size))
-        return self.run("generate", {"rows": rows, **given}, batch_size, seed=chosen)["draw"]
+            return decoded(self.run("sample", arrays, batch_size))
+        return self.run("generate", arrays, batch_size)["draw"]
 
     def conditions(self, condition: Any, examples: int) -> dict[str, np.ndarray]:
         """Return valid conditions by their name, {} where the model takes none.

@@ -60,7 +60,8 @@ def imputed(model: Any, inputs: Mapping[str, Any], rows: Any, draws: int, kind: 
         params = tf.reshape(params, [draws, -1, *params.shape[1:]])
         estimate = layer.weighted_center(params, weights)
     else:
-        estimate = _likelihood_draws(layer, tf.gather(params, _chosen(weights, rows)), rows)
+        chosen = tf.gather(params, _chosen(weights, rows))
+        estimate = tf.cast(dataclasses.replace(likelihood, params=chosen).draw(rows), tf.float32)
     low, high = (tf.cast(bound, estimate.dtype) for bound in layer.domain.bounds())
     estimate = tf.maximum(tf.minimum(estimate, high), low)  # a transform may lead outside
     return tf.where(not_missing(x, inputs.get("observed")), x, tf.cast(estimate, x.dtype))
@@ -91,17 +92,6 @@ def _chosen(weights: Any, rows: Any) -> Any:
     below = tf.cumsum(weights, axis=0) < uniform(rows)
     index = tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), axis=0), draws - 1)
     return index * examples + tf.range(examples)
-
-
-def _likelihood_draws(layer: Any, params: Any, rows: Any) -> Any:
-    """Return a draw of each example that depends on its key alone, (B, *event_shape)."""
-
-    def of_one(example: tuple[Any, Any]) -> Any:
-        distribution = layer.distribution(example[0][None])
-        seed = tf.random.experimental.stateless_fold_in(example[1], 1)
-        return tf.cast(layer.draw(distribution, seed)[0], tf.float32)
-
-    return tf.map_fn(of_one, (params, rows), fn_output_signature=tf.float32)
 
 
 def impute(

@@ -56,16 +56,15 @@ class TensorFunctions:
         values = self.prior_draws(seed, condition)
         return {**self.model.generate(values, condition).decoded(), **values}
 
-    def generate(self, rows: Any, seed: Any, condition: Any = None) -> dict[str, Any]:
-        """Return draws from the likelihood at draws of the prior.
+    def generate(self, seed: Any, condition: Any = None) -> dict[str, Any]:
+        """Return draws from the likelihood at draws of the prior, one for each key.
 
         Args:
-            rows: int32 keys of the prior's draws, (batch, 2).
-            seed: two int32 for the likelihood's.
+            seed: int32 keys, (batch, 2).
             condition: as for `sample`.
         """
-        values = self.prior_draws(rows, condition)
-        return {"draw": self.model.generate(values, condition).sample(seed), **values}
+        values = self.prior_draws(seed, condition)
+        return {"draw": self.model.generate(values, condition).draw(seed), **values}
 
     def prior_draws(self, rows: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws from the prior by group, one for each int32 key of `rows`, (batch, 2)."""
@@ -128,7 +127,7 @@ class VectorFunctions(TensorFunctions):
     def prior_draws(self, rows: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws of `z`, see `TensorFunctions.prior_draws`.
 
-        A prior that cannot be made of normals draws by its own sampler from the first key.
+        A prior that cannot be made of normals draws by its own sampler.
         """
         if self.model.latent_specs()["z"].normals is None:
             prior = self.model.prior.distribution(self.model.condition_vector(condition, rows))

@@ -9,6 +9,7 @@ from tensorflow_probability import distributions as tfd
 from kvae import checks
 from kvae.noise import standard_normal, uniform_of_normals
 from kvae.priors.uniform_codes import UniformCodes
+from kvae.special_functions import one_hot
 
 __all__ = ["AutoregressiveCodes"]
 
@@ -84,7 +85,7 @@ class AutoregressiveCodes(UniformCodes):
             state = self._next(position, columns, state)
             outputs.append(state)
         log_probs = tf.nn.log_softmax(self.logits(tf.stack(outputs, axis=1)))  # (B, T, K)
-        chosen = tf.one_hot(flat, self.codebook_size, dtype=log_probs.dtype)
+        chosen = one_hot(flat, self.codebook_size)
         return tf.reduce_sum(log_probs * chosen, axis=[1, 2])
 
     def from_normal(self, normal: Any, condition: Any = None) -> Any:

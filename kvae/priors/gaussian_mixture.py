@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae import checks
 from kvae.priors.prior import VectorPrior
-from kvae.special_functions import softplus
+from kvae.special_functions import one_hot, softplus
 
 __all__ = ["GaussianMixture", "pick_component"]
 
@@ -105,4 +105,4 @@ def pick_component(normal: Any, weights: Any) -> Any:
     """
     first, second = tf.split(normal, 2, axis=-1)
     arrival = (first * first + second * second) / tf.maximum(weights, 1e-30)
-    return tf.one_hot(tf.argmin(arrival, axis=-1), weights.shape[-1], dtype=normal.dtype)
+    return one_hot(tf.argmin(arrival, axis=-1), weights.shape[-1])

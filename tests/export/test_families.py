@@ -11,7 +11,6 @@ from kvae.export.signatures import find
 from kvae.export.verification import litert, probe
 from tests.export.families import (
     CLASSES,
-    Conditional,
     Hierarchy,
     examples,
     make_conditional,
@@ -141,7 +140,7 @@ def test_an_error_names_the_signatures_that_the_model_has(hierarchy, tmp_path):
 
 
 def test_a_model_without_signatures_is_refused(tmp_path):
-    class Silent(Conditional):
+    class Silent(kvae.VAE):
         def signatures(self):
             return []
 

@@ -45,7 +45,7 @@ def test_a_bundle_of_a_conditional_model_runs_with_its_condition(conditional, co
     expected = conditional.sample(CLASSES, seed=3, condition=kinds)
     np.testing.assert_allclose(drawn, expected, atol=1e-4)
     card = (conditional_bundle / "README.md").read_text("utf-8")
-    assert "| condition | whole numbers in [0, 2]. Classes count from 0. | 0 to 2 |" in card
+    assert "| condition | whole numbers in [0, 2] | 0 to 2 |" in card
     assert "model.sample(4, seed=1, condition=condition)" in card
 
 

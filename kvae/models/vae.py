@@ -58,7 +58,7 @@ class VAE(LatentModel):
         missing: whether NaN in the data means that the element is not observed. The encoder then
             reads the features, with zeros in place of what is missing, and the mask of ones and
             zeros, concatenated along the last axis: twice the channels of an example. The
-            likelihood has to have independent elements. See `docs/missing.md`.
+            likelihood has to have independent elements. See `docs/models/missing.md`.
         **kwargs: Passed to `keras.Model`.
 
     The inputs are `x`, and optionally `target` (by default x) and `observed`: booleans of the shape

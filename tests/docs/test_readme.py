@@ -41,25 +41,3 @@ def test_the_page_on_data_runs_unchanged(tmp_path):
     assert len(rows) == 6
     assert all(1500 < float(weight) < 6000 for weight in rows[::2])
     assert printed.rstrip().endswith("(2000, 2) True")
-
-
-@pytest.mark.slow
-def test_the_page_on_hierarchies_runs_unchanged(tmp_path):
-    page = (ROOT / "docs" / "hierarchy.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 3
-    warned = "import warnings\nwarnings.simplefilter('error')\n"
-    printed = run_python(warned + "\n".join(blocks), tmp_path, prepared=True)
-    assert "'z1_free_bits', 'z1_free_bits_weight', 'z2_free_bits'" in printed
-    assert printed.rstrip().endswith("(359, 8, 8, 1) (359, 8, 8, 1) (5, 8, 8, 1) (20,)")
-
-
-@pytest.mark.slow
-def test_the_page_on_missing_values_runs_unchanged(tmp_path):
-    page = (ROOT / "docs" / "missing.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    warned = "import warnings\nwarnings.simplefilter('error')\n"
-    printed = run_python(warned + "\n".join(blocks), tmp_path, prepared=True).splitlines()
-    assert printed[-3] == "0 missing"
-    imputed, mean = (float(line.split()[-1]) for line in printed[-2:])
-    assert imputed < 0.7 * mean

@@ -57,7 +57,15 @@ def bernoulli(x, logits):
     )
 
 
-class Conditional:
+class Family:
+    """A model, its inputs, and its losses written by hand; for subclasses."""
+
+    def inputs(self, x):
+        """Return the inputs of the model by name."""
+        return {"x": x}
+
+
+class Conditional(Family):
     """A conditional VAE of ten classes, dense."""
 
     def __init__(self, options):
@@ -74,9 +82,11 @@ class Conditional:
         )
 
     def inputs(self, x):
+        """Return the inputs of the model by name."""
         return {"x": x, "condition": np.arange(len(x), dtype="int32") % CLASSES}
 
     def losses(self, batch):
+        """Return the loss of each optimizer and its variables, by the formulas of the paper."""
         condition = tf.one_hot(batch["condition"], CLASSES)
         loc, scale = normal(self.model.encoder([batch["x"], condition]))
         logits = self.model.decoder([drawn(loc, scale), condition])
@@ -84,7 +94,7 @@ class Conditional:
         return [(tf.reduce_mean(loss), self.model.trainable_variables)]
 
 
-class Factor:
+class Factor(Family):
     """A FactorVAE, dense."""
 
     def __init__(self, options):
@@ -100,10 +110,8 @@ class Factor:
             discriminator_units=DISCRIMINATOR,
         )
 
-    def inputs(self, x):
-        return {"x": x}
-
     def losses(self, batch):
+        """Return the loss of each optimizer and its variables, by the formulas of the paper."""
         model, x = self.model, batch["x"]
         loc, scale = normal(model.encoder(x))
         z = drawn(loc, scale)
@@ -117,7 +125,7 @@ class Factor:
         return [(loss + GAMMA * ratio, own), (error, model.discriminator.trainable_variables)]
 
 
-class Hierarchical:
+class Hierarchical(Family):
     """A hierarchy of three layers, dense."""
 
     def __init__(self, options):
@@ -132,10 +140,8 @@ class Hierarchical:
             **networks,
         )
 
-    def inputs(self, x):
-        return {"x": x}
-
     def losses(self, batch):
+        """Return the loss of each optimizer and its variables, by the formulas of the paper."""
         model = self.model
         features = model.encoder(batch["x"])
         loc, scale = normal(features[0])
@@ -151,7 +157,7 @@ class Hierarchical:
         return [(tf.reduce_mean(loss), model.trainable_variables)]
 
 
-class Quantized:
+class Quantized(Family):
     """A VQ-VAE, convolutional, with moving averages for a codebook."""
 
     def __init__(self, options):
@@ -165,10 +171,8 @@ class Quantized:
         self.book = tf.Variable(tf.random.normal((CODES, DIM)))
         self.uses, self.sums = tf.Variable(tf.zeros(CODES)), tf.Variable(tf.zeros((CODES, DIM)))
 
-    def inputs(self, x):
-        return {"x": x}
-
     def losses(self, batch):
+        """Return the loss of each optimizer and its variables, by the formulas of the paper."""
         vectors = self.model.encoder(batch["x"])
         flat = tf.reshape(vectors, [-1, DIM])
         square = tf.reduce_sum(self.book**2, axis=1)

@@ -1,6 +1,7 @@
 """`kvae diagnose`: diagnose the latent space of a saved VAE."""
 
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -11,7 +12,14 @@ from kvae.cli.terminal import console, quiet_native_logs
 __all__ = ["run"]
 
 
-def run(model: Path, data: Path, seed: int, picture: Path | None, as_json: bool) -> None:
+def run(
+    model: Path,
+    data: Path,
+    seed: int,
+    picture: Path | None,
+    as_json: bool,
+    condition: str | None = None,
+) -> None:
     """Load a saved VAE and examples, print the diagnosis, and write its figure to `picture`."""
     if picture is not None:
         files.destination(picture, True, "--picture")
@@ -19,7 +27,10 @@ def run(model: Path, data: Path, seed: int, picture: Path | None, as_json: bool)
     with quiet_native_logs():
         import kvae
 
-        report = kvae.diagnose(load_vae(model), examples, seed)
+        vae = load_vae(model)
+        if condition is not None:
+            vae = _given(vae, condition)
+        report = kvae.diagnose(vae, examples, seed)
     if picture is not None:
         with files.replacing(picture) as temporary:
             report.plot().savefig(temporary, dpi=150)
@@ -33,6 +44,24 @@ def run(model: Path, data: Path, seed: int, picture: Path | None, as_json: bool)
         console.print(f"  - {sentence}", style="dim", highlight=False)
     console.print(_estimates(report))
     console.print(_dimensions(report))
+
+
+def _given(vae: Any, text: str) -> Any:
+    """Return a conditional model at one condition, numbers separated by commas."""
+    import kvae
+
+    if not isinstance(vae, kvae.ConditionalVAE):
+        raise ValueError(
+            f"Expected --condition with a kvae.ConditionalVAE. Received: a {type(vae).__name__}"
+        )
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(
+            f"Expected --condition to be numbers separated by commas. Received: {text!r}"
+        ) from None
+    whole = [int(number) if number == int(number) else number for number in numbers]
+    return vae.given(whole if len(vae.condition_layer.shape) else whole[0])
 
 
 def _estimates(report: object) -> Table:

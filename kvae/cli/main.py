@@ -182,6 +182,10 @@ def diagnose(
     model: Annotated[Path, typer.Argument(help="A VAE saved as .keras.")],
     data: Annotated[Path, typer.Option(help="Examples, .npy or .npz (x_test or x).")],
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    condition: Annotated[
+        str | None,
+        typer.Option(help="One condition, at which a conditional model is diagnosed: 7, or 0.5,1."),
+    ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write a figure to this .png file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -190,7 +194,7 @@ def diagnose(
     from kvae.cli.terminal import errors
 
     with errors():
-        diagnosis.run(model, data, seed, picture, as_json)
+        diagnosis.run(model, data, seed, picture, as_json, condition)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import kvae
 from kvae.cli.main import app
 from tests.helpers import assert_same_in_float32
-from tests.small import make_vae
+from tests.small import make_conditional, make_vae
 
 EXAMPLES = 120
 
@@ -19,6 +19,8 @@ def saved(tmp_path_factory):
     """Paths of a saved VAE and of examples for it."""
     folder = tmp_path_factory.mktemp("diagnose")
     make_vae((6,), 3).save(folder / "vae.keras")
+    condition = kvae.conditions.Classes(3)
+    make_conditional((6,), 2, condition=condition).save(folder / "conditional.keras")
     x = np.random.default_rng(0).uniform(size=(EXAMPLES, 6)).astype("float32")
     np.save(folder / "x.npy", x)
     np.savez(folder / "both.npz", x_test=x, other=x[:1])
@@ -95,3 +97,19 @@ def test_a_functional_model_is_refused_with_how_to_assemble_a_vae(saved, tmp_pat
     assert done.exit_code == 2
     assert "Assemble one from the parts of your model: kvae.VAE(" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_conditional_model_is_diagnosed_at_one_condition(saved):
+    path, data = saved / "conditional.keras", ["--data", saved / "x.npy", "--json"]
+    done = invoke(path, *data, "--condition", "2")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["examples"] == EXAMPLES
+    for model, value, message in (
+        (path, "3", "Expected condition to hold whole numbers in [0, 2]"),
+        (path, "two", "Expected --condition to be numbers separated by commas"),
+        (saved / "vae.keras", "2", "Expected --condition with a kvae.ConditionalVAE"),
+    ):
+        done = invoke(model, *data, "--condition", value)
+        assert done.exit_code != 0
+        assert message in " ".join(done.output.split())

@@ -157,7 +157,7 @@ def test_samples_are_fixed_by_the_seed(decoder):
         ([["a"] * 5], "Expected z to be an array of numbers"),
         ([[1.0, 2.0], [3.0]], "Expected z to be an array of numbers"),
         (np.zeros((1, 5), complex), "Expected z to be an array of numbers"),
-        (None, "Expected z to be an array of numbers. Received: None"),
+        (None, r"Expected the inputs \['z'\]. Received: \[\]"),
     ],
     ids=str,
 )

@@ -17,6 +17,12 @@ def bind(prior):
     return prior
 
 
+def shifted(base, **kwargs):
+    prior = priors.Affine(base, **kwargs)
+    prior.set_moments([0.5, -1.0, 0.0], [0.7, 2.0, 1.0])
+    return prior
+
+
 def vae_with(prior, posterior=layers.MultivariateNormalDiag, **kwargs):
     kl = regularizers.KLDivergenceRegularizer(prior)
     return make_vae(posterior=posterior(2, activity_regularizer=kl, **kwargs))
@@ -37,6 +43,7 @@ CASES = [
     ),
     PriorCase(lambda **kw: priors.GaussianMixture(3, 4, **kw)),
     PriorCase(lambda **kw: priors.Flow(3, 2, (8,), **kw)),
+    PriorCase(lambda **kw: shifted(priors.GaussianMixture(3, 4), **kw)),
     PriorCase(lambda **kw: bind(priors.VampPrior(3, 4, 5, **kw)), bind=bind),
     PriorCase(
         lambda **kw: priors.GaussianMixture(3, 4, **kw),

@@ -19,6 +19,7 @@ from kvae.priors import Affine, Flow, GaussianMixture, Prior, UniformSphere
 from kvae.priors.gaussian_mixture import SCALE_FLOOR
 from kvae.training.non_finite import NonFinite
 from kvae.training.non_finite_check import NonFiniteError
+from kvae.training.optimizers import build_optimizers
 
 __all__ = ["fit_code_prior", "fit_vector_prior"]
 
@@ -37,7 +38,7 @@ def fit_code_prior(
     codes, held_out = model.encode(x), kwargs.pop("validation_data", None)
     if held_out is not None:
         held_out = model.encode(held_out)
-    again = copy.deepcopy(model)
+    again = _copy(model)
     prior = again.prior
     _train(prior, prior.log_prob, codes, held_out, optimizer, batch_size, epochs, **kwargs)
     prior.fitted = True
@@ -77,6 +78,14 @@ def fit_vector_prior(
     return again
 
 
+def _copy(model: Any) -> Any:
+    """Return a copy of a model that shares no weight with it."""
+    # A copy is saved and loaded in memory; Keras cannot load an optimizer that was not yet built.
+    if getattr(model, "optimizer", None) is not None:
+        build_optimizers(model)
+    return copy.deepcopy(model)
+
+
 def _new_prior(model: Any, prior: Any) -> Prior:
     """Return a prior of the model's dimensions with fresh weights."""
     if isinstance(model.prior, UniformSphere):
@@ -111,7 +120,7 @@ def _with_prior(model: Any, prior: Prior) -> Any:
     """Return a copy of a model with another prior, compiled as the model is."""
     # A learned prior is part of the copy's posterior layer, which cannot take another one once it
     # is built: a new posterior layer takes its place.
-    again = copy.deepcopy(model)
+    again = _copy(model)
     old = again.posterior_layer
     for part in old.regularizer.parts:
         if hasattr(part, "prior"):
@@ -142,6 +151,8 @@ def _own_weights(layer: Any) -> list[Any]:
 def _draws(model: Any, x: Any, draws: int, seed: int) -> np.ndarray:
     """Return draws from the posteriors of data, float64 (examples * draws, latent_dim)."""
     checks.positive_int("draws", draws)
+    if model.latent_specs()["z"].kind == "deterministic":
+        draws = 1  # all would be the same
     x = model.named_inputs().check_x(x)
     keys = tf.constant([int(seed), 0], tf.int32)
     found = model.run("posterior_draws", x, fixed={"draws": int(draws)}, seed=keys)["z"]

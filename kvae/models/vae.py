@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae.contract import InputSpec, Latent, LatentSpec, Signature
-from kvae.layers import DistributionLayer, Likelihood
+from kvae.layers import Deterministic, DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
 from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_by_encoder
 from kvae.models.fitted_prior import fit_vector_prior
@@ -51,7 +51,8 @@ class VAE(LatentModel):
     Args:
         encoder: `keras.Model` (batch, *event_shape) -> the posterior's parameters.
         posterior: distribution layer over the latent vector, with a
-            `KLDivergenceRegularizer` as its `activity_regularizer`.
+            `KLDivergenceRegularizer` as its `activity_regularizer`; a `kvae.layers.Deterministic`
+            makes the model an autoencoder, see `docs/models/autoencoder.md`.
         decoder: `keras.Model` (batch, latent_dim) -> the likelihood's parameters.
         likelihood: distribution layer over the data. `kvae.layers.Transformed` scales raw data.
         features: Keras layer or model from the data to what the encoder reads; by default the
@@ -158,7 +159,7 @@ class VAE(LatentModel):
     @property
     def prior(self) -> Prior:
         """The prior over the latent vector."""
-        return self.posterior_layer.regularizer.kl_part.prior
+        return self.posterior_layer.prior_part.prior
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Return the likelihood's parameters, shape (batch, *params_shape).
@@ -201,6 +202,8 @@ class VAE(LatentModel):
         """Return the one latent vector, `z`."""
         is_gaussian = "stddev" in self.posterior_layer.conversions
         kind: Any = "gaussian" if is_gaussian else "continuous"
+        if isinstance(self.posterior_layer, Deterministic):
+            kind = "deterministic"
         normals = normals_of(self.prior, self.condition_dim)
         return {"z": LatentSpec((self.latent_dim,), kind, normals)}
 

@@ -142,7 +142,7 @@ def test_it_is_exported(prior, tmp_path):
 def test_weights_and_counters_of_the_posterior_are_kept_and_every_penalty_gets_the_prior():
     regularizers, standard = kvae.regularizers, priors.StandardNormal(2)
     both = regularizers.KLDivergenceRegularizer(
-        standard, weight=regularizers.schedules.Linear(10, 0.1, 0.9)
+        standard, weight=regularizers.schedules.Linear(6, 0.1, 0.9)
     ) + regularizers.MaximumMeanDiscrepancy(standard, weight=3.0)
     flow = kvae.layers.InverseAutoregressiveFlow(2, hidden=(8,), activity_regularizer=both)
     model = make_vae((6,), posterior=flow)

@@ -17,12 +17,6 @@ def bind(prior):
     return prior
 
 
-def shifted(base, **kwargs):
-    prior = priors.Affine(base, **kwargs)
-    prior.set_moments([0.5, -1.0, 0.0], [0.7, 2.0, 1.0])
-    return prior
-
-
 def vae_with(prior, posterior=layers.MultivariateNormalDiag, **kwargs):
     kl = regularizers.KLDivergenceRegularizer(prior)
     return make_vae(posterior=posterior(2, activity_regularizer=kl, **kwargs))
@@ -43,7 +37,7 @@ CASES = [
     ),
     PriorCase(lambda **kw: priors.GaussianMixture(3, 4, **kw)),
     PriorCase(lambda **kw: priors.Flow(3, 2, (8,), **kw)),
-    PriorCase(lambda **kw: shifted(priors.GaussianMixture(3, 4), **kw)),
+    PriorCase(lambda **kw: priors.Affine(priors.GaussianMixture(3, 4), **kw)),
     PriorCase(lambda **kw: bind(priors.VampPrior(3, 4, 5, **kw)), bind=bind),
     PriorCase(
         lambda **kw: priors.GaussianMixture(3, 4, **kw),
@@ -75,6 +69,12 @@ CASES = [
     ),
     RegularizerCase(
         lambda: regularizers.MaximumMeanDiscrepancy(priors.StandardNormal(3), weight=10.0),
+        batch_mean=False,
+    ),
+    RegularizerCase(lambda: regularizers.NegativeLogPrior(priors.GaussianMixture(3, 4))),
+    RegularizerCase(
+        lambda: regularizers.MaximumMeanDiscrepancy(priors.StandardNormal(3), kernel="imq"),
+        variant="imq",
         batch_mean=False,
     ),
     RegularizerCase(

@@ -48,8 +48,11 @@ class NegativeLogPrior(Regularizer):
 
     def values(self, latent: Latent, batch: Batch) -> Any:
         """Return -log p(z) of each example in nats, shape (B,)."""
-        prior = self.prior.distribution() if latent.prior is None else latent.prior
-        return -prior.log_prob(latent.value)
+        parts = latent.regularizer.parts if latent.regularizer is not None else ()
+        first = next((part for part in parts if part.is_kl or part.names_prior), None)
+        # The latent's prior knows the condition; it is that of the part that names it.
+        named = first is self and latent.prior is not None
+        return -(latent.prior if named else self.prior.distribution()).log_prob(latent.value)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this regularizer again."""

@@ -92,8 +92,8 @@ def _latents(model: LatentModel) -> dict[str, Any]:
     for name, spec in model.latent_specs().items():
         own = regularizers.get(name)
         posterior = [layer for layer in layers if own is not None and layer.regularizer is own]
-        kl = None if own is None else own.kl_part
-        prior = getattr(model, "prior", None) if kl is None else kl.prior
+        named = posterior[0].prior_part if posterior else None
+        prior = getattr(model, "prior", None) if named is None else named.prior
         found[name] = {
             "shape": list(spec.shape),
             "kind": spec.kind,

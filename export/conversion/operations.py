@@ -61,8 +61,8 @@ def check_builtin(model: Any, functions: dict[Key, Any]) -> None:
 def _distributions(model: Any) -> list[str]:
     """Return the classes of the likelihood, the posteriors and the priors of a model."""
     layers = [layer for layer in model.layers if isinstance(layer, DistributionLayer)]
-    regularizers = [each for each in model.regularizers().values() if each is not None]
-    priors = [each.kl_part.prior for each in regularizers if each.kl_part is not None]
+    parts = [layer.prior_part for layer in layers]
+    priors = [part.prior for part in parts if part is not None]
     return sorted({type(each).__name__ for each in (*layers, *priors)})
 
 

@@ -91,8 +91,22 @@ class Latent:
         """
         return tf.reduce_mean(values, axis=0) if self.per_draw else values
 
+    def score(self) -> Any:
+        """Return what the group adds to a score in nats, (B,): the KL.
+
+        Of a deterministic encoder, which has none, it is -log p(z) at its code.
+        """
+        if self.posterior is None and self.codes is None and self.prior is not None:
+            return -self.prior.log_prob(self.value)
+        return self.kl()
+
     def log_ratio(self) -> Any:
         """Return log q(z|x) - log p(z) in nats at each draw, (B,) or (K, B)."""
+        if self.posterior is None:
+            raise ValueError(
+                "Expected a posterior with a density q(z|x): codes and deterministic encoders have "
+                f"no importance weights. Received: posterior={self.posterior!r}"
+            )
         return log_ratio(self.posterior, self.prior, self.value)
 
     def once(self, key: str, function: Callable[[], Any]) -> Any:

@@ -51,7 +51,7 @@ class LatentVector:
     _name: str
 
     def posterior(self, x: Any) -> Any:
-        """Return q(z|x), batch shape (batch,), event shape (latent_dim,)."""
+        """Return q(z|x), batch (batch,), event (latent_dim,); None of a deterministic encoder."""
         inputs, _ = self._model.named_inputs().unpack(x)
         return self._model.infer(inputs, ANY_SEED)[self._name].posterior
 
@@ -134,14 +134,14 @@ def one_latent_vector(model: Any) -> LatentVector:
             "on the condition"
         )
     target = specs["target"]
-    prior = model.regularizers()[name].kl_part.prior
     posterior = model.example_latents()[name].posterior
     return LatentVector(
         latent_dim=spec.shape[0],
         event_shape=tuple(int(size or 0) for size in target.shape),
         domain=target.domain,
-        standard_normal_prior=isinstance(prior, StandardNormal),
-        diagonal_posterior=kl_per_element(posterior, posterior) is not None,
+        standard_normal_prior=isinstance(model.prior, StandardNormal),
+        diagonal_posterior=posterior is not None
+        and kl_per_element(posterior, posterior) is not None,
         _model=model,
         _name=name,
     )
@@ -165,6 +165,12 @@ def one_gaussian_vector(model: Any) -> LatentVector:
     """
     vector = one_latent_vector(model)
     posterior = vector.posterior(tf.zeros((1, *model.input_specs()["x"].shape)))
+    if posterior is None:
+        raise ValueError(
+            "Expected vae to have a posterior with a mean and a standard deviation, such as "
+            f"kvae.layers.MultivariateNormalDiag. Received: a {type(model).__name__} with a "
+            "deterministic encoder, whose codes have neither noise nor a KL"
+        )
     try:
         posterior.mean()
         posterior.stddev()

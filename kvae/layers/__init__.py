@@ -8,6 +8,7 @@ from kvae.layers.categorical_mixture import CategoricalMixtureOfOneHotCategorica
 from kvae.layers.columns import Columns
 from kvae.layers.continuous_bernoulli import ContinuousBernoulli
 from kvae.layers.counts import IndependentPoisson
+from kvae.layers.deterministic import Deterministic
 from kvae.layers.discretized_logistic import DiscretizedLogistic, bits_per_dimension
 from kvae.layers.distribution_lambda import DistributionLambda
 from kvae.layers.distribution_layer import DistributionLayer
@@ -35,6 +36,7 @@ __all__ = [
     "CategoricalMixtureOfOneHotCategorical",
     "Columns",
     "ContinuousBernoulli",
+    "Deterministic",
     "DiscretizedLogistic",
     "DistributionLambda",
     "DistributionLayer",

@@ -417,7 +417,7 @@ class DistributionLayer(keras.layers.Layer):
             params: what `distribution` was made of, so that it can be made again with its
                 parameters held fixed.
         """
-        kl = self.regularizer.kl_part if self.regularizer is not None else None
+        kl = self.prior_part
         prior = None if kl is None else kl.prior.distribution(condition)
         if seed is None and kl is not None and kl.test_points_fn == "sample":
             seed = next_seed(self.seed_generator)
@@ -425,6 +425,11 @@ class DistributionLayer(keras.layers.Layer):
         if params is not None and not self.has_own_weights:
             fixed = functools.partial(self.distribution, tf.stop_gradient(params))
         return Latent(value, distribution, prior, self.regularizer, seed, fixed)
+
+    @property
+    def prior_part(self) -> Any | None:
+        """The part of the regularizer that names the prior: the first KL, or None."""
+        return self.regularizer.kl_part if self.regularizer is not None else None
 
     @property
     def has_own_weights(self) -> bool:

@@ -25,6 +25,7 @@ class ArrayMethods:
     reconstruction: Callable[..., Any]
     score_terms: Callable[..., dict[str, Any]]
     missing_condition: Callable[[], Any]
+    latent_specs: Callable[[], dict[str, Any]]
     evaluation_seed_generator: Any
     execution: Any
     _functions: dict[tuple[Any, ...], BatchedFunction]
@@ -77,6 +78,12 @@ class ArrayMethods:
             seed: int, makes the draws reproducible.
             batch_size: examples computed at once.
         """
+        if any(spec.kind == "deterministic" for spec in self.latent_specs().values()):
+            raise ValueError(
+                "Expected a posterior with a density q(z|x): a deterministic encoder has no ELBO. "
+                f"Take score, which is -log p(x, z). Received: a {type(self).__name__} with a "
+                "deterministic encoder"
+            )
         x = self.named_inputs().check_x(x)
         return -self.run("score", x, batch_size, seed=self._draw_seed(seed))["score"]
 

@@ -236,6 +236,8 @@ class LatentModel(ArrayMethods, TrainingMethods):
     def score_terms(self, inputs: Mapping[str, Any], seed: Any = None) -> dict[str, Any]:
         """Return `score` = nll + KL, its part `nll`, and `nats_per_element`, each (B,) in nats.
 
+        A deterministic encoder has no KL; -log p(z) takes its place: `score` is -log p(x, z).
+
         `nats_per_element` is the score divided by the number of elements of the target, computed as
         a mean that half precision can hold.
 
@@ -246,7 +248,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
         latents = self.infer(inputs, seed)
         likelihood = self.likelihood_at(latents, inputs.get("condition"))
         nll = losses.Objective.nll(likelihood, inputs)
-        kls = [latent.kl() for latent in latents.values()]
+        kls = [latent.score() for latent in latents.values()]
         observed, target = inputs.get("observed"), losses.Objective.target(inputs)
         elements = math.prod(likelihood.layer.event_shape)
         mean_nll = -likelihood.mean_log_prob(target, observed)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kvae.layers import DistributionLayer
+from kvae.layers import Deterministic, DistributionLayer
 from kvae.priors import Prior
 
 __all__ = [
@@ -67,7 +67,7 @@ def check_likelihood(likelihood: Any, features: Any) -> None:
 
 
 def kl_of(posterior: Any, role: str, vector: bool = False) -> Any:
-    """Return the KL regularizer of a posterior; raise if it is no posterior with one.
+    """Return the KL regularizer of a posterior, or what names the prior of a deterministic one.
 
     Args:
         posterior: a distribution layer.
@@ -83,7 +83,14 @@ def kl_of(posterior: Any, role: str, vector: bool = False) -> Any:
             f"Expected {role} to have events of shape (latent_dim,). Received: event_shape="
             f"{posterior.event_shape}"
         )
-    kl = posterior.regularizer.kl_part if posterior.regularizer is not None else None
+    kl = posterior.prior_part
+    if kl is None and isinstance(posterior, Deterministic):
+        raise ValueError(
+            f"Expected {role} to name a prior: activity_regularizer="
+            "kvae.regularizers.NegativeLogPrior(prior, weight=...), with weight=0.0 where training "
+            f"shall not see it. Received: {posterior.name} with "
+            f"activity_regularizer={posterior.regularizer or posterior.activity_regularizer!r}"
+        )
     if kl is None:
         raise ValueError(
             f"Expected {role} to have a KL regularizer: activity_regularizer="

@@ -10,8 +10,8 @@ import tensorflow as tf
 from kvae.contract import Batch, Domain, InputSpec, Latent, LatentSpec, Signature, Term
 from kvae.layers import DistributionLayer, Likelihood, Quantizer
 from kvae.layers.quantizer import perplexity
-from kvae.models.code_prior import fit_code_prior
 from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_by_encoder
+from kvae.models.fitted_prior import fit_code_prior
 from kvae.models.latent_model import LatentModel
 from kvae.models.parts import arguments_of, check_emits, check_likelihood, config_of
 from kvae.models.public_methods import CodePublicMethods
@@ -33,10 +33,10 @@ class QuantizedVAE(LatentModel):
 
         ELBO = log p(x|codes) + log p(codes),      loss = nll + commitment weight * commitment.
 
-    It is trained in two steps: `fit` trains encoder, decoder and codebook; then `fit_prior` trains
-    p(codes), without which the prior is uniform and `sample` means little. `fit` reports `kl`,
-    -log p(codes), which is the same for all codes of a uniform prior and has no part in the loss,
-    and `perplexity`, how many codes a batch uses.
+    It is trained in two steps: `fit` trains encoder, decoder and codebook; then `fit_prior` returns
+    the model with a trained p(codes), without which the prior is uniform and `sample` means little.
+    `fit` reports `kl`, -log p(codes), which is the same for all codes of a uniform prior and has no
+    part in the loss, and `perplexity`, how many codes a batch uses.
 
     Args:
         encoder: `keras.Model` (batch, *event_shape) -> (batch, *grid, dim).
@@ -66,7 +66,7 @@ class QuantizedVAE(LatentModel):
         >>> codes.compile("adam")
         >>> x_train, x_test = kvae.data.digits()
         >>> history = codes.fit(x_train[:64], verbose=0)
-        >>> history = codes.fit_prior(x_train[:64], verbose=0)
+        >>> codes = codes.fit_prior(x_train[:64], verbose=0)
         >>> codes.encode(x_test[:3]).shape
         (3, 2, 2)
         >>> codes.sample(5, seed=0).shape
@@ -309,24 +309,27 @@ class QuantizedVAE(LatentModel):
         batch_size: int = 64,
         epochs: int = 1,
         **kwargs: Any,
-    ) -> Any:
-        """Train the prior on the codes of data, by maximum likelihood; nothing else is trained.
+    ) -> "QuantizedVAE":
+        """Return a copy of this model whose prior is trained on the codes of data.
 
-        To be called after `fit`. The codes are computed once.
+        By maximum likelihood; nothing else is trained, and this model stays what it is. To be
+        called after `fit`. The codes are computed once.
 
         Args:
             x: array of shape (examples, *event_shape).
             optimizer: see `keras.Model.compile`.
             batch_size: examples in a step.
             epochs: number of epochs.
-            **kwargs: see `keras.Model.fit`; `validation_data` is x alone.
+            **kwargs: see `keras.Model.fit`; `validation_data` is x alone. A
+                `keras.callbacks.History` among the `callbacks` keeps the `loss`, -log p(codes) in
+                nats.
 
         Returns:
-            The `keras.callbacks.History`; `loss` is -log p(codes) in nats.
+            The new `QuantizedVAE`.
 
         Raises:
             ValueError: If the prior has no weights.
-            NonFiniteError: If the loss was not finite. The prior is then what it was before.
+            NonFiniteError: If the loss was not finite.
         """
         return fit_code_prior(self, x, optimizer, batch_size, epochs, **kwargs)
 

@@ -89,6 +89,7 @@ class VectorFunctions(TensorFunctions):
         "interpolate",
         "interpolate_spherical",
         "impute",
+        "posterior_draws",
     )
 
     def encode(self, x: Any, **others: Any) -> dict[str, Any]:
@@ -123,6 +124,11 @@ class VectorFunctions(TensorFunctions):
             **others: the model's other inputs by name.
         """
         return {"imputed": imputed(self.model, self._inputs(x, others), seed, draws, kind)}
+
+    def posterior_draws(self, x: Any, seed: Any, draws: int, **others: Any) -> dict[str, Any]:
+        """Return `draws` draws of z for each example, (batch, draws, latent_dim)."""
+        value = self.model.infer(self._inputs(x, others), seed, draws)["z"].value
+        return {"z": tf.transpose(value, [1, 0, 2])}
 
     def prior_draws(self, rows: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws of `z`, see `TensorFunctions.prior_draws`.

@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from kvae.contract import InputSpec, Latent, LatentSpec, Signature
-from kvae.layers import DistributionLayer, Likelihood
+from kvae.layers import Deterministic, DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
 from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_by_encoder
+from kvae.models.fitted_prior import fit_vector_prior
 from kvae.models.imputation import DRAWS, impute
 from kvae.models.latent_model import LatentModel
 from kvae.models.parts import (
@@ -50,7 +51,8 @@ class VAE(LatentModel):
     Args:
         encoder: `keras.Model` (batch, *event_shape) -> the posterior's parameters.
         posterior: distribution layer over the latent vector, with a
-            `KLDivergenceRegularizer` as its `activity_regularizer`.
+            `KLDivergenceRegularizer` as its `activity_regularizer`; a `kvae.layers.Deterministic`
+            makes the model an autoencoder, see `docs/models/autoencoder.md`.
         decoder: `keras.Model` (batch, latent_dim) -> the likelihood's parameters.
         likelihood: distribution layer over the data. `kvae.layers.Transformed` scales raw data.
         features: Keras layer or model from the data to what the encoder reads; by default the
@@ -157,7 +159,7 @@ class VAE(LatentModel):
     @property
     def prior(self) -> Prior:
         """The prior over the latent vector."""
-        return self.posterior_layer.regularizer.kl_part.prior
+        return self.posterior_layer.prior_part.prior
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Return the likelihood's parameters, shape (batch, *params_shape).
@@ -200,6 +202,8 @@ class VAE(LatentModel):
         """Return the one latent vector, `z`."""
         is_gaussian = "stddev" in self.posterior_layer.conversions
         kind: Any = "gaussian" if is_gaussian else "continuous"
+        if isinstance(self.posterior_layer, Deterministic):
+            kind = "deterministic"
         normals = normals_of(self.prior, self.condition_dim)
         return {"z": LatentSpec((self.latent_dim,), kind, normals)}
 
@@ -380,6 +384,56 @@ class VAE(LatentModel):
                 f"Received: the {type(self).__name__} {self.name!r} with missing=False"
             )
         return impute(self, x, draws, self._draw_seed(seed)[0], kind, batch_size)
+
+    def fit_prior(
+        self,
+        x: Any,
+        prior: Any = "gaussian_mixture",
+        draws: int = 5,
+        seed: int = 0,
+        batch_size: int = 256,
+        **kwargs: Any,
+    ) -> Any:
+        """Return a copy of this model with a prior fitted to the aggregate posterior.
+
+            q(z) = mean over the data of q(z|x),    maximized: E_q(z) log p(z),
+
+        which is the part of the ELBO that depends on the prior. Nothing else is trained, and this
+        model stays what it is. To be called after `fit`; the new model is compiled as this one is.
+        Its prior is a `kvae.priors.Affine` of the fitted one: the draws are standardized first.
+
+        Args:
+            x: data as `fit` takes them in arrays: (examples, *event_shape), or a dict by name.
+            prior: "gaussian_mixture", "flow", or a prior with weights over the latent vector, such
+                as `kvae.priors.GaussianMixture(latent_dim, num_components=50)`, of which a new one
+                is made. A Gaussian mixture is fitted by expectation maximization (scikit-learn),
+                other priors by gradients.
+            draws: int, draws from q(z|x) for each example, made once.
+            seed: int, makes the draws and the start of a mixture reproducible.
+            batch_size: draws in a step.
+            **kwargs: for a prior that is trained by gradients: `optimizer`, by default "adam",
+                `epochs`, by default 10, and what `keras.Model.fit` takes. `validation_data` is x
+                alone. A `keras.callbacks.History` among the `callbacks` keeps the `loss`,
+                -log p(z) in nats.
+
+        Raises:
+            ValueError: If `prior` cannot be fitted, or the KL needs one in closed form.
+            NonFiniteError: If codes or loss were not finite.
+
+        Example:
+            >>> fitted = vae.fit_prior(x_test, kvae.priors.GaussianMixture(2, num_components=5))
+            >>> fitted.prior.description()
+            'Affine(GaussianMixture(2))'
+            >>> fitted.sample(3, seed=0).shape
+            (3, 8, 8, 1)
+
+        References:
+            Tomczak, Welling: VAE with a VampPrior, 2018, section 2 (the aggregate posterior is the
+            best prior), https://arxiv.org/abs/1705.07120;
+            Ghosh et al.: From Variational to Deterministic Autoencoders, 2020, section 4 (a prior
+            fitted after training), https://arxiv.org/abs/1903.12436
+        """
+        return fit_vector_prior(self, x, prior, draws, seed, batch_size, **kwargs)
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""

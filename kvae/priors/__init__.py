@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kvae.priors.affine import Affine
 from kvae.priors.autoregressive_codes import AutoregressiveCodes
 from kvae.priors.conditional_normal import ConditionalNormal
 from kvae.priors.flow import Flow
@@ -14,6 +15,7 @@ from kvae.priors.uniform_sphere import UniformSphere
 from kvae.priors.vamp import VampPrior
 
 __all__ = [
+    "Affine",
     "AutoregressiveCodes",
     "ConditionalNormal",
     "Flow",

@@ -10,6 +10,7 @@ from kvae.regularizers.dip import DisentangledInferredPrior
 from kvae.regularizers.free_bits import FreeBits
 from kvae.regularizers.kl_divergence import KLDivergenceRegularizer
 from kvae.regularizers.mmd import MaximumMeanDiscrepancy
+from kvae.regularizers.negative_log_prior import NegativeLogPrior
 from kvae.regularizers.regularizer import Regularizer
 from kvae.regularizers.schedules import Schedule
 from kvae.regularizers.sum import Sum
@@ -21,6 +22,7 @@ __all__ = [
     "FreeBits",
     "KLDivergenceRegularizer",
     "MaximumMeanDiscrepancy",
+    "NegativeLogPrior",
     "Regularizer",
     "Schedule",
     "Sum",

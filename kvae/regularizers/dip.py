@@ -51,6 +51,7 @@ class DisentangledInferredPrior(Regularizer):
     """
 
     default_name = "dip"
+    needs_posterior = True
     unit = ""
 
     def __init__(

@@ -58,6 +58,7 @@ class KLDivergenceRegularizer(Regularizer):
     """
 
     default_name = "kl"
+    needs_posterior = True
 
     def __init__(
         self,

@@ -46,6 +46,8 @@ class Regularizer(keras.regularizers.Regularizer):
 
     default_name: str | None = None
     unit = "nats"
+    needs_posterior = False  # whether it reads q(z|x), which a deterministic encoder does not have
+    names_prior = False  # whether it names the prior of a deterministic encoder
 
     def __init__(self, weight: Any = 1.0, name: str | None = None):
         self.weight = number_or_schedule("weight", weight)

@@ -56,6 +56,7 @@ class TotalCorrelation(Regularizer):
     """
 
     default_name = "total_correlation"
+    needs_posterior = True
 
     def __init__(self, dataset_size: int, weight: Any = 1.0, name: str | None = None):
         super().__init__(weight, name)

@@ -50,6 +50,23 @@ def codes(rng, count, loc=0.5):
     return z, tfd.MultivariateNormalDiag(z, tf.fill(z.shape, 0.1))
 
 
+def test_the_inverse_multiquadratic_kernel_is_that_of_wae(rng):
+    """C / (C + |a - b|^2) with C = 2 d in d dimensions, as a mean over distinct pairs."""
+    z, posterior = codes(rng, 9)
+    draws, c = prior_draws(9), 4.0
+
+    def mean(a, b, distinct):
+        squares = np.sum((a[:, None] - b[None]) ** 2, axis=2, dtype="float64")
+        kernel = c / (c + squares)
+        return kernel[~np.eye(9, dtype=bool)].mean() if distinct else kernel.mean()
+
+    expected = mean(z, z, True) - 2.0 * mean(z, draws, False) + mean(draws, draws, True)
+    found = penalty(MaximumMeanDiscrepancy(PRIOR, kernel="imq"), posterior, z)
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(ValueError, match="Expected kernel to be one of"):
+        MaximumMeanDiscrepancy(PRIOR, kernel="linear")
+
+
 @pytest.mark.parametrize("unbiased", [True, False])
 @pytest.mark.parametrize("bandwidth", [None, 0.7])
 def test_it_is_a_mean_over_pairs(rng, unbiased, bandwidth):

@@ -37,6 +37,7 @@ CASES = [
     ),
     PriorCase(lambda **kw: priors.GaussianMixture(3, 4, **kw)),
     PriorCase(lambda **kw: priors.Flow(3, 2, (8,), **kw)),
+    PriorCase(lambda **kw: priors.Affine(priors.GaussianMixture(3, 4), **kw)),
     PriorCase(lambda **kw: bind(priors.VampPrior(3, 4, 5, **kw)), bind=bind),
     PriorCase(
         lambda **kw: priors.GaussianMixture(3, 4, **kw),
@@ -68,6 +69,12 @@ CASES = [
     ),
     RegularizerCase(
         lambda: regularizers.MaximumMeanDiscrepancy(priors.StandardNormal(3), weight=10.0),
+        batch_mean=False,
+    ),
+    RegularizerCase(lambda: regularizers.NegativeLogPrior(priors.GaussianMixture(3, 4))),
+    RegularizerCase(
+        lambda: regularizers.MaximumMeanDiscrepancy(priors.StandardNormal(3), kernel="imq"),
+        variant="imq",
         batch_mean=False,
     ),
     RegularizerCase(

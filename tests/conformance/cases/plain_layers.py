@@ -20,6 +20,14 @@ CASES = [
         ),
         normals(5),
     ),
+    PlainLayerCase(  # a point has no density for the battery of distribution layers
+        lambda **kw: layers.Deterministic(
+            3,
+            activity_regularizer=kvae.regularizers.NegativeLogPrior(priors.GaussianMixture(3, 2)),
+            **kw,
+        ),
+        normals(3),
+    ),
     PlainLayerCase(lambda **kw: layers.LearnedScale(initial=0.5, **kw), normals(3)),
     PlainLayerCase(
         lambda **kw: layers.LearnedScale(shared=False, min_scale=0.1, **kw),

@@ -42,6 +42,20 @@ CASES = [
         variant="standardized",
     ),
     ModelCase(
+        lambda: make_vae(
+            6,
+            2,
+            posterior=kvae.layers.Deterministic(
+                2,
+                activity_regularizer=kvae.regularizers.NegativeLogPrior(
+                    kvae.priors.StandardNormal(2), weight=0.1
+                ),
+            ),
+        ),
+        lambda rng, n: rng.uniform(size=(n, 6)),
+        variant="autoencoder",
+    ),
+    ModelCase(
         lambda: kvae.FactorVAE(**make_vae(6, 3).parts(), gamma=2.0, discriminator_units=8),
         lambda rng, n: rng.uniform(size=(n, 6)),
         variant="factor",

@@ -69,24 +69,24 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("float32", Tolerance(error=1e-5), 4, "as trained"),
+        Preset("float32", Tolerance(error=1e-5, equal=0.999), 4, "as trained"),
         Preset(
             "float16",
-            Tolerance(psnr=60.0, score=0.05, codes=0.05),
+            Tolerance(psnr=60.0, score=0.05, codes=0.05, equal=0.98),
             2,
             "weights in float16, computed in float32",
             _quantized("float16"),
         ),
         Preset(
             "int8-weights",
-            Tolerance(psnr=50.0, score=0.25, codes=0.5),
+            Tolerance(psnr=50.0, score=0.25, codes=0.5, equal=0.9),
             1,
             "weights in int8, computed in float32",
             _quantized("int8-weights"),
         ),
         Preset(
             "int8",
-            Tolerance(psnr=40.0, score=0.5, codes=1.0),
+            Tolerance(psnr=40.0, score=0.5, codes=1.0, equal=0.8),
             1,
             "weights in int8, products in int8: the fastest",
             _quantized("int8"),

@@ -261,8 +261,9 @@ MEASURED = {
     "bias": "number",
     "stddevs": "number or null",
     "false_alarms": "number or null",
+    "equal": "number or null",
 }
-TOLERANCE = dict.fromkeys(("error", "psnr", "score", "codes"), "number or null")
+TOLERANCE = dict.fromkeys(("error", "psnr", "score", "codes", "equal"), "number or null")
 MANIFEST = {
     "schema": "count",
     "kvae": "text",

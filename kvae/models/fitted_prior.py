@@ -17,6 +17,7 @@ from kvae import checks
 from kvae.contract import Batch
 from kvae.priors import Affine, Flow, GaussianMixture, Prior, UniformSphere
 from kvae.priors.gaussian_mixture import SCALE_FLOOR
+from kvae.training import keras_compat
 from kvae.training.non_finite import NonFinite
 from kvae.training.non_finite_check import NonFiniteError
 from kvae.training.optimizers import build_optimizers
@@ -83,7 +84,8 @@ def _copy(model: Any) -> Any:
     # A copy is saved and loaded in memory; Keras cannot load an optimizer that was not yet built.
     if getattr(model, "optimizer", None) is not None:
         build_optimizers(model)
-    return copy.deepcopy(model)
+    with keras_compat.quiet_arrays():
+        return copy.deepcopy(model)
 
 
 def _new_prior(model: Any, prior: Any) -> Prior:

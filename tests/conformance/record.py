@@ -49,9 +49,11 @@ def encoded(model, x):
 
 def _record_vae(model, x, **others):
     x = {"x": x, **others} if others else x
+    kinds = {spec.kind for spec in model.latent_specs().values()}
+    bound = model.score(x) if kinds == {"deterministic"} else model.elbo(x, seed=1)
     return {
         **encoded(model, x),
-        "elbo": model.elbo(x, seed=1),  # encoder, prior and decoder
+        "bound": bound,  # encoder, prior and decoder
         "sample": model.sample(4, seed=1),
     }
 

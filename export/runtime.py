@@ -491,18 +491,25 @@ class Model:
         Where a transform leaves no mean it is the median, as in `kvae.VAE.decode`.
 
         Args:
-            z: latent vectors; None where the latent groups of the model go by other names.
+            z: values of the one latent group, vectors or codes; None where there are several, which
+                are given by their names.
             **others: the signature's other inputs by name, such as `condition`, with as many rows;
                 as for the next four.
         """
-        return self._decoded(self.run("decode", **({} if z is None else {"z": z}), **others))
+        if z is not None:
+            (name, *several) = self.manifest["model"]["latents"]
+            others[name if not several else "z"] = z
+        return self._decoded(self.run("decode", **others))
 
     def encode(self, x: Any, **others: Any) -> Any:
         """Return the posterior's mean and standard deviation, each (rows, latent_dim).
 
-        The outputs by name where the model has several latent groups.
+        The codes where these are the latent variables, and the outputs by name where the model has
+        several latent groups.
         """
         found = self.run("encode", x=x, **others)
+        if list(found) == ["codes"]:
+            return found["codes"]
         return (found["mean"], found["stddev"]) if "mean" in found else found
 
     def reconstruct(self, x: Any, **others: Any) -> np.ndarray:

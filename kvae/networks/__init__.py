@@ -5,6 +5,7 @@ from kvae.networks.grid import grid_decoder, grid_encoder
 from kvae.networks.ladder import ladder_conv, ladder_mlp
 from kvae.networks.made import MADE
 from kvae.networks.mlp import mlp_decoder, mlp_encoder
+from kvae.networks.residual import residual_decoder, residual_encoder
 
 __all__ = [
     "MADE",
@@ -16,4 +17,6 @@ __all__ = [
     "ladder_mlp",
     "mlp_decoder",
     "mlp_encoder",
+    "residual_decoder",
+    "residual_encoder",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from kvae import checks
+from kvae.networks.sizes import doubled, halved_sizes
 
 __all__ = ["ladder_conv", "ladder_mlp"]
 
@@ -136,11 +137,11 @@ def ladder_conv(
         head = _conv(channels, kernel_initializer=SMALL, name="encoder_params")
         emitted[0] = head(emitted[0])
 
-    sizes = _sizes(event_shape)
+    sizes = halved_sizes(*event_shape[:2])
     states = [(*sizes[count], blocks.width) for count in halvings]
     state = x = keras.Input(states[-1])
     for halved in reversed(range(halvings[-1])):
-        x = blocks.layer(_enlarged(x, sizes[halved]), f"decoder_size_{halved}")
+        x = blocks.layer(doubled(x, sizes[halved]), f"decoder_size_{halved}")
     x = blocks.layer(x, "decoder_hidden")
     x = _conv(params_shape[-1], kernel_initializer=SMALL, name="decoder_params")(x)
     return {
@@ -215,9 +216,9 @@ def _top_down(blocks: _Blocks, shapes: Sequence[Shape], states: Sequence[Shape])
         merged = blocks.residual(merged, name)
         below = states[min(index + 1, len(states) - 1)]
         if below != state_shape:
-            for height, width in reversed(_sizes(below)):
+            for height, width in reversed(halved_sizes(*below[:2])):
                 if height > merged.shape[1] or width > merged.shape[2]:
-                    merged = _enlarged(merged, (height, width))
+                    merged = doubled(merged, (height, width))
         reads = [state, z] if index else z
         found["state_networks"].append(keras.Model(reads, merged, name=name))
         if index:
@@ -230,17 +231,9 @@ def _top_down(blocks: _Blocks, shapes: Sequence[Shape], states: Sequence[Shape])
     return found
 
 
-def _sizes(shape: Shape) -> list[tuple[int, int]]:
-    """Return height and width, halved again and again down to one."""
-    sizes = [(shape[0], shape[1])]
-    while sizes[-1] != (1, 1):
-        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
-    return sizes
-
-
 def _halvings(event_shape: Shape, shapes: list[Shape]) -> list[int]:
     """Return how often x is halved for each layer; a vector at the top has that below it."""
-    sizes, found = _sizes(event_shape), []
+    sizes, found = halved_sizes(*event_shape[:2]), []
     for index, shape in enumerate(shapes):
         if index == 0 and len(shape) == 1:
             continue
@@ -257,14 +250,6 @@ def _halvings(event_shape: Shape, shapes: list[Shape]) -> list[int]:
             f"latent_shapes={shapes}"
         )
     return found if len(found) == len(shapes) else [found[0], *found]
-
-
-def _enlarged(x: Any, size: tuple[int, int]) -> Any:
-    """Return x at twice its height and width; what is over `size` is cropped."""
-    height, width = size
-    x = keras.layers.UpSampling2D(2)(x)
-    crop = ((0, x.shape[1] - height), (0, x.shape[2] - width))
-    return keras.layers.Cropping2D(crop)(x) if crop != ((0, 0), (0, 0)) else x
 
 
 def _image(shape: Any, name: str) -> Shape:

@@ -1,0 +1,34 @@
+"""Heights and widths of pictures that are halved and doubled again."""
+
+from typing import Any
+
+import keras
+
+__all__ = ["doubled", "halved_sizes"]
+
+
+def halved_sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """Return height and width, halved (rounded up) again and again down to one.
+
+    Example:
+        >>> from kvae.networks.sizes import halved_sizes
+        >>> halved_sizes(5, 2)
+        [(5, 2), (3, 1), (2, 1), (1, 1)]
+    """
+    sizes = [(height, width)]
+    while sizes[-1] != (1, 1):
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    return sizes
+
+
+def doubled(x: Any, size: tuple[int, int]) -> Any:
+    """Return x, (batch, h, w, c), at twice its height and width; what is over `size` is cropped.
+
+    Example:
+        >>> from kvae.networks.sizes import doubled
+        >>> doubled(keras.Input((3, 1, 8)), (5, 2)).shape
+        (None, 5, 2, 8)
+    """
+    x = keras.layers.UpSampling2D(2)(x)
+    crop = ((0, x.shape[1] - size[0]), (0, x.shape[2] - size[1]))
+    return keras.layers.Cropping2D(crop)(x) if crop != ((0, 0), (0, 0)) else x

@@ -1,0 +1,36 @@
+"""Every kind of encoder and decoder, small, with the shape of its data."""
+
+from functools import partial
+
+import kvae
+
+networks = kvae.networks
+PARAMS, LATENT = 4, 2
+PICTURE = {"filters": (8, 16), "dense": 16}
+
+# Name: shape of an example, encoder, decoder.
+KINDS = {
+    "residual": (
+        (13, 9, 3),
+        partial(networks.residual_encoder, **PICTURE),
+        partial(networks.residual_decoder, **PICTURE),
+    ),
+}
+
+
+def pair(kind, **more):
+    """Return the shape of the data, an encoder and a decoder."""
+    shape, encoder, decoder = KINDS[kind]
+    return shape, encoder(shape, PARAMS, **more), decoder(LATENT, shape, **more)
+
+
+def make_vae(kind):
+    """Return an uncompiled VAE with two latent dimensions."""
+    shape, encoder, decoder = pair(kind)
+    kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(LATENT))
+    return kvae.VAE(
+        encoder=encoder,
+        posterior=kvae.layers.MultivariateNormalDiag(LATENT, activity_regularizer=kl),
+        decoder=decoder,
+        likelihood=kvae.layers.IndependentBernoulli(shape),
+    )

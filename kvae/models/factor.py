@@ -96,7 +96,7 @@ class FactorVAE(VAE):
                 activation="leaky_relu",
                 name=DISCRIMINATOR,
             )
-        self.discriminator = discriminator
+        self.discriminator: Any = discriminator
         super().__init__(encoder, posterior, decoder, likelihood, features, **kwargs)
 
     def build(self, input_shape: Any) -> None:

@@ -205,7 +205,8 @@ def _train(
     **kwargs: Any,
 ) -> None:
     """Train a prior by maximum likelihood; raise where the loss is not finite."""
-    checks.positive_int("epochs", epochs), checks.positive_int("batch_size", batch_size)
+    checks.positive_int("epochs", epochs)
+    checks.positive_int("batch_size", batch_size)
     if held_out is not None:
         kwargs["validation_data"] = held_out, held_out
     trainer = _NegativeLogProb(prior, log_prob)

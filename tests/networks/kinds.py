@@ -7,6 +7,8 @@ import kvae
 networks = kvae.networks
 PARAMS, LATENT = 4, 2
 PICTURE = {"filters": (8, 16), "dense": 16}
+TABLE = {"width": 16}
+SEQUENCE = {"filters": (8, 16), "units": 8}
 
 # Name: shape of an example, encoder, decoder.
 KINDS = {
@@ -14,6 +16,26 @@ KINDS = {
         (13, 9, 3),
         partial(networks.residual_encoder, **PICTURE),
         partial(networks.residual_decoder, **PICTURE),
+    ),
+    "sequence_conv": (
+        (11, 3),
+        partial(networks.sequence_encoder, **SEQUENCE),
+        partial(networks.sequence_decoder, **SEQUENCE),
+    ),
+    "sequence_gru": (
+        (6, 3),
+        partial(networks.sequence_encoder, kind="gru", **SEQUENCE),
+        partial(networks.sequence_decoder, kind="gru", **SEQUENCE),
+    ),
+    "residual_mlp": (
+        (7,),
+        partial(networks.residual_mlp_encoder, gated=False, **TABLE),
+        partial(networks.residual_mlp_decoder, gated=False, **TABLE),
+    ),
+    "gated": (
+        (7,),
+        partial(networks.residual_mlp_encoder, **TABLE),
+        partial(networks.residual_mlp_decoder, **TABLE),
     ),
 }
 

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kvae
+from kvae.training.execution import xla_pays
 from tests.helpers import assert_same_in_float32
 from tests.networks.kinds import KINDS, PARAMS, make_vae, pair
 
@@ -114,6 +115,11 @@ def test_training_reduces_the_loss(kind, rng):
     vae.compile(keras.optimizers.Adam(1e-2))
     losses = vae.fit(x, batch_size=32, epochs=4, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+@every_kind
+def test_xla_compiles_the_dense_ones_on_a_cpu(kind):
+    assert xla_pays(make_vae(kind)) == (kind in ("residual_mlp", "gated"))
 
 
 @every_kind

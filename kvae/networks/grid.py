@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from kvae import checks
+from kvae.networks import blocks
 
 __all__ = ["grid_decoder", "grid_encoder"]
 
@@ -38,9 +39,13 @@ def grid_encoder(
     inputs = keras.Input(checks.image_shape(event_shape, "event_shape"))
     outputs = inputs
     for index, channels in enumerate(filters):
-        outputs = _conv(channels, activation, f"{name}_conv_{index}", strides=2)(outputs)
+        outputs = blocks.conv2d(
+            channels, strides=2, activation=activation, name=f"{name}_conv_{index}"
+        )(outputs)
     if filters:
-        outputs = _conv(filters[-1], activation, f"{name}_conv_last")(outputs)
+        outputs = blocks.conv2d(filters[-1], activation=activation, name=f"{name}_conv_last")(
+            outputs
+        )
     dim = checks.positive_int("dim", dim)
     outputs = keras.layers.Conv2D(dim, kernel_size=1, name=f"{name}_vectors")(outputs)
     return keras.Model(inputs, outputs, name=name)
@@ -84,7 +89,9 @@ def grid_decoder(
     inputs = keras.Input((rows, columns, dim))
     outputs = inputs
     if filters:
-        outputs = _conv(filters[0], activation, f"{name}_conv_first")(outputs)
+        outputs = blocks.conv2d(filters[0], activation=activation, name=f"{name}_conv_first")(
+            outputs
+        )
     for index, size in enumerate(filters):
         outputs = keras.layers.Conv2DTranspose(
             checks.positive_int("filters", size),
@@ -101,15 +108,3 @@ def grid_decoder(
         outputs
     )
     return keras.Model(inputs, outputs, name=name)
-
-
-def _conv(channels: int, activation: str, name: str, strides: int = 1) -> keras.layers.Layer:
-    return keras.layers.Conv2D(
-        checks.positive_int("filters", channels),
-        kernel_size=3,
-        strides=strides,
-        padding="same",
-        activation=activation,
-        kernel_initializer="he_normal",
-        name=name,
-    )

@@ -30,13 +30,14 @@ def load_vae(path: Path) -> Any:
         ) from error
 
 
-def read_examples(path: Path, others: Sequence[str] = ()) -> Any:
+def read_examples(path: Path, others: Sequence[str] = (), option: str = "--data") -> Any:
     """Return the array of an .npy file, or the array `x_test` or `x` of an .npz file.
 
     Args:
         path: the file.
         others: names of inputs beside x. Where an .npz file holds some of them, a dict of arrays by
             name is returned, with x.
+        option: name of the option that named the file, for messages.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -45,7 +46,7 @@ def read_examples(path: Path, others: Sequence[str] = ()) -> Any:
     import numpy as np
 
     if not path.is_file():
-        raise FileNotFoundError(f"Expected --data to name a file. Received: {str(path)!r}")
+        raise FileNotFoundError(f"Expected {option} to name a file. Received: {str(path)!r}")
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -59,7 +60,7 @@ def read_examples(path: Path, others: Sequence[str] = ()) -> Any:
             names = loaded.files
     except Exception as error:  # of zip, of NumPy's format, of memory
         raise ValueError(
-            "Expected --data to be an array of numbers in an .npy or .npz file. Received: "
+            f"Expected {option} to be an array of numbers in an .npy or .npz file. Received: "
             f"{str(path)!r} ({type(error).__name__}: {_first_sentence(error)})"
         ) from error
     raise ValueError(f"Expected {path} to hold an array x_test or x. Received: {names}")

@@ -186,7 +186,11 @@ def diagnose(
         str | None,
         typer.Option(help="One condition, at which a conditional model is diagnosed: 7, or 0.5,1."),
     ] = None,
+    train_data: Annotated[
+        Path | None, typer.Option(help="Examples of the training, to see overfitting.")
+    ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write a figure to this .png file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page to this .html file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Diagnose the latent space of a saved VAE: estimates, state and advice."""
@@ -194,7 +198,7 @@ def diagnose(
     from kvae.cli.terminal import errors
 
     with errors():
-        diagnosis.run(model, data, seed, picture, as_json, condition)
+        diagnosis.run(model, data, seed, picture, as_json, condition, train_data, report)
 
 
 @app.command()

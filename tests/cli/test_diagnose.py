@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -37,8 +38,6 @@ def invoke(*arguments):
 
 
 def test_json_is_the_report_that_python_gives(saved):
-    import keras
-
     done = invoke(saved / "vae.keras", "--data", saved / "x.npy", "--seed", 3, "--json")
     assert done.exit_code == 0, done.output
 
@@ -56,10 +55,14 @@ def test_json_is_the_report_that_python_gives(saved):
 def test_text_contains_verdict_advice_estimates_and_every_dimension(saved):
     done = invoke(saved / "vae.keras", "--data", saved / "both.npz")
     assert done.exit_code == 0, done.output
-    state = done.stdout.split(".")[0].split(" (")[0]
+    state = done.stdout.split(":")[0].split(" (")[0]
     assert state in kvae.diagnosis.STATES
     text = " ".join(done.stdout.split())
-    assert kvae.diagnosis.ADVICE[state] in text
+    vae = keras.saving.load_model(saved / "vae.keras")
+    report = kvae.diagnose(vae, np.load(saved / "x.npy"))
+    assert report.verdict.state == state
+    assert report.verdict.advice in text
+    assert report.findings[0].sentence in text
     for words in ("mutual information, nats", "95% interval", "safe range", "z0", "z1", "z2"):
         assert words in text
 
@@ -69,6 +72,21 @@ def test_it_writes_the_figure_to_the_given_path(saved, tmp_path):
     done = invoke(saved / "vae.keras", "--data", saved / "x.npy", "--picture", picture, "--json")
     assert done.exit_code == 0, done.output
     assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_it_writes_a_page_and_compares_with_training_data(saved, tmp_path):
+    page, data = tmp_path / "report.html", saved / "x.npy"
+    done = invoke(
+        *(saved / "vae.keras", "--data", data, "--train-data", data, "--report", page, "--json")
+    )
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    gap = found["generalization_gap"]
+    assert gap["low"] < 0.0 < gap["high"]
+    text = page.read_text("utf-8")
+    assert found["verdict"]["state"] in text
+    assert "data:image/png;base64," in text
+    assert "http" not in text  # nothing is fetched
 
 
 @pytest.mark.parametrize(

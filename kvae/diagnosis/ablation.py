@@ -293,7 +293,8 @@ def _posteriors(reports: dict[str, LatentReport]) -> Figure:
     figure = Figure((3.2 * columns, 7.0), layout="constrained")
     panels = figure.subplots(2, columns, squeeze=False).ravel()
     for panel, (name, report) in zip(panels, reports.items(), strict=False):
-        plot_posteriors(panel, report.plotted)
+        if report.plotted is not None:
+            plot_posteriors(panel, report.plotted)
         panel.set_title(f"{name}: {report.verdict.state}", fontsize=9)
     for panel in panels[len(reports) :]:
         panel.set_axis_off()

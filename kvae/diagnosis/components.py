@@ -25,17 +25,22 @@ FLOW_PAIRS = 800_000
 
 
 class Components(Protocol):
-    """What estimates ask of posteriors.
+    """What estimates ask of posteriors."""
 
-    Attributes:
-        mean: means, (components, latent_dim).
-        stddev: standard deviations, (components, latent_dim).
-        samples: the greatest number of samples to compare with all components.
-    """
+    @property
+    def mean(self) -> np.ndarray:
+        """Means, (components, latent_dim)."""
+        ...
 
-    mean: np.ndarray
-    stddev: np.ndarray
-    samples: int
+    @property
+    def stddev(self) -> np.ndarray:
+        """Standard deviations, (components, latent_dim)."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """The greatest number of samples to compare with all components."""
+        ...
 
     def log_prob(self, z: np.ndarray) -> np.ndarray:
         """Return log q(z|x_i) of each point under each component, (points, components)."""

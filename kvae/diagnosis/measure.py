@@ -100,7 +100,7 @@ def measure(
         at_scale_floor=_at_scale_floor(vector, mean[some]),
         generalization_gap=_generalization_gap(vae, x[some], x_train, rng, seed),
         sample_distance=Estimate.of_mean(distance(decoded)),
-        paths={path: path_quality(vae, *pairs, path, distance, seed) for path in PATHS},
+        paths={path: path_quality(vae, pairs[0], pairs[1], path, distance, seed) for path in PATHS},
         explained_variance=explained,
         dimensions=_dimensions(mean, stddev, seed, information, explained, ranking),
         plotted=PlottedPosteriors.of(mean, stddev, ranking, labels),
@@ -122,9 +122,12 @@ def unmeasured(
         settings: what the model says of its training.
     """
     none = Estimate.not_measured()
-    names = ("kl", "mutual_information", "marginal_kl", "mean_rms", "dimension_wise_kl_share")
-    names += ("prior_mismatch", "overlap", "noise_share", "at_scale_floor", "generalization_gap")
-    estimates: dict[str, Any] = dict.fromkeys((*names, "sample_distance"), none)
+    names = (
+        *("kl", "mutual_information", "marginal_kl", "mean_rms", "dimension_wise_kl_share"),
+        *("prior_mismatch", "overlap", "noise_share", "at_scale_floor", "generalization_gap"),
+        "sample_distance",
+    )
+    estimates: dict[str, Any] = dict.fromkeys(names, none)
     return LatentReport(
         examples=examples,
         seed=seed,
@@ -278,7 +281,7 @@ def _notes(
         notes.append("the information of single dimensions is that of the posterior's marginals")
     if not vector.standard_normal_prior:
         notes.append(
-            "the KL of single dimensions assumes a standard normal prior, which this model does not "
-            "have; the dimension-wise KL was not measured"
+            "the KL of single dimensions is that to a standard normal, which is not the prior; "
+            "the dimension-wise KL was not measured"
         )
     return tuple(notes)

@@ -57,7 +57,7 @@ def _page(report: Any) -> str:
     ]
     if rows:
         parts += ["<h2>Estimates</h2>", _table(("estimate", "value", "95% interval"), rows)]
-    rows = [
+    dimensions = [
         (
             f"z{d.index}",
             str(d.information),
@@ -69,9 +69,9 @@ def _page(report: Any) -> str:
         )
         for d in report.dimensions
     ]
-    if rows:
+    if dimensions:
         head = ("dimension", "information, nats", "KL, nats", "share", "stddev", "safe range")
-        parts += ["<h2>Dimensions</h2>", _table((*head, "output variance"), rows)]
+        parts += ["<h2>Dimensions</h2>", _table((*head, "output variance"), dimensions)]
     title = f"kvae diagnosis: {verdict.state}"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{text(title)}</title>'

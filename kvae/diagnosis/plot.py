@@ -28,11 +28,12 @@ def plot_report(report: Any) -> Figure:
         return figure
     if report.events is None:
         figure = Figure((13.0, 4.0), layout="constrained")
-        top = figure
+        top: Any = figure
     else:
         rows = 2 + len(report.events.axes)
         figure = Figure((13.0, 4.0 + 0.95 * rows), layout="constrained")
-        top, below = figure.subfigures(2, 1, height_ratios=[4.0, 0.95 * rows])
+        parts: Any = figure.subfigures(2, 1, height_ratios=[4.0, 0.95 * rows])
+        top, below = parts
         _events(below, report.events)
     posteriors, bars, curve = top.subplots(1, 3)
     plot_posteriors(posteriors, report.plotted)

@@ -43,16 +43,18 @@ class TrainingSettings:
         parts = [] if regularizer is None else list(regularizer.parts)
         active = [part for part in parts if not part.is_off]
         kl = None if regularizer is None else regularizer.kl_part
-        plain = (
+        beta = None
+        if (
             kl is not None
             and kl.is_plain_kl
             and all(part is kl for part in active)
             and isinstance(model.objective, NegativeELBO)
             and type(model).penalties is LatentModel.penalties
-        )
+        ):
+            beta = float(keras.ops.convert_to_numpy(kl.weight_at(model.step())))
         steps = _steps(model)
         return cls(
-            beta=float(keras.ops.convert_to_numpy(kl.weight_at(model.step()))) if plain else None,
+            beta=beta,
             sampled=steps > 0,
             steps=steps,
             prior=type(model.prior).__name__,

@@ -63,14 +63,8 @@ def test_a_full_covariance_is_taken_as_it_is(rng):
     mean, stddev = vector.model.encode(x)
     components = components_of(vector, x, mean, stddev, rng)
     assert isinstance(components, FullNormals)
-    np.testing.assert_allclose(
-        np.sort(components.stddev), np.sort(stddev[_order(x, components, mean)]), rtol=1e-4
-    )
-
-
-def _order(x, components, mean):
-    """Rows of the examples in the order of the components."""
-    return [int(np.abs(mean - row).sum(axis=1).argmin()) for row in components.mean]
+    same = [int(np.abs(mean - row).sum(axis=1).argmin()) for row in components.mean]
+    np.testing.assert_allclose(components.stddev, stddev[same], rtol=1e-4)
 
 
 def test_a_flow_is_taken_by_its_own_density(rng):
@@ -91,15 +85,13 @@ def test_a_flow_is_taken_by_its_own_density(rng):
 
 def test_information_of_a_full_covariance_has_the_closed_form_of_a_channel(rng):
     # x ~ N(0, I), z = x + L e: I(x; z) = 1/2 log det(I + L L^T) - log det L.
-    factor = np.array([[0.5, 0.0], [0.4, 0.3]])
-    x = rng.standard_normal((4_000, 2))
-    posteriors = AggregatePosterior.sampled(FullNormals(x, np.tile(factor, (4_000, 1, 1))), rng)
-    exact = (
-        0.5 * np.linalg.slogdet(np.eye(2) + factor @ factor.T)[1] - np.log(np.diag(factor)).sum()
-    )
+    factor, count = np.array([[0.5, 0.0], [0.4, 0.3]]), 4_000
+    x = rng.standard_normal((count, 2))
+    posteriors = AggregatePosterior.sampled(FullNormals(x, np.tile(factor, (count, 1, 1))), rng)
+    log_determinant = np.linalg.slogdet(np.eye(2) + factor @ factor.T)[1]
+    exact = 0.5 * log_determinant - np.log(np.diag(factor)).sum()
     found = information(posteriors).total
     assert found.low - 2 * found.stderr < exact < found.high + 2 * found.stderr
-    as_independent = IndependentNormals.of(
-        x, np.sqrt(np.sum(factor**2, axis=1)) * np.ones((4_000, 1))
-    )
-    assert information(AggregatePosterior.sampled(as_independent, rng)).total.high < exact
+    stddev = np.tile(np.sqrt(np.sum(factor**2, axis=1)), (count, 1))
+    independent = AggregatePosterior.sampled(IndependentNormals.of(x, stddev), rng)
+    assert information(independent).total.high < exact

@@ -161,7 +161,7 @@ def test_the_verdict_is_uncertain_if_a_deciding_estimate_is_near_its_threshold(n
 
 
 def test_an_absolute_threshold_is_uncertain_where_no_calibration_has_been():
-    below, above = THRESHOLDS["code_gain"].nearest
+    _, above = THRESHOLDS["code_gain"].nearest
     assert not assess(numbers(code_gain=0.9 * above), FITTED).certain
     assert assess(numbers(code_gain=1.1 * above), FITTED).certain
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator
 
 from kvae.diagnosis.plotted import PlottedEvents, PlottedPosteriors
 
@@ -95,6 +96,7 @@ def _explained(axes: Any, report: Any) -> None:
     errors = [1.96 * estimate.stderr for estimate in report.explained_variance.cumulative]
     axes.errorbar(count, values, errors, fmt="o-", ms=3, label="decoder")
     axes.set(xlabel="dimensions kept", ylabel="share of variance")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=8)
     axes.set_title("explained variance of the data", fontsize=9)
 

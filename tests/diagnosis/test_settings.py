@@ -34,7 +34,7 @@ def test_of_a_model_after_fit_and_reloading(digits, tmp_path):
 
 
 def test_the_weight_is_that_at_the_end_of_a_schedule(digits):
-    rising = kvae.regularizers.Linear(steps=2, start=0.0, end=3.0)
+    rising = kvae.regularizers.schedules.Linear(steps=2, start=0.0, end=3.0)
     vae = make_vae(weight=rising)
     assert settings(vae).beta == 0.0
     vae.compile("adam")
@@ -56,7 +56,7 @@ def test_a_loss_that_is_not_nll_and_weighted_kl_has_no_beta(regularizer):
 
 def test_an_objective_that_is_not_the_elbo_has_no_beta():
     vae = make_vae()
-    vae.compile("adam", loss=kvae.losses.ImportanceWeighted(draws=2))
+    vae.compile("adam", loss=kvae.losses.ImportanceWeightedELBO(draws=2))
     assert settings(vae).beta is None
 
 

@@ -214,7 +214,12 @@ def ablation(
     epochs: Annotated[int, typer.Option(min=1, help="Number of epochs of each variant.")] = 40,
     latent_dim: Annotated[int, typer.Option(min=1, help="Number of latent dimensions.")] = 6,
     hidden: Annotated[int, typer.Option(min=1, help="Units of each hidden layer.")] = 128,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    networks: Annotated[str, typer.Option(help="mlp or conv.")] = "mlp",
+    resolution: Annotated[
+        int, typer.Option(min=8, help="Height and width of sprites and faces.")
+    ] = 16,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds of each variant.")] = 3,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -231,7 +236,10 @@ def ablation(
             seed,
             overwrite,
             as_json,
+            resolution,
+            seeds,
             epochs=epochs,
             latent_dim=latent_dim,
             hidden=hidden,
+            networks=networks,
         )

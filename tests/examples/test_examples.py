@@ -8,7 +8,9 @@ from tests.helpers import ROOT
 
 # arguments for a run of a few seconds; a new example needs a line here
 ARGUMENTS = {
-    "ablation.py": ["--examples", "60", "--betas", "--epochs", "1", "--latent-dim", "2"],
+    "ablation.py": [
+        *("--examples", "60", "--betas", "--epochs", "1", "--latent-dim", "2", "--seeds", "1"),
+    ],
     "bits_per_dim.py": ["--images", "100", "--epochs", "1", "--latent-dim", "2", "--hidden", "8"],
     "conditional.py": ["--examples", "200", "--epochs", "1", "--hidden", "8", "--draws", "20"],
     "counts.py": ["--examples", "100", "--features", "5", "--epochs", "1", "--hidden", "8"],

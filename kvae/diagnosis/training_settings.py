@@ -27,6 +27,11 @@ class TrainingSettings:
         prior: name of the prior's class.
         learned_prior: whether the prior has trained weights.
         penalties: names of the penalties of the posterior.
+
+    Example:
+        >>> settings = kvae.diagnose(vae, x_test).settings
+        >>> settings.beta, settings.prior, settings.sampled
+        (1.0, 'StandardNormal', True)
     """
 
     beta: float | None = None

@@ -15,7 +15,7 @@ from kvae.data.tables.date import STEPS, Date, as_dates
 from kvae.data.tables.fixed import Fixed
 from kvae.data.tables.number import Number
 
-__all__ = ["KINDS", "infer_column"]
+__all__ = ["KINDS", "are_counts", "infer_column", "log_shift"]
 
 KINDS = ("number", "integer", "count", "category", "date", "drop")
 FEW, ROWS_PER_CLASS = 10, 10  # whole numbers of so few values and so many rows each are classes
@@ -158,13 +158,11 @@ def _number(basic: dict[str, Any], series: Any, kind: str | None) -> Column:
     few = len(distinct) <= FEW and len(values) >= ROWS_PER_CLASS * len(distinct)
     if kind is None and whole and (set(distinct) <= {0.0, 1.0} or few) and len(distinct) > 1:
         return _category(basic, series[series.notna()], 0)
-    counted = whole and low in (0.0, 1.0) and values.var() >= values.mean()
-    counted = counted and np.median(values) < MEDIAN_COUNT
-    chosen = kind or ("count" if counted else "integer" if whole else "number")
+    chosen = kind or ("count" if are_counts(values) else "integer" if whole else "number")
     decimals = 0 if whole else _decimals(values, basic["dtype"])
     if chosen == "count":
         return Number(**basic, kind="count", decimals=0)
-    shift = _shift(values, whole) if low >= 0 else None
+    shift = log_shift(values)
     offset: float = 0
     largest, span = max(abs(low), abs(high)), high - low
     step = 10.0**-decimals if decimals is not None else span / EXACT
@@ -186,11 +184,26 @@ def _decimals(values: np.ndarray, dtype: str) -> int | None:
     return None
 
 
-def _shift(values: np.ndarray, whole: bool) -> float | None:
-    """Return the shift of a logarithm that makes a long tail shorter, None for no logarithm."""
+def are_counts(values: np.ndarray) -> bool:
+    """Return whether numbers, without missing ones, look like counts.
+
+    Small whole numbers from 0 or 1 on, which vary at least as much as a Poisson's.
+    """
+    if not len(values) or values.min() not in (0.0, 1.0) or not np.all(values == np.rint(values)):
+        return False
+    return bool(values.var() >= values.mean() and np.median(values) < MEDIAN_COUNT)
+
+
+def log_shift(values: np.ndarray) -> float | None:
+    """Return the shift of a logarithm that makes a long tail shorter, None for no logarithm.
+
+    Args:
+        values: numbers, without missing ones.
+    """
     positive = values[values > 0]
-    if len(values) < ID_ROWS or not len(positive):
+    if len(values) < ID_ROWS or values.min() < 0 or not len(positive):
         return None
+    whole = np.all(values == np.rint(values))
     shift = 1.0 if whole else float(np.quantile(positive, 0.05))
     shift = float(f"{max(shift, 1e-30):.1g}")
     skewness = _skewness(values)

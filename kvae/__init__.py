@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         regularizers,
         transforms,
     )
+    from kvae.choices import choices_for, vae_for
     from kvae.diagnosis import diagnose
     from kvae.exploration import attribute_vector, interpolate, nearest, traverse
     from kvae.models import VAE, ConditionalVAE, FactorVAE, HierarchicalVAE, QuantizedVAE
@@ -47,6 +48,7 @@ __all__ = [
     "__version__",
     "attribute_vector",
     "callbacks",
+    "choices_for",
     "conditions",
     "contract",
     "data",
@@ -66,6 +68,7 @@ __all__ = [
     "regularizers",
     "transforms",
     "traverse",
+    "vae_for",
 ]
 
 _OBJECTS = {
@@ -75,10 +78,12 @@ _OBJECTS = {
     "QuantizedVAE": "kvae.models",
     "VAE": "kvae.models",
     "attribute_vector": "kvae.exploration",
+    "choices_for": "kvae.choices",
     "diagnose": "kvae.diagnosis",
     "interpolate": "kvae.exploration",
     "nearest": "kvae.exploration",
     "traverse": "kvae.exploration",
+    "vae_for": "kvae.choices",
 }
 _SUBMODULES = frozenset(__all__) - {"__version__", *_OBJECTS}
 _SERIALIZABLE = ("transforms", "conditions", "layers", "priors", "regularizers", "losses", "models")

@@ -1,15 +1,26 @@
 """Image data sets: bundled, generated, downloaded and from files.
 
 - `digits`: bundled with scikit-learn. `mnist`, `fashion_mnist`: downloaded by Keras.
-- `sprites`, `faces`: generated, with known factors of variation.
+- `sprites`, `faces`: generated, with known factors of variation. `sprite_pairs`: two sprites that
+  share all but a few.
 - `images`: files of the user.
 """
 
 from kvae.data.digits import digits
 from kvae.data.downloads import fashion_mnist, mnist
 from kvae.data.faces import faces
-from kvae.data.factor_images import FactorImages
+from kvae.data.factor_images import FactorImages, FactorPairs
 from kvae.data.images import images
-from kvae.data.sprites import sprites
+from kvae.data.sprites import sprite_pairs, sprites
 
-__all__ = ["FactorImages", "digits", "faces", "fashion_mnist", "images", "mnist", "sprites"]
+__all__ = [
+    "FactorImages",
+    "FactorPairs",
+    "digits",
+    "faces",
+    "fashion_mnist",
+    "images",
+    "mnist",
+    "sprite_pairs",
+    "sprites",
+]

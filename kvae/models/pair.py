@@ -101,8 +101,8 @@ class PairVAE(VAE):
             )
         if any(isinstance(part, TotalCorrelation) for part in posterior.regularizer.parts):
             raise ValueError(
-                "Expected a posterior without TotalCorrelation, which takes the examples of a batch "
-                f"for independent: those of a pair are not. Received: {posterior.regularizer!r}"
+                "Expected a posterior without TotalCorrelation, whose estimate needs independent "
+                f"examples: those of a pair are not. Received: {posterior.regularizer!r}"
             )
         if self.changed is not None and self.changed >= self.latent_dim:
             raise ValueError(

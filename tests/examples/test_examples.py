@@ -43,6 +43,17 @@ def test_an_example_runs_and_reports(name, tmp_path, monkeypatch, capsys):
     assert "nan" not in report.split()
 
 
+@pytest.mark.slow
+def test_the_disentanglement_example_trains_on_pairs(capsys):
+    spec = importlib.util.spec_from_file_location(
+        "disentangle", ROOT / "examples" / "disentangle.py"
+    )
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    example.main([*ARGUMENTS["disentangle.py"], "--pairs"])
+    assert capsys.readouterr().out.startswith("pairs, KL weight")
+
+
 def test_the_tabular_example_reads_a_csv_file(tmp_path, capsys):
     spec = importlib.util.spec_from_file_location("tabular", ROOT / "examples" / "tabular.py")
     example = importlib.util.module_from_spec(spec)

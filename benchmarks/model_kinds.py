@@ -239,7 +239,8 @@ def optimal_normal(x):
 
 
 def logistic_pixels(x):
-    return kvae.layers.DiscretizedLogistic(x.shape[1:])
+    layer = kvae.layers.DiscretizedLogistic(x.shape[1:])
+    return kvae.layers.Transformed(layer, kvae.transforms.Pixels())
 
 
 def poisson(x):

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from kvae import files
-from kvae.cli.inputs import load_vae, read_examples
+from kvae.cli.inputs import examples_of, load_vae, read_examples
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -21,20 +21,25 @@ def run(
     condition: str | None = None,
     train_data: Path | None = None,
     report: Path | None = None,
+    schema: Path | None = None,
 ) -> None:
     """Load a saved VAE and examples, print the diagnosis, and write figure and page."""
     for path, option in ((picture, "--picture"), (report, "--report")):
         if path is not None:
             files.destination(path, True, option)
     examples = read_examples(data)
-    x_train = None if train_data is None else read_examples(train_data, option="--train-data")
+    seen = None if train_data is None else read_examples(train_data, option="--train-data")
     with quiet_native_logs():
         import kvae
 
         vae = load_vae(model)
         if condition is not None:
             vae = _given(vae, condition)
-        found = kvae.diagnose(vae, examples, seed, x_train=x_train)
+        if isinstance(vae, kvae.models.LatentModel):
+            examples = examples_of(examples, vae, schema)
+            if seen is not None:
+                seen = examples_of(seen, vae, schema, "--train-data")
+        found = kvae.diagnose(vae, examples, seed, x_train=seen)
     if picture is not None:
         with files.replacing(picture) as temporary:
             found.plot().savefig(temporary, dpi=150)

@@ -180,7 +180,12 @@ def bench(
 @app.command()
 def diagnose(
     model: Annotated[Path, typer.Argument(help="A VAE saved as .keras.")],
-    data: Annotated[Path, typer.Option(help="Examples, .npy or .npz (x_test or x).")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Examples: .npy, .npz (x_test or x), .csv, .parquet, or a folder of pictures."
+        ),
+    ],
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     condition: Annotated[
         str | None,
@@ -188,6 +193,9 @@ def diagnose(
     ] = None,
     train_data: Annotated[
         Path | None, typer.Option(help="Examples of the training, to see overfitting.")
+    ] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="Schema of a table as .json, see kvae.data.TableSchema.")
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write a figure to this .png file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page to this .html file.")] = None,
@@ -198,7 +206,7 @@ def diagnose(
     from kvae.cli.terminal import errors
 
     with errors():
-        diagnosis.run(model, data, seed, picture, as_json, condition, train_data, report)
+        diagnosis.run(model, data, seed, picture, as_json, condition, train_data, report, schema)
 
 
 @app.command()

@@ -117,6 +117,56 @@ def test_a_functional_model_is_refused_with_how_to_assemble_a_vae(saved, tmp_pat
     assert "Traceback" not in done.stderr
 
 
+def test_a_csv_and_a_parquet_file_of_numbers_give_the_report_of_the_array(saved, tmp_path):
+    import pandas as pd
+
+    x = np.load(saved / "x.npy")
+    frame = pd.DataFrame(x, columns=[f"column {place}" for place in range(6)])
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    frame.to_parquet(tmp_path / "x.parquet")
+    expected = invoke(saved / "vae.keras", "--data", saved / "x.npy", "--json")
+    for name in ("x.csv", "x.parquet"):
+        found = invoke(saved / "vae.keras", "--data", tmp_path / name, "--json")
+        assert found.exit_code == 0, found.output
+        assert_same_in_float32(json.loads(found.stdout), json.loads(expected.stdout))
+
+
+def test_a_table_of_text_is_read_by_its_schema(saved, tmp_path):
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    cities = rng.choice(["Oslo", "Rome"], size=EXAMPLES)
+    frame = pd.DataFrame({"height": rng.normal(170, 9, EXAMPLES).round(1), "city": cities})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    schema = kvae.data.TableSchema.infer(frame)
+    (tmp_path / "schema.json").write_text(json.dumps(schema.get_config()), encoding="utf-8")
+    model = tmp_path / "table.keras"
+    vae = kvae.vae_for(frame, verbose=0, schema=schema)
+    vae.fit(schema.to_array(frame), verbose=0)
+    vae.save(model)
+    data = ("--data", tmp_path / "table.csv", "--json")
+    done = invoke(model, *data, "--schema", tmp_path / "schema.json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["examples"] == EXAMPLES
+    done = invoke(model, *data)
+    assert done.exit_code == 2
+    assert "Received: other columns city" in " ".join(done.stderr.split())
+
+
+def test_a_folder_of_pictures_gets_the_shape_of_the_model(tmp_path):
+    from PIL import Image
+
+    make_vae((8, 8, 1), 2).save(tmp_path / "pictures.keras")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for place in range(50):
+        pixels = np.random.default_rng(place).integers(256, size=(20, 12, 3), dtype="uint8")
+        Image.fromarray(pixels).save(folder / f"{place}.png")
+    done = invoke(tmp_path / "pictures.keras", "--data", folder, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["examples"] == 50
+
+
 @pytest.mark.slow
 def test_a_conditional_model_is_diagnosed_at_one_condition(saved):
     path, data = saved / "conditional.keras", ["--data", saved / "x.npy", "--json"]

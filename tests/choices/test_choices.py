@@ -156,7 +156,8 @@ def test_the_printed_script_makes_the_model_that_is_built(kind, rng):
 
     history = built.fit(choices.x, epochs=1, batch_size=12, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
-    assert np.isfinite(built.score(choices.x)).all()
+    if built.missing:
+        assert np.isfinite(built.score(choices.x)).all()
     if choices.schema is not None:
         rows = choices.schema.to_frame(built.sample(5, seed=0, kind="draw"))
         assert list(rows) == [name for name in x.columns if name != "id"]

@@ -58,7 +58,7 @@ def test_for_data_takes_columns_and_missing_values():
     assert (encoder.input_shape, decoder.output_shape) == ((None, 8), (None, 9))
     shapes = {"columns": COLUMNS, "condition_dim": 5}
     assert len(kvae.networks.for_data(4, 6, 3, 9, **shapes)[0].inputs) == 2
-    with pytest.raises(ValueError, match="for tables. Received: 'sequence'"):
+    with pytest.raises(ValueError, match=r"for tables. Received: 'sequence'"):
         kvae.networks.for_data((9, 4), 6, 3, (9, 4), columns=COLUMNS)
 
 

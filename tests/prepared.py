@@ -44,11 +44,13 @@ class Server:
         self.process = subprocess.Popen(
             [*command, *MODULES[modules]],
             cwd=ROOT,
-            # A thread that runs before the fork would be missing after it: no pool of OpenBLAS.
+            # A thread that runs before the fork would be missing after it: no pool of OpenBLAS,
+            # none of Arrow's allocator, which Keras imports by pandas.
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
                 "OPENBLAS_NUM_THREADS": "1",
+                "JE_ARROW_MALLOC_CONF": "background_thread:false",
                 "TF_CPP_MIN_LOG_LEVEL": "3",
             },
             stdin=subprocess.PIPE,

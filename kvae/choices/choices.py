@@ -1,6 +1,6 @@
 """What was chosen for data, why, and the model of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,7 +47,7 @@ class Choice:
     why: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Choices:
     """What `kvae.choices_for` chose; printed as a table "choice, value, why".
 
@@ -55,6 +55,8 @@ class Choices:
         choices: the choices in the order in which they were made.
         x: the array of the data, for `fit`.
         schema: the `kvae.data.TableSchema` where the data were a DataFrame, else None.
+        lines: the script that makes the model.
+        loading: the lines before it, which make `x` of a DataFrame or a folder.
 
     Example:
         >>> choices = kvae.choices_for(x_train, latent_dim=4)
@@ -66,10 +68,10 @@ class Choices:
     """
 
     choices: tuple[Choice, ...]
-    x: Any = field(repr=False)
-    schema: Any = field(repr=False, default=None)
-    lines: tuple[Line, ...] = field(repr=False, default=())
-    loading: tuple[Line, ...] = field(repr=False, default=())
+    x: Any
+    schema: Any = None
+    lines: tuple[Line, ...] = ()
+    loading: tuple[Line, ...] = ()
 
     @property
     def code(self) -> str:
@@ -86,7 +88,7 @@ class Choices:
         known = {**MODULES, "x": self.x, "schema": self.schema}
         return evaluate(self.lines, known)["vae"]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         rows = [("choice", "value", "why")]
         rows += [(choice.name, choice.value, choice.why) for choice in self.choices]
         widths = [max(len(row[i]) for row in rows) for i in range(2)]

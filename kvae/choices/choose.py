@@ -1,6 +1,7 @@
 """Choose a model by looking at data."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -189,7 +190,8 @@ class _Data(NamedTuple):
 
 def _loaded(x: Any, schema: Any, size: Any, grey: bool) -> _Data:
     """Return data as an array, or raise one sentence."""
-    is_frame = type(x).__name__ == "DataFrame" and hasattr(x, "columns")
+    pandas = sys.modules.get("pandas")  # a DataFrame cannot be there without it
+    is_frame = pandas is not None and isinstance(x, pandas.DataFrame)
     is_path = isinstance(x, (str, os.PathLike))
     if schema is not None and not is_frame:
         raise ValueError(f"Expected a DataFrame with schema=. Received: {type(x).__name__}")

@@ -9,7 +9,7 @@ from tests.helpers import ROOT, run_python
 
 FOLDER = ROOT / "docs" / "models"
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.stem != "README")
-TESTED = {"conditional", "hierarchical", "missing"}  # what they print is compared below
+TESTED = {"choose", "conditional", "hierarchical", "missing"}  # what they print is compared below
 
 
 def printed_by(page, tmp_path, more=""):
@@ -24,6 +24,13 @@ def printed_by(page, tmp_path, more=""):
 @pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in TESTED], ids=lambda p: p.stem)
 def test_the_lines_run(page, tmp_path):
     printed_by(page, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_page_on_choices_shows_what_is_printed(tmp_path):
+    page = FOLDER / "choose.md"
+    shown = re.findall(r"```text\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert printed_by(page, tmp_path) == "".join(shown).strip().splitlines()
 
 
 @pytest.mark.slow

@@ -112,9 +112,10 @@ def as_dates(series: Any, name: Any) -> Any:
     if series.dtype != object and known.any():
         row = int(known.argmax())
         raise offending(name, "dates", row, series.iloc[row])
+    values = series.to_numpy(dtype=object)
     for place in np.flatnonzero(known):
-        if not isinstance(series.iloc[place], (datetime.date, np.datetime64)):
-            raise offending(name, "dates", int(place), series.iloc[place])
+        if not isinstance(values[place], (datetime.date, np.datetime64)):
+            raise offending(name, "dates", int(place), values[place])
     try:
         return pd.Series(pd.to_datetime(series), index=series.index)
     except (ValueError, TypeError) as error:

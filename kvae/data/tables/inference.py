@@ -113,8 +113,9 @@ def _held(name: Any, series: Any, known: Any) -> str:
             f"{shown(name)} of dtype {dtype}{hint}"
         )
     first = None
+    values = series.to_numpy(dtype=object)
     for row in np.flatnonzero(known.to_numpy()):
-        value = series.iloc[row]
+        value = values[row]
         found = _kind_of(value)
         if found is None or first not in (None, found):
             expected = "text, numbers, booleans or dates" if first is None else f"{first}s alone"

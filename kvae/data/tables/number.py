@@ -75,9 +75,9 @@ class Number(Column):
         return values
 
     def _numbers_of_objects(self, series: Any) -> np.ndarray:
-        values = np.full(len(series), np.nan)
+        values, objects = np.full(len(series), np.nan), series.to_numpy(dtype=object)
         for row in np.flatnonzero(series.notna().to_numpy()):
-            value = series.iloc[row]
+            value = objects[row]
             if isinstance(value, (str, bytes, bool, np.bool_)):
                 raise offending(self.name, "numbers", int(row), value)
             try:

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 import kvae
+from kvae.export.runtime import SCHEMA
 from kvae.export.signatures import find
 from tests.clients.domains import what_keras_says
 from tests.clients.mlserver import documented_lines, infer, started
@@ -108,6 +109,7 @@ def test_the_metadata_describe_every_signature_in_raw_units(server, vae):
     assert all(tensor["shape"] == [-1, 8, 8, 1] for tensor in said["outputs"])
     more = said["parameters"]
     assert more["label"] == "stable"
+    assert more["model"]["schema"] == SCHEMA
     assert more["model"]["inputs"]["x"]["domain"] == vae.likelihood_layer.domain.describe()
     assert more["signatures"].keys() == {*SIGNATURES, "serving_default"}
     score = more["signatures"]["score"]

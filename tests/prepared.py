@@ -44,11 +44,13 @@ class Server:
         self.process = subprocess.Popen(
             [*command, *MODULES[modules]],
             cwd=ROOT,
-            # A thread that runs before the fork would be missing after it: no pool of OpenBLAS.
+            # A thread that runs before the fork would be missing after it: no pool of OpenBLAS, no
+            # thread of pyarrow's allocator (TensorFlow imports pandas where there is one).
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
                 "OPENBLAS_NUM_THREADS": "1",
+                "JE_ARROW_MALLOC_CONF": "background_thread:false",
                 "TF_CPP_MIN_LOG_LEVEL": "3",
             },
             stdin=subprocess.PIPE,

@@ -55,7 +55,7 @@ def test_it_is_exported_after_fit(case, tmp_path):
     if not case.exported:
         pytest.skip("kvae.export does not take all signatures of this model")
     model, x = case.make(), case.arrays()
-    model.compile(optimizer="adam", jit_compile=False)
+    model.compile(optimizer="adam", run_eagerly=True)
     model.fit(x, verbose=0)
     assert kvae.export.saved_model(model, tmp_path / "model", data=x).max_error < 1e-5
 

@@ -87,7 +87,9 @@ class TrainingMethods(keras.Model):
             auto_scale_loss=auto_scale_loss,
             **self.execution.keras_arguments,
         )
-        self.trackers = Trackers(step.log_names(self._term_names()))
+        names = self._term_names()
+        groups = self.update_groups() if names and self.built else ()
+        self.trackers = Trackers(step.log_names(names, groups))
         self.guard = NonFiniteGuard(self.distribute_strategy)
 
     def _term_names(self) -> list[str]:

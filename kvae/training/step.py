@@ -66,8 +66,12 @@ def predict_step(model: Any, data: Any) -> Any:
     return model.reconstruction(dict(zip(inputs, parts, strict=True))).center()[:examples]
 
 
-def log_names(terms: Iterable[str]) -> list[str]:
+def log_names(terms: Iterable[str], groups: Iterable[str] = ()) -> list[str]:
     """Return the names of the logs for terms of these names, in order.
+
+    Args:
+        terms: names of the terms.
+        groups: names of the model's update groups.
 
     Example:
         >>> from kvae.training.step import log_names
@@ -82,7 +86,7 @@ def log_names(terms: Iterable[str]) -> list[str]:
             names.append("elbo")
         if name != "nll":
             names.append(f"{name}_weight")
-    return names
+    return [*names, *(_loss_name(group) for group in groups if group != "model")]
 
 
 def _batch(model: Any, data: Any, training: bool) -> tuple[dict[str, Any], Any, Batch]:
@@ -103,7 +107,11 @@ def _batch(model: Any, data: Any, training: bool) -> tuple[dict[str, Any], Any, 
 
 def _loss_logs(losses: dict[str, Any]) -> dict[str, Any]:
     """Return the loss of each group under its name in the logs; that of "model" is `loss`."""
-    return {"loss" if name == "model" else f"{name}_loss": loss for name, loss in losses.items()}
+    return {_loss_name(group): loss for group, loss in losses.items()}
+
+
+def _loss_name(group: str) -> str:
+    return "loss" if group == "model" else f"{group}_loss"
 
 
 def _of(group: str, terms: Iterable[Term]) -> list[Term]:

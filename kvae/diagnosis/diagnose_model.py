@@ -65,7 +65,8 @@ def diagnose(
     if x_train is not None:
         x_train = _checked(vector, x_train, "x_train")
     report = measure(vector, x, int(seed), settings, x_train, labels)
-    return report.judged(assess(report, settings), findings(report, settings))
+    verdict = assess(report, settings)
+    return report.judged(verdict, findings(report, settings, verdict.state))
 
 
 def _checked(vector: LatentVector, x: Any, name: str) -> np.ndarray:

@@ -44,16 +44,24 @@ class Finding:
         return f"{self.sentence}. {self.advice}"
 
 
-def findings(report: Any, settings: TrainingSettings) -> tuple[Finding, ...]:
+def findings(
+    report: Any, settings: TrainingSettings, state: str = "healthy"
+) -> tuple[Finding, ...]:
     """Return the findings on the estimates of a report, those that matter most first.
+
+    Where the decoder does not use the codes, remarks on the codes are left out: the state says
+    what matters.
 
     Args:
         report: a `LatentReport`, or an object with its estimates.
         settings: what the model says of its training.
+        state: the state of the verdict.
     """
+    unused = state in ("posterior_collapse", "untrained")
     return tuple(
         Finding(name, sentence, estimate, advice)
         for name, rule in RULES.items()
+        if name in WITHOUT_CODES or not unused
         for sentence, estimate, advice in rule(report, settings)
     )
 
@@ -200,3 +208,4 @@ RULES: dict[str, Callable[[Any, TrainingSettings], Found]] = {
     "axis_ranges": _axis_ranges,
 }
 FINDINGS = tuple(RULES)
+WITHOUT_CODES = ("overfitting", "scale_floor", "few_examples")

@@ -121,6 +121,12 @@ def test_a_healthy_model_has_no_finding():
     assert findings(numbers(), FITTED) == ()
 
 
+@pytest.mark.parametrize("state", ["posterior_collapse", "untrained"])
+def test_nothing_is_said_of_codes_that_the_decoder_does_not_use(state):
+    report = numbers(used=0, implied_beta=9.0, prior_gaps=1.0, examples=60)
+    assert [found.name for found in findings(report, FITTED, state)] == ["few_examples"]
+
+
 @pytest.mark.parametrize(
     ("changes", "settings", "words"),
     [

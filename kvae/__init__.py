@@ -34,19 +34,29 @@ if TYPE_CHECKING:
         regularizers,
         transforms,
     )
+    from kvae.choices import choices_for, vae_for
     from kvae.diagnosis import diagnose
     from kvae.exploration import attribute_vector, interpolate, nearest, traverse
-    from kvae.models import VAE, ConditionalVAE, FactorVAE, HierarchicalVAE, QuantizedVAE
+    from kvae.models import (
+        VAE,
+        ConditionalVAE,
+        FactorVAE,
+        HierarchicalVAE,
+        PairVAE,
+        QuantizedVAE,
+    )
 
 __all__ = [
     "VAE",
     "ConditionalVAE",
     "FactorVAE",
     "HierarchicalVAE",
+    "PairVAE",
     "QuantizedVAE",
     "__version__",
     "attribute_vector",
     "callbacks",
+    "choices_for",
     "conditions",
     "contract",
     "data",
@@ -66,19 +76,23 @@ __all__ = [
     "regularizers",
     "transforms",
     "traverse",
+    "vae_for",
 ]
 
 _OBJECTS = {
     "ConditionalVAE": "kvae.models",
     "FactorVAE": "kvae.models",
     "HierarchicalVAE": "kvae.models",
+    "PairVAE": "kvae.models",
     "QuantizedVAE": "kvae.models",
     "VAE": "kvae.models",
     "attribute_vector": "kvae.exploration",
+    "choices_for": "kvae.choices",
     "diagnose": "kvae.diagnosis",
     "interpolate": "kvae.exploration",
     "nearest": "kvae.exploration",
     "traverse": "kvae.exploration",
+    "vae_for": "kvae.choices",
 }
 _SUBMODULES = frozenset(__all__) - {"__version__", *_OBJECTS}
 _SERIALIZABLE = ("transforms", "conditions", "layers", "priors", "regularizers", "losses", "models")

@@ -22,7 +22,7 @@ __all__ = ["ArrayMethods"]
 class ArrayMethods:
     """`reconstruct`, `score`, `elbo` and `sample` of a `LatentModel`, by its tensor functions."""
 
-    named_inputs: Callable[[], Any]
+    named_inputs: Callable[..., Any]
     reconstruction: Callable[..., Any]
     score_terms: Callable[..., dict[str, Any]]
     missing_condition: Callable[[], Any]

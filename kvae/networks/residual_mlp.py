@@ -1,6 +1,7 @@
 """Residual dense networks, for tables and other vectors: plain Keras."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ import keras
 from kvae import checks
 from kvae.networks import blocks
 from kvae.networks.condition import joined
+from kvae.networks.table_inputs import TableInputs
 
 __all__ = ["residual_mlp_decoder", "residual_mlp_encoder"]
 
@@ -21,6 +23,7 @@ def residual_mlp_encoder(
     activation: str = "silu",
     name: str = "encoder",
     condition_dim: int | None = None,
+    columns: Sequence[int | str] | None = None,
 ) -> keras.Model:
     """Return a residual dense network (batch, *event_shape) -> (batch, params_size).
 
@@ -35,6 +38,8 @@ def residual_mlp_encoder(
         name: name of the model, and the prefix of its layers' names.
         condition_dim: elements of the vector of a condition, which becomes the network's second
             input and is joined to the data; None for a network without one.
+        columns: what is read of the columns of a table, see `kvae.networks.TableInputs`; by
+            default all are numbers.
 
     Raises:
         ValueError: If a size is not a positive integer.
@@ -49,7 +54,9 @@ def residual_mlp_encoder(
     """
     event_shape = checks.event_shape(event_shape)
     inputs = x = keras.Input(event_shape)
-    if len(event_shape) != 1:
+    if columns is not None:
+        x = TableInputs(columns, name=f"{name}_columns")(x)
+    elif len(event_shape) != 1:
         x = keras.layers.Flatten()(x)
     outer, x = joined(inputs, x, condition_dim, name)
     x = _hidden(x, width, depth, gated, activation, name)

@@ -90,7 +90,7 @@ def log_names(terms: Iterable[str], groups: Iterable[str] = ()) -> list[str]:
 
 
 def _batch(model: Any, data: Any, training: bool) -> tuple[dict[str, Any], Any, Batch]:
-    """Return the inputs, their number of examples on this replica, and what is known of them."""
+    """Return the rows of the loss, the number of examples on this replica, and what is known."""
     named = model.named_inputs()
     if isinstance(data, Part):
         inputs, weight = named.unpack(data.batch)
@@ -100,6 +100,7 @@ def _batch(model: Any, data: Any, training: bool) -> tuple[dict[str, Any], Any, 
         examples = tf.shape(inputs["x"])[0]
         share, weight, *parts = shared(weight, *inputs.values())
         inputs = dict(zip(inputs, parts, strict=True))
+    inputs, weight = model.loss_inputs(inputs, weight)
     batch = Batch(inputs, weight, share, model.step(), training)
     return inputs, examples, batch
 

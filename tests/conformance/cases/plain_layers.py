@@ -35,4 +35,5 @@ CASES = [
         variant="per-element",
     ),
     PlainLayerCase(lambda **kw: networks.MADE(3, 2, (8,), reverse=True, **kw), normals(3)),
+    PlainLayerCase(lambda **kw: networks.TableInputs(["number", 3, "count"], **kw), normals(3)),
 ]

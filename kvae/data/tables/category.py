@@ -1,0 +1,93 @@
+"""A column of classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kvae.data.tables.column import Column, offending, pandas_dtype, restored, shown
+
+__all__ = ["Category"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Category(Column):
+    """A column of classes.
+
+    Args:
+        categories: the classes in order: strings, booleans or numbers.
+        ordered: whether the dtype is an ordered category.
+        categories_dtype: dtype of the categories, where the dtype is "category".
+        other: the class that rare and unknown values belong to; None for none.
+    """
+
+    categories: Sequence[Any] = ()
+    ordered: bool = False
+    categories_dtype: str = "object"
+    other: str | None = None
+
+    def encode(self, series: Any, unknown: str = "refuse") -> np.ndarray:
+        """Return the number of the class, from 0."""
+        known = series.notna().to_numpy()
+        # Not by pandas.Index: before pandas 3 it takes text with and without a NUL for the same.
+        places = {value: place for place, value in enumerate(self.categories)}
+        codes = np.array([_place(places, value) for value in series.astype(object)], int)
+        strange = known & (codes < 0)
+        if strange.any() and self.other is not None:
+            codes = np.where(strange, self.categories.index(self.other), codes)
+        elif strange.any() and unknown == "refuse":
+            row = int(strange.argmax())
+            expected = f"one of {_listed(self.categories)}"
+            hint = 'Take unknown categories as missing by unknown="missing".'
+            raise offending(self.name, expected, row, series.iloc[row], hint)
+        return np.where(known & (codes >= 0), codes.astype("float64"), np.nan)
+
+    def decode(self, values: np.ndarray) -> Any:
+        """Return the classes of the nearest numbers."""
+        import pandas as pd
+
+        values = np.asarray(values, "float64")
+        known = ~np.isnan(values)
+        last = len(self.categories) - 1
+        codes = np.clip(np.rint(np.where(known, values, 0.0)), 0, last).astype(int)
+        if self.dtype == "category":
+            categories = pd.Index(list(self.categories), dtype=pandas_dtype(self.categories_dtype))
+            codes = np.where(known, codes, -1)
+            return pd.Series(pd.Categorical.from_codes(codes, categories, ordered=self.ordered))
+        objects = np.empty(len(self.categories), object)
+        objects[:] = list(self.categories)
+        return restored(objects[codes], known, self)
+
+    def layer(self, name: str) -> Any:
+        """Return a categorical layer."""
+        from kvae import layers
+
+        return layers.IndependentCategorical((), self.num_classes, name=name)
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the likelihood, at least 2."""
+        return max(2, len(self.categories))
+
+    @property
+    def feature(self) -> int | str:
+        """What an encoder reads: a one-hot vector of this length."""
+        return self.num_classes
+
+    def details(self) -> str:
+        """Return the classes."""
+        return _listed(self.categories)
+
+
+def _place(places: dict[Any, int], value: Any) -> int:
+    try:
+        return places.get(value, -1)
+    except TypeError:  # a list or a dict in a cell
+        return -1
+
+
+def _listed(categories: Sequence[Any]) -> str:
+    first = ", ".join(shown(each) for each in categories[:5])
+    more = len(categories) - 5
+    return first if more <= 0 else f"{first} and {more} more"

@@ -1,0 +1,112 @@
+"""A column of a table, which converts between a pandas Series and the numbers that a model reads.
+
+float32 holds 24 bits: where a column needs more, such as large whole numbers or dates, its least
+value is subtracted. pandas is imported where it is used.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Column", "offending", "pandas_dtype", "restored", "shown"]
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message, on one line and not too long."""
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def offending(name: Any, expected: str, row: int, value: Any, more: str = "") -> ValueError:
+    """Return the error of the first row of a column that is not valid; rows count from 0."""
+    text = (
+        f"Expected column {shown(name)} to hold {expected}. Received: {shown(value)} in row {row}"
+    )
+    return ValueError(f"{text}. {more}" if more else text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a table; the base of all kinds.
+
+    Args:
+        name: name in the frame, a string or an integer.
+        kind: what the column holds; see `kvae.data.TableSchema`.
+        dtype: the pandas dtype to restore, as text.
+        missing: whether values were missing.
+        none: whether a missing value of a column of objects is None; it is NaN otherwise.
+    """
+
+    name: str | int
+    kind: str
+    dtype: str
+    missing: bool = False
+    none: bool = False
+
+    @property
+    def modelled(self) -> bool:
+        """Whether the column is a column of the array."""
+        return True
+
+    @property
+    def standardized(self) -> bool:
+        """Whether the likelihood is a normal of the standardized number."""
+        return False
+
+    def encode(self, series: Any, unknown: str = "refuse") -> np.ndarray:
+        """Return the values as numbers, (rows,), NaN where missing, or raise.
+
+        Args:
+            series: the column of a frame.
+            unknown: "missing" to take unknown categories as missing values.
+        """
+        raise NotImplementedError
+
+    def decode(self, values: np.ndarray) -> Any:
+        """Return the Series of numbers (rows,); each number is made a valid value first."""
+        raise NotImplementedError
+
+    def layer(self, name: str) -> Any:
+        """Return the likelihood of the column, a distribution layer of a scalar event."""
+        raise NotImplementedError
+
+    @property
+    def feature(self) -> int | str:
+        """What an encoder reads, see `kvae.networks.TableInputs`."""
+        return "number"
+
+    def details(self) -> str:
+        """Return what is known of the values, in words."""
+        return ""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the column as plain data."""
+        return asdict(self)
+
+
+def pandas_dtype(text: str) -> Any:
+    """Return a pandas dtype by its name; `object` for "str" where pandas has no such dtype."""
+    import pandas as pd
+
+    if text == "str" and int(pd.__version__.split(".")[0]) < 3:
+        return np.dtype(object)
+    return pd.api.types.pandas_dtype(text)
+
+
+def restored(values: np.ndarray, known: np.ndarray, column: Column) -> Any:
+    """Return a Series of objects in the dtype of a column, or in one that holds missing values."""
+    import pandas as pd
+
+    wanted = pandas_dtype(column.dtype)
+    if isinstance(wanted, np.dtype) and wanted.kind == "O":
+        return pd.Series(np.where(known, values, _missing(column)), dtype=object)
+    series = pd.Series(np.where(known, values, np.nan), dtype=object)
+    if isinstance(wanted, np.dtype) and wanted.kind in "iub" and not known.all():
+        # NumPy's integers and booleans hold no missing values.
+        return series if wanted.kind == "b" else series.astype("float64")
+    return series.astype(wanted)
+
+
+def _missing(column: Column) -> Any:
+    return None if column.none else np.nan

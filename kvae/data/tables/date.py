@@ -1,0 +1,130 @@
+"""A column of dates or times."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kvae.data.tables.column import Column, offending, pandas_dtype, restored, shown
+from kvae.data.tables.number import Number
+
+__all__ = ["STEPS", "Date", "as_dates"]
+
+STEPS = {"D": 86_400 * 10**9, "h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9}
+STEPS |= {"ms": 10**6, "us": 10**3, "ns": 1}  # nanoseconds
+FIRST_DAY, LAST_DAY = "0001-01-02", "9999-12-30"  # of Python's datetime, in all time zones
+
+
+@dataclass(frozen=True, kw_only=True)
+class Date(Column):
+    """A column of dates or times, as steps since the first one.
+
+    Args:
+        start: the first date, in `unit` since 1970 in UTC.
+        unit: unit of the dtype: "s", "ms", "us" or "ns".
+        step: the largest unit of which all values are multiples: "D", "h", "m", "s", ...
+        zone: time zone; None for none.
+        days: whether the values are `datetime.date` objects.
+    """
+
+    start: int = 0
+    unit: str = "ns"
+    step: str = "s"
+    zone: str | None = None
+    days: bool = False
+
+    @property
+    def step_size(self) -> int:
+        """Length of a step in units of the dtype."""
+        return max(1, STEPS[self.step] // STEPS[self.unit])
+
+    @property
+    def standardized(self) -> bool:
+        """Return True."""
+        return True
+
+    def encode(self, series: Any, unknown: str = "refuse") -> np.ndarray:
+        """Return the steps since the first date."""
+        known = series.notna().to_numpy()
+        if not known.any():
+            return np.full(len(series), np.nan)
+        ticks = self.ticks(series)
+        return np.where(known, (ticks - self.start) / self.step_size, np.nan)
+
+    def ticks(self, series: Any) -> np.ndarray:
+        """Return int64 units since 1970 in UTC, 0 where missing, or raise."""
+        known = series.notna().to_numpy()
+        dates = as_dates(series, self.name)
+        zone = getattr(dates.dt, "tz", None)
+        if (zone is None) != (self.zone is None):
+            row = int(known.argmax())
+            expected = (
+                "dates without a time zone" if self.zone is None else "dates with a time zone"
+            )
+            raise offending(self.name, expected, row, series.iloc[row])
+        dates = dates if zone is None else dates.dt.tz_convert("UTC").dt.tz_localize(None)
+        ticks = dates.to_numpy().astype(f"datetime64[{self.unit}]").astype("int64")
+        return np.where(known, ticks, 0)
+
+    def decode(self, values: np.ndarray) -> Any:
+        """Return the dates of the nearest steps."""
+        import pandas as pd
+
+        values = np.asarray(values, "float64")
+        known = ~np.isnan(values)
+        low, high = (_tick(day, self.unit) for day in (FIRST_DAY, LAST_DAY))
+        steps = np.rint(np.where(known, values, 0.0))
+        ends = (low - self.start) / self.step_size, (high - self.start) / self.step_size
+        ticks: Any = np.clip(steps, np.ceil(ends[0]), np.floor(ends[1])).astype("int64")
+        ticks = np.clip(ticks * self.step_size + self.start, low, high)
+        dates = pd.Series(ticks.astype(f"datetime64[{self.unit}]")).mask(~known)
+        if self.days:
+            return restored(dates.dt.date.to_numpy(object), known, self)
+        if self.zone is not None:
+            dates = dates.dt.tz_localize("UTC").dt.tz_convert(self.zone)
+        return dates.astype(pandas_dtype(self.dtype))
+
+    def layer(self, name: str) -> Any:
+        """Return a normal of standardized steps."""
+        return Number(name=name, kind="number", dtype="float64").layer(name)
+
+    def details(self) -> str:
+        """Return the step and the zone."""
+        names = {"D": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+        step = f"in {names.get(self.step, self.step)}"
+        return step if self.zone is None else f"{step}, {self.zone}"
+
+
+def as_dates(series: Any, name: Any) -> Any:
+    """Return a Series of dtype datetime64, perhaps with a time zone, or raise."""
+    import datetime
+
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        if isinstance(series.dtype, pd.ArrowDtype):
+            zone = series.dtype.pyarrow_dtype.tz
+            unit = series.dtype.pyarrow_dtype.unit
+            wanted = f"datetime64[{unit}]" if zone is None else f"datetime64[{unit}, {zone}]"
+            return series.astype(wanted)
+        return series
+    known = series.notna().to_numpy()
+    if series.dtype != object and known.any():
+        row = int(known.argmax())
+        raise offending(name, "dates", row, series.iloc[row])
+    for place in np.flatnonzero(known):
+        if not isinstance(series.iloc[place], (datetime.date, np.datetime64)):
+            raise offending(name, "dates", int(place), series.iloc[place])
+    try:
+        return pd.Series(pd.to_datetime(series), index=series.index)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"Expected column {shown(name)} to hold dates of one time zone. Received: {error}"
+        ) from None
+
+
+def _tick(day: str, unit: str) -> int:
+    """Return a day in units since 1970, within what int64 holds in nanoseconds."""
+    limit = (2**63 - 2**12) // STEPS[unit] if unit == "ns" else 2**62
+    ticks = int(np.datetime64(day, "s").astype("int64")) * (STEPS["s"] // STEPS[unit])
+    return max(-limit, min(limit, ticks))

@@ -1,0 +1,296 @@
+"""A DataFrame becomes an array of float32 and comes back as it was."""
+
+import datetime
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kvae.data import TableSchema
+
+
+def kinds(schema):
+    return {column.name: column.kind for column in schema.columns}
+
+
+def assert_round_trip(frame, schema, **kwargs):
+    again = TableSchema.from_config(json.loads(json.dumps(schema.get_config())))
+    assert again == schema
+    array = again.to_array(frame)
+    assert array.dtype == np.float32
+    assert array.shape == (len(frame), schema.width)
+    found = again.to_frame(array)
+    expected = frame[list(found.columns)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, **kwargs)
+
+
+@pytest.fixture
+def people(rng):
+    """A table with a column of each kind and each dtype that pandas has for it."""
+    rows = 200
+    days = pd.date_range("2020-01-01", periods=rows)
+    frame = pd.DataFrame(
+        {
+            "height": rng.normal(170, 10, rows).round(1),
+            "short": rng.normal(170, 10, rows).round(2).astype("float32"),
+            "age": rng.integers(18, 90, rows),
+            "siblings": rng.poisson(2.0, rows).astype("int8"),
+            "visits": rng.negative_binomial(1, 0.05, rows),
+            "price": rng.lognormal(3.0, 1.5, rows).round(2),
+            "account": rng.integers(10**15, 10**15 + 1000, rows),
+            "city": rng.choice(["Rome", "Oslo", "Lima"], rows),
+            "flag": rng.uniform(size=rows) < 0.3,
+            "grade": pd.Categorical(rng.choice(list("abc"), rows), list("cbad"), ordered=True),
+            "level": pd.Categorical(rng.choice([10, 20, 30], rows)),
+            "hour": pd.date_range("2020-03-01", periods=rows, freq="h", tz="Europe/Berlin"),
+            "day": rng.permutation(days),
+            "birthday": [datetime.date(1990, 1, 1) + datetime.timedelta(i) for i in range(rows)],
+            "nullable": pd.array(rng.integers(0, 1000, rows), dtype="Int64"),
+            "answer": pd.array(rng.choice([True, False], rows), dtype="boolean"),
+            "maybe": rng.choice([True, False, None], rows),
+            "text": pd.array(rng.choice(["x", "y"], rows), dtype="string[pyarrow]"),
+            "arrow": pd.Series(rng.integers(0, 999, rows), dtype="int32[pyarrow]"),
+            "constant": 3,
+            "nothing": None,
+        }
+    )
+    for name in ("height", "city", "grade", "hour", "day", "birthday", "nullable", "answer"):
+        frame.loc[rng.uniform(size=rows) < 0.2, name] = None
+    frame.loc[7, ["text", "arrow"]] = pd.NA
+    return frame
+
+
+def test_every_kind_comes_back_as_it_was(people):
+    schema = TableSchema.infer(people)
+    assert kinds(schema) == {
+        "height": "number",
+        "short": "number",
+        "age": "integer",
+        "siblings": "category",
+        "visits": "count",
+        "price": "number",
+        "account": "integer",
+        "city": "category",
+        "flag": "category",
+        "grade": "category",
+        "level": "category",
+        "hour": "date",
+        "day": "date",
+        "birthday": "date",
+        "nullable": "integer",
+        "answer": "category",
+        "maybe": "category",
+        "text": "category",
+        "arrow": "integer",
+        "constant": "constant",
+        "nothing": "empty",
+    }
+    assert schema.missing
+    assert_round_trip(people, schema, rtol=1e-6)
+
+
+numbers = st.one_of(
+    st.integers(-(2**24), 2**24),
+    st.integers(2**40, 2**40 + 2**24),
+)
+CELLS = {
+    "integer": (numbers, "int64"),
+    "nullable": (st.one_of(st.none(), numbers), "Int64"),
+    "cents": (st.integers(-(10**5), 10**5).map(lambda cents: round(cents / 100, 2)), "float64"),
+    "text": (st.one_of(st.none(), st.text(max_size=4)), "object"),
+    "flag": (st.one_of(st.none(), st.booleans()), "boolean"),
+    "day": (
+        st.one_of(st.none(), st.dates(datetime.date(1900, 1, 1), datetime.date(2200, 1, 1))),
+        "datetime64[s]",
+    ),
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_table_comes_back_as_it_was(data):
+    names = data.draw(st.lists(st.text(max_size=3), min_size=1, max_size=5, unique=True))
+    rows = data.draw(st.integers(1, 12))
+    columns = {}
+    for name in names:
+        cells, dtype = CELLS[data.draw(st.sampled_from(list(CELLS)))]
+        values = data.draw(st.lists(cells, min_size=rows, max_size=rows))
+        columns[name] = pd.Series(values, dtype=dtype)
+    frame = pd.DataFrame(columns)
+    try:
+        schema = TableSchema.infer(frame)
+    except ValueError as error:
+        assert "at least one column whose values differ" in str(error)  # noqa: PT017
+        return
+    # Whole numbers over more than 24 bits are rounded; the drawn ones of one column may be that.
+    assert_round_trip(frame, schema, rtol=1e-7)
+
+
+def test_draws_become_valid_rows(people):
+    schema = TableSchema.infer(people)
+    rng = np.random.default_rng(1)
+    wild = schema.to_frame(rng.normal(scale=1e6, size=(50, schema.width)).astype("float32"))
+    assert wild.dtypes.drop(["maybe"]).equals(people.dtypes[wild.columns].drop(["maybe"]))
+    assert set(wild["city"]) <= {"Rome", "Oslo", "Lima"}
+    assert wild["price"].min() >= 0
+    assert wild["visits"].min() >= 0
+    assert wild["siblings"].between(0, 10).all()
+    extreme = np.full((2, schema.width), 3e38, "float32") * [[1], [-1]]
+    assert len(schema.to_frame(extreme.astype("float32"))) == 2
+
+
+def test_missing_values_in_a_column_of_integers():
+    schema = TableSchema.infer(pd.DataFrame({"a": [1, 2, 5], "b": [True, False, True]}))
+    found = schema.to_frame(np.array([[1.0, np.nan], [np.nan, 1.0]]))
+    assert found["a"].isna().tolist() == [False, True]
+    assert found["b"].tolist()[1] is True
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York", "UTC+05:30"])
+def test_dates_of_every_unit_and_zone(unit, zone):
+    dates = pd.Series(pd.date_range("2021-03-27", periods=60, freq="37min", tz=zone))
+    frame = pd.DataFrame({"when": dates.dt.as_unit(unit)})
+    assert_round_trip(frame, TableSchema.infer(frame))
+
+
+def test_time_zones_do_not_mix():
+    naive = pd.DataFrame({"t": pd.date_range("2020-01-01", periods=3)})
+    aware = pd.DataFrame({"t": pd.date_range("2020-01-01", periods=3, tz="UTC")})
+    with pytest.raises(ValueError, match="column 't' to hold dates without a time zone"):
+        TableSchema.infer(naive).to_array(aware)
+    with pytest.raises(ValueError, match="column 't' to hold dates with a time zone"):
+        TableSchema.infer(aware).to_array(naive)
+
+
+def test_names_of_columns_are_kept():
+    frame = pd.DataFrame([[1.5, 2, "a"], [2.5, 5, "b"], [3.5, 4, "a"]], columns=["🐟/x", 3, ""])
+    schema = TableSchema.infer(frame)
+    assert_round_trip(frame, schema)
+    assert schema.names() == ["x", "3", "column"]
+    schema.likelihood()
+
+
+def test_a_thousand_columns(rng):
+    frame = pd.DataFrame(rng.normal(size=(30, 1000)), columns=[f"c{i}" for i in range(1000)])
+    frame[frame > 2.0] = np.nan
+    schema = TableSchema.infer(frame)
+    assert_round_trip(frame, schema, rtol=1e-6)
+    assert schema.likelihood().params_size == 2000
+
+
+def test_three_rows():
+    frame = pd.DataFrame({"name": ["a", "b", "c"], "n": [1, 2, 3], "t": ["x", None, "x"]})
+    schema = TableSchema.infer(frame)
+    assert kinds(schema) == {"name": "category", "n": "integer", "t": "category"}
+    assert_round_trip(frame, schema)
+
+
+@pytest.mark.parametrize("values", [range(30), [f"user {i}" for i in range(30)]])
+def test_ids_are_refused_or_dropped(values, rng):
+    frame = pd.DataFrame({"id": values, "x": rng.normal(size=30)})
+    with pytest.raises(ValueError, match=r"column 'id', an id: all values differ. Drop it"):
+        TableSchema.infer(frame)
+    schema = TableSchema.infer(frame, ids="drop")
+    assert kinds(schema) == {"id": "dropped", "x": "number"}
+    assert list(schema.to_frame(schema.to_array(frame))) == ["x"]
+    assert TableSchema.infer(frame, {"id": "category"}).width == 2
+
+
+def test_rare_categories_are_joined():
+    frame = pd.DataFrame({"city": ["Rome"] * 5 + ["Oslo"] * 5 + ["Lima", "Bonn", None]})
+    schema = TableSchema.infer(frame, rare=2)
+    array = schema.to_array(pd.DataFrame({"city": ["Rome", "Bonn", "Kyiv", None]}))
+    assert schema.to_frame(array)["city"].tolist()[:3] == ["Rome", "other", "other"]
+    assert np.isnan(array[3, 0])
+
+
+def test_unknown_categories():
+    schema = TableSchema.infer(pd.DataFrame({"city": ["Rome", "Oslo"]}))
+    other = pd.DataFrame({"city": ["Rome", "Lima"]})
+    message = "column 'city' to hold one of 'Oslo', 'Rome'. Received: 'Lima' in row 1"
+    with pytest.raises(ValueError, match=message):
+        schema.to_array(other)
+    assert np.isnan(schema.to_array(other, unknown="missing")).tolist() == [[False], [True]]
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (pd.DataFrame(), "at least one row"),
+        (pd.DataFrame({"a": []}), "at least one row"),
+        (pd.DataFrame({"a": [1, 1]}), "a +constant +all values equal"),
+        (pd.DataFrame({"a": [None, None]}), "a +empty +without any value"),
+        (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), "two columns named 'a'"),
+        (pd.DataFrame({("a", "b"): [1, 2]}), "names of columns that are text or integers"),
+        (pd.DataFrame({"a": [1, "x", 2.5]}), "column 'a' to hold numbers alone.*'x' in row 1"),
+        (pd.DataFrame({"a": ["x", 3]}), "column 'a' to hold texts alone. Received: 3 in row 1"),
+        (pd.DataFrame({"a": [[1], [2]]}), r"column 'a' to hold text, .* Received: \[1\] in row 0"),
+        (pd.DataFrame({"a": [1.0, np.inf]}), "column 'a' to hold finite numbers .* inf in row 1"),
+        (pd.DataFrame({"a": [1.0, 1e300]}), "finite numbers of float32.* row 1"),
+        (pd.DataFrame({"a": [1j, 2j]}), "column 'a' of dtype complex128"),
+        (pd.DataFrame({"a": pd.to_timedelta([1, 2], "s")}), "total_seconds"),
+        (pd.DataFrame({"a": pd.period_range("2020", periods=2)}), "dtype period"),
+        (np.zeros((3, 2)), "a pandas DataFrame. Received: ndarray"),
+    ],
+)
+def test_what_is_no_table_is_refused(frame, message):
+    with pytest.raises(ValueError, match=message):
+        TableSchema.infer(frame)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"extra": 1.0}, "frame to hold the columns .*a column 'extra'"),
+        ({"n": ["1", "x", "3"]}, "column 'n' to hold numbers. Received: '1' in row 0"),
+        ({"n": [1.5, "x", 3]}, "column 'n' to hold numbers. Received: 'x' in row 1"),
+        ({"n": [1.5, True, 3]}, "column 'n' to hold numbers. Received: True in row 1"),
+        ({"n": [1.5, 2, np.inf]}, "column 'n' to hold finite numbers.* inf in row 2"),
+        ({"v": [1, -2, 3]}, "column 'v' to hold numbers of at least 0. Received: -2 in row 1"),
+        ({"v": [1, 2.5, 3]}, "column 'v' to hold whole numbers. Received: 2.5 in row 1"),
+        ({"c": [1, 2, 3]}, "column 'c' to hold one of 'a', 'b'. Received: 1 in row 0"),
+        ({"c": [["a"], "b", "a"]}, r"Received: \['a'\] in row 0"),
+        ({"d": ["2020-01-01"] * 3}, "column 'd' to hold dates. Received: '2020-01-01' in row 0"),
+        ({"k": [7, 8, 7]}, "column 'k' to hold the constant 7. Received: 8 in row 1"),
+        ({"e": [None, 8, None]}, "column 'e' to hold no values.* row 1"),
+    ],
+)
+def test_values_of_another_kind_are_refused(change, message):
+    columns = {"n": [1.5, 2, 3], "v": [1, 4, 3], "c": ["a", "b", "a"], "k": 7, "e": None}
+    frame = pd.DataFrame({**columns, "d": pd.date_range("2020-01-01", periods=3)})
+    schema = TableSchema.infer(frame, {"v": "count"})
+    schema.to_array(frame)
+    with pytest.raises(ValueError, match=message):
+        schema.to_array(frame.assign(**change))
+
+
+def test_a_column_that_is_not_there_is_refused():
+    schema = TableSchema.infer(pd.DataFrame({"a": [1, 2, 4], "k": 5}))
+    assert schema.to_array(pd.DataFrame({"a": [3]})).tolist() == [[3.0]]  # constants need not be
+    with pytest.raises(ValueError, match=r"with the column 'a'. Received: the columns 'k'"):
+        schema.to_array(pd.DataFrame({"k": [5]}))
+
+
+def test_bad_arguments_are_refused():
+    frame = pd.DataFrame({"a": [1.5, 2.0], "b": ["x", "y"]})
+    with pytest.raises(ValueError, match=r"overrides to hold the columns 'a', 'b'.*'c'"):
+        TableSchema.infer(frame, {"c": "number"})
+    with pytest.raises(ValueError, match=r"overrides\['a'\] to be one of 'number'"):
+        TableSchema.infer(frame, {"a": "ratio"})
+    with pytest.raises(ValueError, match=r"column 'b' to hold numbers.*overrides ask for 'number'"):
+        TableSchema.infer(frame, {"b": "number"})
+    with pytest.raises(ValueError, match=r"column 'a' to hold counts.*not all whole"):
+        TableSchema.infer(frame, {"a": "count"})
+    with pytest.raises(ValueError, match="column 'a' to hold whole numbers"):
+        TableSchema.infer(frame, {"a": "integer"})
+    schema = TableSchema.infer(frame)
+    with pytest.raises(ValueError, match=r"shape \(rows, 2\). Received: shape \(3, 1\)"):
+        schema.to_frame(np.zeros((3, 1)))
+    with pytest.raises(ValueError, match="finite numbers or NaN"):
+        schema.to_frame(np.full((3, 2), np.inf))
+    with pytest.raises(ValueError, match="configuration of a schema"):
+        TableSchema.from_config({"version": 1, "columns": [{"kind": "number", "size": 3}]})

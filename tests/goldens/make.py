@@ -119,6 +119,7 @@ FAMILIES = {
     "given-condition": (lambda: of_classes().given(1), rows),
     "hierarchical": (lambda: make_hierarchy((2, 3), (EVENT,), started=False), rows),
     "factor": (lambda: kvae.FactorVAE(**vae().parts(), discriminator_units=4), rows),
+    "pair": (lambda: kvae.PairVAE(**vae().parts(), changed=1), rows),
     "quantized": (lambda: quantized(layers.VectorQuantizer(6, 2)), pictures),
     "quantized-finite-scalar": (lambda: quantized(layers.FiniteScalarQuantizer([3, 2])), pictures),
 }

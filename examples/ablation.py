@@ -21,6 +21,9 @@ def main(arguments=None):
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--latent-dim", type=int, default=6)
     parser.add_argument("--hidden", type=int, default=128)
+    parser.add_argument("--networks", choices=("mlp", "conv"), default="mlp")
+    parser.add_argument("--resolution", type=int, default=16, help="of sprites and faces")
+    parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args(arguments)
     ablation.run(
         options.output,
@@ -33,6 +36,9 @@ def main(arguments=None):
         epochs=options.epochs,
         latent_dim=options.latent_dim,
         hidden=options.hidden,
+        networks=options.networks,
+        resolution=options.resolution,
+        seeds=options.seeds,
     )
 
 

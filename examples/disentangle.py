@@ -1,8 +1,10 @@
-"""Disentanglement scores of a beta-TCVAE on sprites with known factors.
+"""Disentanglement scores of a beta-TCVAE or a PairVAE on sprites with known factors.
 
     python examples/disentangle.py --seeds 0 1 2
     python examples/disentangle.py --seeds 0 1 2 --beta 1 --kl-start 1     # a plain VAE
+    python examples/disentangle.py --seeds 0 1 2 --pairs --kl-start 8 --epochs 6 --batch-size 128
 
+With --pairs a `kvae.PairVAE` is trained on as many pairs of sprites, which differ in one factor.
 It prints every score over the seeds, the mutual information gap of each factor, the two factors on
 which each latent dimension has most information, and the information on the rotation of each shape.
 Codes are posterior samples, as in Chen et al. 2018, https://arxiv.org/abs/1802.04942.
@@ -27,8 +29,8 @@ PERIODS = {
 }  # rotations that leave the shape invariant
 
 
-def beta_tcvae(event_shape, options):
-    """Return a compiled VAE with a weight of beta on the total correlation.
+def compiled(event_shape, options):
+    """Return a VAE with a weight of beta on the total correlation, or a PairVAE.
 
     Over the first half of the training the weight of the KL decreases from `kl_start` to 1. With a
     large weight only factors that change many pixels are encoded, each in one dimension.
@@ -37,12 +39,12 @@ def beta_tcvae(event_shape, options):
     decreasing = kvae.regularizers.schedules.Linear(max(steps // 2, 1), options.kl_start, 1.0)
     prior = kvae.priors.StandardNormal(options.latent_dim)
     penalty = kvae.regularizers.KLDivergenceRegularizer(prior, weight=decreasing)
-    if options.beta > 1.0:
+    if options.beta > 1.0 and not options.pairs:
         penalty += kvae.regularizers.TotalCorrelation(options.examples, weight=options.beta - 1.0)
     posterior = kvae.layers.MultivariateNormalDiag(options.latent_dim, activity_regularizer=penalty)
     likelihood = kvae.layers.IndependentBernoulli(event_shape)
     layers = (options.hidden, options.hidden)
-    vae = kvae.VAE(
+    vae = (kvae.PairVAE if options.pairs else kvae.VAE)(
         encoder=kvae.networks.mlp_encoder(event_shape, posterior.params_size, layers),
         posterior=posterior,
         decoder=kvae.networks.mlp_decoder(options.latent_dim, likelihood.params_shape, layers),
@@ -55,9 +57,12 @@ def beta_tcvae(event_shape, options):
 def trained(seed, options):
     """Return a model trained on sprites drawn with `seed`."""
     keras.utils.set_random_seed(seed)
-    images = kvae.data.sprites(options.examples, RESOLUTION, seed=seed).images
-    vae = beta_tcvae(images.shape[1:], options)
-    vae.fit(images, batch_size=options.batch_size, epochs=options.epochs, verbose=0)
+    if options.pairs:
+        data = kvae.data.sprite_pairs(options.examples, 1, RESOLUTION, seed=seed).inputs()
+    else:
+        data = kvae.data.sprites(options.examples, RESOLUTION, seed=seed).images
+    vae = compiled((RESOLUTION, RESOLUTION, 1), options)
+    vae.fit(data, batch_size=options.batch_size, epochs=options.epochs, verbose=0)
     return vae
 
 
@@ -112,6 +117,7 @@ def axes(vae, made, seed, mig):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--beta", type=float, default=10.0, help="weight of the total correlation")
+    parser.add_argument("--pairs", action="store_true", help="train on pairs, without --beta")
     parser.add_argument("--kl-start", type=float, default=10.0, help="initial weight of the KL")
     parser.add_argument("--examples", type=int, default=50_000)
     parser.add_argument("--epochs", type=int, default=12)
@@ -120,11 +126,12 @@ def main(arguments=None):
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args(arguments)
+    trained_on = "pairs" if options.pairs else f"beta {options.beta:g}"
     print(
-        f"beta {options.beta:g}, KL weight from {options.kl_start:g} to 1, {options.examples} "
-        f"sprites of {RESOLUTION}x{RESOLUTION}, {options.latent_dim} latent dimensions, "
-        f"{options.hidden} hidden units, {options.epochs} epochs in batches of "
-        f"{options.batch_size}, seeds {options.seeds}"
+        f"{trained_on}, KL weight from {options.kl_start:g} to 1, {options.examples} examples of "
+        f"{RESOLUTION}x{RESOLUTION}, {options.latent_dim} latent dimensions, {options.hidden} "
+        f"hidden units, {options.epochs} epochs in batches of {options.batch_size}, seeds "
+        f"{options.seeds}"
     )
     made = kvae.data.sprites(min(options.examples, 10_000), RESOLUTION, seed=TEST_SEED)
     columns, rows = [], []

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Bundle", "BundleError", "Model", "Stream", "check_domain", "sums_of"]
+__all__ = ["Bundle", "BundleError", "Model", "Stream", "check_domain", "check_schema", "sums_of"]
 
 SUMS = "SHA256SUMS"
 SCHEMA = 2
@@ -352,10 +352,8 @@ def _parse_manifest(content: bytes) -> dict[str, Any]:
         )
     except (ValueError, RecursionError) as error:
         raise BundleError(f"manifest.json is damaged: {error}") from None
-    if isinstance(manifest, dict) and manifest.get("schema") != SCHEMA:
-        raise BundleError(
-            f"Expected a manifest of schema {SCHEMA}. Received: {manifest.get('schema')!r:.80}"
-        )
+    if isinstance(manifest, dict):
+        check_schema(manifest, "a manifest")
     _validate(manifest, MANIFEST, "the manifest")
     for name, described in manifest["model"]["inputs"].items():
         columns, shape = described["domain"]["columns"], described["shape"]
@@ -365,6 +363,25 @@ def _parse_manifest(content: bytes) -> dict[str, Any]:
         if len(manifest["examples"]["ranges"].get(name, [])) != max(1, len(widths)):
             raise BundleError("manifest.json is damaged: the ranges of the examples do not fit.")
     return manifest
+
+
+def check_schema(described: dict[str, Any], what: str) -> None:
+    """Raise a BundleError unless a description is of the schema that this file reads.
+
+    Args:
+        described: what was read, with the key "schema".
+        what: what the error calls it.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> runtime.check_schema({"schema": 3}, "a manifest")
+        Traceback (most recent call last):
+        kvae.export.runtime.BundleError: Expected a manifest of schema 2. Received: 3
+    """
+    if described.get("schema") != SCHEMA:
+        raise BundleError(
+            f"Expected {what} of schema {SCHEMA}. Received: {described.get('schema')!r:.80}"
+        )
 
 
 def _refused(constant: str) -> None:

@@ -37,13 +37,21 @@ if TYPE_CHECKING:
     from kvae.choices import choices_for, vae_for
     from kvae.diagnosis import diagnose
     from kvae.exploration import attribute_vector, interpolate, nearest, traverse
-    from kvae.models import VAE, ConditionalVAE, FactorVAE, HierarchicalVAE, QuantizedVAE
+    from kvae.models import (
+        VAE,
+        ConditionalVAE,
+        FactorVAE,
+        HierarchicalVAE,
+        PairVAE,
+        QuantizedVAE,
+    )
 
 __all__ = [
     "VAE",
     "ConditionalVAE",
     "FactorVAE",
     "HierarchicalVAE",
+    "PairVAE",
     "QuantizedVAE",
     "__version__",
     "attribute_vector",
@@ -75,6 +83,7 @@ _OBJECTS = {
     "ConditionalVAE": "kvae.models",
     "FactorVAE": "kvae.models",
     "HierarchicalVAE": "kvae.models",
+    "PairVAE": "kvae.models",
     "QuantizedVAE": "kvae.models",
     "VAE": "kvae.models",
     "attribute_vector": "kvae.exploration",

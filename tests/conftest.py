@@ -45,6 +45,7 @@ TOGETHER = (
     "tests/conformance/test_keras_layers.py",
     "tests/conformance/test_round_trip.py::test_a_keras_file",
     "tests/conformance/test_round_trip.py::test_a_saved_model",
+    "tests/conformance/test_training.py",
     "tests/diagnosis/test_closed_form.py",
     "tests/docs/test_from_tfp_layers.py",
     "tests/export/",

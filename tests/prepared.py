@@ -44,8 +44,8 @@ class Server:
         self.process = subprocess.Popen(
             [*command, *MODULES[modules]],
             cwd=ROOT,
-            # A thread that runs before the fork would be missing after it: no pool of OpenBLAS,
-            # none of Arrow's allocator, which Keras imports by pandas.
+            # A thread that runs before the fork would be missing after it: no pool of OpenBLAS, no
+            # thread of pyarrow's allocator (TensorFlow imports pandas where there is one).
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),

@@ -24,7 +24,7 @@ from mlserver.types import (
     Parameters,
 )
 from mlserver.utils import get_model_uri
-from runtime import check_domain
+from runtime import check_domain, check_schema
 
 __all__ = ["SavedModelRuntime"]
 
@@ -44,6 +44,7 @@ class SavedModelRuntime(MLModel):
         model = tf.saved_model.load(folder)
         described = Path(folder, "assets.extra", "model.json").read_text("utf-8")
         self.description = json.loads(described)
+        check_schema(self.description, "a model.json")
         self.domains = {n: told["domain"] for n, told in self.description["inputs"].items()}
         self.model = model  # keeps the variables of the signatures alive
         self.signatures = model.signatures

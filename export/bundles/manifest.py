@@ -110,6 +110,10 @@ def _summary(report: LatentReport) -> dict[str, Any]:
     return {
         "examples": found["examples"],
         "verdict": found["verdict"],
+        "findings": [
+            {key: finding[key] for key in ("name", "sentence", "advice")}
+            for finding in found["findings"]
+        ],
         "active_units": found["active_units"],
         "numbers": {
             name: {"value": found[name]["value"], "stderr": found[name]["stderr"]}

@@ -12,6 +12,7 @@ from kvae import files
 from ..key import Key
 from ..presets import PRESETS
 from ..result import ExportResult
+from ..runtime import SCHEMA
 from ..signatures import ExportModule, describe, find, main_signature, trace
 from ..subject import description, exportable
 from ..verification import fresh_process
@@ -87,8 +88,9 @@ def saved_model(
             for name, values in reference.inputs.items()
         }
         write_warmup(temporary, {**first, "serving_default": first[main]})
-        described = json.dumps(description(vae), indent=2, allow_nan=False) + "\n"
-        (temporary / DESCRIPTION).write_text(described, "utf-8")
+        described = {"schema": SCHEMA, **description(vae)}
+        text = json.dumps(described, indent=2, allow_nan=False) + "\n"
+        (temporary / DESCRIPTION).write_text(text, "utf-8")
         outputs, latencies = in_child(fresh_process, temporary, inputs)
         outputs += in_session(temporary, inputs)
         measured = measure(reference, outputs, PRESETS["float32"].tolerance)

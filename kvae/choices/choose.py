@@ -311,7 +311,7 @@ def _lines(
     rate: float,
 ) -> tuple[Line, ...]:
     """Return the script that makes the model."""
-    shape: Any = facts.shape if len(facts.shape) > 1 else facts.shape[0]
+    shape = facts.event_shape
     prior = call("kvae.priors.StandardNormal", latent_dim)
     networks: dict[str, Any] = {} if asked is None else {"kind": asked}
     if part.columns is not None and kind == "residual_mlp":

@@ -43,6 +43,11 @@ class Facts:
     sample: np.ndarray
 
     @property
+    def event_shape(self) -> int | tuple[int, ...]:
+        """Shape of an example as a script has it: the number of columns where it is a vector."""
+        return self.size if len(self.shape) == 1 else self.shape
+
+    @property
     def size(self) -> int:
         """Number of elements of an example."""
         return math.prod(self.shape)

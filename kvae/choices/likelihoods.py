@@ -155,7 +155,7 @@ def _check_fits(facts: Facts, likelihood: str, transform: str, bits: int) -> Non
 def _layer(facts: Facts, likelihood: str, levels: int) -> Call:
     """Return the call that makes the likelihood of an example."""
     name = f"kvae.layers.{likelihood}"
-    shape: Any = facts.shape if len(facts.shape) > 1 else facts.shape[0]
+    shape = facts.event_shape
     more = {} if levels == 256 else {"levels": levels}
     if likelihood == "MixtureDiscretizedLogistic":
         return call(name, COMPONENTS, shape, **more)

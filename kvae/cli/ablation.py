@@ -22,6 +22,8 @@ def run(
     seed: int,
     overwrite: bool,
     as_json: bool,
+    resolution: int = 16,
+    seeds: int = 3,
     **training: Any,
 ) -> None:
     """Run the ablation; write `ablation.json`, `ablation.md` and figures to `output`.
@@ -34,9 +36,12 @@ def run(
         seed: int, seeds data and training.
         overwrite: whether to replace an existing `output`.
         as_json: whether to print the result as JSON instead of Markdown.
-        **training: passed to `kvae.diagnosis.train_variant`: epochs, latent_dim, hidden.
+        resolution: height and width of sprites and faces.
+        seeds: number of seeds.
+        **training: passed to `kvae.diagnosis.train_variant`: epochs, latent_dim, hidden, networks.
     """
     checks.choice("data", data, DATA)
+    checks.choice("networks", training.get("networks", "mlp"), ("mlp", "conv"))
     if not overwrite:
         files.vacant(output, "output")
     with quiet_native_logs():
@@ -45,7 +50,8 @@ def run(
         if not as_json:
             console.print("Training the full VAE and its variants ...", style="dim")
         variants = kvae.diagnosis.variants_with(betas)
-        result = kvae.diagnosis.ablation(load(data, examples, seed), variants, seed, **training)
+        x = load(data, examples, seed, resolution)
+        result = kvae.diagnosis.ablation(x, variants, seed, seeds, **training)
     with files.replacing(output) as folder:
         folder.mkdir()
         (folder / "ablation.json").write_text(result.to_json(), encoding="utf-8")
@@ -59,7 +65,7 @@ def run(
     console.print(f"Table and figures are in [bold]{output.resolve()}[/].", highlight=False)
 
 
-def load(data: str, examples: int, seed: int) -> Any:
+def load(data: str, examples: int, seed: int, resolution: int = 16) -> Any:
     """Return images of one of `DATA`, (examples, height, width, 1)."""
     import numpy as np
 
@@ -68,4 +74,4 @@ def load(data: str, examples: int, seed: int) -> Any:
     if data == "digits":
         return np.concatenate(kvae.data.digits(seed=seed))[:examples]
     draw = {"sprites": kvae.data.sprites, "faces": kvae.data.faces}[data]
-    return draw(examples, resolution=16, seed=seed).images
+    return draw(examples, resolution=resolution, seed=seed).images

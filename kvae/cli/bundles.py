@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kvae import files
-from kvae.cli.inputs import load_vae, read_examples
+from kvae.cli.inputs import examples_of, load_vae, read_examples
 from kvae.cli.terminal import console, plain, quiet_native_logs, warn
 from kvae.export.verification.compare import Tolerance
 
@@ -39,7 +39,7 @@ def export(
     """
     files.destination(output, overwrite, "--output")
     tolerance = dict(_tolerance(text) for text in tolerances)
-    if data is not None and not data.is_file():  # before the model, which takes seconds
+    if data is not None and not data.exists():  # before the model, which takes seconds
         read_examples(data)
     with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always")
@@ -49,6 +49,8 @@ def export(
         known = isinstance(loaded, kvae.models.LatentModel)
         others = set(loaded.input_specs()) - {"x", "target"} if known else ()
         examples = None if data is None else read_examples(data, sorted(others))
+        if examples is not None and known:
+            examples = examples_of(examples, loaded)
         results = kvae.export.bundle(
             loaded,
             output,

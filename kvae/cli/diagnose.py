@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from kvae import files
-from kvae.cli.inputs import load_vae, read_examples
+from kvae.cli.inputs import examples_of, load_vae, read_examples
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -19,31 +19,42 @@ def run(
     picture: Path | None,
     as_json: bool,
     condition: str | None = None,
+    train_data: Path | None = None,
+    report: Path | None = None,
+    schema: Path | None = None,
 ) -> None:
-    """Load a saved VAE and examples, print the diagnosis, and write its figure to `picture`."""
-    if picture is not None:
-        files.destination(picture, True, "--picture")
+    """Load a saved VAE and examples, print the diagnosis, and write figure and page."""
+    for path, option in ((picture, "--picture"), (report, "--report")):
+        if path is not None:
+            files.destination(path, True, option)
     examples = read_examples(data)
+    seen = None if train_data is None else read_examples(train_data, option="--train-data")
     with quiet_native_logs():
         import kvae
 
         vae = load_vae(model)
         if condition is not None:
             vae = _given(vae, condition)
-        report = kvae.diagnose(vae, examples, seed)
+        if isinstance(vae, kvae.models.LatentModel):
+            examples = examples_of(examples, vae, schema)
+            if seen is not None:
+                seen = examples_of(seen, vae, schema, "--train-data")
+        found = kvae.diagnose(vae, examples, seed, x_train=seen)
     if picture is not None:
         with files.replacing(picture) as temporary:
-            report.plot().savefig(temporary, dpi=150)
+            found.plot().savefig(temporary, dpi=150)
+    if report is not None:
+        found.save(report)
     if as_json:
-        print(report.to_json())
+        print(found.to_json())
         return
-    colour = "green" if report.verdict.state == "healthy" else "yellow"
-    doubt = "" if report.verdict.certain else " (near a threshold)"
-    console.print(f"[bold {colour}]{report.verdict.state}[/]{doubt}. {report.verdict.advice}")
-    for sentence in (*report.verdict.evidence, *report.notes):
-        console.print(f"  - {sentence}", style="dim", highlight=False)
-    console.print(_estimates(report))
-    console.print(_dimensions(report))
+    colour = "green" if found.verdict.state == "healthy" else "yellow"
+    first, *further = found.summary()
+    console.print(first, style=f"bold {colour}", highlight=False)
+    for line in (*further, *(f"  note: {sentence}" for sentence in found.notes)):
+        console.print(line, style="dim", highlight=False, markup=False)
+    console.print(_estimates(found))
+    console.print(_dimensions(found))
 
 
 def _given(vae: Any, text: str) -> Any:
@@ -64,17 +75,19 @@ def _given(vae: Any, text: str) -> Any:
     return vae.given(whole if len(vae.condition_layer.shape) else whole[0])
 
 
-def _estimates(report: object) -> Table:
+def _estimates(report: Any) -> Table:
     table = Table("latent space", "estimate", "95% interval")
-    for name, estimate in report.estimates().items():  # type: ignore[attr-defined]
+    for name, estimate in report.estimates().items():
+        if not estimate.measured:
+            continue
         table.add_row(name, str(estimate), f"{estimate.low:.3g} .. {estimate.high:.3g}")
     return table
 
 
-def _dimensions(report: object) -> Table:
+def _dimensions(report: Any) -> Table:
     table = Table("dimension", "information, nats", "share", "KL, nats", "stddev", "safe range")
     table.add_column("output variance")
-    for d in report.dimensions:  # type: ignore[attr-defined]
+    for d in report.dimensions:
         table.add_row(
             f"z{d.index}",
             str(d.information),

@@ -1,11 +1,14 @@
 """What the commands read: saved models and files of examples. Each problem is one sentence."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["load_vae", "read_examples"]
+__all__ = ["examples_of", "load_vae", "read_examples"]
+
+TABLES = (".csv", ".parquet")
 
 
 def load_vae(path: Path) -> Any:
@@ -30,13 +33,17 @@ def load_vae(path: Path) -> Any:
         ) from error
 
 
-def read_examples(path: Path, others: Sequence[str] = ()) -> Any:
-    """Return the array of an .npy file, or the array `x_test` or `x` of an .npz file.
+def read_examples(path: Path, others: Sequence[str] = (), option: str = "--data") -> Any:
+    """Return what a file holds: an array, several by name, a table, or the path of a folder.
+
+    That is the array of an .npy file, the array `x_test` or `x` of an .npz file, and a pandas
+    DataFrame of a .csv or .parquet file. `examples_of` makes examples for a model of it.
 
     Args:
-        path: the file.
+        path: the file, or a folder of pictures.
         others: names of inputs beside x. Where an .npz file holds some of them, a dict of arrays by
             name is returned, with x.
+        option: name of the option that named the file, for messages.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -44,8 +51,12 @@ def read_examples(path: Path, others: Sequence[str] = ()) -> Any:
     """
     import numpy as np
 
+    if path.is_dir():
+        return path
     if not path.is_file():
-        raise FileNotFoundError(f"Expected --data to name a file. Received: {str(path)!r}")
+        raise FileNotFoundError(f"Expected {option} to name a file. Received: {str(path)!r}")
+    if path.suffix.lower() in TABLES:
+        return _table(path, option)
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -59,10 +70,87 @@ def read_examples(path: Path, others: Sequence[str] = ()) -> Any:
             names = loaded.files
     except Exception as error:  # of zip, of NumPy's format, of memory
         raise ValueError(
-            "Expected --data to be an array of numbers in an .npy or .npz file. Received: "
+            f"Expected {option} to be an array of numbers in an .npy or .npz file, a table in a "
+            ".csv or .parquet file, or a folder of pictures. Received: "
             f"{str(path)!r} ({type(error).__name__}: {_first_sentence(error)})"
         ) from error
     raise ValueError(f"Expected {path} to hold an array x_test or x. Received: {names}")
+
+
+def _table(path: Path, option: str) -> Any:
+    import pandas as pd
+
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, skipinitialspace=True)
+    except Exception as error:  # of the parsers, of encodings, of memory
+        raise ValueError(
+            f"Expected {option} to be a table that pandas can read. Received: {str(path)!r} "
+            f"({type(error).__name__}: {_first_sentence(error)})"
+        ) from error
+
+
+def examples_of(found: Any, model: Any, schema: Path | None = None, option: str = "--data") -> Any:
+    """Return examples for a model out of what `read_examples` returned.
+
+    Pictures of a folder get the size and the channels of the model's x. A table becomes an array
+    by its schema; without one its columns have to be numbers, in the order of the model's x.
+
+    Args:
+        found: what `read_examples` returned.
+        model: a `LatentModel`.
+        schema: a .json file of `kvae.data.TableSchema.get_config()`, or None.
+        option: name of the option that named the data, for messages.
+
+    Raises:
+        ValueError: If the data do not fit.
+    """
+    import numpy as np
+
+    if isinstance(found, Path):
+        return _pictures(found, model, option)
+    if not hasattr(found, "columns"):
+        if schema is not None:
+            raise ValueError(f"Expected a table as {option} with --schema. Received: an array")
+        return found
+    if schema is not None:
+        return _schema(schema).to_array(found)
+    text = [str(name) for name, dtype in found.dtypes.items() if dtype.kind not in "biuf"]
+    if text:
+        raise ValueError(
+            f"Expected {option} to hold columns of numbers, or --schema, the schema that the model "
+            f"was trained with. Received: other columns {', '.join(text[:5])}"
+        )
+    return np.asarray(found.to_numpy("float32"))
+
+
+def _schema(path: Path) -> Any:
+    from kvae.data import TableSchema
+
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            "Expected --schema to be a .json file of kvae.data.TableSchema.get_config(). Received: "
+            f"{str(path)!r} ({type(error).__name__}: {_first_sentence(error)})"
+        ) from error
+    return TableSchema.from_config(config)
+
+
+def _pictures(folder: Path, model: Any, option: str) -> Any:
+    import numpy as np
+
+    import kvae
+
+    spec = model.input_specs()["x"]
+    if len(spec.shape) != 3 or spec.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"Expected {option} to be a file: the model does not take pictures. Received: a "
+            f"folder, and a model of examples of shape {spec.shape}"
+        )
+    x = kvae.data.images(folder, size=spec.shape[:2], grey=spec.shape[-1] == 1)
+    return np.rint(255.0 * x).astype("uint8") if spec.domain.is_8_bit else x
 
 
 def _first_sentence(error: Exception) -> str:

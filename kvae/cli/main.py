@@ -180,13 +180,25 @@ def bench(
 @app.command()
 def diagnose(
     model: Annotated[Path, typer.Argument(help="A VAE saved as .keras.")],
-    data: Annotated[Path, typer.Option(help="Examples, .npy or .npz (x_test or x).")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Examples: .npy, .npz (x_test or x), .csv, .parquet, or a folder of pictures."
+        ),
+    ],
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     condition: Annotated[
         str | None,
         typer.Option(help="One condition, at which a conditional model is diagnosed: 7, or 0.5,1."),
     ] = None,
+    train_data: Annotated[
+        Path | None, typer.Option(help="Examples of the training, to see overfitting.")
+    ] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="Schema of a table as .json, see kvae.data.TableSchema.")
+    ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write a figure to this .png file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page to this .html file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Diagnose the latent space of a saved VAE: estimates, state and advice."""
@@ -194,7 +206,7 @@ def diagnose(
     from kvae.cli.terminal import errors
 
     with errors():
-        diagnosis.run(model, data, seed, picture, as_json, condition)
+        diagnosis.run(model, data, seed, picture, as_json, condition, train_data, report, schema)
 
 
 @app.command()
@@ -210,7 +222,12 @@ def ablation(
     epochs: Annotated[int, typer.Option(min=1, help="Number of epochs of each variant.")] = 40,
     latent_dim: Annotated[int, typer.Option(min=1, help="Number of latent dimensions.")] = 6,
     hidden: Annotated[int, typer.Option(min=1, help="Units of each hidden layer.")] = 128,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    networks: Annotated[str, typer.Option(help="mlp or conv.")] = "mlp",
+    resolution: Annotated[
+        int, typer.Option(min=8, help="Height and width of sprites and faces.")
+    ] = 16,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds of each variant.")] = 3,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -227,7 +244,10 @@ def ablation(
             seed,
             overwrite,
             as_json,
+            resolution,
+            seeds,
             epochs=epochs,
             latent_dim=latent_dim,
             hidden=hidden,
+            networks=networks,
         )

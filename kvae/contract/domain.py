@@ -88,7 +88,7 @@ class Domain:
 
     def __str__(self) -> str:
         if self.columns:
-            return "; ".join(f"{part.name}: {part.domain}" for part in self._parts())
+            return "; ".join(f"{part.name}: {part.domain}" for part in self.parts())
         return self._values() + (OR_MISSING if self.missing else "")
 
     def _values(self) -> str:
@@ -113,7 +113,7 @@ class Domain:
         Raises:
             ValueError: If an element is not in the domain.
         """
-        parts = list(self._parts())
+        parts = list(self.parts())
         found: list[_Seen | None] = [None] * len(parts)
         for chunk in chunks(np.atleast_1d(value)):
             if not chunk.size:
@@ -153,7 +153,7 @@ class Domain:
             greatest = tf.where(unknown, -infinity, numbers)
         low, high = tf.reduce_min(least, axes), tf.reduce_max(greatest, axes)
         low, high = tf.cast(low, tf.float32), tf.cast(high, tf.float32)
-        checks = [part.assertion(numbers, low, high, name) for part in self._parts()]
+        checks = [part.assertion(numbers, low, high, name) for part in self.parts()]
         with tf.control_dependencies(checks):
             return tf.identity(value)
 
@@ -168,7 +168,7 @@ class Domain:
         """
         mean = np.asarray(mean)
         if self.columns:
-            pieces = [part.domain.as_data(mean[..., part.where]) for part in self._parts()]
+            pieces = [part.domain.as_data(mean[..., part.where]) for part in self.parts()]
             return np.concatenate(pieces, axis=-1)
         if self.one_hot:
             return np.eye(mean.shape[-1], dtype=mean.dtype)[mean.argmax(axis=-1)]
@@ -180,7 +180,7 @@ class Domain:
         A scalar, or a vector along the last axis of the event where its elements differ.
         """
         if self.columns:
-            pieces = [np.reshape(part.domain.valid_value(), [-1]) for part in self._parts()]
+            pieces = [np.reshape(part.domain.valid_value(), [-1]) for part in self.parts()]
             return np.concatenate(pieces)
         if self.one_hot:
             return np.eye(1, self.width)[0] if self.categories else 0.0
@@ -192,7 +192,7 @@ class Domain:
         """Return the least and the greatest value, numbers or vectors along the last axis."""
         if not self.columns:
             return self.low, self.high
-        parts = [np.full((part.domain.width, 2), part.domain.bounds()) for part in self._parts()]
+        parts = [np.full((part.domain.width, 2), part.domain.bounds()) for part in self.parts()]
         return tuple(np.concatenate(parts).T)
 
     def describe(self) -> dict[str, Any]:
@@ -212,7 +212,7 @@ class Domain:
             "missing": self.missing,
             "columns": [
                 {"name": part.name, **part.domain.describe()}
-                for part in (self._parts() if self.columns else ())
+                for part in (self.parts() if self.columns else ())
             ],
         }
 
@@ -244,7 +244,7 @@ class Domain:
             return f"{self}. Received: {found}. {self.hint}".rstrip()
         return ""
 
-    def _parts(self) -> Iterator["_Part"]:
+    def parts(self) -> Iterator["_Part"]:
         """Yield the parts of an event that have a domain of their own."""
         if not self.columns:
             yield _Part("", "", self, None)

@@ -6,9 +6,9 @@ import numpy as np
 
 from kvae import checks
 from kvae.data.drawing import coverage, grid_points
-from kvae.data.factor_images import FactorImages
+from kvae.data.factor_images import FactorImages, FactorPairs, changed_factors
 
-__all__ = ["SHAPES", "sprites"]
+__all__ = ["SHAPES", "sprite_pairs", "sprites"]
 
 SHAPES = ("square", "ellipse", "heart")
 COLOURS = np.array([[1.0, 0.3, 0.25], [0.3, 0.9, 0.35], [0.35, 0.5, 1.0]], "float32")
@@ -45,10 +45,57 @@ def sprites(n: int, resolution: int = 32, colour: bool = False, seed: int = 0) -
         https://github.com/google-deepmind/dsprites-dataset, for the factors.
     """
     n = checks.positive_int("n", n)
-    if checks.positive_int("resolution", resolution) < 8:
-        raise ValueError(f"Expected resolution to be at least 8. Received: resolution={resolution}")
-    rng = np.random.default_rng(seed)
-    names = ("shape", "size", "rotation", "x", "y") + (("colour",) if colour else ())
+    return _images(_factors(n, colour, np.random.default_rng(seed)), resolution, colour)
+
+
+def sprite_pairs(
+    n: int, changed: int | None = 1, resolution: int = 32, colour: bool = False, seed: int = 0
+) -> FactorPairs:
+    """Draw `n` pairs of sprites that differ in `changed` factors, chosen for each pair.
+
+    The factors of both sprites of a pair are distributed as those of `sprites`. A factor that
+    changes is drawn again; shape and colour become another one.
+
+    Args:
+        n: number of pairs.
+        changed: number of factors that change, less than all; None for a number from 1 to all but
+            one, drawn for each pair.
+        resolution: see `sprites`, also for the next two.
+        colour: whether there is a sixth factor.
+        seed: int.
+
+    Raises:
+        ValueError: As for `sprites`, or if `changed` is not such a number.
+
+    Example:
+        >>> made = kvae.data.sprite_pairs(3, changed=1, resolution=16, seed=1)
+        >>> made.first.images.shape, made.second.images.shape
+        ((3, 16, 16, 1), (3, 16, 16, 1))
+        >>> [made.first.names[factor] for factor in made.changed.argmax(axis=1)]
+        ['size', 'x', 'size']
+
+    References:
+        Locatello et al.: Weakly-Supervised Disentanglement Without Compromises, 2020, section 3,
+        https://arxiv.org/abs/2002.02886
+    """
+    n, rng = checks.positive_int("n", n), np.random.default_rng(seed)
+    first, other = _factors(n, colour, rng), _factors(n, colour, rng)
+    for name, values in (("shape", SHAPES), ("colour", COLOURS)):
+        if name in first:
+            shift = rng.integers(1, len(values), size=n)
+            other[name] = (first[name] + shift) % len(values)
+    which = changed_factors(n, len(first), changed, rng)
+    second = {
+        name: np.where(which[:, column], other[name], first[name])
+        for column, name in enumerate(first)
+    }
+    return FactorPairs(
+        _images(first, resolution, colour), _images(second, resolution, colour), which
+    )
+
+
+def _factors(n: int, colour: bool, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return independent uniform factors by name, each (n,)."""
     columns: dict[str, np.ndarray] = {
         "shape": rng.integers(len(SHAPES), size=n),
         "size": rng.uniform(*SIZES, size=n),
@@ -58,7 +105,15 @@ def sprites(n: int, resolution: int = 32, colour: bool = False, seed: int = 0) -
     }
     if colour:
         columns["colour"] = rng.integers(len(COLOURS), size=n)
-    factors = np.stack([columns[name] for name in names], axis=1).astype("float32")
+    return columns
+
+
+def _images(columns: dict[str, np.ndarray], resolution: int, colour: bool) -> FactorImages:
+    """Return the images of factors by name."""
+    if checks.positive_int("resolution", resolution) < 8:
+        raise ValueError(f"Expected resolution to be at least 8. Received: resolution={resolution}")
+    names = tuple(columns)
+    factors = np.stack(list(columns.values()), axis=1).astype("float32")
     images = np.stack([_draw(row, resolution, colour) for row in factors])
     discrete = tuple(name in ("shape", "colour") for name in names)
     return FactorImages(images, factors, names, discrete)

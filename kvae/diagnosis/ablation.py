@@ -4,6 +4,7 @@
 A comparison counts for or against a claim only if the 95% intervals do not overlap.
 """
 
+import collections
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +12,17 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from kvae import checks
 from kvae.diagnosis.diagnose_model import diagnose
 from kvae.diagnosis.estimate import Estimate
+from kvae.diagnosis.over_seeds import over_seeds
 from kvae.diagnosis.plot import plot_posteriors
 from kvae.diagnosis.report import LatentReport
 from kvae.diagnosis.variant import VARIANTS, Variant, train_variant
 from kvae.diagnosis.verdict import THRESHOLDS
 from kvae.evaluation.gaussian_vector import one_latent_vector
 from kvae.exploration import interpolate
+from kvae.progress import progress
 
 __all__ = ["Ablation", "Claim", "Comparison", "ablation", "claims"]
 
@@ -67,12 +71,16 @@ class Ablation:
     """The result of an ablation.
 
     Attributes:
-        reports: a `LatentReport` for each variant by name.
+        reports: for each variant by name, a `LatentReport` whose estimates are means over the
+            seeds, with intervals over them.
+        runs: the reports of the seeds that these are the means of.
         claims: the four claims with their comparisons.
-        figures: matplotlib figures by name: "posteriors", "interpolations", "samples".
+        figures: matplotlib figures of the first seed by name: "posteriors", "interpolations",
+            "samples".
     """
 
     reports: dict[str, LatentReport]
+    runs: dict[str, tuple[LatentReport, ...]]
     claims: tuple[Claim, ...]
     figures: dict[str, Figure]
 
@@ -80,6 +88,9 @@ class Ablation:
         """Return reports and claims as dicts, lists, strings and numbers."""
         return {
             "variants": {name: report.to_dict() for name, report in self.reports.items()},
+            "states": {
+                name: [run.verdict.state for run in runs] for name, runs in self.runs.items()
+            },
             "claims": [
                 {
                     "sentence": claim.sentence,
@@ -98,7 +109,7 @@ class Ablation:
         """Return a table of all estimates by variant, and the claims, as Markdown."""
         names = list(self.reports)
         columns = [report.estimates() for report in self.reports.values()]
-        states = [report.verdict.state for report in self.reports.values()]
+        states = [_states(runs) for runs in self.runs.values()]
         active = [str(report.active_units) for report in self.reports.values()]
         rows = [["", *names], ["---", *["---:"] * len(names)], ["verdict", *states]]
         rows.append(["active units", *active])
@@ -110,20 +121,33 @@ class Ablation:
         return "\n".join(lines) + "\n"
 
 
+def _states(runs: tuple[LatentReport, ...]) -> str:
+    """Return the states of the seeds in words: "healthy", or "healthy 2, untrained 1"."""
+    counts = collections.Counter(run.verdict.state for run in runs).most_common()
+    if len(counts) == 1:
+        return counts[0][0]
+    return ", ".join(f"{state} {count}" for state, count in counts)
+
+
 _RESULTS = {True: "supports", False: "contradicts", None: "undecided"}
 
 
 def ablation(
-    x: np.ndarray, variants: dict[str, Variant] | None = None, seed: int = 0, **training: Any
+    x: np.ndarray,
+    variants: dict[str, Variant] | None = None,
+    seed: int = 0,
+    seeds: int = 3,
+    **training: Any,
 ) -> Ablation:
-    """Train each variant of a VAE on the same data, diagnose it, and test the claims.
+    """Train each variant of a VAE on the same data with several seeds, and test the claims.
 
     Args:
         x: images in [0, 1], (examples, height, width, channels), for training and diagnosis.
         variants: the variants by name, by default `VARIANTS`. "full", "no sampling",
             "autoencoder", "no KL" and "KL alone" are required.
-        seed: int, the same for all variants.
-        **training: passed to `train_variant`: latent_dim, hidden, epochs, batch_size,
+        seed: int, the first seed; the same for all variants.
+        seeds: how many seeds, counted from `seed`. With one, the intervals are those of one run.
+        **training: passed to `train_variant`: networks, latent_dim, hidden, epochs, batch_size,
             learning_rate.
 
     Returns:
@@ -143,12 +167,19 @@ def ablation(
             f"Expected variants to include {', '.join(map(repr, missing))}. Received: "
             f"variants={list(variants)}"
         )
-    models = {
-        name: train_variant(variant, x, seed=seed, **training) for name, variant in variants.items()
-    }
-    reports = {name: diagnose(vae, x, seed) for name, vae in models.items()}
+    seeds = checks.positive_int("seeds", seeds)
+    models: dict[str, Any] = {}  # of the first seed
+    runs: dict[str, tuple[LatentReport, ...]] = dict.fromkeys(variants, ())
+    with progress("Ablation", seeds * len(variants)) as begin:
+        for each in range(seed, seed + seeds):
+            for name, variant in variants.items():
+                begin(f"{name}, seed {each}")
+                vae = train_variant(variant, x, seed=each, **training)
+                models.setdefault(name, vae)
+                runs[name] += (diagnose(vae, x, each),)
+    reports = {name: over_seeds(found) for name, found in runs.items()}
     figures = {
-        "posteriors": _posteriors(reports),
+        "posteriors": _posteriors({name: found[0] for name, found in runs.items()}),
         "interpolations": _rows(
             models, _interpolations(models, x), "Interpolation of two examples"
         ),
@@ -158,7 +189,7 @@ def ablation(
             "Samples from the prior",
         ),
     }
-    return Ablation(reports, claims(reports), figures)
+    return Ablation(reports, runs, claims(reports), figures)
 
 
 def claims(reports: dict[str, Any]) -> tuple[Claim, ...]:
@@ -293,7 +324,8 @@ def _posteriors(reports: dict[str, LatentReport]) -> Figure:
     figure = Figure((3.2 * columns, 7.0), layout="constrained")
     panels = figure.subplots(2, columns, squeeze=False).ravel()
     for panel, (name, report) in zip(panels, reports.items(), strict=False):
-        plot_posteriors(panel, report.plotted)
+        if report.plotted is not None:
+            plot_posteriors(panel, report.plotted)
         panel.set_title(f"{name}: {report.verdict.state}", fontsize=9)
     for panel in panels[len(reports) :]:
         panel.set_axis_off()

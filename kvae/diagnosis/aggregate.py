@@ -1,7 +1,6 @@
 """The aggregate posterior q(z) = 1/n sum_i q(z|x_i): information, gaps, overlap, discrepancy.
 
-Posteriors are treated as normals with the means and standard deviations of `VAE.encode`.
-Estimates over pairs of examples use at most `MAX_COMPONENTS` posteriors and `MAX_SAMPLES` samples,
+Estimates over pairs of examples use a bounded number of posteriors and samples (see `components`),
 which bounds time and memory for any number of examples.
 """
 
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kvae.diagnosis.components import CHUNK_ELEMENTS, Components, IndependentNormals
 from kvae.diagnosis.estimate import Estimate
 from kvae.regularizers.kernel import default_bandwidth, gaussian_kernel
 
@@ -23,48 +23,37 @@ __all__ = [
     "overlap",
 ]
 
-MAX_COMPONENTS = 10_000
-MAX_SAMPLES = 1_000
-CHUNK_ELEMENTS = 2_000_000  # 16 MB of float64 per chunk
-LEAST_STDDEV = 1e-5  # below it differences of squares lose all digits in float64
 PERMUTATIONS = 200
 GAP_QUANTILE = 0.05
-LOG_2_PI = np.log(2.0 * np.pi)
 
 
 @dataclass(frozen=True)
 class AggregatePosterior:
-    """A mixture of posteriors, and samples from some of its components.
+    """A mixture of posteriors, and one sample from each of the first components.
 
     Attributes:
-        mean: means of the components, (components, latent_dim).
-        stddev: standard deviations of the components, (components, latent_dim).
-        component: index of the component that each sample comes from, (samples,).
-        z: the samples, (samples, latent_dim).
+        components: the posteriors.
+        z: the samples, (samples, latent_dim); row i comes from component i.
     """
 
-    mean: np.ndarray
-    stddev: np.ndarray
-    component: np.ndarray
+    components: Components
     z: np.ndarray
 
     @classmethod
-    def subsample(
-        cls, mean: np.ndarray, stddev: np.ndarray, rng: np.random.Generator
-    ) -> "AggregatePosterior":
-        """Return at most `MAX_COMPONENTS` random posteriors and `MAX_SAMPLES` samples from them."""
-        kept = rng.permutation(len(mean))[:MAX_COMPONENTS]
-        mean = np.asarray(mean[kept], "float64")
-        stddev = np.maximum(np.asarray(stddev[kept], "float64"), LEAST_STDDEV)
-        component = np.arange(min(len(mean), MAX_SAMPLES))
-        noise = rng.standard_normal(mean[component].shape)
-        return cls(mean, stddev, component, mean[component] + stddev[component] * noise)
+    def sampled(cls, components: Components, rng: np.random.Generator) -> "AggregatePosterior":
+        """Return the mixture with at most `components.samples` samples from it."""
+        count = min(len(components.mean), components.samples)
+        return cls(components, components.draw(count, rng))
+
+    @property
+    def component(self) -> np.ndarray:
+        """The index of the component that each sample comes from, (samples,)."""
+        return np.arange(len(self.z))
 
     def dimension(self, d: int) -> "AggregatePosterior":
-        """Return the marginal of dimension `d`."""
-        return AggregatePosterior(
-            self.mean[:, [d]], self.stddev[:, [d]], self.component, self.z[:, [d]]
-        )
+        """Return the marginal of dimension `d`, of normals with the moments of the components."""
+        normals = IndependentNormals.of(self.components.mean, self.components.stddev)
+        return AggregatePosterior(normals.dimension(d), self.z[:, [d]])
 
 
 @dataclass(frozen=True)
@@ -97,7 +86,7 @@ def information(posteriors: AggregatePosterior) -> Information:
         Poole et al.: On Variational Bounds of Mutual Information, 2019, section 2,
         https://arxiv.org/abs/1905.06922
     """
-    marginals = [posteriors.dimension(d) for d in range(posteriors.mean.shape[1])]
+    marginals = [posteriors.dimension(d) for d in range(posteriors.z.shape[1])]
     total, *per_dimension = [
         _bounded(*log_densities(each, each.z, each.component)) for each in (posteriors, *marginals)
     ]
@@ -122,15 +111,12 @@ def log_densities(
             from no component: the first result is then max_j log q(z|x_j), and the last two are
             equal.
     """
-    precision = posteriors.stddev**-2.0
-    constant = -0.5 * np.sum(posteriors.mean**2 * precision + LOG_2_PI, axis=1)
-    constant -= np.sum(np.log(posteriors.stddev), axis=1)
-    cross, count = (posteriors.mean * precision).T, len(posteriors.mean)
+    count = len(posteriors.components.mean)
     parts = []
     step = max(1, CHUNK_ELEMENTS // count)
     for start in range(0, len(z), step):
         point = z[start : start + step]
-        log_prob = constant + point @ cross - 0.5 * (point**2 @ precision.T)  # (chunk, components)
+        log_prob = posteriors.components.log_prob(point)  # (chunk, components)
         if component is None:
             aggregate = _log_sum(log_prob) - np.log(count)
             parts.append((log_prob.max(axis=1), aggregate, aggregate))
@@ -195,7 +181,7 @@ def overlap(posteriors: AggregatePosterior) -> Estimate:
     """Return the mean overlap of a posterior with its nearest neighbour, 0 to 1.
 
     The overlap is the Bhattacharyya coefficient, integral sqrt(q(z|x) q(z|x')) dz. The nearest
-    neighbour is the posterior with the nearest mean.
+    neighbour is the posterior with the nearest mean. Not measured where it has no closed form.
 
     Args:
         posteriors: the aggregate posterior.
@@ -204,7 +190,7 @@ def overlap(posteriors: AggregatePosterior) -> Estimate:
         Bhattacharyya: On a measure of divergence between two statistical populations, 1943,
         Bulletin of the Calcutta Mathematical Society 35.
     """
-    mean, stddev, component = posteriors.mean, posteriors.stddev, posteriors.component
+    mean, component = posteriors.components.mean, posteriors.component
     squared = np.sum(mean**2, axis=1)
     step = max(1, CHUNK_ELEMENTS // len(mean))
     nearest = []
@@ -213,11 +199,8 @@ def overlap(posteriors: AggregatePosterior) -> Estimate:
         distance = squared - 2.0 * mean[rows] @ mean.T
         distance[np.arange(len(rows)), rows] = np.inf
         nearest.append(distance.argmin(axis=1))
-    other = np.concatenate(nearest)
-    summed = stddev[component] ** 2 + stddev[other] ** 2
-    exponent = -0.25 * (mean[component] - mean[other]) ** 2 / summed
-    factor = 0.5 * np.log(2.0 * stddev[component] * stddev[other] / summed)
-    return Estimate.of_mean(np.exp(np.sum(exponent + factor, axis=1)))
+    values = posteriors.components.overlap(component, np.concatenate(nearest))
+    return Estimate.not_measured() if values is None else Estimate.of_mean(values)
 
 
 @dataclass(frozen=True)

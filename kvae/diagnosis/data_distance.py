@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from kvae.diagnosis.data_space import DataSpace
+
 __all__ = ["DataDistance"]
 
 CHUNK_ROWS = 256
@@ -15,21 +17,22 @@ class DataDistance:
         distance(y) = min_i |y - x_i| / unit,    unit = mean_i min_{j != i} |x_i - x_j|.
 
     A distance of 1 is the mean distance of an example to its nearest other example. The distance
-    is Euclidean in data space: a blurred image is nearer to the data than a sharp image with an
+    is Euclidean in `DataSpace`: a blurred image is nearer to the data than a sharp image with an
     error of the same size.
 
     Args:
+        space: maps values to vectors.
         x: examples, (examples, *event_shape), at least two that differ.
     """
 
-    def __init__(self, x: np.ndarray):
-        self.examples = np.asarray(x, "float64").reshape(len(x), -1)
+    def __init__(self, space: DataSpace, x: np.ndarray):
+        self.space = space
+        self.examples = space(x)
         self.unit = self._nearest(self.examples, exclude_self=True).mean()
 
     def __call__(self, y: Any) -> np.ndarray:
         """Return the relative distance of each of `y`, (n, *event_shape), as (n,)."""
-        y = np.asarray(y, "float64").reshape(len(y), -1)
-        return self._nearest(y) / max(self.unit, 1e-12)
+        return self._nearest(self.space(y)) / max(self.unit, 1e-12)
 
     def _nearest(self, y: np.ndarray, exclude_self: bool = False) -> np.ndarray:
         squared = np.sum(self.examples**2, axis=1)

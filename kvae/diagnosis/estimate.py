@@ -33,7 +33,19 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
+        if not self.measured:
+            return "not measured"
         return f"{_plain(self.value)} +- {_plain(self.stderr)}"
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a value; an estimate that the model does not allow has NaN."""
+        return not np.isnan(self.value)
+
+    @classmethod
+    def not_measured(cls) -> "Estimate":
+        """Return the estimate of what could not be measured: NaN, None in JSON."""
+        return cls(np.nan, np.nan, np.nan, np.nan)
 
     @classmethod
     def of(cls, value: Any, stderr: Any) -> "Estimate":

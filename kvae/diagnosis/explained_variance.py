@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from kvae.diagnosis.data_space import DataSpace
 from kvae.diagnosis.estimate import Estimate
 
 __all__ = ["ExplainedVariance", "explained_variance"]
@@ -28,43 +29,39 @@ class ExplainedVariance:
 
 
 def explained_variance(
-    vae: Any, x: np.ndarray, mean: np.ndarray, ranking: Any
+    vae: Any, space: DataSpace, x: np.ndarray, mean: np.ndarray, ranking: Any
 ) -> ExplainedVariance:
     """Measure how much output variance each latent dimension causes, and compare with PCA.
 
-        explained = 1 - sum |x - g(z)|^2 / sum |x - mean(x)|^2,    g the likelihood's mean.
+        explained = 1 - sum |x - g(z)|^2 / sum |x - mean(x)|^2,    g the likelihood's mean,
+
+    in `DataSpace`.
 
     Args:
         vae: a `kvae.VAE`.
+        space: maps values to vectors.
         x: examples, (examples, *event_shape).
         mean: posterior means, (examples, latent_dim).
         ranking: indices of the dimensions, the most informative first.
     """
-    data = np.asarray(x, "float64").reshape(len(x), -1)
+    data = space(x)
     centred = data - data.mean(axis=0)
     total = np.sum(centred**2, axis=1)
-    output = _flat_output(vae, mean)
+    output = space(vae.decode(mean))
     rest = mean.mean(axis=0)
     per_dimension = []
     for d in range(mean.shape[1]):
         held = mean.copy()
         held[:, d] = rest[d]
-        moved = np.sum((_flat_output(vae, held) - output) ** 2, axis=1)
+        moved = np.sum((space(vae.decode(held)) - output) ** 2, axis=1)
         per_dimension.append(Estimate.of_ratio(moved, total))
     kept = np.tile(rest, (len(mean), 1))
-    cumulative = [Estimate.of_ratio(total - _squared_error(vae, kept, data), total)]
+    errors = [np.sum((space(vae.decode(kept)) - data) ** 2, axis=1)]
     for d in ranking:
         kept[:, d] = mean[:, d]
-        cumulative.append(Estimate.of_ratio(total - _squared_error(vae, kept, data), total))
+        errors.append(np.sum((space(vae.decode(kept)) - data) ** 2, axis=1))
+    cumulative = [Estimate.of_ratio(total - error, total) for error in errors]
     return ExplainedVariance(tuple(per_dimension), tuple(cumulative), _pca(centred, mean.shape[1]))
-
-
-def _flat_output(vae: Any, z: np.ndarray) -> np.ndarray:
-    return np.asarray(vae.decode(z), "float64").reshape(len(z), -1)
-
-
-def _squared_error(vae: Any, z: np.ndarray, data: np.ndarray) -> np.ndarray:
-    return np.sum((_flat_output(vae, z) - data) ** 2, axis=1)
 
 
 def _pca(centred: np.ndarray, components: int) -> tuple[float, ...]:

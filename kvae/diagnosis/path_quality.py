@@ -52,7 +52,7 @@ def path_quality(
     between = interpolate(vae, start, end, STEPS + 1, path, encoded=True)
     z = np.moveaxis(between.z, 1, 0)  # (steps + 1, pairs, latent_dim)
     output = one_gaussian_vector(vae).domain.as_data(np.moveaxis(between.decoded, 1, 0))
-    flat = output.reshape(*z.shape[:2], -1).astype("float64")
+    flat = np.stack([distance.space(values) for values in output])  # (steps + 1, pairs, features)
     steps = np.linalg.norm(np.diff(flat, axis=0), axis=-1)  # (steps, pairs)
     middle = STEPS // 2
     both = np.concatenate([start, end])

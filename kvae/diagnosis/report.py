@@ -9,13 +9,17 @@ from typing import Any
 from kvae.diagnosis.aggregate import Discrepancy, Gaps
 from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.explained_variance import ExplainedVariance
+from kvae.diagnosis.findings import Finding
 from kvae.diagnosis.path_quality import PathQuality
+from kvae.diagnosis.plotted import PlottedEvents, PlottedPosteriors
 from kvae.diagnosis.sensitivity import DecoderSensitivity
+from kvae.diagnosis.training_settings import TrainingSettings
 from kvae.diagnosis.verdict import Verdict
 
-__all__ = ["LatentDimension", "LatentReport", "PlottedPosteriors"]
+__all__ = ["LatentDimension", "LatentReport"]
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2016
+SHOWN_FINDINGS = 3
 
 
 @dataclass(frozen=True)
@@ -52,45 +56,39 @@ class LatentDimension:
 
 
 @dataclass(frozen=True)
-class PlottedPosteriors:
-    """Posteriors of some examples in the two most informative dimensions, for the figure.
-
-    Attributes:
-        dimensions: indices of the two dimensions; equal if the model has one dimension.
-        mean: the two means of each posterior.
-        stddev: the two standard deviations of each posterior.
-    """
-
-    dimensions: tuple[int, int]
-    mean: tuple[tuple[float, float], ...]
-    stddev: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
 class LatentReport:
     """The result of `kvae.diagnose`. Information and divergences are in nats per example.
+
+    An estimate that the model does not allow is NaN (None in JSON); `notes` has the reason.
 
     Attributes:
         examples: number of examples.
         seed: seed of all samples.
         verdict: the state of the latent space, with evidence and advice.
+        findings: what is remarkable beside the state, what matters most first.
+        settings: what the model says of its training.
         kl: E KL(q(z|x) || p(z)).
         mutual_information: I_q(x; z).
         marginal_kl: KL(q(z) || p(z)) = kl - mutual_information.
         mean_rms: root mean square of the posterior means over examples and dimensions; at most 1
             where the aggregate posterior equals a standard normal prior.
         dimension_wise_kl_share: sum_d KL(q(z_d) || p(z_d)) / sum_d E KL(q(z_d|x) || p(z_d)).
+        prior_mismatch: how far the aggregate posterior is off the prior, as a share of the KL:
+            the dimension-wise KL under a standard normal prior, else the marginal KL.
         mmd: maximum mean discrepancy between aggregate posterior and prior.
         gaps: share of prior samples where the aggregate posterior has no mass.
         overlap: mean overlap of a posterior and its nearest neighbour, 0 to 1.
         sensitivity: how the likelihood depends on the codes and on the posterior's noise.
         noise_share: `sensitivity.noise_cost` divided by `sensitivity.code_gain`.
+        at_scale_floor: share of the likelihood's scales at their lower bound, 0 to 1.
+        generalization_gap: mean ELBO of training examples minus that of these, nats.
         sample_distance: distance of decoded prior samples to the nearest example, see
             `kvae.diagnosis.data_distance.DataDistance`.
         paths: quality of "linear" and "spherical" paths between pairs of examples.
         explained_variance: variance of the data that reconstructions explain, beside PCA.
         dimensions: the latent dimensions, the most informative first.
         plotted: posteriors for the figure.
+        events: pictures or series for the figure; not part of `to_dict`.
         notes: limitations of these estimates, one sentence each.
 
     Example:
@@ -103,22 +101,32 @@ class LatentReport:
     examples: int
     seed: int
     verdict: Verdict
+    findings: tuple[Finding, ...]
+    settings: TrainingSettings
     kl: Estimate
     mutual_information: Estimate
     marginal_kl: Estimate
     mean_rms: Estimate
     dimension_wise_kl_share: Estimate
+    prior_mismatch: Estimate
     mmd: Discrepancy
     gaps: Gaps
     overlap: Estimate
     sensitivity: DecoderSensitivity
     noise_share: Estimate
+    at_scale_floor: Estimate
+    generalization_gap: Estimate
     sample_distance: Estimate
     paths: dict[str, PathQuality]
     explained_variance: ExplainedVariance
     dimensions: tuple[LatentDimension, ...]
-    plotted: PlottedPosteriors
+    plotted: PlottedPosteriors | None
+    events: PlottedEvents | None
     notes: tuple[str, ...]
+
+    def judged(self, verdict: Verdict, findings: tuple[Finding, ...]) -> "LatentReport":
+        """Return this report with its verdict and findings."""
+        return dataclasses.replace(self, verdict=verdict, findings=findings)
 
     @property
     def active_units(self) -> int:
@@ -146,6 +154,8 @@ class LatentReport:
             "code gain, nats": self.sensitivity.code_gain,
             "noise cost, nats": self.sensitivity.noise_cost,
             "implied beta": self.sensitivity.implied_beta,
+            "scales at their lower bound, share": self.at_scale_floor,
+            "ELBO of training data above that of these, nats": self.generalization_gap,
             "explained variance, share": self.explained_variance.cumulative[-1],
             "re-encoding error, midpoint, linear path": linear.reencoding_error,
             "re-encoding error, midpoint, spherical path": spherical.reencoding_error,
@@ -160,12 +170,12 @@ class LatentReport:
         }
 
     def __str__(self) -> str:
-        doubt = "" if self.verdict.certain else " (near a threshold)"
-        lines = [f"{self.verdict.state}{doubt}: {self.verdict.advice}"]
-        lines += [f"  - {sentence}" for sentence in self.verdict.evidence]
-        lines += [f"  note: {sentence}" for sentence in self.notes]
+        lines = [*self.summary(), *(f"  note: {sentence}" for sentence in self.notes)]
         lines += ["", f"{self.examples} examples, {self.active_units} active units"]
-        lines += [f"  {name:<49}{estimate}" for name, estimate in self.estimates().items()]
+        measured = self.estimates().items()
+        lines += [f"  {name:<49}{found}" for name, found in measured if found.measured]
+        if not self.dimensions:
+            return "\n".join(lines)
         lines += [
             f"  {'MMD^2 of equal distributions, 95% quantile':<49}{self.mmd.baseline:.1e}",
             "",
@@ -180,9 +190,24 @@ class LatentReport:
             )
         return "\n".join(lines)
 
+    def summary(self) -> list[str]:
+        """Return the lines that matter most: the state, three findings, what to do next."""
+        doubt = "" if self.verdict.certain else " (not certain)"
+        lines = [f"{self.verdict.state}{doubt}: {self.verdict.advice}"]
+        lines += [f"  - {sentence}" for sentence in self.verdict.evidence]
+        lines += [f"  - {sentence}" for sentence in self.settings.sentences()]
+        lines += [f"  * {finding}" for finding in self.findings[:SHOWN_FINDINGS]]
+        more = [finding.name for finding in self.findings[SHOWN_FINDINGS:]]
+        lines += [f"  * further findings: {', '.join(more)}"] if more else []
+        if self.verdict.next_step:
+            lines += ["  next:", *(f"    {line}" for line in self.verdict.next_step.splitlines())]
+        return lines
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as dicts, lists, strings and numbers; None for non-finite numbers."""
-        return {"active_units": self.active_units, **_plain(dataclasses.asdict(self))}
+        found = dataclasses.asdict(dataclasses.replace(self, events=None))
+        del found["events"]
+        return {"active_units": self.active_units, **_plain(found)}
 
     def to_json(self, indent: int | None = 2) -> str:
         """Return `to_dict` as JSON.
@@ -193,10 +218,31 @@ class LatentReport:
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
     def plot(self) -> Any:
-        """Return a `matplotlib.figure.Figure` of the report."""
+        """Return a `matplotlib.figure.Figure` of the report.
+
+        It shows posteriors (by label, where labels were given), information per dimension and
+        explained variance, and of pictures and series also traversals, and prior samples beside
+        data.
+        """
         from kvae.diagnosis.plot import plot_report
 
         return plot_report(self)
+
+    def save(self, path: Any) -> None:
+        """Write the report as one HTML file with its figure; it needs no other file or network.
+
+        Args:
+            path: name of the file, ending in .html.
+
+        Raises:
+            ValueError: If `path` does not end in .html.
+
+        Example:
+            >>> kvae.diagnose(vae, x_test).save(folder / "report.html")
+        """
+        from kvae.diagnosis.page import write_page
+
+        write_page(self, path)
 
 
 def _plain(value: Any) -> Any:

@@ -12,8 +12,9 @@ from kvae.models.batches import BatchedFunction
 
 __all__ = ["DecoderSensitivity", "decoder_sensitivity"]
 
-LOG_SCALE_STEP = 0.2  # the standard deviations are multiplied by exp(+- this) for the slopes
-LEAST_SLOPE = 1e-6  # nats per dimension; below it the KL does not depend on the stddevs
+LOG_SCALE_STEP = 0.2  # the deviations from the mean are multiplied by exp(+- this) for the slopes
+LEAST_SLOPE = 1e-6  # nats per dimension; below it the KL does not depend on the deviations
+PRIOR_DRAWS = 8  # draws of the posterior for the slope of the KL
 
 
 @dataclass(frozen=True)
@@ -36,63 +37,61 @@ class DecoderSensitivity:
 
 
 def decoder_sensitivity(
-    vector: LatentVector,
-    x: np.ndarray,
-    mean: np.ndarray,
-    stddev: np.ndarray,
-    rng: np.random.Generator,
+    vector: LatentVector, x: np.ndarray, mean: np.ndarray, seed: Any
 ) -> DecoderSensitivity:
     """Measure how codes and the posterior's noise change the likelihood.
 
-    Multiply every standard deviation s by t. At the optimum of nll + beta * kl
+    Multiply the deviation z - m of every draw from the posterior mean by t. At the optimum of
+    nll + beta * kl
 
-        d nll / d log t = -beta * d kl / d log t,    d kl / d log t = sum_d (s_d^2 - 1).
+        d nll / d log t = -beta * d kl / d log t,    kl(t) = const - d log t - E log p(m + t (z - m)),
 
-    The implied beta is the ratio of the two slopes, by central differences in log t. It is near 1
-    for a VAE trained with beta = 1, 0 where no KL keeps the noise up, and far above 1 where the
-    decoder was trained without this noise.
+    with latent dimensions d. The implied beta is the ratio of the two slopes, by central
+    differences in log t. It is near 1 for a VAE trained with beta = 1, 0 where no KL keeps the
+    noise up, and far above 1 where the decoder was trained without this noise. It holds for any
+    posterior and any prior.
 
     Args:
         vector: view of the model.
         x: examples, (examples, *event_shape).
         mean: posterior means, (examples, latent_dim).
-        stddev: posterior standard deviations, (examples, latent_dim).
-        rng: generator of the noise.
-    """
+        seed: two int32, of the draws.
+    """  # noqa: E501 (a formula is one line)
+    rows, centre = tf.constant(x), tf.constant(mean, "float32")
+    other = tf.constant(np.roll(mean, 1, axis=0), "float32")
     up, down = np.exp(LOG_SCALE_STEP), np.exp(-LOG_SCALE_STEP)
-    noise = stddev * rng.standard_normal(mean.shape)
-    codes = [mean, np.roll(mean, 1, axis=0), mean + noise, mean + up * noise, mean + down * noise]
-    at_mean, other, drawn, more, less = _nll(vector, np.stack(codes), x)
-    slope = more - less
-    kl_slope = np.sum(2.0 * LOG_SCALE_STEP - 0.5 * stddev**2 * (up**2 - down**2), axis=1)
+
+    def of_rows(index: Any, seed: Any) -> dict[str, Any]:
+        target, code = tf.gather(rows, index), tf.gather(centre, index)
+        draws, _ = vector.draw(target, seed, PRIOR_DRAWS)
+        noise = tf.cast(draws, tf.float32) - code  # (draws, B, latent_dim)
+        codes = {
+            "at_mean": code,
+            "other": tf.gather(other, index),
+            "drawn": code + noise[0],
+            "more": code + up * noise[0],
+            "less": code + down * noise[0],
+        }
+        nll = {name: -vector.log_prob(z, target) for name, z in codes.items()}
+        # In pairs of opposite noise: the part of log p that is linear in it cancels.
+        both = tf.concat([noise, -noise], axis=0)
+        prior = vector.prior()
+        slope = prior.log_prob(code + up * both) - prior.log_prob(code + down * both)
+        own = 2.0 * LOG_SCALE_STEP * vector.latent_dim
+        return {**nll, "kl_slope": own + tf.reduce_mean(slope, axis=0)}
+
+    found = BatchedFunction(of_rows)(np.arange(len(x)), seed=seed)
+    found = {name: values.astype("float64") for name, values in found.items()}
+    slope, kl_slope = found["more"] - found["less"], Estimate.of_mean(found["kl_slope"])
     nll_slope = Estimate.of_mean(slope)
-    if kl_slope.mean() > LEAST_SLOPE * mean.shape[1]:
-        implied_beta = Estimate.of_ratio(slope, kl_slope)
+    if kl_slope.low > LEAST_SLOPE * mean.shape[1]:
+        implied_beta = Estimate.of_ratio(slope, found["kl_slope"])
     elif nll_slope.low > 0.0:  # likelihood and KL both ask for less noise: no weight balances them
         implied_beta = Estimate(np.inf, 0.0, np.inf, np.inf)
     else:
         implied_beta = Estimate(0.0, np.inf, -np.inf, np.inf)
     return DecoderSensitivity(
-        Estimate.of_mean(other - at_mean), Estimate.of_mean(drawn - at_mean), implied_beta
+        Estimate.of_mean(found["other"] - found["at_mean"]),
+        Estimate.of_mean(found["drawn"] - found["at_mean"]),
+        implied_beta,
     )
-
-
-def _nll(vector: LatentVector, codes: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return -log p(x|z) of each example under several codes, (codes, examples), in nats.
-
-    Args:
-        vector: view of the model.
-        codes: (codes, examples, latent_dim).
-        x: examples, (examples, *event_shape).
-    """
-    all_codes, data = tf.constant(codes, "float32"), tf.constant(x)
-
-    def of_rows(rows: Any) -> Any:
-        target = tf.gather(data, rows)
-        columns = []
-        for code in tf.unstack(tf.gather(all_codes, rows, axis=1)):  # (B, latent_dim) each
-            likelihood = vector.likelihood(code)
-            columns.append(-likelihood.log_prob(tf.cast(target, likelihood.dtype)))
-        return tf.stack(columns, axis=1)  # (B, codes)
-
-    return BatchedFunction(of_rows)(np.arange(len(x))).T.astype("float64")

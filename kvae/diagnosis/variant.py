@@ -18,7 +18,7 @@ from kvae.evaluation.gaussian_vector import one_latent_vector
 from kvae.layers import IndependentBernoulli, MultivariateNormalDiag
 from kvae.losses import NegativeLogLikelihood
 from kvae.models import VAE
-from kvae.networks import mlp_decoder, mlp_encoder
+from kvae.networks import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
 from kvae.priors import StandardNormal
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.streams import Stream, generator
@@ -70,6 +70,10 @@ def variants_with(betas: Sequence[float]) -> dict[str, Variant]:
 
 
 VARIANTS = variants_with([0.25, 4.0, 16.0])
+NETWORKS: dict[str, tuple[Any, Any]] = {
+    "mlp": (mlp_encoder, mlp_decoder),
+    "conv": (conv_encoder, conv_decoder),
+}
 
 
 def train_variant(
@@ -81,6 +85,7 @@ def train_variant(
     batch_size: int = 64,
     learning_rate: float = 2e-3,
     seed: int = 0,
+    networks: str = "mlp",
 ) -> VAE:
     """Train one variant on images and return it as a `VAE`.
 
@@ -88,11 +93,13 @@ def train_variant(
         variant: the parts of a VAE to keep.
         x: images in [0, 1], (examples, *event_shape).
         latent_dim: number of latent dimensions.
-        hidden: units of each of the two hidden layers of encoder and decoder.
+        hidden: units of each of the two hidden layers of encoder and decoder, or of the dense
+            layer of convolutional networks.
         epochs: passes over the data.
         batch_size: examples per step. The incomplete batch at the end of an epoch is skipped.
         learning_rate: of Adam.
         seed: int, sets Keras' global seed.
+        networks: "mlp", or "conv" for convolutional networks.
 
     Returns:
         The trained `VAE`, not compiled.
@@ -107,12 +114,15 @@ def train_variant(
     """
     epochs = checks.positive_int("epochs", epochs)
     batch_size = min(checks.positive_int("batch_size", batch_size), len(x))
+    checks.choice("networks", networks, tuple(NETWORKS))
     keras.utils.set_random_seed(seed)
     kl = KLDivergenceRegularizer(StandardNormal(latent_dim), weight=variant.beta)
     posterior = MultivariateNormalDiag(latent_dim, activity_regularizer=kl)
     likelihood = IndependentBernoulli(x.shape[1:])
-    encoder = mlp_encoder(x.shape[1:], posterior.params_size, (hidden, hidden))
-    decoder = mlp_decoder(latent_dim, likelihood.params_shape, (hidden, hidden))
+    make_encoder, make_decoder = NETWORKS[networks]
+    size = {"dense": hidden} if networks == "conv" else {"hidden": (hidden, hidden)}
+    encoder = make_encoder(x.shape[1:], posterior.params_size, **size)
+    decoder = make_decoder(latent_dim, likelihood.params_shape, **size)
 
     params = encoder.output
     z = posterior(params)  # adds the KL to the losses of the model

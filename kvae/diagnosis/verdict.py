@@ -1,15 +1,20 @@
-"""The verdict on a latent space: thresholds, the rule, and advice for each state.
+"""The verdict on a latent space: one of few states, from the estimates and the model's settings.
 
-The rule uses ratios that have the same meaning for every model where it can. At an optimum of
-nll + beta * kl the implied beta equals beta. A decoder trained on samples tolerates the noise of
-the posterior. A decoder that uses the codes assigns an example a higher likelihood under its own
-code than under another one.
+A state is a failure of the idea behind a VAE, or none. The rule uses ratios that have the same
+meaning for every model where it can. At an optimum of nll + beta * kl the implied beta equals beta.
+A decoder trained on samples tolerates the noise of the posterior. A decoder that uses the codes
+assigns an example a higher likelihood under its own code than under another one. A cause is named
+only where the numbers and the settings of the model agree; otherwise it is a finding
+(`kvae.diagnosis.findings`).
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ADVICE", "STATES", "THRESHOLDS", "Threshold", "Verdict", "assess"]
+from kvae.diagnosis.estimate import Estimate
+from kvae.diagnosis.training_settings import TrainingSettings
+
+__all__ = ["NEXT_STEPS", "STATES", "THRESHOLDS", "Threshold", "Verdict", "assess", "not_finite"]
 
 
 @dataclass(frozen=True)
@@ -19,79 +24,102 @@ class Threshold:
     Attributes:
         value: the bound.
         unit: its unit.
-        meaning: the models that it separates, with their values in the calibration.
+        meaning: the models that it separates.
+        nearest: the nearest values on either side in the calibration.
+        absolute: whether the bound depends on the size of the data; a verdict by a value between
+            the `nearest` ones is then not certain.
     """
 
     value: float
     unit: str
     meaning: str
+    nearest: tuple[float, float]
+    absolute: bool = False
+
+    def decides(self, estimate: Estimate) -> bool:
+        """Whether an estimate is surely on one side of the bound."""
+        below, above = self.nearest
+        if self.absolute and below < estimate.value < above:
+            return False
+        return not estimate.low < self.value < estimate.high
 
 
 # Each threshold lies near the geometric middle of the nearest values on either side in the
-# calibration. benchmarks/verdicts.py runs the calibration (seeds 1 and 2) and tests the thresholds
-# on other seeds; docs/diagnosis.md shows both results.
+# calibration. benchmarks/verdicts.py runs the calibration and tests the thresholds on other models;
+# docs/diagnosis.md shows both results.
 THRESHOLDS = {
     "code_gain": Threshold(
-        0.1, "nats", "trained with the KL alone: about 0; decoders that use the codes: 5 or more"
+        0.1,
+        "nats",
+        "trained with the KL alone: about 0; decoders that use the codes: 5 or more",
+        (7.1e-5, 4.8),
+        absolute=True,
     ),
     "explained_variance": Threshold(
-        0.0, "share of the variance", "below 0 the mean of the data is a better reconstruction"
+        0.0,
+        "share of the variance",
+        "below 0 the mean of the data is a better reconstruction",
+        (-1.4, 0.3),
     ),
     "information": Threshold(
-        0.1, "nats", "trained with the KL alone: below 0.01; codes that depend on x: 0.5 or more"
+        0.1,
+        "nats",
+        "trained with the KL alone: below 0.01; codes that depend on x: 0.5 or more",
+        (0.0019, 0.56),
+        absolute=True,
     ),
     "noise_share": Threshold(
         0.7,
         "share of the code gain",
         "decoders trained on samples: up to 0.3; deterministic encoders: from 1.4",
+        (0.31, 1.4),
     ),
     "dimension_wise_kl_share": Threshold(
-        0.2, "share of the KL", "VAEs: below 0.06; autoencoders: from 0.6"
+        0.2, "share of the KL", "VAEs: below 0.06; autoencoders: from 0.6", (0.054, 0.58)
     ),
     "implied_beta_low": Threshold(
-        0.1, "nats per nat", "a tenth of the ELBO's beta; no KL: below 0.001; VAEs: about 1"
+        0.1,
+        "nats per nat",
+        "a tenth of the ELBO's beta; no KL: below 0.001; VAEs: about 1",
+        (2.4e-4, 0.96),
     ),
     "implied_beta_high": Threshold(
-        1.7, "nats per nat", "VAEs: 1 to 1.4; over-regularized with a beta of 2 or 4: from 2.2"
-    ),
-    "informative_share": Threshold(
-        0.5,
-        "share of the dimensions",
-        "of 32 dimensions at most a quarter is informative, of 6 two thirds",
+        1.7,
+        "nats per nat",
+        "VAEs: 1 to 1.4; over-regularized with a beta of 2 or 4: from 2.2",
+        (1.4, 2.2),
     ),
     "informative": Threshold(
-        0.1, "nats", "informative dimensions: above; inactive ones: mostly below 0.07"
+        0.1, "nats", "informative dimensions: above; inactive ones: mostly below", (0.073, 0.1)
     ),
 }
 
-ADVICE = {
-    "healthy": "No change is needed. Keep codes inside the safe ranges of the dimensions.",
+# What to do next, as code, by state. `prior`, `latent_dim`, `vae` and `x_train` are the user's.
+NEXT_STEPS = {
+    "healthy": "",
+    "not_finite": (
+        "vae.compile(keras.optimizers.Adam(1e-4, clipnorm=1.0))\n"
+        'vae.fit(x_train, callbacks=[kvae.callbacks.Checkpoint("run")])'
+    ),
     "posterior_collapse": (
-        "The decoder does not use the codes. Lower beta, anneal the weight of the KL from zero, or "
-        "use free bits. Check that the reconstruction loss is a sum over the event."
+        "kl = kvae.regularizers.FreeBits(prior, free_bits=0.25)\n"
+        "posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)"
     ),
-    "untrained": (
-        "The codes depend on the data, but the decoder does not use them. Train the model, or "
-        "train it longer."
-    ),
+    "untrained": "vae.fit(x_train, epochs=50)",
     "deterministic_encoder": (
-        "The decoder was not trained on samples of the posterior, so the posterior's noise is "
-        "arbitrary. Give the decoder samples, and add the KL."
+        "kl = kvae.regularizers.KLDivergenceRegularizer(prior)\n"
+        "posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)"
     ),
     "discontinuous": (
-        "The KL has almost no effect: the posterior means spread, the standard deviations shrink, "
-        "and the codes form isolated clusters. Raise beta towards 1."
+        "kl = kvae.regularizers.KLDivergenceRegularizer(prior, weight=1.0)\n"
+        "posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)"
     ),
     "over_regularized": (
-        "The KL costs more likelihood than a beta of 1 allows. Lower beta towards 1, or train "
-        "longer if training was short."
-    ),
-    "partly_collapsed": (
-        "Fewer than half of the dimensions are informative. Reduce latent_dim. If reconstructions "
-        "are poor, anneal the weight of the KL or use free bits."
+        "kl = kvae.regularizers.KLDivergenceRegularizer(prior, weight=1.0)\n"
+        "posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)"
     ),
 }
-STATES = tuple(ADVICE)
+STATES = tuple(NEXT_STEPS)
 
 
 @dataclass(frozen=True)
@@ -100,13 +128,15 @@ class Verdict:
 
     Attributes:
         state: one of `STATES`.
-        certain: False if the 95% interval of an estimate that decided includes its threshold.
+        certain: False if the 95% interval of an estimate that decided includes its threshold, or
+            if its value lies outside the range of the calibration where the threshold depends on
+            the size of the data.
         evidence: sentences with the estimates that decided.
-        advice: what to do.
+        advice: what to do; it takes the model's own settings into account.
 
     Example:
         >>> verdict = kvae.diagnose(vae, x_test).verdict
-        >>> verdict.advice == kvae.diagnosis.ADVICE[verdict.state]
+        >>> verdict.state in kvae.diagnosis.STATES
         True
     """
 
@@ -115,66 +145,106 @@ class Verdict:
     evidence: tuple[str, ...]
     advice: str
 
+    @property
+    def next_step(self) -> str:
+        """What to do next, as code; empty where no change is needed."""
+        return NEXT_STEPS[self.state]
 
-def assess(report: Any, standard_normal_prior: bool = True) -> Verdict:
+
+def assess(report: Any, settings: TrainingSettings) -> Verdict:
     """Return the verdict on the estimates of a report.
 
     The states are tested in this order, and the first whose condition holds is returned:
-    posterior_collapse, untrained, deterministic_encoder, discontinuous, over_regularized,
-    partly_collapsed, healthy.
+    posterior_collapse, untrained, deterministic_encoder, discontinuous, over_regularized, healthy.
 
     Args:
         report: a `LatentReport`, or an object with its estimates.
-        standard_normal_prior: whether the prior is a standard normal. The dimension-wise KL is
-            used only then.
+        settings: what the model says of its training.
     """
-    bound = {name: threshold.value for name, threshold in THRESHOLDS.items()}
-    sensitivity, information = report.sensitivity, report.mutual_information
-    informative = [d for d in report.dimensions if d.information.value >= bound["informative"]]
-    surely = [d for d in report.dimensions if d.information.low >= bound["informative"]]
-    possibly = [d for d in report.dimensions if d.information.high >= bound["informative"]]
-    count = len(report.dimensions)
-    evidence: list[str] = []
-    certain: list[bool] = []
+    sensitivity, evidence, certain = report.sensitivity, [], []
 
-    def holds(estimate: Any, name: str, above: bool, sentence: str) -> bool:
-        limit = bound[name]
-        result = (estimate.value >= limit) == above
-        evidence.append(f"{sentence}: {estimate} (threshold {limit:g})")
-        certain.append(not estimate.low < limit < estimate.high)
-        return result
+    def holds(estimate: Estimate, name: str, above: bool, sentence: str) -> bool:
+        threshold = THRESHOLDS[name]
+        evidence.append(f"{sentence}: {estimate} (threshold {threshold.value:g})")
+        certain.append(threshold.decides(estimate))
+        return bool((estimate.value >= threshold.value) == above)
 
     def verdict(state: str) -> Verdict:
-        return Verdict(state, all(certain), tuple(evidence), ADVICE[state])
+        return Verdict(state, all(certain), tuple(evidence), _advice(state, settings))
 
-    uses_codes = not holds(sensitivity.code_gain, "code_gain", False, "code gain, nats")
-    if not uses_codes or holds(
-        report.explained_variance.cumulative[-1],
-        "explained_variance",
-        False,
-        "explained variance, share",
-    ):
-        informed = holds(information, "information", True, "mutual information, nats")
+    unused = holds(sensitivity.code_gain, "code_gain", False, "code gain, nats")
+    explained = report.explained_variance.cumulative[-1]
+    if unused or holds(explained, "explained_variance", False, "explained variance, share"):
+        name, sentence = "information", "mutual information, nats"
+        informed = holds(report.mutual_information, name, True, sentence)
         return verdict("untrained" if informed else "posterior_collapse")
-    if holds(report.noise_share, "noise_share", True, "noise cost, share of the code gain"):
+    noise = holds(report.noise_share, "noise_share", True, "noise cost, share of the code gain")
+    if noise and not settings.sampled:
         return verdict("deterministic_encoder")
-    if holds(sensitivity.implied_beta, "implied_beta_low", False, "implied beta, lower threshold"):
+    beta = sensitivity.implied_beta
+    low = holds(beta, "implied_beta_low", False, "implied beta, lower threshold")
+    weak = settings.beta is not None and settings.beta < THRESHOLDS["implied_beta_low"].value
+    if weak and low:
         return verdict("discontinuous")
-    if standard_normal_prior and holds(
-        report.dimension_wise_kl_share,
-        "dimension_wise_kl_share",
-        True,
-        "dimension-wise KL, share of the KL",
-    ):
-        return verdict("deterministic_encoder")
-    if holds(sensitivity.implied_beta, "implied_beta_high", True, "implied beta, upper threshold"):
+    if weak and not settings.sampled:
+        # The decoder bears noise that no KL has kept up: it was not trained with it.
+        name, sentence = "dimension_wise_kl_share", "dimension-wise KL, share of the KL"
+        if holds(report.dimension_wise_kl_share, name, True, sentence):
+            return verdict("deterministic_encoder")
+    high = holds(beta, "implied_beta_high", True, "implied beta, upper threshold")
+    if high and settings.beta is not None and settings.beta > 1.0:
         return verdict("over_regularized")
-    few = len(informative) < bound["informative_share"] * count
-    evidence.append(
-        f"dimensions with at least {bound['informative']:g} nats: {len(informative)} of {count}"
+    return verdict("healthy")
+
+
+def not_finite(names: tuple[str, ...], settings: TrainingSettings) -> Verdict:
+    """Return the verdict on a model with weights that are not finite.
+
+    Args:
+        names: paths of these weights.
+        settings: what the model says of its training.
+    """
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    evidence = (f"weights with NaN or infinity: {shown}",)
+    return Verdict("not_finite", True, evidence, _advice("not_finite", settings))
+
+
+def _advice(state: str, settings: TrainingSettings) -> str:
+    """Return what to do about a state in view of the model's own settings."""
+    weight = "" if settings.beta is None else f" (now {settings.beta:g})"
+    if state == "healthy":
+        return "No change is needed. Keep codes inside the safe ranges of the dimensions."
+    if state == "not_finite":
+        return (
+            "Training has diverged. Train again from the last checkpoint, with a lower learning "
+            "rate or clipped gradients."
+        )
+    if state == "posterior_collapse":
+        ways = ["anneal its weight from zero"]
+        if settings.beta is None or settings.beta > 0.0:
+            ways.insert(0, f"lower the weight of the KL{weight}")
+        if "free_bits" not in settings.penalties:
+            ways.append("use free bits")
+        return f"The decoder does not use the codes: {', '.join(ways[:-1])}, or {ways[-1]}."
+    if state == "untrained":
+        longer = f"train it longer than {settings.steps:,} steps" if settings.steps else "train it"
+        return (
+            "The codes depend on the data, but the decoder does not use them: "
+            f"{longer}, and check the learning rate if that does not help."
+        )
+    if state == "deterministic_encoder":
+        add = "" if settings.beta else ", and add the KL"
+        return (
+            "The decoder was not trained on samples of the posterior, so the posterior's noise is "
+            f"arbitrary. Give the decoder samples{add}."
+        )
+    if state == "discontinuous":
+        return (
+            f"The KL has almost no effect{weight}: the posterior means spread, the standard "
+            "deviations shrink, and the codes form isolated clusters. Raise the weight of the KL "
+            "towards 1."
+        )
+    return (
+        f"The weight of the KL{weight} costs more likelihood than a beta of 1 allows. Lower it "
+        "towards 1 if likelihood matters more than independent dimensions."
     )
-    certain.append(
-        few == (len(surely) < bound["informative_share"] * count)
-        and few == (len(possibly) < bound["informative_share"] * count)
-    )
-    return verdict("partly_collapsed" if few else "healthy")

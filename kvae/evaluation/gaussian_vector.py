@@ -32,6 +32,8 @@ class LatentVector:
         domain: values that an example may have.
         standard_normal_prior: whether p(z) is a standard normal.
         diagonal_posterior: whether q(z|x) is a normal with independent dimensions.
+        model: the model itself, for what it says of its parts and its training.
+        name: name of the latent group.
 
     Example:
         >>> from kvae.evaluation.gaussian_vector import one_gaussian_vector
@@ -47,25 +49,46 @@ class LatentVector:
     domain: Domain
     standard_normal_prior: bool
     diagonal_posterior: bool
-    _model: LatentModel
-    _name: str
+    model: LatentModel
+    name: str
 
     def posterior(self, x: Any) -> Any:
         """Return q(z|x), batch (batch,), event (latent_dim,); None of a deterministic encoder."""
-        inputs, _ = self._model.named_inputs().unpack(x)
-        return self._model.infer(inputs, ANY_SEED)[self._name].posterior
+        inputs, _ = self.model.named_inputs().unpack(x)
+        return self.model.infer(inputs, ANY_SEED)[self.name].posterior
+
+    def draw(self, x: Any, seed: Any, draws: int | None = None) -> tuple[Any, Any]:
+        """Return draws z ~ q(z|x), (batch, latent_dim), and KL(q(z|x) || p(z)) in nats, (batch,).
+
+        With `draws` K the draws are (K, batch, latent_dim). The KL is the model's own: in closed
+        form, or estimated at the draws.
+        """
+        inputs, _ = self.model.named_inputs().unpack(x)
+        latent = self.model.infer(inputs, seed, draws)[self.name]
+        return latent.value, latent.kl()
+
+    def scale_factors(self, x: Any) -> Any:
+        """Return the factors L of the covariances L L^T of normal q(z|x), (batch, d, d), or None.
+
+        None where the posterior is no normal with a full covariance.
+        """
+        return self.posterior(tf.convert_to_tensor(x)).parameters.get("scale_tril")
+
+    def log_prob(self, z: Any, x: Any) -> Any:
+        """Return log p(x|z) in nats, (batch,)."""
+        return self.model.generate({self.name: z}).log_prob(x)
 
     def likelihood(self, z: Any) -> Any:
         """Return p(x|z), batch shape (batch,), event shape `event_shape`."""
-        return self._model.generate({self._name: z}).distribution()
+        return self.model.generate({self.name: z}).distribution()
 
     def decoded(self, z: Any) -> Any:
         """Return what stands for x at `z`, the likelihood's mean: (batch, *event_shape)."""
-        return self._model.generate({self._name: z}).center()
+        return self.model.generate({self.name: z}).center()
 
     def prior(self) -> Any:
         """Return p(z), batch shape (), event shape (latent_dim,)."""
-        prior = self._model.example_latents()[self._name].prior
+        prior = self.model.example_latents()[self.name].prior
         return prior[0] if prior.batch_shape.rank else prior  # at one given condition
 
     def check(self, x: Any) -> Any:
@@ -73,7 +96,7 @@ class LatentVector:
 
         A dict of arrays by name where there are several inputs.
         """
-        return self._model.named_inputs().check_x(x)
+        return self.model.named_inputs().check_x(x)
 
 
 def built_model(model: Any) -> LatentModel:
@@ -142,8 +165,8 @@ def one_latent_vector(model: Any) -> LatentVector:
         standard_normal_prior=isinstance(model.prior, StandardNormal),
         diagonal_posterior=posterior is not None
         and kl_per_element(posterior, posterior) is not None,
-        _model=model,
-        _name=name,
+        model=model,
+        name=name,
     )
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kvae import checks
+from kvae import checks, memory
 from kvae.evaluation.gaussian_vector import built_model
 from kvae.losses.importance_weighted import log_weights
 
 __all__ = ["importance_sampled_log_likelihood"]
 
-ROWS = 8192  # codes decoded at once; bounds the memory for any `samples` and `batch_size`
+ROWS = 8192  # codes decoded at once, at most
 
 
 def importance_sampled_log_likelihood(
@@ -59,7 +59,8 @@ def importance_sampled_log_likelihood(
     """
     model = built_model(vae)
     samples = checks.positive_int("samples", samples)
-    batch_size = min(checks.positive_int("batch_size", batch_size), ROWS)
+    rows = min(ROWS, memory.rows_at_once(model))
+    batch_size = min(checks.positive_int("batch_size", batch_size), rows)
     x = model.named_inputs().check_x(x)
     examples = len(next(iter(x.values())) if isinstance(x, dict) else x)
 
@@ -74,7 +75,7 @@ def importance_sampled_log_likelihood(
     for start in range(0, examples, batch_size):
         end = min(start + batch_size, examples)
         batch = _rows(x, start, end)
-        chunk = max(1, ROWS // (end - start))
+        chunk = max(1, rows // (end - start))
         total = np.full(end - start, -np.inf)
         for first in range(0, samples, chunk):
             draws = min(chunk, samples - first)  # at most two numbers, each traced once

@@ -180,6 +180,14 @@ class Columns(DistributionLayer):
             for name, value in column.named_parameters(part).items()
         }
 
+    def at_floor(self, params: Any) -> dict[str, Any]:
+        """Return each column's, its name before theirs; see `DistributionLayer`."""
+        return {
+            f"{column.name}_{name}": value
+            for column, part in zip(self.columns, self._parts(params), strict=True)
+            for name, value in column.at_floor(part).items()
+        }
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""
         config = super().get_config()

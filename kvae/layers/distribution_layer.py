@@ -347,6 +347,17 @@ class DistributionLayer(keras.layers.Layer):
         """
         return {"params": params}
 
+    def at_floor(self, params: Any) -> dict[str, Any]:
+        """Return which scales are at the lower bound that the layer puts on them.
+
+        Args:
+            params: tensor of shape (batch..., *params_shape).
+
+        Returns:
+            Booleans (batch..., ...) by the name of the parameter; none where nothing is bounded.
+        """
+        return {}
+
     def build(self, input_shape: Any) -> None:
         """Check the shape of the parameters and build what the regularizer owns."""
         packing.trailing_axes(self, input_shape)

@@ -46,9 +46,20 @@ class LocScaleLayer(DistributionLayer):
 
     def bounded_scale(self, raw_scale: Any) -> Any:
         """Return the scale of a tensor of raw scales, of the same shape."""
+        return positive_scale(raw_scale, self._lowest)
+
+    @property
+    def _lowest(self) -> float:
+        if self.min_scale is not None:
+            return self.min_scale
         # The KL keeps the scale of a posterior away from zero.
-        default = DEFAULT_MIN_SCALE if self.regularizer is None else 0.0
-        return positive_scale(raw_scale, default if self.min_scale is None else self.min_scale)
+        return DEFAULT_MIN_SCALE if self.regularizer is None else 0.0
+
+    def at_floor(self, params: Any) -> dict[str, Any]:
+        """Return which scales are within a hundredth of `min_scale`, see `DistributionLayer`."""
+        if not self._lowest:
+            return {}
+        return {"scale": self.distribution(params).distribution.scale <= 1.01 * self._lowest}
 
     def fill_value(self, elements: Any) -> Any:
         """Return loc, where the density and its gradient are finite for every parameter."""

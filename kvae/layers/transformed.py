@@ -183,6 +183,10 @@ class Transformed(DistributionLayer):
         """Return the median, shape (batch..., *event_shape), where the transform is not affine."""
         return self.convert(self.distribution(params), "median")
 
+    def at_floor(self, params: Any) -> dict[str, Any]:
+        """Return those of the layer inside, see `DistributionLayer.at_floor`."""
+        return self.layer.at_floor(self.check_params(params))
+
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return the parameters of `layer` by name.
 

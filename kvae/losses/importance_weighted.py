@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kvae import checks
+from kvae import checks, memory
 from kvae.contract import Batch, Latent, Term
 from kvae.losses.objective import Objective
 
@@ -44,7 +44,8 @@ class ImportanceWeightedELBO(Objective):
             no KL or one that is `FreeBits` or `Capacity`, whose bounds act on a KL that this bound
             does not contain, or, with the doubly reparameterized gradient, if there are several
             latent groups, the posterior has weights of its own or the prior reads the encoder: the
-            density could not be held fixed.
+            density could not be held fixed; and if K draws of one example do not fit into the
+            memory.
 
     Example:
         >>> vae.compile("adam", loss=kvae.losses.ImportanceWeightedELBO(draws=5))
@@ -83,6 +84,7 @@ class ImportanceWeightedELBO(Objective):
                     "KLDivergenceRegularizer as its KL: the bound contains log p(z) - log q(z|x) "
                     f"of each draw, and no KL that could be bounded. Received: {regularizer!r}"
                 )
+        memory.check_draws(model, self.draws or 1)
         if self.gradient == "standard":
             return
         if len(groups) != 1:

@@ -1,13 +1,14 @@
 """The methods that take and return NumPy arrays, in batches of bounded memory."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kvae import checks
+from kvae import checks, memory
 from kvae.contract.plain_array import plain_array
 from kvae.models.batches import BatchedFunction
 from kvae.models.tensor_functions import TensorFunctions
@@ -21,10 +22,11 @@ __all__ = ["ArrayMethods"]
 class ArrayMethods:
     """`reconstruct`, `score`, `elbo` and `sample` of a `LatentModel`, by its tensor functions."""
 
-    named_inputs: Callable[[], Any]
+    named_inputs: Callable[..., Any]
     reconstruction: Callable[..., Any]
     score_terms: Callable[..., dict[str, Any]]
     missing_condition: Callable[[], Any]
+    input_specs: Callable[[], dict[str, Any]]
     latent_specs: Callable[[], dict[str, Any]]
     evaluation_seed_generator: Any
     execution: Any
@@ -108,8 +110,13 @@ class ArrayMethods:
                 the likelihood there.
             condition: one for all examples or one for each, where the model is conditional. By
                 default it is missing, where the model allows that.
+
+        Raises:
+            ValueError: If an argument is not of the form above, or if `n` examples do not fit into
+                the memory.
         """
         n = checks.positive_int("n", n)
+        memory.check_result("n", n, math.prod(self.input_specs()["x"].shape))
         checks.choice("kind", kind, ("mean", "draw"))
         chosen = self._draw_seed(seed)
         rows = seed_rows(tf.range(n), chosen[0]).numpy()

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kvae import checks
+from kvae import checks, memory
 from kvae.contract import Batch
 from kvae.priors import Affine, Flow, GaussianMixture, Prior, UniformSphere
 from kvae.priors.gaussian_mixture import SCALE_FLOOR
@@ -156,6 +156,8 @@ def _draws(model: Any, x: Any, draws: int, seed: int) -> np.ndarray:
     if model.latent_specs()["z"].kind == "deterministic":
         draws = 1  # all would be the same
     x = model.named_inputs().check_x(x)
+    examples = len(x["x"] if isinstance(x, dict) else x)
+    memory.check_result("draws", draws, examples * model.latent_dim)
     keys = tf.constant([int(seed), 0], tf.int32)
     found = model.run("posterior_draws", x, fixed={"draws": int(draws)}, seed=keys)["z"]
     z = np.asarray(found, "float64").reshape(-1, model.latent_dim)

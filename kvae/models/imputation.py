@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kvae import checks
+from kvae import checks, memory
 from kvae.contract import Batch, Latent
 from kvae.contract.plain_array import plain_array
 from kvae.layers.observed import not_missing
@@ -34,9 +34,6 @@ DRAWS = 128
 KINDS = ("mean", "draw")
 # The draw that comes with an inferred posterior is not used: a posterior may have no point.
 ANY_SEED = (0, 0)
-HIDDEN = 1024  # numbers for each draw inside a decoder, about
-MEMORY = 2**28  # bytes for the draws of a batch
-MOST_MEMORY = 2**32  # bytes for the draws of one example
 
 
 def imputed(model: Any, inputs: Mapping[str, Any], rows: Any, draws: int, kind: str) -> Any:
@@ -100,7 +97,8 @@ def impute(
     """Return arrays as `VAE.impute` does; arguments as there, `seed` is a number or a tensor."""
     draws, kind = checks.positive_int("draws", draws), checks.choice("kind", kind, KINDS)
     size = checks.optional_positive_int("batch_size", batch_size) or BATCH_SIZE
-    size = min(size, _most(model, draws))
+    memory.check_draws(model, draws)
+    size = min(size, memory.rows_at_once(model, draws))
     arrays = model.named_inputs().check_x(x)
     arrays = dict(arrays) if isinstance(arrays, dict) else {"x": arrays}
     arrays["seed"] = seed_rows(tf.range(len(arrays["x"])), seed).numpy()
@@ -112,15 +110,3 @@ def impute(
         known &= arrays["observed"]
     dtype = given.dtype if given.dtype.kind == "f" else np.result_type(given.dtype, found.dtype)
     return np.where(known, given, found).astype(dtype, copy=False)
-
-
-def _most(model: Any, draws: int) -> int:
-    """Return how many examples with K draws each fit into the memory at once, at least one."""
-    layer = model.likelihood_layer
-    numbers = layer.params_size + 2 * math.prod(layer.event_shape) + HIDDEN
-    if 4 * draws * numbers > MOST_MEMORY:
-        raise ValueError(
-            f"Expected at most {MOST_MEMORY // (4 * numbers)} draws, so that those of one example "
-            f"fit into the memory. Received: draws={draws}"
-        )
-    return max(1, MEMORY // (4 * draws * numbers))

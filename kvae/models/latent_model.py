@@ -60,6 +60,10 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """Return the specification of each named input; x is its own target by default."""
         raise NotImplementedError(f"{type(self).__name__} must define input_specs")
 
+    def training_specs(self) -> dict[str, InputSpec]:
+        """Return the specification of each named input of training, which may need more of them."""
+        return self.input_specs()
+
     def latent_specs(self) -> dict[str, LatentSpec]:
         """Return the groups of latent variables in ancestral order."""
         raise NotImplementedError(f"{type(self).__name__} must define latent_specs")
@@ -135,6 +139,17 @@ class LatentModel(ArrayMethods, TrainingMethods):
             seed: two int32.
         """
         return inputs
+
+    def loss_inputs(self, inputs: Mapping[str, Any], weight: Any) -> tuple[Mapping[str, Any], Any]:
+        """Return inputs and sample weights of the rows that the loss is the mean of.
+
+        By default a row is an example. The first B rows have to be those of the examples.
+
+        Args:
+            inputs: tensors (B, ...) by name.
+            weight: shape (B,), or None.
+        """
+        return inputs, weight
 
     def penalties(
         self, inputs: Mapping[str, Any], latents: Mapping[str, Latent], batch: Batch

@@ -87,7 +87,9 @@ class TrainingMethods(keras.Model):
             auto_scale_loss=auto_scale_loss,
             **self.execution.keras_arguments,
         )
-        self.trackers = Trackers(step.log_names(self._term_names()))
+        names = self._term_names()
+        groups = self.update_groups() if names and self.built else ()
+        self.trackers = Trackers(step.log_names(names, groups))
         self.guard = NonFiniteGuard(self.distribute_strategy)
 
     def _term_names(self) -> list[str]:
@@ -205,9 +207,13 @@ class TrainingMethods(keras.Model):
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         keras_compat.symbolic_build(self, super()._maybe_symbolic_build, iterator, data_batch)
 
-    def named_inputs(self) -> Inputs:
-        """Return the checks of data that is passed for the inputs of the model."""
-        return Inputs(self.input_specs())
+    def named_inputs(self, training: bool = False) -> Inputs:
+        """Return the checks of data that is passed for the inputs of the model.
+
+        Args:
+            training: whether the data are to train on.
+        """
+        return Inputs(self.training_specs() if training else self.input_specs())
 
     def adapt(self, x: Any, y: Any = None) -> None:
         """Take what the transforms need, such as the moments of each column, from training data.
@@ -376,7 +382,7 @@ class TrainingMethods(keras.Model):
         self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> Any:
         """Take one step on one batch; arguments and errors as for `fit`."""
-        batch = self.named_inputs().batch(x, y, sample_weight)
+        batch = self.named_inputs(training=True).batch(x, y, sample_weight)
         return super().train_on_batch(*batch, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any) -> Any:

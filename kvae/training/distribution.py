@@ -54,7 +54,10 @@ def shared(*parts: Any) -> tuple[Any, ...]:
     examples = tf.cast(tf.shape(held[0])[0], tf.float32)
     firsts = [_first_or_zeros(part) for part in held]
     rows = [tf.where(is_first, first, tf.zeros_like(first)) for first in firsts]
-    total, *rows = context.all_reduce("SUM", [examples, *rows])  # in one message
+    # In one message, which must not mix integers (on the host) and floats (on the devices). Such a
+    # row counts for nothing: it only has to be a valid example, so that float32 is enough.
+    rows = [tf.cast(row, tf.float32) for row in rows]
+    total, *rows = context.all_reduce("SUM", [examples, *rows])
     filled = iter(map(_at_least_one, held, rows))
     return examples / total, *(None if part is None else next(filled) for part in parts)
 
@@ -65,7 +68,7 @@ def _first_or_zeros(part: Any) -> Any:
 
 
 def _at_least_one(part: Any, row: Any) -> Any:
-    filled = tf.concat([part, row], axis=0)[: tf.maximum(tf.shape(part)[0], 1)]
+    filled = tf.concat([part, tf.cast(row, part.dtype)], axis=0)[: tf.maximum(tf.shape(part)[0], 1)]
     return tf.ensure_shape(filled, (None, *part.shape[1:]))
 
 

@@ -45,10 +45,11 @@ def fit(
     checks.optional_positive_int("validation_steps", validation_steps)
     initial_epoch = checks.non_negative_int("initial_epoch", initial_epoch)
     data = TrainingData.of(
-        model.named_inputs(),
+        model.named_inputs(training=True),
         x,
         y,
         sample_weight,
+        held_out_inputs=model.named_inputs(),
         batch_size=batch_size,
         shuffle=shuffle,
         steps_per_epoch=steps_per_epoch,

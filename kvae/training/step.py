@@ -66,8 +66,12 @@ def predict_step(model: Any, data: Any) -> Any:
     return model.reconstruction(dict(zip(inputs, parts, strict=True))).center()[:examples]
 
 
-def log_names(terms: Iterable[str]) -> list[str]:
+def log_names(terms: Iterable[str], groups: Iterable[str] = ()) -> list[str]:
     """Return the names of the logs for terms of these names, in order.
+
+    Args:
+        terms: names of the terms.
+        groups: names of the model's update groups.
 
     Example:
         >>> from kvae.training.step import log_names
@@ -82,11 +86,11 @@ def log_names(terms: Iterable[str]) -> list[str]:
             names.append("elbo")
         if name != "nll":
             names.append(f"{name}_weight")
-    return names
+    return [*names, *(_loss_name(group) for group in groups if group != "model")]
 
 
 def _batch(model: Any, data: Any, training: bool) -> tuple[dict[str, Any], Any, Batch]:
-    """Return the inputs, their number of examples on this replica, and what is known of them."""
+    """Return the rows of the loss, the number of examples on this replica, and what is known."""
     named = model.named_inputs()
     if isinstance(data, Part):
         inputs, weight = named.unpack(data.batch)
@@ -96,13 +100,18 @@ def _batch(model: Any, data: Any, training: bool) -> tuple[dict[str, Any], Any, 
         examples = tf.shape(inputs["x"])[0]
         share, weight, *parts = shared(weight, *inputs.values())
         inputs = dict(zip(inputs, parts, strict=True))
+    inputs, weight = model.loss_inputs(inputs, weight)
     batch = Batch(inputs, weight, share, model.step(), training)
     return inputs, examples, batch
 
 
 def _loss_logs(losses: dict[str, Any]) -> dict[str, Any]:
     """Return the loss of each group under its name in the logs; that of "model" is `loss`."""
-    return {"loss" if name == "model" else f"{name}_loss": loss for name, loss in losses.items()}
+    return {_loss_name(group): loss for group, loss in losses.items()}
+
+
+def _loss_name(group: str) -> str:
+    return "loss" if group == "model" else f"{group}_loss"
 
 
 def _of(group: str, terms: Iterable[Term]) -> list[Term]:

@@ -9,6 +9,7 @@ import kvae
 from kvae.cli.main import app
 
 TINY = ["--examples", "60", "--epochs", "1", "--latent-dim", "2", "--hidden", "8", "--beta", "4"]
+TINY += ["--seeds", "1"]
 VARIANTS = ["full", "no sampling", "autoencoder", "no KL", "KL alone", "beta 4"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -37,8 +38,6 @@ def invoke(*arguments):
 
 
 def test_json_is_the_report_that_python_gives(saved):
-    import keras
-
     done = invoke(saved / "vae.keras", "--data", saved / "x.npy", "--seed", 3, "--json")
     assert done.exit_code == 0, done.output
 
@@ -56,10 +55,14 @@ def test_json_is_the_report_that_python_gives(saved):
 def test_text_contains_verdict_advice_estimates_and_every_dimension(saved):
     done = invoke(saved / "vae.keras", "--data", saved / "both.npz")
     assert done.exit_code == 0, done.output
-    state = done.stdout.split(".")[0].split(" (")[0]
+    state = done.stdout.split(":")[0].split(" (")[0]
     assert state in kvae.diagnosis.STATES
     text = " ".join(done.stdout.split())
-    assert kvae.diagnosis.ADVICE[state] in text
+    vae = keras.saving.load_model(saved / "vae.keras")
+    report = kvae.diagnose(vae, np.load(saved / "x.npy"))
+    assert report.verdict.state == state
+    assert report.verdict.advice in text
+    assert report.findings[0].sentence in text
     for words in ("mutual information, nats", "95% interval", "safe range", "z0", "z1", "z2"):
         assert words in text
 
@@ -69,6 +72,21 @@ def test_it_writes_the_figure_to_the_given_path(saved, tmp_path):
     done = invoke(saved / "vae.keras", "--data", saved / "x.npy", "--picture", picture, "--json")
     assert done.exit_code == 0, done.output
     assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_it_writes_a_page_and_compares_with_training_data(saved, tmp_path):
+    page, data = tmp_path / "report.html", saved / "x.npy"
+    done = invoke(
+        *(saved / "vae.keras", "--data", data, "--train-data", data, "--report", page, "--json")
+    )
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    gap = found["generalization_gap"]
+    assert gap["low"] < 0.0 < gap["high"]
+    text = page.read_text("utf-8")
+    assert found["verdict"]["state"] in text
+    assert "data:image/png;base64," in text
+    assert "http" not in text  # nothing is fetched
 
 
 @pytest.mark.parametrize(
@@ -97,6 +115,56 @@ def test_a_functional_model_is_refused_with_how_to_assemble_a_vae(saved, tmp_pat
     assert done.exit_code == 2
     assert "Assemble one from the parts of your model: kvae.VAE(" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_a_csv_and_a_parquet_file_of_numbers_give_the_report_of_the_array(saved, tmp_path):
+    import pandas as pd
+
+    x = np.load(saved / "x.npy")
+    frame = pd.DataFrame(x, columns=[f"column {place}" for place in range(6)])
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    frame.to_parquet(tmp_path / "x.parquet")
+    expected = invoke(saved / "vae.keras", "--data", saved / "x.npy", "--json")
+    for name in ("x.csv", "x.parquet"):
+        found = invoke(saved / "vae.keras", "--data", tmp_path / name, "--json")
+        assert found.exit_code == 0, found.output
+        assert_same_in_float32(json.loads(found.stdout), json.loads(expected.stdout))
+
+
+def test_a_table_of_text_is_read_by_its_schema(saved, tmp_path):
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    cities = rng.choice(["Oslo", "Rome"], size=EXAMPLES)
+    frame = pd.DataFrame({"height": rng.normal(170, 9, EXAMPLES).round(1), "city": cities})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    schema = kvae.data.TableSchema.infer(frame)
+    (tmp_path / "schema.json").write_text(json.dumps(schema.get_config()), encoding="utf-8")
+    model = tmp_path / "table.keras"
+    vae = kvae.vae_for(frame, verbose=0, schema=schema)
+    vae.fit(schema.to_array(frame), verbose=0)
+    vae.save(model)
+    data = ("--data", tmp_path / "table.csv", "--json")
+    done = invoke(model, *data, "--schema", tmp_path / "schema.json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["examples"] == EXAMPLES
+    done = invoke(model, *data)
+    assert done.exit_code == 2
+    assert "Received: other columns city" in " ".join(done.stderr.split())
+
+
+def test_a_folder_of_pictures_gets_the_shape_of_the_model(tmp_path):
+    from PIL import Image
+
+    make_vae((8, 8, 1), 2).save(tmp_path / "pictures.keras")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for place in range(50):
+        pixels = np.random.default_rng(place).integers(256, size=(20, 12, 3), dtype="uint8")
+        Image.fromarray(pixels).save(folder / f"{place}.png")
+    done = invoke(tmp_path / "pictures.keras", "--data", folder, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["examples"] == 50
 
 
 @pytest.mark.slow

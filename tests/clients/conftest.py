@@ -8,6 +8,7 @@ import pytest
 import kvae
 from kvae.export import runtime
 from tests.clients.raw_models import RAW_MODELS, make_raw_model
+from tests.conformance.cases.quantized import make_quantized
 from tests.export.families import examples, make_conditional
 from tests.small import make_vae
 
@@ -34,6 +35,16 @@ def conditional_bundle(tmp_path_factory):
     vae = make_conditional((8, 8, 1))
     path, data = tmp_path_factory.mktemp("conditional") / "bundle", examples(64, (8, 8, 1))
     kvae.export.bundle(vae, path, data=data, presets=["float32"], measure=False)
+    return opened(path, vae=vae)
+
+
+@pytest.fixture(scope="session")
+def code_bundle(tmp_path_factory):
+    """A bundle of a model whose latent variables are codes below 6, see `client_bundle`."""
+    keras.utils.set_random_seed(0)
+    vae = make_quantized()
+    path, x = tmp_path_factory.mktemp("codes") / "bundle", examples(64, (8, 8, 1))["x"]
+    kvae.export.bundle(vae, path, data=x, presets=["float32"], measure=False)
     return opened(path, vae=vae)
 
 

@@ -451,6 +451,20 @@ def test_a_condition_is_read_and_checked_in_the_browser(page, conditional_bundle
     assert said == f"Error: {error.value}"
 
 
+def test_codes_are_read_and_those_outside_the_codebook_refused_in_the_browser(page, code_bundle):
+    shutil.copytree(code_bundle.path, page.root / "codes")
+    page.open()
+    codes = code_bundle.inputs["decode"]["codes"][:4]
+    found = page.run("float32", "decode", {"codes": codes}, "codes")["mean"]
+    assert relative(found, flat(code_bundle.expected["decode"]["mean"][:4])) < TOLERANCE
+    for wrong in (6, -1):
+        row = [{"codes": [0, 1, wrong, 2]}]
+        said = page.browser.execute_async_script(RUN, "float32", "decode", row, "codes")
+        with pytest.raises(ValueError, match="Expected codes to hold") as error:
+            code_bundle.vae.decode(np.array([[[0, 1], [wrong, 2]]]))
+        assert said == f"Error: {error.value}"
+
+
 def test_the_page_has_a_field_for_a_condition(page, conditional_bundle):
     shutil.copytree(conditional_bundle.path, page.root / "conditional", dirs_exist_ok=True)
     page.open("?bundle=conditional")

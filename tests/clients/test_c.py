@@ -247,3 +247,19 @@ def test_a_condition_is_read_and_checked_in_c(decode, conditional_bundle, tmp_pa
     with pytest.raises(ValueError, match="Expected condition to hold") as error:
         conditional_bundle.vae.score({"x": np.zeros((1, 8, 8, 1)), "condition": [3]})
     assert f"Error: {error.value}\n" in done.stderr
+
+
+@pytest.mark.slow
+def test_codes_are_read_and_those_outside_the_codebook_refused_in_c(decode, code_bundle):
+    model = code_bundle.path / "model-float32.tflite"
+    codes = code_bundle.inputs["decode"]["codes"][:2]
+    text = ",".join(map(str, codes.ravel()))
+    found = outputs(decode(model, "decode", f"codes={text}"))["mean"]
+    expected = code_bundle.expected["decode"]["mean"][:2]
+    assert relative(found, expected.reshape(2, -1)) < TOLERANCE
+    for wrong in (6, -1):
+        done = decode(model, "decode", f"codes=0,1,{wrong},2")
+        assert (done.returncode, done.stdout) == (1, "")
+        with pytest.raises(ValueError, match="Expected codes to hold") as error:
+            code_bundle.vae.decode(np.array([[[0, 1], [wrong, 2]]]))
+        assert f"Error: {error.value}\n" in done.stderr

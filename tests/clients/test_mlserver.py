@@ -11,11 +11,13 @@ import pytest
 import tensorflow as tf
 
 import kvae
+from kvae.export.runtime import SCHEMA
 from kvae.export.signatures import find
 from tests.clients.domains import what_keras_says
 from tests.clients.mlserver import documented_lines, infer, started
 from tests.clients.raw_models import RAW_MODELS
 from tests.clients.servers import servers_python
+from tests.conformance.cases.quantized import make_quantized
 from tests.export.families import examples, make_conditional
 from tests.small import SIGNATURES, make_vae
 
@@ -107,6 +109,7 @@ def test_the_metadata_describe_every_signature_in_raw_units(server, vae):
     assert all(tensor["shape"] == [-1, 8, 8, 1] for tensor in said["outputs"])
     more = said["parameters"]
     assert more["label"] == "stable"
+    assert more["model"]["schema"] == SCHEMA
     assert more["model"]["inputs"]["x"]["domain"] == vae.likelihood_layer.domain.describe()
     assert more["signatures"].keys() == {*SIGNATURES, "serving_default"}
     score = more["signatures"]["score"]
@@ -126,6 +129,21 @@ def test_a_condition_is_an_input_of_its_own(tmp_path):
     assert status == 400
     with pytest.raises(ValueError, match="Expected condition to hold") as error:
         model.score(inputs)
+    assert json.loads(said)["error"] == str(error.value)
+
+
+def test_codes_outside_the_codebook_are_refused(tmp_path):
+    model = make_quantized()
+    kvae.export.saved_model(model, tmp_path / "serving/1", signatures=["decode"])
+    codes = np.array([[[0, 1], [5, 2]]], "int32")
+    wrong = np.where(codes == 5, 6, codes)
+    with started(tmp_path, servers_python("mlserver")) as address:
+        found = infer(address, codes=codes)["mean"]
+        status, said = infer(address, codes=wrong)
+    np.testing.assert_allclose(found, model.decode(codes), atol=1e-5)
+    assert status == 400
+    with pytest.raises(ValueError, match="Expected codes to hold") as error:
+        model.decode(wrong)
     assert json.loads(said)["error"] == str(error.value)
 
 

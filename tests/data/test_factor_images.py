@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kvae.data import faces, sprites
+from kvae.data import faces, sprite_pairs, sprites
 from kvae.data.sprites import SHAPES
 
 
@@ -55,6 +55,40 @@ def test_colour_is_a_factor_of_its_own():
     np.testing.assert_array_equal(strongest, made.factors[:, -1])
 
 
+@pytest.mark.parametrize("changed", [1, 3, None])
+@pytest.mark.parametrize("colour", [False, True])
+def test_the_sprites_of_a_pair_differ_in_the_factors_that_changed(changed, colour):
+    made = sprite_pairs(400, changed, resolution=8, colour=colour)
+    first, second = made.first.factors, made.second.factors
+
+    np.testing.assert_array_equal(first != second, made.changed)
+    counts = made.changed.sum(axis=1)
+    assert set(counts) == ({changed} if changed else set(range(1, first.shape[1])))
+    share = counts.mean() / first.shape[1]  # every factor as often as any other, within 5 sigma
+    np.testing.assert_allclose(made.changed.mean(axis=0), share, atol=5 * np.sqrt(0.25 / 400))
+    assert made.second.images.shape == made.first.images.shape == made.inputs()["pair"].shape
+    same = np.all(made.first.images == made.second.images, axis=(1, 2, 3))
+    assert same.mean() < 0.05
+
+
+def test_both_sprites_of_a_pair_have_the_factors_of_sprites():
+    made, alone = sprite_pairs(4000, 2, resolution=8), sprites(4000, resolution=8)
+    for images in (made.first, made.second):
+        assert images.names == alone.names
+        assert images.discrete == alone.discrete
+        deviation = alone.factors.std(axis=0)
+        for moment in (np.mean, np.std):
+            difference = moment(images.factors, axis=0) - moment(alone.factors, axis=0)
+            assert np.all(np.abs(difference) < 5 * np.sqrt(2 / 4000) * deviation)
+
+
+def test_the_same_arguments_give_the_same_pairs():
+    first, second = sprite_pairs(5, seed=3), sprite_pairs(5, seed=3)
+
+    np.testing.assert_array_equal(first.second.images, second.second.images)
+    np.testing.assert_array_equal(first.changed, second.changed)
+
+
 def test_faces_of_one_identity_differ_in_pose_only():
     made = faces(6, identities=2)
 
@@ -78,6 +112,10 @@ def test_every_factor_of_a_face_changes_the_picture(factor):
     [
         (lambda: sprites(0), "n"),
         (lambda: sprites(1, resolution=4), "resolution"),
+        (lambda: sprite_pairs(0), "n"),
+        (lambda: sprite_pairs(1, resolution=4), "resolution"),
+        (lambda: sprite_pairs(1, changed=0), "changed"),
+        (lambda: sprite_pairs(1, changed=5), "changed"),
         (lambda: faces(1, resolution=8), "resolution"),
         (lambda: faces(2, identities=0), "identities"),
     ],

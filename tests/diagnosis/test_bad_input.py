@@ -1,5 +1,7 @@
 """Invalid input is refused with a clear message; imprecise estimates carry a note."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -22,17 +24,43 @@ def test_wrong_shape(trained_vae):
         kvae.diagnose(trained_vae, np.zeros((100, 7, 8, 1), "float32"))
 
 
-def test_codes_that_are_not_finite(digits):
+def test_a_weight_that_is_not_finite_is_the_state_and_is_named(digits):
     vae = make_vae()
     dense = vae.encoder.get_layer("encoder_params")
     dense.kernel.assign(np.full(dense.kernel.shape, np.nan))
+    report = kvae.diagnose(vae, digits[1])
+    assert report.verdict.state == "not_finite"
+    assert report.verdict.certain
+    assert report.verdict.evidence == (f"weights with NaN or infinity: {dense.kernel.path}",)
+    assert json.loads(report.to_json())["kl"]["value"] is None
+    assert "NaN" not in str(report).split("\n", 2)[2]
+    report.plot()
+
+
+def test_a_posterior_that_is_not_finite_although_the_weights_are(digits):
+    vae = make_vae()
+    dense = vae.encoder.get_layer("encoder_params")
+    dense.kernel.assign(np.full(dense.kernel.shape, 3e38))
     with pytest.raises(ValueError, match="Expected vae to have posteriors with finite means"):
         kvae.diagnose(vae, digits[1])
 
 
+def test_labels_of_another_length(trained_vae, digits):
+    with pytest.raises(
+        ValueError, match=r"Expected labels to have shape .* Received: shape \(3,\)"
+    ):
+        kvae.diagnose(trained_vae, digits[1], labels=[0, 1, 2])
+
+
+def test_a_page_needs_the_name_of_one(trained_vae, digits, tmp_path):
+    with pytest.raises(ValueError, match=r"Expected path to end in .html"):
+        kvae.diagnose(trained_vae, digits[1]).save(tmp_path / "report.txt")
+
+
 def test_few_examples_are_noted_and_widen_the_intervals(trained_vae, digits):
     few, many = (kvae.diagnose(trained_vae, digits[0][:n]) for n in (60, 1000))
-    assert any("60 examples" in note for note in few.notes)
+    assert any(finding.name == "few_examples" for finding in few.findings)
+    assert not any(finding.name == "few_examples" for finding in many.findings)
     assert few.kl.stderr > 2.0 * many.kl.stderr
 
 

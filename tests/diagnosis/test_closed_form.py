@@ -24,6 +24,14 @@ def within(estimate, value, sigmas=3.5):
     return low <= value <= high
 
 
+def normals(mean, stddev, rng):
+    """The mixture of normals with independent dimensions, and a sample of each."""
+    from kvae.diagnosis.aggregate import AggregatePosterior
+    from kvae.diagnosis.components import IndependentNormals
+
+    return AggregatePosterior.sampled(IndependentNormals.of(mean, stddev), rng)
+
+
 def test_mutual_information(report):
     assert within(report.mutual_information, truth.information().sum())
     assert report.mutual_information.stderr < 0.1
@@ -126,16 +134,12 @@ def test_it_plots(report, tmp_path):
 
 
 def test_mmd_detects_an_aggregate_posterior_that_differs_from_the_prior(rng):
-    from kvae.diagnosis.aggregate import AggregatePosterior, maximum_mean_discrepancy
+    from kvae.diagnosis.aggregate import maximum_mean_discrepancy
 
     mean = 0.6 * rng.standard_normal((1000, 2))
     prior = rng.standard_normal((1000, 2))
-    same = maximum_mean_discrepancy(
-        AggregatePosterior.subsample(mean, np.full((1000, 2), 0.8), rng), prior, rng
-    )
-    apart = maximum_mean_discrepancy(
-        AggregatePosterior.subsample(mean + 2.0, np.full((1000, 2), 0.8), rng), prior, rng
-    )
+    same = maximum_mean_discrepancy(normals(mean, np.full((1000, 2), 0.8), rng), prior, rng)
+    apart = maximum_mean_discrepancy(normals(mean + 2.0, np.full((1000, 2), 0.8), rng), prior, rng)
     assert same.squared.value < 2.0 * same.baseline
     assert apart.p_value < 0.01
     # Closed form for normals, bandwidth^2 = d = 2: k(a, b) has mean (2 / (2 + 2 v)) exp(...).
@@ -144,12 +148,12 @@ def test_mmd_detects_an_aggregate_posterior_that_differs_from_the_prior(rng):
 
 
 def test_posteriors_far_apart_leave_the_prior_in_gaps(rng):
-    from kvae.diagnosis.aggregate import AggregatePosterior, gaps, overlap
+    from kvae.diagnosis.aggregate import gaps, overlap
 
     prior = rng.standard_normal((1000, 2))
     mean = rng.standard_normal((1000, 2))
-    close = AggregatePosterior.subsample(0.8 * mean, np.full((1000, 2), 0.6), rng)
-    far = AggregatePosterior.subsample(10.0 * mean, np.full((1000, 2), 1e-3), rng)
+    close = normals(0.8 * mean, np.full((1000, 2), 0.6), rng)
+    far = normals(10.0 * mean, np.full((1000, 2), 1e-3), rng)
     assert gaps(close, prior).prior.value == pytest.approx(0.05, abs=0.03)
     assert gaps(far, prior).prior.value > 0.99
     assert overlap(close).value > 0.95
@@ -157,19 +161,20 @@ def test_posteriors_far_apart_leave_the_prior_in_gaps(rng):
 
 
 def test_overlap_is_the_bhattacharyya_coefficient(rng):
-    from kvae.diagnosis.aggregate import AggregatePosterior, overlap
+    from kvae.diagnosis.aggregate import overlap
 
     pairs = np.array([[0.0, 0.0], [1.0, 0.0], [50.0, 0.0], [51.0, 0.0]])
-    codes = AggregatePosterior.subsample(pairs, np.ones((4, 2)), rng)
+    codes = normals(pairs, np.ones((4, 2)), rng)
     assert overlap(codes).value == pytest.approx(np.exp(-1.0 / 8.0))
 
 
 def test_data_distance_is_relative_to_the_distance_between_examples():
     from kvae.diagnosis.data_distance import DataDistance
+    from kvae.diagnosis.data_space import DataSpace
 
     # A grid of spacing 2: each example has its neighbour at 2, the middle of a cell at sqrt(2).
     grid = 2.0 * np.stack(np.meshgrid(np.arange(20), np.arange(20)), axis=-1).reshape(-1, 2, 1)
-    distance = DataDistance(grid)
+    distance = DataDistance(DataSpace(kvae.layers.Domain(), grid), grid)
     np.testing.assert_allclose(distance(grid[:5] + 1.0), np.sqrt(2.0) / 2.0, rtol=1e-6)
     np.testing.assert_allclose(distance(grid[:5]), 0.0, atol=1e-6)
     np.testing.assert_allclose(distance(np.array([[[-4.0], [0.0]]])), 2.0)

@@ -8,7 +8,9 @@ from tests.helpers import ROOT
 
 # arguments for a run of a few seconds; a new example needs a line here
 ARGUMENTS = {
-    "ablation.py": ["--examples", "60", "--betas", "--epochs", "1", "--latent-dim", "2"],
+    "ablation.py": [
+        *("--examples", "60", "--betas", "--epochs", "1", "--latent-dim", "2", "--seeds", "1"),
+    ],
     "bits_per_dim.py": ["--images", "100", "--epochs", "1", "--latent-dim", "2", "--hidden", "8"],
     "conditional.py": ["--examples", "200", "--epochs", "1", "--hidden", "8", "--draws", "20"],
     "counts.py": ["--examples", "100", "--features", "5", "--epochs", "1", "--hidden", "8"],
@@ -39,6 +41,17 @@ def test_an_example_runs_and_reports(name, tmp_path, monkeypatch, capsys):
     report = capsys.readouterr().out
     assert len(report.splitlines()) > 2
     assert "nan" not in report.split()
+
+
+@pytest.mark.slow
+def test_the_disentanglement_example_trains_on_pairs(capsys):
+    spec = importlib.util.spec_from_file_location(
+        "disentangle", ROOT / "examples" / "disentangle.py"
+    )
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    example.main([*ARGUMENTS["disentangle.py"], "--pairs"])
+    assert capsys.readouterr().out.startswith("pairs, KL weight")
 
 
 def test_the_tabular_example_reads_a_csv_file(tmp_path, capsys):

@@ -452,6 +452,8 @@ def test_the_manifest_holds_what_the_diagnosis_says(pictured, conv_vae, digits):
         "ranges": {"x": [{"low": 0.0, "high": 1.0}]},
     }
     assert manifest["diagnosis"]["verdict"]["state"] == report.verdict.state
+    names = [finding["name"] for finding in manifest["diagnosis"]["findings"]]
+    assert names == [finding.name for finding in report.findings]
     kl = manifest["diagnosis"]["numbers"]["kl"]
     np.testing.assert_allclose([kl["value"], kl["stderr"]], [report.kl.value, report.kl.stderr])
 

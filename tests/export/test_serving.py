@@ -1,10 +1,13 @@
 """What TensorFlow Serving expects of a folder, by its published formats; it is not run here."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import kvae
+from kvae.export import runtime
 from kvae.export.formats import saved_model as to_saved_model
 from kvae.export.formats.warmup import FILE, prediction_log
 from tests.small import SIGNATURES
@@ -28,6 +31,15 @@ def logs(saved_model_result, prediction_log_pb2):
 def test_warm_up_file_lies_where_the_server_looks(saved_model_result):
     assert FILE == "assets.extra/tf_serving_warmup_requests"
     assert (saved_model_result.path / FILE).is_file()
+
+
+def test_the_description_names_its_schema_and_a_later_one_is_refused(saved_model_result):
+    described = json.loads((saved_model_result.path / "assets.extra/model.json").read_text())
+    runtime.check_schema(described, "a model.json")
+    later = {**described, "schema": described["schema"] + 1}
+    words = r"^Expected a model\.json of schema 2\. Received: 3$"
+    with pytest.raises(runtime.BundleError, match=words):
+        runtime.check_schema(later, "a model.json")
 
 
 def test_warm_up_requests_are_prediction_logs(logs):

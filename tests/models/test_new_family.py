@@ -13,6 +13,7 @@ from tensorflow_probability import distributions as tfd
 import kvae
 from kvae.contract import InputSpec, LatentSpec, Signature
 from kvae.contract.closed_form import kl_divergence
+from kvae.export.verification import litert
 from tests.small import kl
 
 FEATURES, TOP, BOTTOM = 6, 2, 3
@@ -168,20 +169,22 @@ def test_it_samples_row_by_row(trained):
     np.testing.assert_allclose(model.sample(5, seed=1)[:2], model.sample(2, seed=1), atol=1e-6)
 
 
-@pytest.mark.slow
-def test_one_of_its_signatures_is_traced_and_converted(trained, x, tmp_path):
-    from kvae.export.signatures import ExportModule, find, trace
-
+def test_it_is_exported_and_compared_with_its_array_methods(trained, x, tmp_path):
+    """Without a line in the exporter: the file's bytes are run in a process of their own."""
     model, _ = trained
-    (signature,) = find(model, ["score"])
-    function = trace(signature, len(x))
-    np.testing.assert_allclose(function(x=tf.constant(x))["score"], model.score(x), rtol=1e-5)
-    module = ExportModule([function])
-    tf.saved_model.save(module, str(tmp_path / "served"), signatures={"score": function})
-    served = tf.saved_model.load(str(tmp_path / "served")).signatures["score"]
-    np.testing.assert_allclose(served(x=tf.constant(x))["score"], model.score(x), rtol=1e-5)
+    names = [signature.name for signature in model.signatures()]
+    result = kvae.export.tflite(model, tmp_path / "x.tflite", signatures=names, data=x)
+    assert sorted(result.measured) == ["reconstruct", "sample", "score"]
+    assert result.max_error < 1e-5
+    found = litert.run_interpreter(result.path, "score", {"x": x})["score"]
+    np.testing.assert_allclose(found, model.score(x), rtol=1e-5)
+    draws = {"seed": np.array([[0, 7], [1, 7]], "int32")}
+    found = litert.run_interpreter(result.path, "sample", draws)["mean"]
+    np.testing.assert_allclose(found, model.sample(2, seed=7), atol=1e-4)
 
 
 def test_analyses_of_one_vector_refuse_it_in_one_sentence(trained, x):
-    with pytest.raises(ValueError, match=r"one latent vector.*z2 \(2,\), z1 \(3,\)"):
-        kvae.diagnose(trained[0], x)
+    for analyse in (kvae.diagnose, kvae.evaluation.latent_axes):
+        with pytest.raises(ValueError, match=r"one latent vector.*z2 \(2,\), z1 \(3,\)") as error:
+            analyse(trained[0], x)
+        assert str(error.value).count(". ") <= 1, "what is expected, and what was received"

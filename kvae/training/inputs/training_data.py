@@ -41,6 +41,7 @@ class TrainingData:
         y: Any = None,
         sample_weight: Any = None,
         *,
+        held_out_inputs: Inputs | None = None,
         batch_size: int | None = None,
         shuffle: bool = True,
         steps_per_epoch: int | None = None,
@@ -56,6 +57,7 @@ class TrainingData:
             x: arrays, a dict of arrays by name, or a stream of batches; see `Inputs.source`.
             y: targets of arrays; x itself by default.
             sample_weight: weights of the examples of arrays, shape (examples,).
+            held_out_inputs: what the data to validate on have to be; `inputs` by default.
             batch_size: examples a batch of arrays; 32 by default.
             shuffle: whether arrays have another order in each epoch.
             steps_per_epoch: batches an epoch; as many as there are by default.
@@ -90,7 +92,7 @@ class TrainingData:
             shuffle = bool(shuffle) and getattr(x, "num_batches", None) is not None
         if validation_data is not None:
             x_held_out, y_held_out, weights = (*_parts(validation_data), None, None)[:3]
-            validation = inputs.source(
+            validation = (held_out_inputs or inputs).source(
                 x_held_out, y_held_out, weights, held_out_size, strategy=strategy
             )
         return cls(x, validation, order, shuffle, steps_per_epoch)

@@ -1,5 +1,8 @@
 """Learned priors, the flow posterior, and penalties other than the plain KL."""
 
+import functools
+
+import keras
 import numpy as np
 
 import kvae
@@ -24,6 +27,22 @@ def vae_with(prior, posterior=layers.MultivariateNormalDiag, **kwargs):
 
 def images(rng, n):
     return rng.uniform(size=(n, 8, 8, 1))
+
+
+@functools.cache
+def fitted():
+    """Return a model of `fit_prior`, the same in every process; made once, it takes a second."""
+    model, rng = make_vae(), np.random.default_rng(4)
+    model.set_weights([rng.normal(scale=0.2, size=weight.shape) for weight in model.weights])
+    x = images(rng, 64).astype("float32")
+    return model.fit_prior(x, priors.GaussianMixture(2, num_components=3), draws=2)
+
+
+def copy_of(model):
+    """Return a model of the same configuration and weights."""
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
+    again.set_weights(model.get_weights())
+    return again
 
 
 WARM_UP = regularizers.schedules.Linear(10, 0.1, 0.9)
@@ -95,6 +114,8 @@ CASES = [
     ),
     ModelCase(lambda: vae_with(priors.VampPrior(2, (8, 8, 1), 3)), images, variant="vamp"),
     ModelCase(lambda: vae_with(priors.Flow(2, 2, (8,))), images, variant="flow-prior"),
+    ModelCase(lambda: vae_with(priors.GaussianMixture(2, 3)), images, variant="mixture"),
+    ModelCase(lambda: copy_of(fitted()), images, variant="fitted-prior"),
     ModelCase(
         lambda: vae_with(
             priors.StandardNormal(2), layers.InverseAutoregressiveFlow, hidden=(8,), num_steps=1

@@ -61,6 +61,10 @@ CASES = [
         variant="factor",
     ),
     ModelCase(
+        lambda: kvae.PairVAE(**make_vae(6, 3).parts(), changed=1),
+        lambda rng, n: dict(zip(("x", "pair"), rng.uniform(size=(2, n, 6)), strict=True)),
+    ),
+    ModelCase(
         lambda: kvae.VAE(
             kvae.networks.mlp_encoder(12, 4, (16,)),
             kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl()),

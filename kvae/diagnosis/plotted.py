@@ -1,0 +1,105 @@
+"""What the figure of a report shows: posteriors of some examples, and decoded events."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kvae.contract import Domain
+from kvae.evaluation.axes import SAFE_QUANTILES
+
+__all__ = ["PlottedEvents", "PlottedPosteriors"]
+
+POSTERIORS = 150
+EVENTS = 10  # columns of pictures
+AXES = 3  # traversed dimensions
+
+
+@dataclass(frozen=True)
+class PlottedPosteriors:
+    """Posteriors of some examples in the two most informative dimensions.
+
+    Attributes:
+        dimensions: indices of the two dimensions; equal if the model has one dimension.
+        mean: the two means of each posterior.
+        stddev: the two standard deviations of each posterior.
+        labels: the label of each, as text; None where none were given.
+    """
+
+    dimensions: tuple[int, int]
+    mean: tuple[tuple[float, float], ...]
+    stddev: tuple[tuple[float, float], ...]
+    labels: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(
+        cls, mean: np.ndarray, stddev: np.ndarray, ranking: np.ndarray, labels: Any = None
+    ) -> "PlottedPosteriors":
+        """Return the posteriors of the first examples.
+
+        Args:
+            mean: posterior means, (examples, latent_dim).
+            stddev: posterior standard deviations, (examples, latent_dim).
+            ranking: the dimensions, the most informative first.
+            labels: one for each example, or None.
+        """
+        first, second = int(ranking[0]), int(ranking[min(1, len(ranking) - 1)])
+        count = min(POSTERIORS, len(mean))
+        chosen = np.ix_(np.arange(count), np.array([first, second]))
+        return cls(
+            (first, second),
+            tuple((float(a), float(b)) for a, b in mean[chosen]),
+            tuple((float(a), float(b)) for a, b in stddev[chosen]),
+            None if labels is None else tuple(str(label) for label in np.asarray(labels)[:count]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PlottedEvents:
+    """Pictures or series: data, decoded prior samples, and traversals of the top dimensions.
+
+    Attributes:
+        domain: the values of an event.
+        examples: data, (columns, *event_shape).
+        samples: decoded samples of the prior, (columns, *event_shape).
+        traversals: one dimension moved through its safe range from the code of the first example,
+            (axes, columns, *event_shape).
+        axes: the indices of these dimensions.
+    """
+
+    domain: Domain
+    examples: np.ndarray
+    samples: np.ndarray
+    traversals: np.ndarray
+    axes: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, vae: Any, x: np.ndarray, mean: np.ndarray, ranking: np.ndarray, samples: np.ndarray
+    ) -> "PlottedEvents | None":
+        """Return what there is to see of a model of pictures or series, None of other data.
+
+        Args:
+            vae: a `kvae.VAE`.
+            x: examples, (examples, *event_shape).
+            mean: their posterior means, (examples, latent_dim).
+            ranking: the dimensions, the most informative first.
+            samples: decoded samples of the prior.
+        """
+        domain = vae.named_inputs().specs["target"].domain
+        shape = x.shape[1:]
+        if domain.columns or len(shape) < 2 or (len(shape) == 3 and shape[-1] not in (1, 3)):
+            return None
+        axes = tuple(int(d) for d in ranking[:AXES])
+        codes = np.tile(mean[0], (len(axes), EVENTS, 1))
+        low, high = np.quantile(mean, SAFE_QUANTILES, axis=0)
+        for row, d in enumerate(axes):
+            codes[row, :, d] = np.linspace(low[d], high[d], EVENTS)
+        moved = vae.decode(codes.reshape(-1, mean.shape[1]))
+        return cls(
+            domain,
+            np.asarray(x[:EVENTS], "float64"),
+            np.asarray(samples[:EVENTS], "float64"),
+            moved.reshape(len(axes), EVENTS, *shape).astype("float64"),
+            axes,
+        )

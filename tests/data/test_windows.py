@@ -1,0 +1,82 @@
+"""Windows of a series: gaps, channels, missing values, and scores back on steps."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import kvae
+
+
+@given(
+    steps=st.integers(1, 40),
+    length=st.integers(1, 12),
+    stride=st.integers(1, 15),
+    seed=st.integers(0),
+)
+def test_every_window_is_a_stretch_of_the_series(steps, length, stride, seed):
+    values = np.random.default_rng(seed).normal(size=(steps, 2))
+    if steps < length:
+        with pytest.raises(ValueError, match="Expected at least"):
+            kvae.data.windows(values, length, stride)
+        return
+    found = kvae.data.windows(values, length, stride)
+    assert list(found.starts) == list(range(0, steps - length + 1, stride))
+    for window, start in zip(found.x, found.starts, strict=True):
+        np.testing.assert_array_equal(window, values[start : start + length].astype("float32"))
+
+
+def test_scores_of_steps_are_means_over_their_windows():
+    found = kvae.data.windows(np.zeros(9), 3, stride=2)
+    scores = np.arange(12.0).reshape(4, 3)
+    expected = np.full(9, np.nan)
+    for step in range(9):
+        own = [scores[w, step - s] for w, s in enumerate(found.starts) if s <= step < s + 3]
+        expected[step] = np.mean(own)
+    np.testing.assert_allclose(found.per_step(scores), expected)
+    assert np.isnan(kvae.data.windows(np.zeros(5), 2, stride=3).per_step([1.0, 2.0])[2])
+    with pytest.raises(ValueError, match=r"Expected values of shape \(4,\) or \(4, 3\)"):
+        found.per_step(np.zeros(5))
+
+
+def test_no_window_crosses_a_gap():
+    times = np.concatenate([np.arange(5), 100 + np.arange(3), 200 + np.arange(2)])
+    found = kvae.data.windows(np.arange(10.0), 3, times=times)
+    assert list(found.starts) == [0, 1, 2, 5]
+    index = pd.date_range("2024-01-01", periods=5, freq="h").append(
+        pd.date_range("2024-01-02", periods=5, freq="h")
+    )
+    frame = pd.DataFrame({"a": np.arange(10.0), "b": np.ones(10)}, index=index)
+    found = kvae.data.windows(frame, 4)
+    assert list(found.starts) == [0, 1, 5, 6]
+    assert found.x.shape == (4, 4, 2)
+
+
+def test_missing_values_are_refused_kept_or_dropped():
+    values = np.arange(6.0)
+    values[2] = np.nan
+    with pytest.raises(ValueError, match=r"at step 2. Pass missing=\"keep\" or \"drop\""):
+        kvae.data.windows(values, 2)
+    assert np.isnan(kvae.data.windows(values, 2, missing="keep").x).sum() == 2
+    assert list(kvae.data.windows(values, 2, missing="drop").starts) == [0, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("values", "arguments", "message"),
+    [
+        (["a", "b"], {}, "Expected values to be numbers"),
+        (np.zeros((4, 2, 2)), {}, r"Received: shape \(4, 2, 2\)"),
+        (np.zeros((0, 2)), {}, r"Received: shape \(0, 2\)"),
+        ([0.0, np.inf, 1.0], {"missing": "keep"}, "infinity at step 1"),
+        ([0.0, 1.0, 2.0], {"times": [0, 1]}, r"Expected times of shape \(3,\)"),
+        ([0.0, 1.0, 2.0], {"times": [0, 2, 2]}, "step 2 is not after"),
+        ([0.0, 1.0, 2.0], {"times": [0.0, np.nan, 2.0]}, "Expected times that increase"),
+        ([0.0, 1.0, 2.0], {"times": ["a", "b", "c"]}, "Expected times to be numbers"),
+        ([0.0, 1.0, 2.0], {"times": [0, 50, 51], "length": 3}, "Expected a stretch of 3 steps"),
+        ([np.nan] * 3, {"missing": "drop"}, "Expected a stretch of 2 steps"),
+    ],
+)
+def test_bad_input(values, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        kvae.data.windows(values, **{"length": 2, **arguments})

@@ -1,0 +1,45 @@
+"""Means of reports over seeds, with the interval of Student's t."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import kvae
+from kvae.diagnosis.over_seeds import over_seeds
+
+
+@pytest.fixture(scope="module")
+def reports(digits):
+    from tests.small import make_vae
+
+    vae = make_vae()
+    return [kvae.diagnose(vae, digits[1], seed=seed) for seed in range(3)]
+
+
+def test_the_mean_and_its_interval(reports):
+    values = [report.mutual_information.value for report in reports]
+    found = over_seeds(reports).mutual_information
+    assert found.value == pytest.approx(np.mean(values))
+    assert found.stderr == pytest.approx(np.std(values, ddof=1) / np.sqrt(3))
+    assert found.high - found.value == pytest.approx(4.3027 * found.stderr, rel=1e-4)
+
+
+def test_every_estimate_and_dimension_is_a_mean(reports):
+    merged = over_seeds(reports)
+    for name, estimate in merged.estimates().items():
+        each = [report.estimates()[name].value for report in reports]
+        assert estimate.value == pytest.approx(np.mean(each), nan_ok=True), name
+    assert len(merged.dimensions) == len(reports[0].dimensions)
+    low = np.mean([report.dimensions[0].low for report in reports])
+    assert merged.dimensions[0].low == pytest.approx(low)
+
+
+def test_the_state_is_the_most_frequent_one(reports):
+    other = dataclasses.replace(reports[0].verdict, state="discontinuous")
+    first = dataclasses.replace(reports[0], verdict=other)
+    assert over_seeds([first, *reports[1:]]).verdict == reports[1].verdict
+
+
+def test_one_report_stays_as_it_is(reports):
+    assert over_seeds(reports[:1]) is reports[0]

@@ -1,0 +1,778 @@
+"""Open a bundle and run its model on a device: numpy and ai-edge-litert alone.
+
+This file imports nothing of kvae, and a copy of it is part of every bundle. As a script,
+`python runtime.py [SEED]` beside the bundle's other files decodes a draw from the prior. To import
+it, copy it out of the bundle first: what Python would leave beside it is not listed, and refused.
+
+Nothing in a bundle is parsed before its digest is checked: SHA256SUMS lists every file, in one
+canonical form, and a file that is missing, unlisted, altered or a link is refused. Files are read
+when they are needed. That guards against damage and against mixing up files; it is no signature,
+so take bundles from where you trust.
+"""
+
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import stat
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Bundle", "BundleError", "Model", "Stream", "check_domain", "sums_of"]
+
+SUMS = "SHA256SUMS"
+SCHEMA = 2
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
+# Bounds in bytes of what is read as a whole, before anything is allocated.
+SUMS_BYTES, MANIFEST_BYTES, GOLDEN_BYTES = 2**20, 2**22, 2**26
+CHUNK_BYTES = 2**20
+
+
+class BundleError(ValueError):
+    """A bundle that is damaged, incomplete or not a bundle at all."""
+
+
+def sums_of(files: dict[str, bytes]) -> str:
+    """Return the canonical text of SHA256SUMS for files by their relative path.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> runtime.sums_of({"a": b""})[:16]
+        'e3b0c44298fc1c14'
+    """
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(files))
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+class Bundle:
+    """The files of a bundle. Their names are checked at once, a file's digest when it is read.
+
+    Args:
+        path: folder of the bundle, or a link to it.
+
+    Raises:
+        BundleError: If a file is missing, unlisted, listed twice, a link, or outside the folder,
+            or if SHA256SUMS is not in canonical form; when it is read, if the manifest is damaged.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> opened = runtime.Bundle(bundle)
+        >>> opened.names[:2]
+        ['README.md', 'domain.tsv']
+        >>> opened.check()
+    """
+
+    def __init__(self, path: Any):
+        self.root = Path(path).resolve()
+        if not self.root.is_dir():
+            raise BundleError(f"Expected a folder that holds a bundle. Received: {str(path)!r}")
+        found = set(_plain_files(self.root))
+        if SUMS not in found:
+            raise BundleError(f"The folder {str(path)!r} holds no {SUMS}: it is not a bundle.")
+        self._digests = _parse_sums(b"".join(self._chunks(SUMS, SUMS_BYTES)))
+        missing = sorted(self._digests.keys() - found)
+        unknown = sorted(found - self._digests.keys() - {SUMS})
+        if missing or unknown:
+            raise BundleError(f"Files missing from the bundle: {missing}; not listed: {unknown}")
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The content of manifest.json, as docs/bundle.md describes it."""
+        return _parse_manifest(self.read("manifest.json", MANIFEST_BYTES))
+
+    @property
+    def names(self) -> list[str]:
+        """The relative paths of the files, SHA256SUMS aside."""
+        return sorted(self._digests)
+
+    def read(self, name: str, most: int) -> bytes:
+        """Return the content of a listed file, after its digest was checked.
+
+        Args:
+            name: relative path.
+            most: bytes that it may have.
+
+        Raises:
+            BundleError: If it was altered, or is larger.
+        """
+        if name not in self._digests:
+            raise BundleError(f"The bundle holds no {name}.")
+        content = b"".join(self._chunks(name, most))
+        self._compare(name, hashlib.sha256(content).hexdigest())
+        return content
+
+    def check(self) -> None:
+        """Compare the digests of all files, in bounded memory.
+
+        Raises:
+            BundleError: If a file was altered.
+        """
+        for name in self.names:
+            digest = hashlib.sha256()
+            for chunk in self._chunks(name, sys.maxsize):
+                digest.update(chunk)
+            self._compare(name, digest.hexdigest())
+
+    def artefact(self, preset: str | None = None) -> dict[str, Any]:
+        """Return the manifest's entry of a preset; by default of the one the manifest names.
+
+        Raises:
+            BundleError: If there is no such preset.
+        """
+        found = {each["preset"]: each for each in self.manifest["artefacts"]}
+        wanted = self.manifest["default_preset"] if preset is None else preset
+        if wanted not in found:
+            raise BundleError(f"Expected preset to be one of {sorted(found)}. Received: {wanted!r}")
+        return found[wanted]
+
+    def model(self, preset: str | None = None) -> bytes:
+        """Return the content of the `.tflite` file of a preset."""
+        artefact = self.artefact(preset)
+        content = self.read(artefact["file"], artefact["size_bytes"])
+        if len(content) != artefact["size_bytes"]:
+            raise BundleError(f"{artefact['file']} does not have the size that the manifest says.")
+        return content
+
+    def golden(self) -> dict[str, np.ndarray]:
+        """Return the golden vectors: arrays under `inputs/...` and `expected/...`."""
+        content = self.read("golden.npz", GOLDEN_BYTES)
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                # What is compressed, or shorter than its header says, could take more memory than
+                # it has bytes.
+                for entry in archive.infolist():
+                    if entry.file_size != entry.compress_size:
+                        raise BundleError("golden.npz is damaged: an array is compressed.")
+                    with archive.open(entry) as file:
+                        if _npy_bytes(file) != entry.file_size:
+                            raise BundleError("golden.npz is damaged: an array is cut off.")
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                golden = dict(arrays)
+        except BundleError:
+            raise
+        except Exception as error:  # of zip, of NumPy's format, or of memory
+            raise BundleError(f"golden.npz is damaged: {error}") from None
+        if not all(isinstance(a, np.ndarray) and a.dtype.kind in "iuf" for a in golden.values()):
+            raise BundleError("golden.npz is damaged: it holds something else than numbers.")
+        return golden
+
+    def _chunks(self, name: str, most: int) -> Iterator[bytes]:
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        try:
+            # Without O_NONBLOCK a pipe in the place of the file would be waited for.
+            descriptor = os.open(self.root / name, flags | getattr(os, "O_NONBLOCK", 0))
+        except OSError as error:
+            raise BundleError(f"{name} cannot be read: {error.strerror}") from None
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise BundleError(f"The bundle holds something that is no plain file: {name}")
+            if status.st_size > most:
+                raise BundleError(f"{name} has {status.st_size} bytes; at most {most} are read.")
+            left = status.st_size
+            while left:
+                chunk = file.read(min(left, CHUNK_BYTES))
+                if not chunk:
+                    raise BundleError(f"{name} changed while it was read.")
+                left -= len(chunk)
+                yield chunk
+
+    def _compare(self, name: str, digest: str) -> None:
+        if digest != self._digests[name]:
+            raise BundleError(f"Files altered since the bundle was made: {[name]}")
+
+
+def _npy_bytes(file: Any) -> int:
+    """Return the size of an .npy file in bytes, as its header says; a ValueError if it has none."""
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise ValueError(f"a header of version {version}")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return file.tell() + math.prod(shape) * dtype.itemsize
+
+
+def _plain_files(root: Path) -> Iterator[str]:
+    """Yield the relative paths of the files in a folder; raise where something else lies there."""
+    for folder, folders, files in os.walk(root):
+        for entry in [*folders, *files]:
+            path = Path(folder, entry)
+            name, mode = path.relative_to(root).as_posix(), path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                raise BundleError(
+                    f"The bundle holds a link, {name}: a bundle is made of plain files."
+                )
+            if stat.S_ISREG(mode):
+                yield name
+            elif not stat.S_ISDIR(mode):
+                raise BundleError(f"The bundle holds something that is no plain file: {name}")
+
+
+def _parse_sums(text: bytes) -> dict[str, str]:
+    """Return the digest of each file by its path."""
+    try:
+        lines = text.decode("ascii").split("\n")
+    except UnicodeDecodeError:
+        raise BundleError(f"{SUMS} is damaged: it is not ASCII text.") from None
+    digests: list[tuple[str, str]] = []
+    for line in lines[:-1]:
+        match = LINE.fullmatch(line)
+        if match is None or {".", ".."} & set(match[2].split("/")):
+            raise BundleError(f"{SUMS} is damaged: a line is not of the form 'digest  path'.")
+        digests.append((match[2], match[1]))
+    names = [name for name, _ in digests]
+    if lines[-1] or names != sorted(set(names)) or SUMS in names:
+        raise BundleError(f"{SUMS} is damaged: its lines are not sorted, or one stands twice.")
+    return dict(digests)
+
+
+# -- the manifest --------------------------------------------------------------------------------
+
+# What clients, the model card and `kvae bench` read of the manifest. A string names a kind of
+# value, a list has one element for all entries of a list, a dict with the key "*" one for all
+# values of a table. Other keys may be there.
+PORT = {"shape": ["count"], "dtype": "dtype"}
+LAYERS = {"posterior": "text or null", "prior": "text or null"}
+DOMAIN = {
+    "text": "text",
+    "low": "number or null",
+    "high": "number or null",
+    "integer": "flag",
+    "categories": "count or null",
+    "one_hot": "flag",
+    "hint": "text",
+}
+MEASURED = {
+    "psnr": "number",
+    "rms": "number",
+    "bias": "number",
+    "stddevs": "number or null",
+    "false_alarms": "number or null",
+    "equal": "number or null",
+}
+TOLERANCE = dict.fromkeys(("error", "psnr", "score", "codes", "equal"), "number or null")
+MANIFEST = {
+    "schema": "count",
+    "kvae": "text",
+    "default_preset": "text",
+    "description": "line",
+    "author": "line",
+    "licence": "line",
+    "training_data": "line",
+    "preprocessing": "text",
+    "date": "date",
+    "versions": {"*": "line"},
+    "model": {
+        "name": "text",
+        "sha256": "digest",
+        "likelihood": "text",
+        "latents": {"*": {"shape": ["count"], "kind": "text", **LAYERS}},
+        "latent_dim": "count or null",
+        "event_shape": ["count"],
+        "decoded": "center",
+        "inputs": {"*": {**PORT, "domain": {**DOMAIN, "columns": [{**DOMAIN, "name": "text"}]}}},
+    },
+    "artefacts": [
+        {
+            "file": "text",
+            "format": "text",
+            "preset": "text",
+            "size_bytes": "count",
+            "signatures": {"*": {"inputs": {"*": PORT}, "outputs": {"*": PORT}}},
+            "measured": {"*": {"*": MEASURED}},
+            "tolerance": TOLERANCE,
+        }
+    ],
+    "refused": {"*": "text"},
+    "axes": [
+        {"index": "index", "kl": "number", "share": "number", "low": "number", "high": "number"}
+    ],
+    "examples": {
+        "count": "count",
+        "source": "text",
+        "ranges": {"*": [{"low": "number or null", "high": "number or null"}]},
+    },
+    "devices": [
+        {
+            "name": "line",
+            "machine": "line",
+            "date": "date",
+            "versions": {"*": "line"},
+            "files": [
+                {
+                    "preset": "text",
+                    "base_bytes": "bytes or null",
+                    "peak_bytes": "bytes or null",
+                    "latency": [
+                        {
+                            "signature": "text",
+                            "threads": "count",
+                            "calls": "count",
+                            "p50_ms": "number",
+                            "p95_ms": "number",
+                        }
+                    ],
+                }
+            ],
+        }
+    ],
+}
+KINDS: dict[str, Any] = {
+    "text": lambda value: isinstance(value, str),
+    "line": lambda value: isinstance(value, str) and value.isprintable(),
+    "date": lambda value: isinstance(value, str) and DATE.fullmatch(value) is not None,
+    "digest": lambda value: isinstance(value, str) and DIGEST.fullmatch(value) is not None,
+    "dtype": lambda value: value in ("float32", "int32", "uint8"),
+    "center": lambda value: value in ("mean", "median", "center"),
+    "flag": lambda value: isinstance(value, bool),
+    "count": lambda value: type(value) is int and 0 < value < 2**31,
+    "bytes": lambda value: type(value) is int and 0 < value < 2**53,
+    "index": lambda value: type(value) is int and 0 <= value < 2**31,
+    "number": lambda value: type(value) in (int, float) and abs(value) <= sys.float_info.max,
+}
+
+
+def _parse_manifest(content: bytes) -> dict[str, Any]:
+    try:
+        manifest = json.loads(
+            content.decode("utf-8"), parse_constant=_refused, object_pairs_hook=_table
+        )
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"manifest.json is damaged: {error}") from None
+    if isinstance(manifest, dict) and manifest.get("schema") != SCHEMA:
+        raise BundleError(
+            f"Expected a manifest of schema {SCHEMA}. Received: {manifest.get('schema')!r:.80}"
+        )
+    _validate(manifest, MANIFEST, "the manifest")
+    for name, described in manifest["model"]["inputs"].items():
+        columns, shape = described["domain"]["columns"], described["shape"]
+        widths = [(c["categories"] or 1) if c["one_hot"] else 1 for c in columns]
+        if widths and (not shape or sum(widths) != shape[-1]):
+            raise BundleError(f"manifest.json is damaged: the columns do not make up {name!r:.80}.")
+        if len(manifest["examples"]["ranges"].get(name, [])) != max(1, len(widths)):
+            raise BundleError("manifest.json is damaged: the ranges of the examples do not fit.")
+    return manifest
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"it holds {constant}")
+
+
+def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError("a key stands twice")
+    return table
+
+
+def _validate(value: Any, expected: Any, where: str) -> None:
+    """Raise a BundleError unless a part of the manifest is of the expected form."""
+    if isinstance(expected, str):
+        kind, _, null = expected.partition(" or ")
+        if not ((null and value is None) or KINDS[kind](value)):
+            raise _not(expected, where, value)
+    elif isinstance(expected, list):
+        if not isinstance(value, list):
+            raise _not("list", where, value)
+        for index, part in enumerate(value):
+            _validate(part, expected[0], f"{where}[{index}]")
+    else:
+        if not isinstance(value, dict):
+            raise _not("table", where, value)
+        every = expected.get("*")
+        for key in value if every is not None else expected:
+            if key not in value:
+                raise BundleError(f"manifest.json is damaged: {where} lacks {key!r}.")
+            _validate(value[key], every or expected[key], f"{where}[{key!r:.80}]")
+
+
+def _not(expected: str, where: str, value: Any) -> BundleError:
+    return BundleError(
+        f"manifest.json is damaged: expected {where} to be a {expected}. Received: {value!r:.80}"
+    )
+
+
+# -- the model -----------------------------------------------------------------------------------
+
+
+class Model:
+    """The model of a bundle, ready to run: it encodes, decodes, scores and samples.
+
+    It may be called from several threads, which take turns. In a process forked from the one that
+    opened it, it starts LiteRT anew.
+
+    Args:
+        bundle: folder of the bundle.
+        preset: which file to run; by default the one that the manifest names.
+        num_threads: threads that LiteRT may use.
+
+    Attributes:
+        manifest: the bundle's manifest.
+        preset: the file that runs.
+        signatures: shapes and dtypes of the inputs and outputs by signature.
+
+    Raises:
+        BundleError: If the bundle is damaged, of a later schema, or has no such preset.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> model = runtime.Model(bundle)
+        >>> model.preset, model.decode(np.zeros((3, 2), np.float32)).shape
+        ('float32', (3, 8, 8, 1))
+    """
+
+    def __init__(self, bundle: Any, preset: str | None = None, num_threads: int = 1):
+        self.bundle = Bundle(bundle)
+        self.manifest = self.bundle.manifest
+        artefact = self.bundle.artefact(preset)
+        self.preset: str = artefact["preset"]
+        self.signatures: dict[str, Any] = artefact["signatures"]
+        self._content, self._num_threads = self.bundle.model(self.preset), num_threads
+        self._engine = _Engine(self._content, num_threads, self.signatures)
+
+    def run(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """Run a signature on arrays with a leading batch axis; return its outputs.
+
+        Where the file also holds the signature for larger batches (`decode_256`), rows are run in
+        those first.
+
+        Raises:
+            ValueError: If there is no such signature, or an input is missing, unknown, of the
+                wrong shape, empty, not finite, or outside its domain. NaN is valid where the
+                domain says that elements may be missing.
+            RuntimeError: If an output is NaN or infinite.
+        """
+        if signature not in self.signatures:
+            raise ValueError(
+                f"Expected signature to be one of {sorted(self.signatures)}. Received: "
+                f"{signature!r}"
+            )
+        expected = self.signatures[signature]["inputs"]
+        if inputs.keys() != expected.keys():
+            raise ValueError(f"Expected the inputs {sorted(expected)}. Received: {sorted(inputs)}")
+        domains = {n: told["domain"] for n, told in self.manifest["model"]["inputs"].items()}
+        arrays = {
+            name: _checked(name, inputs[name], expected[name], domains.get(name))
+            for name in expected
+        }
+        lengths = {name: len(value) for name, value in arrays.items()}
+        least = self._batch(signature)
+        if len(set(lengths.values())) != 1 or next(iter(lengths.values())) % least:
+            raise ValueError(
+                f"Expected inputs with the same number of rows, a multiple of {least}. Received: "
+                f"{lengths}"
+            )
+        parts = list(self._parts(signature, arrays, next(iter(lengths.values()))))
+        outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        for name, value in outputs.items():
+            if not np.all(np.isfinite(value)):
+                raise RuntimeError(
+                    f"The output {name} of {signature} is NaN or infinite: the inputs are beyond "
+                    f"what the preset {self.preset!r} can compute."
+                )
+        return outputs
+
+    def decode(self, z: Any = None, **others: Any) -> np.ndarray:
+        """Return the likelihood's mean at `z` (rows, latent_dim), shape (rows, *event_shape).
+
+        Where a transform leaves no mean it is the median, as in `kvae.VAE.decode`.
+
+        Args:
+            z: values of the one latent group, vectors or codes; None where there are several, which
+                are given by their names.
+            **others: the signature's other inputs by name, such as `condition`, with as many rows;
+                as for the next four.
+        """
+        if z is not None:
+            (name, *several) = self.manifest["model"]["latents"]
+            others[name if not several else "z"] = z
+        return self._decoded(self.run("decode", **others))
+
+    def encode(self, x: Any, **others: Any) -> Any:
+        """Return the posterior's mean and standard deviation, each (rows, latent_dim).
+
+        The codes where these are the latent variables, and the outputs by name where the model has
+        several latent groups.
+        """
+        found = self.run("encode", x=x, **others)
+        if list(found) == ["codes"]:
+            return found["codes"]
+        return (found["mean"], found["stddev"]) if "mean" in found else found
+
+    def reconstruct(self, x: Any, **others: Any) -> np.ndarray:
+        """Return what the model makes of `x`, (rows, *event_shape)."""
+        return self._decoded(self.run("reconstruct", x=x, **others))
+
+    def score(self, x: Any, **others: Any) -> np.ndarray:
+        """Return the anomaly score of each row of `x` in nats, (rows,), as `kvae.VAE.score`."""
+        return self.run("score", x=x, **others)["score"]
+
+    def sample(self, n: int, seed: int = 0, **others: Any) -> np.ndarray:
+        """Return `n` decoded draws from the prior, the same on every device, (n, *event_shape).
+
+        Args:
+            n: number of draws, at least one.
+            seed: int of 32 bits.
+            **others: as for `decode`.
+        """
+        if n < 1 or not -(2**31) <= seed < 2**31:
+            raise ValueError(
+                f"Expected n of at least 1 and a seed of 32 bits. Received: n={n}, seed={seed}"
+            )
+        seeds = np.stack([np.arange(n), np.full(n, seed)], axis=1).astype("int32")
+        return self._decoded(self.run("sample", seed=seeds, **others))
+
+    def golden(self) -> dict[str, np.ndarray]:
+        """Return the golden vectors: arrays under `inputs/...` and `expected/...`."""
+        return self.bundle.golden()
+
+    def _decoded(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        return outputs[self.manifest["model"]["decoded"]]
+
+    def _batch(self, signature: str) -> int:
+        inputs = self.signatures[signature]["inputs"]
+        return int(next(iter(inputs.values()))["shape"][0])
+
+    def _parts(
+        self, signature: str, arrays: dict[str, np.ndarray], rows: int
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the outputs of batches of rows, the largest batches first."""
+        larger = re.compile(re.escape(signature) + r"_\d+")
+        names = [signature, *filter(larger.fullmatch, self.signatures)]
+        start = 0
+        for name in sorted(names, key=self._batch, reverse=True):
+            batch = self._batch(name)
+            while start + batch <= rows:
+                chunk = {key: value[start : start + batch] for key, value in arrays.items()}
+                yield self._started().run(name, chunk)
+                start += batch
+
+    def _started(self) -> "_Engine":
+        """Return LiteRT as this process started it."""
+        if self._engine.process != os.getpid():
+            # LiteRT's threads do not live on in a forked process, and ending them would wait for
+            # them: the engine of the parent is kept as it is.
+            _of_parents.append(self._engine)
+            self._engine = _Engine(self._content, self._num_threads, self.signatures)
+        return self._engine
+
+
+_of_parents: list["_Engine"] = []
+
+
+class _Engine:
+    """LiteRT's interpreter of one process, with a lock: it would mix up the results of threads."""
+
+    def __init__(self, content: bytes, num_threads: int, signatures: dict[str, Any]):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.process = os.getpid()
+        self._lock = threading.Lock()
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            runners = self._interpreter.get_signature_list()
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"LiteRT cannot read the model: {error}") from None
+        for name, described in signatures.items():
+            found = runners.get(name, {"inputs": [], "outputs": []})
+            sides = [sorted(described["inputs"]), sorted(described["outputs"])]
+            if [sorted(found["inputs"]), sorted(found["outputs"])] != sides:
+                raise BundleError(
+                    f"The model file does not have the signature {name!r} of the manifest."
+                )
+        self._signatures = signatures
+        self._runners: dict[str, Any] = {}
+
+    def run(self, name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one batch."""
+        with self._lock:
+            if name not in self._runners:
+                self._runners[name] = self._runner(name)
+            return self._runners[name](**inputs)
+
+    def _runner(self, name: str) -> Any:
+        runner = self._interpreter.get_signature_runner(name)
+        details = {"inputs": runner.get_input_details(), "outputs": runner.get_output_details()}
+        for side, ports in details.items():
+            for port, detail in ports.items():
+                told = self._signatures[name][side][port]
+                shape, dtype = [int(size) for size in detail["shape"]], np.dtype(detail["dtype"])
+                if shape != told["shape"] or dtype.name != told["dtype"]:
+                    raise BundleError(
+                        f"{port} of {name} is {dtype.name} of shape {shape} in the model file. "
+                        f"The manifest says: {told['dtype']} of shape {told['shape']}"
+                    )
+        return runner
+
+
+class Stream:
+    """Score a signal in overlapping windows, as its samples come in.
+
+    Args:
+        model: a `Model` whose events have the shape (window, *channels).
+        hop: samples from the start of one window to the start of the next.
+        **others: the other inputs of `score`, such as `condition`: one row that every window gets.
+
+    Raises:
+        ValueError: If `hop` is not a positive integer, or the model has no `score`.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> stream = runtime.Stream(runtime.Model(bundle), hop=4)
+        >>> starts, nats = stream.push(np.zeros((17, 8, 1)))  # windows of 8 samples
+        >>> starts.tolist(), nats.shape
+        ([0, 4, 8], (3,))
+    """
+
+    def __init__(self, model: Model, hop: int, **others: Any):
+        self.model, self._others = model, others
+        self.window, *channels = model.manifest["model"]["event_shape"]
+        if not isinstance(hop, int) or hop < 1:
+            raise ValueError(f"Expected hop to be a positive integer. Received: hop={hop!r}")
+        if "score" not in model.signatures:
+            raise ValueError(
+                f"Expected a model with the signature 'score'. Received: {sorted(model.signatures)}"
+            )
+        self.hop = hop
+        self._start = 0  # of the next window, counted from the first sample
+        self._kept = np.zeros((0, *channels))
+        self._first = 0  # the sample that is kept first
+
+    def push(self, samples: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Add samples and return the windows that they complete.
+
+        Args:
+            samples: array (samples, *channels), the next of the signal. Nothing is kept of it
+                where it is refused.
+
+        Returns:
+            (start of each window, score of each window in nats); starts count samples from the
+            first one pushed.
+
+        Raises:
+            ValueError: If the samples do not have the shape or the domain of the model's data.
+        """
+        samples = _array("samples", samples)
+        if samples.shape[1:] != self._kept.shape[1:] or samples.ndim != self._kept.ndim:
+            shape = ", ".join(["samples", *map(str, self._kept.shape[1:])])
+            raise ValueError(
+                f"Expected samples of shape ({shape}). Received: shape {samples.shape}"
+            )
+        kept = np.concatenate([self._kept, samples])
+        end = self._first + len(kept)
+        starts = np.arange(self._start, end - self.window + 1, self.hop)
+        scores = np.zeros(0, "float32")
+        if len(starts):
+            windows = [kept[s - self._first : s - self._first + self.window] for s in starts]
+            others = {n: np.stack([v] * len(starts)) for n, v in self._others.items()}
+            scores = self.model.score(np.stack(windows), **others)
+            self._start = int(starts[-1]) + self.hop
+        skipped = min(max(self._start - self._first, 0), len(kept))
+        self._kept, self._first = kept[skipped:], self._first + skipped
+        return starts, scores
+
+
+def _checked(
+    name: str, value: Any, expected: dict[str, Any], domain: dict[str, Any] | None
+) -> np.ndarray:
+    given = _array(name, value)
+    with np.errstate(all="ignore"):  # what does not fit is refused below
+        array = given.astype(expected["dtype"])
+    shape = tuple(expected["shape"][1:])
+    if array.shape[1:] != shape or array.ndim != len(shape) + 1 or not len(array):
+        raise ValueError(
+            f"Expected {name} to have shape (rows, {', '.join(map(str, shape))}) with at least one "
+            f"row. Received: {array.shape}"
+        )
+    missing = np.isnan(given) if domain and domain.get("missing") is True else False
+    if not (missing | (np.isfinite(given) & np.isfinite(array))).all():
+        raise ValueError(f"Expected {name} to be finite. Received: NaN or infinity")
+    if domain is not None:
+        check_domain(given, domain, name)
+    if array.dtype.kind in "iu" and not np.array_equal(array, given):
+        raise ValueError(f"Expected {name} to hold whole numbers of {array.dtype}.")
+    return array
+
+
+def _array(name: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"Expected {name} to be an array of numbers. Received: {value!r:.80}")
+    return array
+
+
+def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
+    """Raise the ValueError that a Keras model raises for data outside its domain.
+
+    Args:
+        array: rows of events.
+        domain: that of an input in `model.inputs` of the manifest.
+        name: what the error calls the array.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> domain = runtime.Bundle(bundle).manifest["model"]["inputs"]["x"]["domain"]
+        >>> runtime.check_domain(np.array([[0.0, 255.0]]), domain, "x")
+        Traceback (most recent call last):
+        ValueError: Expected x to hold numbers in [0, 1]. Received: values in [0, 255]. Divide \
+8-bit pixels by 255.
+    """
+    columns = domain["columns"]
+    start = 0
+    for index, part in enumerate(columns or [domain]):
+        width = (part["categories"] or 1) if part["one_hot"] and columns else 1
+        values = array[..., start : start + width] if columns else array
+        start += width
+        unknown = np.isnan(values) & (domain.get("missing") is True)
+        if unknown.all():
+            continue
+        # Of a one-hot vector all elements are missing, or none is.
+        sums = np.where(unknown.all(axis=-1), 1, values.sum(axis=-1)) if part["one_hot"] else 1
+        values = values[~unknown]
+        low, high = float(values.min()), float(values.max())
+        whole = not part["integer"] or bool(np.all(values == np.floor(values)))
+        single = bool(np.all(sums == 1))
+        below = part["low"] is not None and low < part["low"]
+        above = part["high"] is not None and high > part["high"]
+        if below or above or not whole or not single:
+            remark = ", not one-hot" if not single else "" if whole else ", not all whole"
+            label = f", column {index} ({part['name']})," if columns else ""
+            message = (
+                f"Expected {name}{label} to hold {part['text']}. Received: values in [{low:g}, "
+                f"{high:g}]{remark}. {part['hint']}"
+            )
+            raise ValueError(message.rstrip())
+
+
+def main(arguments: list[str]) -> int:
+    """Decode one draw from the prior of the bundle around this file, and describe it."""
+    try:
+        model, place = Model(Path(__file__).parent), "inputs/sample/"
+        golden = {k[len(place) :]: v[:1] for k, v in model.golden().items() if k.startswith(place)}
+        others = {name: value for name, value in golden.items() if name != "seed"}
+        picture = model.sample(1, seed=int(arguments[0]) if arguments else 0, **others)[0]
+    except (ValueError, RuntimeError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    print(f"one draw, shape {picture.shape}, from {picture.min():.3f} to {picture.max():.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -14,7 +14,7 @@ __all__ = ["TableInputs"]
 
 @keras.saving.register_keras_serializable(package="kvae")
 class TableInputs(keras.layers.Layer):
-    """Numbers, logarithms of counts, and one-hot vectors of classes: (batch, n) -> (batch, m).
+    """Numbers, logarithms of counts, and one-hot vectors of classes: (batch, ..., n) to m.
 
     Each column is replaced by the elements that dense layers learn from; numbers come first, then
     counts, then classes. An input of twice as many columns is taken for values beside their mask of
@@ -39,6 +39,7 @@ class TableInputs(keras.layers.Layer):
 
     def __init__(self, columns: Sequence[int | str], **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.columns = [
             column if column in ("number", "count") else checks.positive_int("columns", column)
             for column in columns
@@ -59,7 +60,7 @@ class TableInputs(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Check the width of the input."""
         width, columns = input_shape[-1], len(self.columns)
-        if len(input_shape) != 2 or width not in (columns, 2 * columns):
+        if width not in (columns, 2 * columns):
             raise ValueError(
                 f"Expected inputs of shape (batch, {columns}), or (batch, {2 * columns}) with the "
                 f"mask of missing values. Received: {tuple(input_shape)}"
@@ -67,7 +68,7 @@ class TableInputs(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
-        """Return what the network reads, shape (batch, m)."""
+        """Return what the network reads, shape (batch, ..., m)."""
         columns = len(self.columns)
         masked = inputs.shape[-1] == 2 * columns
         parts = []
@@ -85,14 +86,14 @@ class TableInputs(keras.layers.Layer):
                 one_hot = one_hot * known
             parts.append(one_hot)
         if masked:
-            parts.append(inputs[:, columns:])
+            parts.append(inputs[..., columns:])
         return ops.concatenate(parts, axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Return (batch, m)."""
+        """Return (batch, ..., m)."""
         width = len(self._numbers) + len(self._counts) + len(self._owners)
         masked = input_shape[-1] == 2 * len(self.columns)
-        return (input_shape[0], width + (len(self.columns) if masked else 0))
+        return (*tuple(input_shape)[:-1], width + (len(self.columns) if masked else 0))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""

@@ -75,12 +75,12 @@ class TableInputs(keras.layers.Layer):
         if self._numbers:
             parts.append(ops.take(inputs, self._numbers, axis=-1))
         if self._counts:
-            counts = ops.take(inputs, self._counts, axis=-1)
-            parts.append(ops.log(1.0 + ops.relu(counts)))
+            counts: Any = ops.relu(ops.take(inputs, self._counts, axis=-1))
+            parts.append(ops.log(1.0 + counts))  # TFLite has no log1p
         if self._owners:
             values = ops.take(inputs, self._owners, axis=-1)
             is_class = ops.equal(values, ops.cast(self._classes, values.dtype))
-            one_hot = ops.cast(is_class, inputs.dtype)
+            one_hot: Any = ops.cast(is_class, inputs.dtype)
             if masked:
                 known = ops.take(inputs, [columns + owner for owner in self._owners], axis=-1)
                 one_hot = one_hot * known

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["examples_of", "load_vae", "read_examples"]
+__all__ = ["examples_of", "load_vae", "read_examples", "schema_of"]
 
 TABLES = (".csv", ".parquet")
 
@@ -33,17 +33,23 @@ def load_vae(path: Path) -> Any:
         ) from error
 
 
-def read_examples(path: Path, others: Sequence[str] = (), option: str = "--data") -> Any:
+def read_examples(
+    path: Path,
+    others: Sequence[str] = (),
+    option: str = "--data",
+    arrays: Sequence[str] = ("x_test", "x"),
+) -> Any:
     """Return what a file holds: an array, several by name, a table, or the path of a folder.
 
-    That is the array of an .npy file, the array `x_test` or `x` of an .npz file, and a pandas
-    DataFrame of a .csv or .parquet file. `examples_of` makes examples for a model of it.
+    That is the array of an .npy file, one of `arrays` of an .npz file, and a pandas DataFrame of a
+    .csv or .parquet file. `examples_of` makes examples for a model of it.
 
     Args:
         path: the file, or a folder of pictures.
         others: names of inputs beside x. Where an .npz file holds some of them, a dict of arrays by
             name is returned, with x.
         option: name of the option that named the file, for messages.
+        arrays: names of the array in an .npz file, the first that is there.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -62,7 +68,7 @@ def read_examples(path: Path, others: Sequence[str] = (), option: str = "--data"
         if isinstance(loaded, np.ndarray):
             return loaded
         with loaded:
-            found = [name for name in ("x_test", "x") if name in loaded]
+            found = [name for name in arrays if name in loaded]
             if found:
                 beside = {name: loaded[name] for name in others if name in loaded}
                 x = loaded[found[0]]
@@ -74,7 +80,8 @@ def read_examples(path: Path, others: Sequence[str] = (), option: str = "--data"
             ".csv or .parquet file, or a folder of pictures. Received: "
             f"{str(path)!r} ({type(error).__name__}: {_first_sentence(error)})"
         ) from error
-    raise ValueError(f"Expected {path} to hold an array x_test or x. Received: {names}")
+    wanted = " or ".join(arrays)
+    raise ValueError(f"Expected {path} to hold an array {wanted}. Received: {names}")
 
 
 def _table(path: Path, option: str) -> Any:
@@ -115,7 +122,7 @@ def examples_of(found: Any, model: Any, schema: Path | None = None, option: str 
             raise ValueError(f"Expected a table as {option} with --schema. Received: an array")
         return found
     if schema is not None:
-        return _schema(schema).to_array(found)
+        return schema_of(schema).to_array(found)
     text = [str(name) for name, dtype in found.dtypes.items() if dtype.kind not in "biuf"]
     if text:
         raise ValueError(
@@ -125,7 +132,12 @@ def examples_of(found: Any, model: Any, schema: Path | None = None, option: str 
     return np.asarray(found.to_numpy("float32"))
 
 
-def _schema(path: Path) -> Any:
+def schema_of(path: Path) -> Any:
+    """Return the `kvae.data.TableSchema` whose configuration a .json file holds.
+
+    Raises:
+        ValueError: If it holds none.
+    """
     from kvae.data import TableSchema
 
     try:

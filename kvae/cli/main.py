@@ -55,6 +55,92 @@ def demo(
 
 
 @app.command()
+def train(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="A .npy, .npz, .csv or .parquet file, a folder of pictures, or digits, sprites, "
+            "faces, mnist or fashion_mnist."
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Run folder to create.")] = Path(
+        "kvae-run"
+    ),
+    resume: Annotated[
+        Path | None, typer.Option(help="Run folder of an interrupted run to go on with.")
+    ] = None,
+    likelihood: Annotated[str | None, typer.Option(help="A layer, IndependentNormal, ...")] = None,
+    transform: Annotated[
+        str | None, typer.Option(help="none, pixels, standardization or log.")
+    ] = None,
+    networks: Annotated[
+        str | None, typer.Option(help="conv, mlp, residual, residual_mlp or sequence.")
+    ] = None,
+    latent_dim: Annotated[int | None, typer.Option(min=1, help="Latent dimensions.")] = None,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Of Adam.")] = 1e-3,
+    size: Annotated[int | None, typer.Option(min=1, help="Size of pictures of a folder.")] = None,
+    grey: Annotated[bool, typer.Option(help="Read pictures of a folder as grey ones.")] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs; by default 10 to 200, about 20,000 steps.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples of a training step.")] = 64,
+    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing run folder.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print run.json alone.")] = False,
+) -> None:
+    """Choose a VAE by looking at data, train it, draw it and diagnose it."""
+    from kvae.cli import train as training
+    from kvae.cli.terminal import errors
+
+    given = {
+        "likelihood": likelihood,
+        "transform": transform,
+        "networks": networks,
+        "latent_dim": latent_dim,
+        "learning_rate": learning_rate,
+        "size": size,
+        "grey": grey or None,
+    }
+    choices = {name: value for name, value in given.items() if value is not None}
+    settings = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+    with errors():
+        training.run(data, output, resume, overwrite, as_json, settings, choices)
+
+
+@app.command()
+def sample(
+    model: Annotated[Path, typer.Argument(help="A model saved as .keras, or a run folder.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A .npy, .csv, .parquet or .png file.")
+    ],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of examples.")] = 60,
+    kind: Annotated[str, typer.Option(help="draw, or mean of the likelihood.")] = "draw",
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Draw examples from a trained model."""
+    from kvae.cli import sample as sampling
+    from kvae.cli.terminal import errors
+
+    with errors():
+        sampling.run(model, output, count, kind, seed, overwrite, as_json)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Check whether this environment trains and exports a VAE."""
+    from kvae.cli import doctor as diagnosis
+    from kvae.cli.terminal import errors
+
+    with errors():
+        if not diagnosis.run(as_json):
+            raise typer.Exit(1)
+
+
+@app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="A VAE saved as .keras.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to create.")],

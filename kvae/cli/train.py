@@ -1,0 +1,248 @@
+"""`kvae train`: choose a model by looking at data, train it, draw it and diagnose it."""
+
+import json
+import platform
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kvae import files
+from kvae.cli.terminal import console, quiet_native_logs
+from kvae.cli.training_data import TrainingData, read
+
+__all__ = ["run"]
+
+VERSION = 1  # of run.json
+HELD_OUT = 0.1
+MOST_HELD_OUT = 10_000
+LEAST_ROWS = 20
+STEPS = 20_000  # of the default number of epochs
+EPOCHS = (10, 200)
+PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "kvae-keras")
+DPI = 120
+
+
+def run(
+    data: str | None,
+    output: Path,
+    resume: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    settings: dict[str, Any],
+    choices: dict[str, Any],
+) -> None:
+    """Train a model into a run folder, or go on with an interrupted run.
+
+    Args:
+        data: a name or a path, see `training_data.read`; None with `resume`.
+        output: the run folder to be.
+        resume: run folder of an interrupted run, whose data and settings are taken.
+        overwrite: whether to replace what stands at `output`.
+        as_json: whether to print run.json alone.
+        settings: epochs (None for a number by the size of the data), batch_size and seed.
+        choices: what `kvae.choices_for` shall not choose by itself.
+    """
+    report = _silent if as_json else console.print
+    if (data is None) == (resume is None):
+        raise ValueError(
+            "Expected DATA, or --resume RUN. Received: " + ("both" if data else "none")
+        )
+    if resume is not None:
+        output, state = resume, _state(resume)
+        if state["status"] == "finished":
+            raise ValueError(f"Expected --resume of an unfinished run. Received: {str(output)!r}")
+        data, settings, choices = state["data"]["name"], state["settings"], state["choices"]
+    else:
+        files.destination(output, overwrite, "--output")
+        state = {}
+    report("Loading TensorFlow ...", style="dim")
+    with quiet_native_logs():
+        import keras
+
+        import kvae
+
+        found = read(str(data), settings["seed"])
+        if state and found.digest != state["data"]["digest"]:
+            raise ValueError(
+                "Expected --resume with the data that the run began with. Received: other content "
+                f"in {found.name!r}"
+            )
+        keras.utils.set_random_seed(settings["seed"])
+        chosen = kvae.choices_for(found.data, **choices)
+        vae = chosen.build()
+    report(str(chosen), highlight=False, markup=False)
+    train, held_out = _split(chosen.x, settings["seed"])
+    epochs = settings["epochs"] or _epochs(len(train), settings["batch_size"])
+    settings = {**settings, "epochs": epochs}
+    if not state:
+        _begin(output, overwrite, _description(found, settings, choices), chosen)
+    report(
+        f"Training on {len(train)} examples, {len(held_out)} held out, {epochs} epochs.",
+        highlight=False,
+    )
+    history = _fit(vae, train, held_out, settings, output)
+    with quiet_native_logs():
+        results = _results(vae, train, held_out, history, output, settings["seed"])
+    state = {**_state(output), "status": "finished", "results": results}
+    _write(output / "run.json", json.dumps(state, indent=2))
+    if as_json:
+        print(json.dumps(state, indent=2))
+        return
+    for line in results["diagnosis"]:
+        console.print(line, highlight=False, markup=False)
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in results["held_out"].items())
+    console.print(f"Held-out examples, nats: {figures}.", highlight=False)
+    names = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))
+    console.print(f"The run is in [bold]{output.resolve()}[/]: {names}.", highlight=False)
+
+
+def _silent(*_: Any, **__: Any) -> None:
+    """Print nothing: with --json the output is JSON only."""
+
+
+def _state(folder: Path) -> dict[str, Any]:
+    """Return what run.json of a run folder says."""
+    path = folder / "run.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected a run folder of kvae train, with run.json. Received: {str(folder)!r}"
+        )
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        known = state["version"] == VERSION
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"Expected {path} as kvae train wrote it. Received: {error!r}") from None
+    if not known:
+        raise ValueError(f"Expected {path} of version {VERSION}. Received: {state['version']!r}")
+    return dict(state)
+
+
+def _description(
+    found: TrainingData, settings: dict[str, Any], choices: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "status": "training",
+        "command": shlex.join(["kvae", *sys.argv[1:]]),
+        "data": {"name": found.name, "digest": found.digest},
+        "settings": settings,
+        "choices": choices,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in PACKAGES},
+        },
+    }
+
+
+def _begin(output: Path, overwrite: bool, description: dict[str, Any], chosen: Any) -> None:
+    """Create the run folder, with what is known before training."""
+    if not overwrite:
+        files.vacant(output, "--output")
+    with files.replacing(output) as folder:
+        folder.mkdir()
+        _write(folder / "run.json", json.dumps(description, indent=2))
+        _write(folder / "model.py", chosen.code + "\n")
+        if chosen.schema is not None:
+            _write(folder / "schema.json", json.dumps(chosen.schema.get_config(), indent=2))
+
+
+def _write(path: Path, text: str) -> None:
+    with files.replacing(path) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+
+
+def _split(x: Any, seed: int) -> tuple[Any, Any]:
+    """Return training and held-out examples."""
+    import numpy as np
+
+    if len(x) < LEAST_ROWS:
+        raise ValueError(
+            f"Expected DATA to hold at least {LEAST_ROWS} examples. Received: {len(x)} examples"
+        )
+    order = np.random.default_rng(seed).permutation(len(x))
+    count = max(1, min(int(HELD_OUT * len(x)), MOST_HELD_OUT))
+    return x[np.sort(order[count:])], x[np.sort(order[:count])]
+
+
+def _epochs(examples: int, batch_size: int) -> int:
+    steps = -(-examples // batch_size)
+    return int(min(max(STEPS // steps, EPOCHS[0]), EPOCHS[1]))
+
+
+def _fit(vae: Any, train: Any, held_out: Any, settings: dict[str, Any], output: Path) -> Any:
+    import kvae
+    from kvae.cli.training_bar import TrainingBar
+
+    bar = TrainingBar(settings["epochs"])
+    try:
+        return vae.fit(
+            train,
+            validation_data=held_out,
+            epochs=settings["epochs"],
+            batch_size=settings["batch_size"],
+            verbose=0,
+            callbacks=[kvae.callbacks.Checkpoint(output / "checkpoints"), bar],
+        )
+    except KeyboardInterrupt:
+        bar.close()
+        raise RuntimeError(
+            f"Interrupted. Go on with: kvae train --resume {shlex.quote(str(output))}"
+        ) from None
+    finally:
+        bar.close()
+
+
+def _results(
+    vae: Any, train: Any, held_out: Any, history: Any, output: Path, seed: int
+) -> dict[str, Any]:
+    """Write model, history, pictures and report; return the figures of run.json."""
+    import numpy as np
+
+    import kvae
+    from kvae.diagnosis.diagnose_model import LEAST_EXAMPLES
+
+    with files.replacing(output / "model.keras") as temporary:
+        vae.save(temporary)
+    names = list(history.history)
+    rows = [
+        ",".join([str(epoch), *(f"{history.history[name][place]:.8g}" for name in names)])
+        for place, epoch in enumerate(history.epoch)
+    ]
+    _write(output / "history.csv", "\n".join([",".join(["epoch", *names]), *rows]) + "\n")
+    for name, figure in _pictures(vae, held_out, seed).items():
+        with files.replacing(output / f"{name}.png") as temporary:
+            figure.savefig(temporary, dpi=DPI, format="png")
+    scores = vae.evaluate(held_out, verbose=0, return_dict=True, seed=seed)
+    diagnosis = ["No diagnosis: the held-out examples are few, or have missing values."]
+    if len(held_out) >= LEAST_EXAMPLES and not np.isnan(held_out).any():
+        report = kvae.diagnose(vae, held_out, seed, x_train=_complete(train))
+        report.save(output / "report.html")
+        diagnosis = report.summary()
+    return {
+        "held_out": {name: float(value) for name, value in scores.items()},
+        "epochs": len(history.epoch),
+        "diagnosis": diagnosis,
+    }
+
+
+def _complete(train: Any) -> Any:
+    import numpy as np
+
+    return None if np.isnan(train).any() else train
+
+
+def _pictures(vae: Any, held_out: Any, seed: int) -> dict[str, Any]:
+    """Return figures of pictures and series; none of tables."""
+    import kvae
+
+    shape = held_out.shape[1:]
+    if len(shape) < 2 or (len(shape) == 3 and shape[-1] not in (1, 3)):
+        return {}
+    if vae.missing:
+        return {"samples": kvae.pictures.samples(vae, seed=seed)}
+    return {
+        "reconstructions": kvae.pictures.reconstructions(vae, held_out[:10]),
+        "samples": kvae.pictures.samples(vae, seed=seed),
+    }

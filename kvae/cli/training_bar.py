@@ -1,0 +1,54 @@
+"""A progress bar over the epochs of `fit`, with the time that is left."""
+
+from typing import Any
+
+import keras
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from kvae.cli.terminal import console
+
+__all__ = ["TrainingBar"]
+
+
+class TrainingBar(keras.callbacks.Callback):
+    """One line that shows epoch, loss and time left; nothing where the output is no terminal.
+
+    Args:
+        epochs: number of epochs of the whole run.
+    """
+
+    def __init__(self, epochs: int):
+        super().__init__()
+        self.epochs = epochs
+        self._bar: Any = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Show the bar."""
+        columns = (
+            TextColumn("epoch {task.completed}/{task.total}"),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        )
+        self._bar.start()
+        self._task = self._bar.add_task("", total=self.epochs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Show the epoch's loss."""
+        names = ("loss", "val_loss")
+        shown = [f"{name} {logs[name]:.4g}" for name in names if logs and name in logs]
+        self._bar.update(self._task, completed=epoch + 1, description=", ".join(shown))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Remove the bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Remove the bar, also after an interruption."""
+        if self._bar is not None:
+            self._bar.stop()

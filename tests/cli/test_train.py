@@ -1,0 +1,165 @@
+"""`kvae train`, `kvae sample` and `kvae doctor` on a small table and on pictures."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import kvae
+from kvae.cli import training_bar
+from kvae.cli.main import app
+
+ROWS = 640  # of which 64 are held out, enough for a diagnosis
+SMALL = ("--networks", "mlp", "--latent-dim", "2", "--epochs", "3")
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [*map(str, arguments)], env={"COLUMNS": "300", "NO_COLOR": "1"})
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("data") / "people.csv"
+    frame = pd.DataFrame(
+        {
+            "height": rng.normal(170.0, 9.0, ROWS).round(1),
+            "city": rng.choice(["Oslo", "Rome"], ROWS),
+        }
+    )
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(table, tmp_path_factory):
+    """The run folder of a run without interruption, and what it printed."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    done = invoke("train", table, "-o", folder, *SMALL)
+    assert done.exit_code == 0, done.output
+    return folder, done.stdout
+
+
+@pytest.mark.slow
+def test_a_run_folder_holds_model_history_report_and_how_it_was_made(finished, table):
+    folder, printed = finished
+    state = json.loads((folder / "run.json").read_text("utf-8"))
+    assert state["status"] == "finished"
+    assert state["data"]["name"] == str(table)
+    assert state["settings"] == {"epochs": 3, "batch_size": 64, "seed": 0}
+    assert set(state["versions"]) >= {"python", "keras", "tensorflow", "kvae-keras"}
+    history = pd.read_csv(folder / "history.csv")
+    assert list(history["epoch"]) == [0, 1, 2]
+    assert history["val_loss"].iloc[-1] == pytest.approx(
+        state["results"]["held_out"]["loss"], rel=0.1
+    )
+    verdict = state["results"]["diagnosis"][0].split(":")[0].split(" (")[0]
+    assert verdict in kvae.diagnosis.STATES
+    assert verdict in (folder / "report.html").read_text("utf-8")
+    for words in ("choice", "likelihood", "mlp", verdict):
+        assert words in printed
+
+
+@pytest.mark.slow
+def test_the_script_of_a_run_makes_its_model(finished, table):
+    import keras
+
+    folder, _ = finished
+    known = {"frame": pd.read_csv(table)}
+    exec((folder / "model.py").read_text("utf-8"), known)
+    model = keras.saving.load_model(folder / "model.keras")
+    assert [w.shape for w in known["vae"].weights] == [w.shape for w in model.weights]
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_goes_on_to_the_same_weights(finished, table, tmp_path, monkeypatch):
+    import keras
+
+    def interrupt(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training_bar.TrainingBar, "on_epoch_end", interrupt)
+        done = invoke("train", table, "-o", tmp_path / "run", *SMALL)
+    assert done.exit_code == 1
+    assert "Go on with: kvae train --resume" in " ".join(done.stderr.split())
+    assert not (tmp_path / "run" / "model.keras").exists()
+    done = invoke("train", "--resume", tmp_path / "run", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["status"] == "finished"
+    whole, resumed = (
+        keras.saving.load_model(folder / "model.keras").get_weights()
+        for folder in (finished[0], tmp_path / "run")
+    )
+    for found, expected in zip(resumed, whole, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    done = invoke("train", "--resume", tmp_path / "run")
+    assert done.exit_code == 2
+    assert "unfinished run" in done.stderr
+
+
+@pytest.mark.slow
+def test_samples_of_a_table_have_its_columns(finished, tmp_path):
+    done = invoke("sample", finished[0], "-o", tmp_path / "new.csv", "-n", 7, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["shape"] == [7, 2]
+    frame = pd.read_csv(tmp_path / "new.csv")
+    assert list(frame.columns) == ["height", "city"]
+    assert set(frame["city"]) <= {"Oslo", "Rome"}
+    done = invoke("sample", finished[0], "-o", tmp_path / "new.png")
+    assert done.exit_code == 2
+    assert "no pictures or series" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Expected DATA, or --resume RUN. Received: none"),
+        (("digits", "--resume", "somewhere"), "Received: both"),
+        (("nowhere.csv",), "Expected DATA to be a file, a folder or one of digits"),
+        (("--resume", "nowhere"), "Expected a run folder of kvae train"),
+        (("digits", "-o", "."), "Expected --output to be free"),
+    ],
+)
+def test_bad_arguments(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = invoke("train", *arguments)
+    assert done.exit_code == 2, done.output
+    assert message in " ".join(done.stderr.split())
+
+
+def test_too_few_rows(tmp_path):
+    pd.DataFrame({"a": [1.5, 2.5, 3.25], "b": [0.5, 1.0, 2.0]}).to_csv(
+        tmp_path / "few.csv", index=False
+    )
+    done = invoke("train", tmp_path / "few.csv", "-o", tmp_path / "run")
+    assert done.exit_code == 2
+    assert "at least 20 examples" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_doctor_finds_this_environment_well():
+    done = invoke("doctor", "--json")
+    found = json.loads(done.stdout)
+    assert done.exit_code == 0, found
+    assert [line["part"] for line in found if not line["works"]] == []
+
+
+def test_doctor_names_what_is_broken(monkeypatch):
+    from kvae.cli import doctor
+
+    def broken():
+        raise RuntimeError("no such thing")
+
+    for name in ("_packages", "_train", "_export"):
+        monkeypatch.setattr(doctor, name, broken)
+    done = invoke("doctor", "--json")
+    assert done.exit_code == 1
+    found = {line["part"]: line for line in json.loads(done.stdout)}
+    assert not found["packages"]["works"]
+    assert found["packages"]["found"] == "RuntimeError: no such thing"
+    assert found["Python"]["works"]

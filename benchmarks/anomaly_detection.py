@@ -129,8 +129,7 @@ def print_auroc(paths, options):
         best = np.nanmax(table[-1])
         share = f"  {table[-1][0] / best:.2f} of the best"
         print(f"{path.stem:<18}" + "".join(f"{v:>17.3f}" for v in table[-1]) + share, flush=True)
-    complete = [row for row in table if not np.any(np.isnan(row))]
-    print(f"{'mean':<18}" + "".join(f"{v:>17.3f}" for v in np.mean(complete, axis=0)))
+    print(f"{'mean':<18}" + "".join(f"{v:>17.3f}" for v in np.mean(table, axis=0)))
     print(f"{'minutes':<18}" + "".join(f"{v / 60:>17.1f}" for v in np.sum(times, axis=0)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"peak memory of the process, all contenders: {peak:.1f} GB")

@@ -1,6 +1,7 @@
 """Anomaly detection by a VAE, with scikit-learn's conventions."""
 
 import json
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ __all__ = ["AnomalyDetector"]
 # More calibration rows would make the rate of false alarms hardly more certain, and the manifest
 # of an exported detector holds a number for each.
 MOST_CALIBRATION_ROWS = 2_000
+# Of the rows, where so many are needed for the wanted rate.
+LARGEST_SHARE = 2 / 3
 # Scores of a row do not depend on the rows beside it to the last digit, because the kernels always
 # see whole blocks.
 BLOCK = 64
@@ -62,7 +65,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         learning_rate: of Adam at the beginning; it goes to zero by half a cosine.
         trim: share of each training batch that is left out, the rows with the highest loss, in
             [0, 1): robustness to anomalies among the training rows.
-        calibration_share: share of the rows that is kept for calibration, at most 2,000 rows.
+        calibration_share: share of the rows that is kept for calibration, at most 2,000 rows. Of
+            few rows up to two thirds are kept, where the rate needs so many, 2 / rate - 1.
         random_state: int or `np.random.RandomState`, decides the split, the first weights and the
             draws; `keras.utils.set_random_seed` is called with it. None leaves the state as it is.
 
@@ -100,10 +104,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         units: int = 128,
         scaling: str = "arcsinh",
         steps: int = 1500,
-        epochs: int = 100,
+        epochs: int = 250,
         batch_size: int = 128,
         learning_rate: float = 1e-3,
-        trim: float = 0.2,
+        trim: float = 0.1,
         calibration_share: float = 0.2,
         random_state: Any = None,
     ):
@@ -133,7 +137,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         rows = self._rows(X, reset=True)
         random = check_random_state(self.random_state)
         order = random.permutation(len(rows))
-        kept = min(MOST_CALIBRATION_ROWS, max(1, round(self.calibration_share * len(rows))))
+        kept = self._calibration_rows(len(rows))
         calibration_rows, training_rows = rows[order[:kept]], rows[order[kept:]]
         seed = None if self.random_state is None else int(random.randint(2**31 - 1))
         with seeded(seed):
@@ -151,6 +155,13 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             )
         self._set_calibration(calibration_rows)
         return self
+
+    def _calibration_rows(self, rows: int) -> int:
+        """Return how many of so many rows are kept for calibration."""
+        kept = min(MOST_CALIBRATION_ROWS, max(1, round(self.calibration_share * rows)))
+        sides = 2 if self.two_sided else 1
+        needed = math.ceil(2 * sides / self.false_alarm_rate) - 1
+        return needed if kept < needed <= LARGEST_SHARE * rows else kept
 
     def calibrate(self, X: Any) -> "AnomalyDetector":  # noqa: N803
         """Set the threshold by other rows, which should be normal and new to the model.
@@ -214,7 +225,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         Args:
             X: rows as for `fit`.
         """
-        return self.calibration_.p_values(-self.score_samples(X))
+        scores = -self.score_samples(X)
+        return self.calibration_.p_values(scores)
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return [1 - p, p] of each row, (rows, 2), for the conformal p-value p.

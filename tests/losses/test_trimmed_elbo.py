@@ -60,3 +60,24 @@ def test_it_is_saved_with_the_model(grey, tmp_path):
 def test_a_share_outside_its_range_is_refused(share):
     with pytest.raises(ValueError, match="share"):
         kvae.losses.TrimmedELBO(share)
+
+
+def test_examples_are_compared_by_the_density_of_the_transformed_data(rng):
+    """The derivative of the transform is the same whatever the model has learned."""
+    kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(1))
+    posterior = kvae.layers.MultivariateNormalDiag(1, activity_regularizer=kl)
+    log = kvae.transforms.Log(1e-3)
+    likelihood = kvae.layers.Transformed(kvae.layers.NormalLikelihood(1, scale=9.0), log)
+    encoder = kvae.networks.mlp_encoder(1, posterior.params_size, hidden=(4,))
+    decoder = kvae.networks.mlp_decoder(1, likelihood.params_shape, hidden=(4,))
+    model = kvae.VAE(encoder, posterior, decoder, likelihood)
+    for weight in model.trainable_variables:  # the KL is that of no example in particular
+        weight.assign(tf.zeros_like(weight))
+    x, seed = tf.constant(rng.gamma(0.3, 1.0, (20, 1)), tf.float32), [1, 2]
+    raw = losses_of(model, x, seed)
+    worst = int(np.argmax(raw - np.log(x[:, 0] + 1e-3)))
+    assert worst != int(np.argmax(raw))
+    batch = Batch(inputs={"x": x}, training=True)
+    latents = model.infer({"x": x}, seed)
+    terms = kvae.losses.TrimmedELBO(0.05).terms(model, {"x": x}, latents, batch)
+    np.testing.assert_array_equal(terms[0].values.numpy() != 0.0, np.arange(20) != worst)

@@ -25,7 +25,7 @@ def rows():
 @pytest.mark.filterwarnings("ignore:.*calibration rows can guarantee:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_it_passes_the_checks_of_scikit_learn():
-    check_estimator(AnomalyDetector())
+    check_estimator(AnomalyDetector(steps=20))  # it fits about a hundred times
 
 
 def test_false_alarms_are_as_frequent_as_wanted(detector, rows):
@@ -120,7 +120,7 @@ def test_threads_get_the_scores_of_their_own_rows(detector, rows):
 
 
 def test_a_stream_that_drifts_is_reported(detector, rows):
-    test = detector.drift_test()
+    test = detector.drift_test(false_alarm_rate=0.001)
     assert not test.update(-detector.score_samples(rows)).drifted
     drifting = rows * [1.0, 1.0, 1.3, 1.0]
     assert test.update(-detector.score_samples(drifting)).drifted

@@ -283,7 +283,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Return valid rows as float32; the place where tables of mixed columns are encoded."""
         least = 3 if reset else 1
         options = {"dtype": "float32", "allow_nd": True, "ensure_min_samples": least}
-        return validate_data(self, X, reset=reset, **options)
+        rows: Any = validate_data(self, X, reset=reset, **options)
+        return rows
 
     def _check_arguments(self) -> None:
         for name in ("false_alarm_rate", "calibration_share"):

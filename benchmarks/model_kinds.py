@@ -43,6 +43,7 @@ class Kind:
             uses its codes.
         posterior: class of the posterior layer.
         prior: (latent_dim, examples) -> the prior.
+        features: (examples) -> what stands before the encoder, or None.
     """
 
     data: Any
@@ -52,6 +53,7 @@ class Kind:
     high_beta: float = 4.0
     posterior: Any = kvae.layers.MultivariateNormalDiag
     prior: Any = lambda latent_dim, x: kvae.priors.StandardNormal(latent_dim)
+    features: Any = lambda x: None
 
     def make(self, x: Any, weight: float) -> Any:
         """Return a new model with a weight of the KL."""
@@ -62,9 +64,7 @@ class Kind:
         likelihood = self.likelihood(x)
         shape, params = likelihood.event_shape, likelihood.params_shape
         encoder, decoder = self.networks(shape, posterior.params_size, self.latent_dim, params)
-        return kvae.VAE(
-            encoder=encoder, posterior=posterior, decoder=decoder, likelihood=likelihood
-        )
+        return kvae.VAE(encoder, posterior, decoder, likelihood, features=self.features(x))
 
 
 # -- networks ------------------------------------------------------------------------------------
@@ -266,7 +266,9 @@ CALIBRATION = {
     "Fashion, dense, discretized logistic": Kind(pixels("fashion_mnist"), dense, logistic_pixels),
     "Olivetti, dense, optimal scale": Kind(grey("olivetti", "x", 32), dense, optimal_normal),
     "Adult, residual dense, columns": Kind(adult, residual_dense, adult_columns, 4, 2.0),
-    "counts, dense, Poisson": Kind(mixed_counts, dense, poisson, 3, 2.0),
+    "counts, dense, Poisson": Kind(
+        mixed_counts, dense, poisson, 3, 2.0, features=lambda x: kvae.transforms.Log()
+    ),
     "windows, convolutional, learned scale": Kind(windows, sequence("conv"), normal, 4),
     "faces, convolutional, fixed scale": Kind(faces, conv, fixed_normal),
     "digits, dense, full covariance": Kind(

@@ -1,0 +1,41 @@
+"""docs/command_line.md: its lines run as printed, and it names every command."""
+
+import json
+import re
+import shlex
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from kvae.cli.main import app
+from tests.helpers import ROOT
+
+PAGE = (ROOT / "docs" / "command_line.md").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_its_lines_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"height": rng.normal(170, 9, 700).round(1), "city": rng.choice(["Oslo", "Rome"], 700)}
+    )
+    frame.to_csv("people.csv", index=False)
+    (lines,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    for line in lines.splitlines():
+        program, *arguments = shlex.split(line)
+        done = CliRunner().invoke(app, arguments)
+        assert (program, done.exit_code) == ("kvae", 0), done.output
+    assert len(pd.read_csv("new.csv")) == 500
+    assert json.loads((tmp_path / "run/bundle/manifest.json").read_text("utf-8"))["schema"]
+    table = PAGE.split("The other commands")[0]
+    expected = set(re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE))
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == expected | {"bundle", "all-rows.html"}
+
+
+def test_it_names_every_command():
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert commands == set(re.findall(r"`kvae (\w+)`", PAGE))

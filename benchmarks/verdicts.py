@@ -37,7 +37,7 @@ SIDES = {
     "information": (("KL alone",), ("never trained",)),
     "noise_share": (("full VAE", "high beta", "no KL"), ("no sampling",)),
     "implied_beta_low": (("no KL",), ("full VAE", "high beta")),
-    "dimension_wise_kl_share": (("full VAE", "high beta"), ("plain autoencoder",)),
+    "prior_mismatch": (("full VAE", "high beta"), ("plain autoencoder",)),
     "implied_beta_high": (("full VAE",), ("high beta",)),
 }
 
@@ -56,7 +56,7 @@ def verdict_of(name, arm, seed, folder):
         "information": report.mutual_information,
         "noise_share": report.noise_share,
         "implied_beta_low": report.sensitivity.implied_beta,
-        "dimension_wise_kl_share": report.dimension_wise_kl_share,
+        "prior_mismatch": report.prior_mismatch,
         "implied_beta_high": report.sensitivity.implied_beta,
     }
     return {

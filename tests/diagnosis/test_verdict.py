@@ -23,14 +23,13 @@ def numbers(stderr=1e-3, used=6, **changes):
         "mutual_information": 3.0,
         "noise_share": 0.1,
         "implied_beta": 1.0,
-        "dimension_wise_kl_share": 0.02,
+        "prior_mismatch": 0.02,
         "prior_gaps": 0.06,
         "generalization_gap": 0.5,
         "at_scale_floor": 0.0,
         **changes,
     }
     each = {name: Estimate.of(value, stderr) for name, value in values.items()}
-    each["prior_mismatch"] = each["dimension_wise_kl_share"]
     dimensions = [
         SimpleNamespace(
             index=d,
@@ -50,8 +49,8 @@ def numbers(stderr=1e-3, used=6, **changes):
         **{
             name: each[name]
             for name in (
-                *("mutual_information", "noise_share", "dimension_wise_kl_share"),
-                *("prior_mismatch", "generalization_gap", "at_scale_floor"),
+                *("mutual_information", "noise_share", "prior_mismatch"),
+                *("generalization_gap", "at_scale_floor"),
             )
         },
     )
@@ -71,15 +70,15 @@ def beta(value, **settings):
         ("untrained", {"code_gain": 0.0}, ASSEMBLED),
         ("untrained", {"explained_variance": -0.5}, FITTED),
         ("deterministic_encoder", {"noise_share": 2.0, "implied_beta": 5.0}, ASSEMBLED),
-        ("deterministic_encoder", {"dimension_wise_kl_share": 0.6}, beta(0.0)),
-        ("discontinuous", {"implied_beta": 0.0, "dimension_wise_kl_share": 0.6}, beta(0.0)),
+        ("deterministic_encoder", {"prior_mismatch": 0.6}, beta(0.0)),
+        ("discontinuous", {"implied_beta": 0.0, "prior_mismatch": 0.6}, beta(0.0)),
         ("discontinuous", {"implied_beta": 0.05}, beta(0.05, sampled=True, steps=10)),
         ("over_regularized", {"implied_beta": 4.0}, beta(4.0)),
         ("over_regularized", {"implied_beta": 4.0, "used": 1}, beta(4.0)),
         # The numbers of a failure, and settings that say otherwise: a finding, no state.
         ("healthy", {"noise_share": 2.0}, FITTED),
-        ("healthy", {"dimension_wise_kl_share": 0.6}, FITTED),
-        ("healthy", {"dimension_wise_kl_share": 0.6}, ASSEMBLED),
+        ("healthy", {"prior_mismatch": 0.6}, FITTED),
+        ("healthy", {"prior_mismatch": 0.6}, ASSEMBLED),
         ("healthy", {"implied_beta": 0.0}, FITTED),
         ("healthy", {"implied_beta": 4.0}, FITTED),
         ("healthy", {"implied_beta": 4.0}, beta(None)),
@@ -99,7 +98,7 @@ def test_the_first_condition_that_numbers_and_settings_agree_on(state, changes, 
         ("noise_cost", {"noise_share": 2.0}, FITTED),
         ("implied_beta", {"implied_beta": 4.0}, FITTED),
         ("implied_beta", {"implied_beta": 1.0}, beta(4.0)),
-        ("prior_mismatch", {"dimension_wise_kl_share": 0.34}, FITTED),
+        ("prior_mismatch", {"prior_mismatch": 0.34}, FITTED),
         ("prior_gaps", {"prior_gaps": 1.0}, FITTED),
         ("overfitting", {"generalization_gap": 5.0}, FITTED),
         ("scale_floor", {"at_scale_floor": 0.3}, FITTED),
@@ -131,7 +130,7 @@ def test_nothing_is_said_of_codes_that_the_decoder_does_not_use(state):
     ("changes", "settings", "words"),
     [
         # A learned prior is not told to learn the prior.
-        ({"dimension_wise_kl_share": 0.5}, {"learned_prior": True}, "learn the prior"),
+        ({"prior_mismatch": 0.5}, {"learned_prior": True}, "learn the prior"),
         ({"prior_gaps": 1.0}, {"learned_prior": True}, "learned prior"),
         # Free bits are not told to use free bits.
         ({"used": 1}, {"penalties": ("free_bits",)}, "free bits"),

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from model_kinds import ARMS, CALIBRATION, EXAMPLES, HELD_OUT, KINDS, STEPS, trained
 from page import replace_section
-from scipy.stats import beta
+from scipy import stats
 
 import kvae
 from kvae.diagnosis import FINDINGS, STATES, THRESHOLDS
@@ -35,9 +35,9 @@ SIDES = {
     "code_gain": (("KL alone",), USED),
     "explained_variance": (("KL alone", "never trained"), USED),
     "information": (("KL alone",), ("never trained",)),
-    "noise_share": (("full VAE", "high beta", "no KL"), ("no sampling",)),
+    "noise_share": (("full VAE", "high beta", "no KL"), ()),
+    "implied_beta_ratio": (("full VAE", "high beta"), ("no sampling", "plain autoencoder")),
     "implied_beta_low": (("no KL",), ("full VAE", "high beta")),
-    "prior_mismatch": (("full VAE", "high beta"), ("plain autoencoder",)),
     "implied_beta_high": (("full VAE",), ("high beta",)),
 }
 
@@ -50,13 +50,14 @@ def verdict_of(name, arm, seed, folder):
     vae = trained(kind, arm, x, seed)
     taken = time.perf_counter() - start
     report = kvae.diagnose(vae, x, seed=seed)
+    beta = float(vae.posterior_layer.regularizer.weight)
     numbers = {
         "code_gain": report.sensitivity.code_gain,
         "explained_variance": report.explained_variance.cumulative[-1],
         "information": report.mutual_information,
         "noise_share": report.noise_share,
         "implied_beta_low": report.sensitivity.implied_beta,
-        "prior_mismatch": report.prior_mismatch,
+        "implied_beta_ratio": report.sensitivity.implied_beta.over(max(1.0, beta)),
         "implied_beta_high": report.sensitivity.implied_beta,
     }
     return {
@@ -124,7 +125,7 @@ def setting(lines):
 
 def lower_bound(right, count):
     """Return the lower end of the one-sided 95% interval of a share (Clopper and Pearson 1934)."""
-    return float(beta.ppf(0.05, right, count - right + 1)) if right else 0.0
+    return float(stats.beta.ppf(0.05, right, count - right + 1)) if right else 0.0
 
 
 def confusion(lines):
@@ -180,6 +181,9 @@ def calibration(lines):
         for arms, worst in zip(sides, (max, min), strict=True):
             own = [line for line in lines if line["arm"] in arms]
             own = [line for line in own if line["numbers"][name] is not None]
+            if not own:
+                ends.append("")
+                continue
             line = worst(own, key=lambda line: line["numbers"][name])
             value = line["numbers"][name]
             shown = "infinite" if value >= 1e9 else f"{value:.2g}"

@@ -42,6 +42,11 @@ class Estimate:
         """Whether there is a value; an estimate that the model does not allow has NaN."""
         return not np.isnan(self.value)
 
+    def over(self, number: float) -> "Estimate":
+        """Return this estimate divided by a positive number."""
+        values = (self.value, self.stderr, self.low, self.high)
+        return Estimate(*(float(value) / number for value in values))
+
     @classmethod
     def not_measured(cls) -> "Estimate":
         """Return the estimate of what could not be measured: NaN, None in JSON."""

@@ -12,6 +12,7 @@ __all__ = ["FINDINGS", "Finding", "findings"]
 
 FEW_EXAMPLES = 500
 BETA_RATIO = 1.7  # of implied beta and weight: a KL at its optimum is within this factor
+OFF_PRIOR = 0.2  # share of the KL
 IN_GAPS = 0.25  # share of prior samples beyond that of held-out samples
 OVERFITTED = 0.1  # of the code gain
 AT_FLOOR = 0.05  # share of the scales
@@ -95,7 +96,7 @@ def _implied_beta(report: Any, settings: TrainingSettings) -> Found:
 
 def _prior_mismatch(report: Any, settings: TrainingSettings) -> Found:
     share = report.prior_mismatch
-    if share.low > THRESHOLDS["prior_mismatch"].value:
+    if share.low > OFF_PRIOR:
         ways = ["train longer", "use a smaller latent space"]
         if not settings.learned_prior:
             ways.insert(1, "learn the prior (`vae.fit_prior`, kvae.priors)")

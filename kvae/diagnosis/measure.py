@@ -207,8 +207,7 @@ def _difference(total: Estimate, part: Estimate) -> Estimate:
 
 def _share(part: Estimate, total: Estimate) -> Estimate:
     """Return part / total, with the interval of `part`: the total is known far better."""
-    scale = max(total.value, 1e-12)
-    return Estimate(part.value / scale, part.stderr / scale, part.low / scale, part.high / scale)
+    return part.over(max(total.value, 1e-12))
 
 
 def _quotient(above: Estimate, below: Estimate) -> Estimate:

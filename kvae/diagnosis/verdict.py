@@ -74,8 +74,11 @@ THRESHOLDS = {
         "decoders trained on samples: up to 0.3; deterministic encoders: from 1.4",
         (0.31, 1.4),
     ),
-    "prior_mismatch": Threshold(
-        0.2, "share of the KL", "VAEs: mostly below; autoencoders: from 0.6", (0.054, 0.58)
+    "implied_beta_ratio": Threshold(
+        4.0,
+        "nats per nat, over the weight of the KL where that is above 1",
+        "decoders trained on samples: up to 1.3; deterministic encoders: from 15",
+        (1.3, 15.0),
     ),
     "implied_beta_low": Threshold(
         0.1,
@@ -178,19 +181,16 @@ def assess(report: Any, settings: TrainingSettings) -> Verdict:
         name, sentence = "information", "mutual information, nats"
         informed = holds(report.mutual_information, name, True, sentence)
         return verdict("untrained" if informed else "posterior_collapse")
-    noise = holds(report.noise_share, "noise_share", True, "noise cost, share of the code gain")
-    if noise and not settings.sampled:
-        return verdict("deterministic_encoder")
     beta = sensitivity.implied_beta
-    low = holds(beta, "implied_beta_low", False, "implied beta, lower threshold")
-    weak = settings.beta is not None and settings.beta < THRESHOLDS["implied_beta_low"].value
-    if weak and low:
-        return verdict("discontinuous")
-    if weak and not settings.sampled:
-        # The decoder bears noise that no KL has kept up: it was not trained with it.
-        name, sentence = "prior_mismatch", "aggregate posterior off the prior, share of the KL"
-        if holds(report.prior_mismatch, name, True, sentence):
+    if not settings.sampled:
+        noise = holds(report.noise_share, "noise_share", True, "noise cost, share of the code gain")
+        ratio = beta.over(max(1.0, settings.beta or 1.0))
+        name, sentence = "implied_beta_ratio", "implied beta, over the weight of the KL"
+        if noise or holds(ratio, name, True, sentence):
             return verdict("deterministic_encoder")
+    low = holds(beta, "implied_beta_low", False, "implied beta, lower threshold")
+    if low and settings.beta is not None and settings.beta < THRESHOLDS["implied_beta_low"].value:
+        return verdict("discontinuous")
     high = holds(beta, "implied_beta_high", True, "implied beta, upper threshold")
     if high and settings.beta is not None and settings.beta > 1.0:
         return verdict("over_regularized")

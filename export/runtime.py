@@ -27,7 +27,17 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Bundle", "BundleError", "Model", "Stream", "check_domain", "check_schema", "sums_of"]
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "Model",
+    "Stream",
+    "check_domain",
+    "check_schema",
+    "limits",
+    "p_values",
+    "sums_of",
+]
 
 SUMS = "SHA256SUMS"
 SCHEMA = 2
@@ -330,6 +340,14 @@ MANIFEST = {
         }
     ],
 }
+# Of an artefact of a calibrated bundle; others have no such entry.
+CALIBRATION = {
+    "scores": ["number"],
+    "two_sided": "flag",
+    "false_alarm_rate": "number",
+    "low": "number or null",
+    "high": "number",
+}
 KINDS: dict[str, Any] = {
     "text": lambda value: isinstance(value, str),
     "line": lambda value: isinstance(value, str) and value.isprintable(),
@@ -362,6 +380,8 @@ def _parse_manifest(content: bytes) -> dict[str, Any]:
             raise BundleError(f"manifest.json is damaged: the columns do not make up {name!r:.80}.")
         if len(manifest["examples"]["ranges"].get(name, [])) != max(1, len(widths)):
             raise BundleError("manifest.json is damaged: the ranges of the examples do not fit.")
+    for artefact in manifest["artefacts"]:
+        _validate_calibration(artefact.get("calibration"))
     return manifest
 
 
@@ -382,6 +402,18 @@ def check_schema(described: dict[str, Any], what: str) -> None:
         raise BundleError(
             f"Expected {what} of schema {SCHEMA}. Received: {described.get('schema')!r:.80}"
         )
+
+
+def _validate_calibration(found: Any) -> None:
+    if found is None:
+        return
+    _validate(found, CALIBRATION, "calibration")
+    scores, rate = found["scores"], found["false_alarm_rate"]
+    if not scores or scores != sorted(scores) or not 0.0 < rate < 1.0:
+        raise BundleError("manifest.json is damaged: the calibration is not one.")
+    low, high = limits(scores, rate, found["two_sided"])
+    if (found["low"], found["high"]) != (low if found["two_sided"] else None, high):
+        raise BundleError("manifest.json is damaged: the limits are not those of the calibration.")
 
 
 def _refused(constant: str) -> None:
@@ -537,6 +569,33 @@ class Model:
         """Return the anomaly score of each row of `x` in nats, (rows,), as `kvae.VAE.score`."""
         return self.run("score", x=x, **others)["score"]
 
+    def detect(self, x: Any, **others: Any) -> dict[str, np.ndarray]:
+        """Return `score`, `p_value` and `is_anomaly` of each row of `x`, each (rows,).
+
+        The threshold is that of the preset, set by the scores that its own file gives calibration
+        rows: `limits` and `p_values` have the formulas.
+
+        Args:
+            x: raw rows.
+            **others: as for `decode`.
+
+        Raises:
+            ValueError: If the bundle was written without calibration rows; else as for `run`.
+        """
+        found = self.bundle.artefact(self.preset).get("calibration")
+        if found is None:
+            raise ValueError(
+                "Expected a bundle with thresholds, written with calibration rows. Received: one "
+                "without"
+            )
+        scores = self.score(x, **others)
+        low = -np.inf if found["low"] is None else found["low"]
+        return {
+            "score": scores,
+            "p_value": p_values(scores, found["scores"], found["two_sided"]),
+            "is_anomaly": (scores < np.float32(low)) | (scores > np.float32(found["high"])),
+        }
+
     def sample(self, n: int, seed: int = 0, **others: Any) -> np.ndarray:
         """Return `n` decoded draws from the prior, the same on every device, (n, *event_shape).
 
@@ -633,6 +692,59 @@ class _Engine:
                         f"The manifest says: {told['dtype']} of shape {told['shape']}"
                     )
         return runner
+
+
+# -- the decision ----------------------------------------------------------------------------------
+
+
+def p_values(scores: Any, calibration: Any, two_sided: bool = False) -> np.ndarray:
+    """Return the conformal p-value of each score, float64 in [1 / (n + 1), 1].
+
+    p = (1 + number of calibration scores >= score) / (n + 1). Two-sided it is twice the smaller of
+    this one and that of low scores, at most 1.
+
+    Args:
+        scores: anomaly scores, of any shape.
+        calibration: scores of n normal rows, sorted.
+        two_sided: whether a score that is too low is an anomaly too.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> runtime.p_values([200.0, 97.0, -5.0], np.arange(99.0))
+        array([0.01, 0.03, 1.  ])
+    """
+    scores, calibration = np.asarray(scores, "float32"), np.asarray(calibration, "float32")
+    n = len(calibration)
+    high = (1 + n - np.searchsorted(calibration, scores, "left")) / (n + 1)
+    if not two_sided:
+        return high
+    low = (1 + np.searchsorted(calibration, scores, "right")) / (n + 1)
+    return np.minimum(1.0, 2.0 * np.minimum(high, low))
+
+
+def limits(calibration: Any, rate: float, two_sided: bool = False) -> tuple[float, float]:
+    """Return the lowest and the highest score that is no anomaly at a rate of false alarms.
+
+    A score is outside exactly if its p-value is at most `rate`, where so small a p-value is
+    possible, and otherwise if it is the smallest possible one. The limits are calibration scores,
+    and thus float32 numbers: all devices compare with the same ones.
+
+    Args:
+        calibration: scores of n normal rows, sorted.
+        rate: in (0, 1).
+        two_sided: see `p_values`.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> runtime.limits(np.arange(99.0), 0.05)
+        (-inf, 94.0)
+    """
+    n = len(calibration)
+    share = 0.5 * rate if two_sided else rate
+    # The addition keeps 0.29 * 100 = 28.999... at 29.
+    k = min(n, max(1, math.floor(share * (n + 1) + 1e-9)))
+    low = float(calibration[k - 1]) if two_sided else -math.inf
+    return low, float(calibration[n - k])
 
 
 class Stream:

@@ -21,6 +21,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 __all__ = [
+    "arcsinh",
     "builtin_only",
     "digamma_difference",
     "expm1",
@@ -89,6 +90,24 @@ def builtin_only() -> Iterator[None]:
 def is_builtin_only() -> bool:
     """Return whether `builtin_only` is in effect."""
     return _builtin_only.get()
+
+
+def arcsinh(x: Any) -> Any:
+    """Return log(x + sqrt(1 + x^2)), with all digits of small x, also where x^2 overflows.
+
+    Example:
+        >>> from kvae.special_functions import arcsinh
+        >>> arcsinh(tf.constant([-1.0, 1e-6, 1e30])).numpy().round(6)
+        array([-8.813740e-01,  1.000000e-06,  6.977070e+01], dtype=float32)
+    """
+    size = tf.abs(x)
+    large = size > (2.0**27 if x.dtype == tf.float64 else 4096.0)
+    # Masked before, so that neither branch sends a NaN into the gradient of the other.
+    safe = tf.where(large, tf.zeros_like(x), size)
+    square = tf.square(safe)
+    inner = log1p(safe + square / (1.0 + tf.sqrt(1.0 + square)))
+    beyond = math.log(2.0) + tf.math.log(tf.where(large, size, tf.ones_like(x)))
+    return tf.where(large, beyond, inner) * tf.sign(x)
 
 
 def lgamma(x: Any) -> Any:

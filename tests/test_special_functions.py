@@ -51,7 +51,9 @@ SIGNED = np.concatenate([spread(-40, 4), -spread(-40, 4)])
 ABOVE_MINUS_ONE = np.concatenate([spread(-40, 40), -spread(-40, -1e-6)])
 A, B, SHARE = spread(-5, 12), spread(-5, 12), RNG.uniform(0, 1, 20_000).astype("float32")
 RAW = np.linspace(-85, 1000, 50_001, dtype="float32")
+WIDE_SIGNED = np.concatenate([spread(-30, 40), -spread(-30, 40)])
 CASES = {  # name: (arguments, float64, largest summand or None for the value itself)
+    "arcsinh": ((WIDE_SIGNED,), np.arcsinh, None),
     "lgamma": ((WIDE,), special.gammaln, None),
     "lbeta": ((A, B), special.betaln, lbeta_summand),
     "lgamma_excess": ((A, A * SHARE), exact_excess, excess_summand),

@@ -34,6 +34,7 @@ from ..subject import exportable
 from ..verification.compare import Tolerance
 from ..verification.probe import examples_of, reference_of
 from ..verification.reference import Reference
+from .decision import calibrated, check_rate
 from .figures import draw, packed
 from .manifest import manifest_of
 from .measure import BRIEF
@@ -64,6 +65,9 @@ def bundle(
     licence: str = "",
     training_data: str = "",
     preprocessing: str = "",
+    calibration: Any = None,
+    false_alarm_rate: float = 0.01,
+    two_sided: bool = False,
     measure: bool = True,
     overwrite: bool = False,
 ) -> dict[str, ExportResult]:
@@ -92,6 +96,12 @@ def bundle(
         licence: of the model, as an SPDX expression such as "CC-BY-4.0".
         training_data: a sentence on what it was trained on.
         preprocessing: a sentence on what was done to raw data.
+        calibration: normal rows that the model was not trained on, as `data`. By the scores that
+            each file gives them its threshold is set (split-conformal, see
+            `kvae.estimators.Calibration`), and the manifest holds threshold and scores. Needs
+            the signature `score`.
+        false_alarm_rate: wanted rate of false alarms, in (0, 1).
+        two_sided: whether a score that is too low is an anomaly too.
         measure: whether to measure time and memory of every file on this machine. Without, and
             with the variable SOURCE_DATE_EPOCH set, the same model gives the same bytes.
         overwrite: whether to replace what stands at `path`.
@@ -137,6 +147,12 @@ def bundle(
         )
     if 1 not in sizes:
         raise ValueError(f"Expected 1 among batch_sizes. Received: batch_sizes={batch_sizes}")
+    if calibration is not None and "score" not in names:
+        raise ValueError(
+            "Expected the signature 'score', for thresholds on it. Received: "
+            f"signatures={names}, calibration=..."
+        )
+    rate = check_rate(false_alarm_rate)
     given = data is not None
     examples = examples_of(vae, vae.signatures(), data, STAND_INS)
     results: dict[str, ExportResult] = {}
@@ -168,6 +184,9 @@ def bundle(
             _write_others(reference, folder, manifest)
             draw(vae, examples, bool(axes), folder)
             seal(folder, manifest, target.name)
+            if calibration is not None:
+                manifest = calibrated(folder, manifest, calibration, rate, bool(two_sided))
+                seal(folder, manifest, target.name)
             if measure:
                 begin("time and memory")
                 device = measured(folder, effort=BRIEF)

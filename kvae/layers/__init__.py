@@ -22,6 +22,7 @@ from kvae.layers.likelihood import Likelihood
 from kvae.layers.logistic import IndependentLogistic
 from kvae.layers.mixture import MixtureLogistic, MixtureNormal, MixtureSameFamily
 from kvae.layers.mixture_discretized_logistic import MixtureDiscretizedLogistic
+from kvae.layers.modulated_scale import ModulatedScale
 from kvae.layers.negative_binomial import IndependentNegativeBinomial, ZeroInflatedNegativeBinomial
 from kvae.layers.normal import IndependentNormal, MultivariateNormalDiag, MultivariateNormalTriL
 from kvae.layers.normal_likelihood import NormalLikelihood
@@ -59,6 +60,7 @@ __all__ = [
     "MixtureLogistic",
     "MixtureNormal",
     "MixtureSameFamily",
+    "ModulatedScale",
     "MultivariateNormalDiag",
     "MultivariateNormalTriL",
     "NormalLikelihood",

@@ -4,6 +4,7 @@
 those of the raw data, and the map is saved and exported with the model.
 """
 
+from kvae.transforms.arcsinh import Arcsinh
 from kvae.transforms.chain import Chain
 from kvae.transforms.log import Log
 from kvae.transforms.logit import Logit
@@ -12,4 +13,13 @@ from kvae.transforms.rescaling import Rescaling
 from kvae.transforms.standardization import Standardization
 from kvae.transforms.transform import Transform
 
-__all__ = ["Chain", "Log", "Logit", "Pixels", "Rescaling", "Standardization", "Transform"]
+__all__ = [
+    "Arcsinh",
+    "Chain",
+    "Log",
+    "Logit",
+    "Pixels",
+    "Rescaling",
+    "Standardization",
+    "Transform",
+]

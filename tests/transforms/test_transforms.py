@@ -21,6 +21,7 @@ CASES = {
     ),
     "log": (lambda: transforms.Log(0.5), (0.0, 1e3)),
     "logit": (lambda: transforms.Logit(-2.0, 7.0), (-2.0, 7.0)),
+    "arcsinh": (lambda: transforms.Arcsinh([1e2, -3.0], [10.0, 0.5]), (-1e5, 1e5)),
     "chain": (
         lambda: transforms.Chain(
             [transforms.Log(), transforms.Rescaling(3.0), transforms.Standardization(1.0, 2.0)]
@@ -165,3 +166,37 @@ def test_what_was_learned_before_is_forgotten():
     standardization.adapt(np.array([[1.0], [3.0]]))
     np.testing.assert_allclose(standardization.mean, [2.0])
     np.testing.assert_allclose(standardization.stddev, [1.0])
+
+
+def test_arcsinh_learns_the_middle_of_the_data_whatever_the_outliers(rng):
+    x = np.stack([rng.normal(5.0, 2.0, 5000), np.repeat([3.0], 5000)], axis=1)
+    x[:50, 0] = 1e6
+    layer = transforms.Arcsinh()
+    layer.adapt(x)
+    np.testing.assert_allclose(layer.center, [5.0, 3.0], atol=0.1)
+    np.testing.assert_allclose(layer.width, [2.0, 1.0], atol=0.1)  # of equal values: 1
+    y = layer.forward(tf.constant(x, tf.float32)).numpy()
+    np.testing.assert_allclose(y[:, 0].mean(), 0.0, atol=1e-4)
+    np.testing.assert_allclose(y[:, 0].std(), 1.0, atol=1e-4)
+    assert np.all(y[:, 1] == 0.0)
+
+
+def test_arcsinh_takes_the_standard_deviation_where_most_values_are_equal(rng):
+    x = np.where(np.arange(1000) < 900, 0.0, rng.normal(size=1000))[:, None]
+    layer = transforms.Arcsinh()
+    layer.adapt(x)
+    np.testing.assert_allclose(layer.width, np.std(x, axis=0), rtol=1e-5)
+
+
+def test_arcsinh_of_batches_is_that_of_the_whole(rng):
+    x = rng.normal(size=(300, 2))
+    whole, batches = transforms.Arcsinh(), transforms.Arcsinh()
+    whole.adapt(x)
+    for part in np.split(x, 3):
+        batches.update_state(part)
+    np.testing.assert_array_equal(whole(x), batches(x))
+
+
+def test_arcsinh_refuses_a_width_without_a_center():
+    with pytest.raises(ValueError, match="Expected center and width together"):
+        transforms.Arcsinh(width=1.0)

@@ -6,6 +6,7 @@
 
 import { Tensor, loadAndCompile, loadLiteRt } from "@litertjs/core";
 
+import { decide } from "./decision.js";
 import { checkDomain } from "./domain.js";
 
 const WASM = new URL("../wasm/", import.meta.resolve("@litertjs/core")).href;
@@ -161,6 +162,19 @@ export class Model {
   /** Return the anomaly score of `x` in nats. */
   async score(x, others = {}) {
     return (await this.run("score", { x, ...others })).score[0];
+  }
+
+  /**
+   * Return `score`, `p_value` and `is_anomaly` of `x`, by the threshold of the preset; where the
+   * bundle was written with calibration rows.
+   */
+  async detect(x, others = {}) {
+    const artefact = this.manifest.artefacts.find(({ preset }) => preset === this.preset);
+    if (!artefact.calibration) {
+      throw new Error("Expected a bundle with thresholds, written with calibration rows.");
+    }
+    const score = await this.score(x, others);
+    return { score, ...decide(score, artefact.calibration) };
   }
 
   #decoded(outputs) {

@@ -14,6 +14,7 @@ CASES = [
     ObjectCase(lambda: kvae.priors.GivenNormal((4, 4, 2), name="given")),
     ObjectCase(losses.NegativeELBO),
     ObjectCase(lambda: losses.ImportanceWeightedELBO(3, "doubly_reparameterized")),
+    ObjectCase(lambda: losses.TrimmedELBO(0.2)),
     ObjectCase(
         lambda: losses.NegativeLogLikelihood(layers.IndependentNormal((4, 3), min_scale=0.1), "sum")
     ),

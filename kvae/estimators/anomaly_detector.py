@@ -1,0 +1,359 @@
+"""Anomaly detection by a VAE, with scikit-learn's conventions."""
+
+import json
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from kvae import checks, files
+from kvae._version import __version__
+from kvae.estimators.calibration import Calibration
+from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
+from kvae.estimators.drift_test import DriftTest
+from kvae.export import ExportResult, bundle
+from kvae.models.batches import BATCH_SIZE
+
+__all__ = ["AnomalyDetector"]
+
+# More calibration rows would make the rate of false alarms hardly more certain, and the manifest
+# of an exported detector holds a number for each.
+MOST_CALIBRATION_ROWS = 2_000
+# Of the rows, where so many are needed for the wanted rate.
+LARGEST_SHARE = 2 / 3
+# Scores of a row do not depend on the rows beside it to the last digit, because the kernels always
+# see whole blocks.
+BLOCK = 64
+
+
+class AnomalyDetector(OutlierMixin, BaseEstimator):
+    """Finds rows that a VAE, trained on the data, considers improbable.
+
+    The anomaly score of a row is `kvae.VAE.score`, nats of a bound on -log p(x) in raw units. A
+    share of the training rows is not trained on: by their scores, `fit` sets a threshold for the
+    wanted rate of false alarms.
+
+    The guarantee: for a normal row that is exchangeable with the calibration rows, the probability
+    of a false alarm is at most `false_alarm_rate`, whatever the model and the distribution of the
+    data (`kvae.estimators.Calibration` has the formula and the references). It is the mean over
+    calibration sets; given one of n rows the rate varies by about sqrt(rate (1 - rate) / n). If
+    the training data contain anomalies, these raise the threshold: the rate stays below the
+    wanted one, and some anomalies are missed. Where clean rows are at hand, call `calibrate` with
+    them. Rows that follow one another in time, or overlapping windows of a series, are not
+    exchangeable: calibrate on a separate stretch of time.
+
+    Args:
+        false_alarm_rate: wanted rate of false alarms among normal rows, in (0, 1). It needs at
+            least 1 / false_alarm_rate - 1 calibration rows, twice as many if two-sided.
+        two_sided: whether a row that scores too well, such as that of a dead sensor, is an anomaly
+            too. The rate is then shared by both sides.
+        latent_dim: number of latent dimensions.
+        units: units of the two hidden layers of encoder and decoder. Windows (time, channels) get
+            the networks of `kvae.networks.for_data`.
+        scaling: how columns are brought to one unit, inside the model: "arcsinh", robust
+            (`kvae.transforms.Arcsinh`), or "standard".
+        steps: most steps of training, batches.
+        epochs: most passes over the training rows.
+        batch_size: rows of a batch.
+        learning_rate: of Adam at the beginning; it goes to zero by half a cosine.
+        trim: share of each training batch that is left out, the rows with the highest loss, in
+            [0, 1): robustness to anomalies among the training rows.
+        calibration_share: share of the rows that is kept for calibration, at most 2,000 rows. Of
+            few rows up to two thirds are kept, where the rate needs so many, 2 / rate - 1.
+        random_state: int or `np.random.RandomState`, decides the split, the first weights and the
+            draws; `keras.utils.set_random_seed` is called with it. None leaves the state as it is.
+
+    Attributes:
+        model_: the trained `kvae.VAE`.
+        calibration_: the `Calibration`.
+        calibration_rows_: the rows that it was made of, float32.
+        limits_: lowest and highest score in nats that is no anomaly.
+        offset_: minus the highest, so that decision_function = score_samples - offset_ unless
+            two-sided.
+        n_features_in_: number of columns, or of time steps of windows.
+        feature_names_in_: names of the columns of a DataFrame.
+
+    Raises:
+        ValueError: In `fit`, if an argument or the data are not valid.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> rows = rng.normal(size=(600, 4)) @ rng.normal(size=(4, 4))
+        >>> detector = kvae.estimators.AnomalyDetector(false_alarm_rate=0.05, random_state=0)
+        >>> detector = detector.fit(rows)
+        >>> detector.predict([[9.0, -9.0, 9.0, 9.0]])
+        array([-1])
+
+    References:
+        An, Cho: Variational autoencoder based anomaly detection using reconstruction probability,
+        2015, http://dm.snu.ac.kr/static/docs/TR/SNUDM-TR-2015-03.pdf
+    """
+
+    def __init__(
+        self,
+        false_alarm_rate: float = 0.01,
+        two_sided: bool = False,
+        latent_dim: int = 2,
+        units: int = 128,
+        scaling: str = "arcsinh",
+        steps: int = 1500,
+        epochs: int = 250,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        trim: float = 0.1,
+        calibration_share: float = 0.2,
+        random_state: Any = None,
+    ):
+        self.false_alarm_rate = false_alarm_rate
+        self.two_sided = two_sided
+        self.latent_dim = latent_dim
+        self.units = units
+        self.scaling = scaling
+        self.steps = steps
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.trim = trim
+        self.calibration_share = calibration_share
+        self.random_state = random_state
+
+    # -- training ----------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> "AnomalyDetector":  # noqa: N803
+        """Train on rows that are normal, or most of them, and set the threshold.
+
+        Args:
+            X: numbers (rows, features), an array or a DataFrame; or windows (rows, time, channels).
+            y: ignored.
+        """
+        self._check_arguments()
+        rows = self._rows(X, reset=True)
+        random = check_random_state(self.random_state)
+        order = random.permutation(len(rows))
+        kept = self._calibration_rows(len(rows))
+        calibration_rows, training_rows = rows[order[:kept]], rows[order[kept:]]
+        seed = None if self.random_state is None else int(random.randint(2**31 - 1))
+        with seeded(seed):
+            self.model_ = detector_model(
+                rows.shape[1:], int(self.latent_dim), int(self.units), self.scaling
+            )
+            train(
+                self.model_,
+                training_rows,
+                int(self.steps),
+                int(self.epochs),
+                int(self.batch_size),
+                float(self.learning_rate),
+                float(self.trim),
+            )
+        self._set_calibration(calibration_rows)
+        return self
+
+    def _calibration_rows(self, rows: int) -> int:
+        """Return how many of so many rows are kept for calibration."""
+        kept = min(MOST_CALIBRATION_ROWS, max(1, round(self.calibration_share * rows)))
+        sides = 2 if self.two_sided else 1
+        needed = math.ceil(2 * sides / self.false_alarm_rate) - 1
+        return needed if kept < needed <= LARGEST_SHARE * rows else kept
+
+    def calibrate(self, X: Any) -> "AnomalyDetector":  # noqa: N803
+        """Set the threshold by other rows, which should be normal and new to the model.
+
+        Args:
+            X: rows as for `fit`, at least one.
+        """
+        check_is_fitted(self)
+        self._check_arguments()
+        self._set_calibration(self._rows(X))
+        return self
+
+    def _set_calibration(self, rows: np.ndarray) -> None:
+        """Keep the scores of calibration rows, and the limits for the wanted rate."""
+        self.calibration_ = Calibration(self._nats(rows), bool(self.two_sided))
+        self.calibration_rows_ = rows
+        self._usual_nats = np.mean(self._element_nats(rows), axis=0)
+        smallest = self.calibration_.smallest_rate()
+        if smallest > self.false_alarm_rate:
+            warnings.warn(
+                f"{len(rows)} calibration rows can guarantee a false-alarm rate of {smallest:.3g}, "
+                f"not of {self.false_alarm_rate:.3g}: the threshold is that of the former. Use "
+                "more rows, or a higher false_alarm_rate.",
+                stacklevel=3,
+            )
+        self.limits_ = self.calibration_.limits(self.false_alarm_rate)
+        self.offset_ = -self.limits_[1]
+
+    # -- scores ------------------------------------------------------------------------------
+
+    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return minus the anomaly score in nats, (rows,): higher is more normal.
+
+        Args:
+            X: rows as for `fit`.
+        """
+        check_is_fitted(self)
+        return -self._nats(self._rows(X)).astype("float64")
+
+    def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return how many nats the score is inside the limits, (rows,); negative for anomalies.
+
+        Args:
+            X: rows as for `fit`.
+        """
+        scores = -self.score_samples(X)
+        low, high = self.limits_
+        return np.minimum(high - scores, scores - low) if self.two_sided else high - scores
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return -1 for anomalies and 1 for normal rows, (rows,).
+
+        Args:
+            X: rows as for `fit`.
+        """
+        return np.where(self.decision_function(X) >= 0.0, 1, -1)
+
+    def p_values(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return conformal p-values, (rows,): a row is an anomaly at rate a if p <= a.
+
+        Args:
+            X: rows as for `fit`.
+        """
+        scores = -self.score_samples(X)
+        return self.calibration_.p_values(scores)
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return [1 - p, p] of each row, (rows, 2), for the conformal p-value p.
+
+        The columns belong to -1 and 1, as in a classifier with these classes. A p-value is not the
+        probability that the row is normal: among normal rows it is uniform.
+
+        Args:
+            X: rows as for `fit`.
+        """
+        p = self.p_values(X)
+        return np.stack([1.0 - p, p], axis=1)
+
+    def contributions(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return what each element adds to a row's score in nats, (rows, features) or as X.
+
+        It is the element's own negative log-likelihood less its mean over the calibration rows: a
+        feature that is as usual adds about zero. The KL, which belongs to no feature, is left out.
+
+        Args:
+            X: rows as for `fit`.
+        """
+        check_is_fitted(self)
+        return self._element_nats(self._rows(X)) - self._usual_nats
+
+    def drift_test(self, false_alarm_rate: float | None = None) -> DriftTest:
+        """Return a test to be updated with scores of a stream, -score_samples(X).
+
+        Args:
+            false_alarm_rate: probability that a stream without drift is ever reported; by default
+                that of the detector.
+        """
+        check_is_fitted(self)
+        rate = self.false_alarm_rate if false_alarm_rate is None else false_alarm_rate
+        return DriftTest(self.calibration_.scores, rate, random_state=0)
+
+    def _nats(self, rows: np.ndarray) -> np.ndarray:
+        """Return the anomaly scores of valid rows, float32."""
+        padded = np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % BLOCK, axis=0)])
+        return self.model_.score(padded)[: len(rows)]
+
+    def _element_nats(self, rows: np.ndarray) -> np.ndarray:
+        """Return the negative log-likelihood of each element."""
+        parts = []
+        for start in range(0, len(rows), BATCH_SIZE):
+            x = tf.convert_to_tensor(rows[start : start + BATCH_SIZE])
+            likelihood = self.model_.reconstruction({"x": x})
+            parts.append(-likelihood.layer.element_log_prob(likelihood.params, x).numpy())
+        return np.concatenate(parts)
+
+    # -- data and arguments ------------------------------------------------------------------
+
+    def _rows(self, X: Any, reset: bool = False) -> np.ndarray:  # noqa: N803
+        """Return valid rows as float32; the place where tables of mixed columns are encoded."""
+        least = 3 if reset else 1
+        options = {"dtype": "float32", "allow_nd": True, "ensure_min_samples": least}
+        return validate_data(self, X, reset=reset, **options)
+
+    def _check_arguments(self) -> None:
+        for name in ("false_alarm_rate", "calibration_share"):
+            value = checks.positive(name, getattr(self, name))
+            if value >= 1.0:
+                raise ValueError(f"Expected {name} to be below 1. Received: {name}={value!r}")
+        for name in ("latent_dim", "units", "steps", "epochs", "batch_size"):
+            checks.positive_int(name, getattr(self, name))
+        checks.positive("learning_rate", self.learning_rate)
+        checks.non_negative("trim", self.trim)
+        checks.choice("scaling", self.scaling, tuple(SCALINGS))
+
+    # -- files -------------------------------------------------------------------------------
+
+    def export(self, path: Any, **options: Any) -> dict[str, ExportResult]:
+        """Write a bundle whose files take raw rows and give score, p-value and decision.
+
+        Each preset gets the threshold that its own scores of the calibration rows set. On a
+        device, `runtime.Model(folder).detect(x)` returns `score`, `p_value` and `is_anomaly`.
+
+        Args:
+            path: folder to be.
+            **options: other arguments of `kvae.export.bundle`, such as `presets` or `overwrite`.
+        """
+        check_is_fitted(self)
+        rows = self.calibration_rows_
+        return bundle(
+            self.model_,
+            path,
+            calibration=rows,
+            false_alarm_rate=self.false_alarm_rate,
+            two_sided=bool(self.two_sided),
+            **{"data": rows, "signatures": ("score", "reconstruct"), **options},
+        )
+
+    def save(self, path: Any, overwrite: bool = False) -> None:
+        """Write a folder with the model (.keras), calibration (.npy) and JSON; nothing is pickled.
+
+        Args:
+            path: folder to be.
+            overwrite: whether to replace what stands there.
+        """
+        check_is_fitted(self)
+        state = {
+            "kvae": __version__,
+            "arguments": {**self.get_params(), "random_state": None},
+            "calibration": self.calibration_.scores.tolist(),
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": list(getattr(self, "feature_names_in_", [])),
+        }
+        with files.replacing(files.destination(path, overwrite), overwrite) as folder:
+            folder.mkdir()
+            self.model_.save(folder / "model.keras")
+            np.save(folder / "calibration_rows.npy", self.calibration_rows_, allow_pickle=False)
+            (folder / "detector.json").write_text(json.dumps(state, indent=1), "utf-8")
+
+    @classmethod
+    def load(cls, path: Any) -> "AnomalyDetector":
+        """Return the detector that `save` wrote to a folder."""
+        folder = Path(path)
+        state = json.loads((folder / "detector.json").read_text("utf-8"))
+        detector = cls(**state["arguments"])
+        detector.model_ = keras.saving.load_model(folder / "model.keras")
+        scores = np.array(state["calibration"], "float32")
+        detector.calibration_ = Calibration(scores, bool(detector.two_sided))
+        detector.calibration_rows_ = np.load(folder / "calibration_rows.npy", allow_pickle=False)
+        detector._usual_nats = np.mean(detector._element_nats(detector.calibration_rows_), axis=0)
+        detector.limits_ = detector.calibration_.limits(detector.false_alarm_rate)
+        detector.offset_ = -detector.limits_[1]
+        detector.n_features_in_ = state["n_features_in"]
+        if state["feature_names_in"]:
+            detector.feature_names_in_ = np.array(state["feature_names_in"], object)
+        return detector

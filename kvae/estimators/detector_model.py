@@ -1,0 +1,116 @@
+"""The VAE of an anomaly detector: its parts by the shape of an example, and its training."""
+
+import contextlib
+import math
+import random
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from kvae.layers import IndependentNormal, ModulatedScale, MultivariateNormalDiag, Transformed
+from kvae.losses import TrimmedELBO
+from kvae.models import VAE
+from kvae.networks import for_data
+from kvae.priors import StandardNormal
+from kvae.regularizers import KLDivergenceRegularizer
+from kvae.transforms import Arcsinh, Standardization, Transform
+
+__all__ = ["SCALINGS", "detector_model", "seeded", "train"]
+
+# An epoch of few batches costs more time than its batches: a small table is repeated up to this.
+REPEATED_ROWS = 20_000
+CLIP = 10.0  # largest norm of a gradient
+
+SCALINGS: dict[str, type[Transform]] = {"arcsinh": Arcsinh, "standard": Standardization}
+
+
+def detector_model(event_shape: tuple[int, ...], latent_dim: int, units: int, scaling: str) -> VAE:
+    """Return an untrained VAE for examples of a shape.
+
+    Args:
+        event_shape: (features,), or (time, channels) of a window.
+        latent_dim: number of latent dimensions.
+        units: units of the two hidden layers of dense networks.
+        scaling: a key of `SCALINGS`.
+    """
+    posterior = MultivariateNormalDiag(
+        latent_dim, activity_regularizer=KLDivergenceRegularizer(StandardNormal(latent_dim))
+    )
+    likelihood = Transformed(IndependentNormal(event_shape), SCALINGS[scaling]())
+    if len(event_shape) == 1:
+        encoder = _dense(event_shape, units, posterior.params_shape, "encoder")
+        decoder = _dense((latent_dim,), units, likelihood.params_shape, "decoder")
+    else:
+        encoder, decoder = for_data(
+            event_shape, posterior.params_size, latent_dim, likelihood.params_shape
+        )
+    # A scale of its own for each row would let the model explain anomalies by wide distributions.
+    outputs = ModulatedScale(name="scale")(decoder.output)
+    decoder = keras.Model(decoder.input, outputs, name=decoder.name)
+    return VAE(encoder, posterior, decoder, likelihood)
+
+
+def _dense(
+    shape: tuple[int, ...], units: int, params_shape: tuple[int, ...], name: str
+) -> keras.Model:
+    """Return a dense network with Keras' initial weights.
+
+    Those of `kvae.networks.mlp_encoder`, he_normal, are five times as large for few columns: the
+    functions are less smooth, and anomalies in the training data are learned sooner.
+    """
+    x = inputs = keras.Input(shape)
+    for index in range(2):
+        x = keras.layers.Dense(units, "relu", name=f"{name}_dense_{index}")(x)
+    outputs = keras.layers.Dense(params_shape[0], name=f"{name}_params")(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def train(
+    model: VAE,
+    rows: np.ndarray,
+    steps: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    trim: float,
+) -> None:
+    """Adapt the model's transform to rows and train it, by Adam with a cosine schedule.
+
+    Args:
+        model: what `detector_model` returned.
+        rows: (rows, *event_shape).
+        steps: most batches.
+        epochs: most passes over the rows.
+        batch_size: rows of a batch.
+        learning_rate: at the beginning.
+        trim: share of each batch that is left out.
+    """
+    model.adapt(rows)
+    steps = min(steps, epochs * math.ceil(len(rows) / batch_size))
+    repeats = max(1, min(steps * batch_size, REPEATED_ROWS) // len(rows))
+    rows = np.concatenate([rows] * repeats)
+    per_epoch = min(steps, math.ceil(len(rows) / batch_size))
+    passes = max(1, round(steps / per_epoch))
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, passes * per_epoch)
+    model.compile(keras.optimizers.Adam(schedule, global_clipnorm=CLIP), loss=TrimmedELBO(trim))
+    model.fit(rows, batch_size=batch_size, epochs=passes, steps_per_epoch=per_epoch, verbose=0)
+
+
+@contextlib.contextmanager
+def seeded(seed: int | None) -> Iterator[None]:
+    """Seed Keras and TensorFlow; Python's and NumPy's own generators stay as they are.
+
+    Args:
+        seed: int, or None to change nothing.
+    """
+    if seed is None:
+        yield
+        return
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        keras.utils.set_random_seed(seed)
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

@@ -1,0 +1,185 @@
+"""Robust standardization with tails on a logarithmic scale."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kvae.special_functions import arcsinh, expm1, log1psquare
+from kvae.transforms.transform import Transform
+
+__all__ = ["Arcsinh"]
+
+# Rows that quantiles and moments are taken from: a random sample where the data have more.
+MOST_ROWS = 50_000
+# The center and half of the distance between the outer two; of a normal: mean and stddev.
+QUANTILES = (0.1587, 0.5, 0.8413)
+HIGHEST_ARCSINH = 87.0  # sinh(87) = 3e37
+
+
+@keras.saving.register_keras_serializable(package="kvae")
+class Arcsinh(Transform):
+    """y = (arcsinh((x - center) / width) - mean) / stddev, strictly increasing and smooth.
+
+    It is linear in the middle of the data and logarithmic in the tails, so that outliers in the
+    training data neither decide the unit nor dominate the gradients, and an outlier that is scored
+    stays distinguishable from a farther one. Center and width are the median and half of the
+    distance from the 16% to the 84% quantile, mean and stddev the moments after arcsinh.
+
+    Along the last axis of the data each position has its own numbers. They are weights that are
+    not trained; `adapt`, or `kvae.VAE.adapt`, sets them, from a random sample of 50,000 rows where
+    the data have more.
+
+    Args:
+        center: numbers to use instead of adapting, one for each position of the last axis or one
+            for all; with `width`. Mean and stddev are then 0 and 1.
+        width: positive numbers of the same shape.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If only one of `center` and `width` is given, or they are not valid.
+
+    Example:
+        >>> layer = kvae.transforms.Arcsinh(center=5.0, width=2.0)
+        >>> layer(tf.constant([5.0, 7.0, 2005.0])).numpy().round(3)
+        array([0.   , 0.881, 7.601], dtype=float32)
+    """
+
+    def __init__(self, center: Any = None, width: Any = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.given = None
+        if center is not None or width is not None:
+            self.given = _center_and_width(center, width)
+        self.learns = self.given is None
+        self._sample = _Sample()
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights for data of shape (batch, ..., size)."""
+        if self.built:
+            return
+        shape = tuple(input_shape)[1:][-1:]  # () where an example is one number
+        center, width = (0.0, 1.0) if self.given is None else self.given
+        values = {"center": center, "width": width, "mean": 0.0, "stddev": 1.0}
+        for name, value in values.items():
+            initial = np.broadcast_to(np.asarray(value, "float32"), shape)
+            weight = self.add_weight(
+                shape=shape,
+                initializer=keras.initializers.Constant(initial),
+                dtype="float32",
+                trainable=False,
+                name=name,
+            )
+            setattr(self, name, weight)
+        self.count = self.add_weight(
+            shape=(), initializer="zeros", dtype="int64", trainable=False, name="count"
+        )
+        super().build(input_shape)
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether center and width were given, or taken from data."""
+        return self.given is not None or (self.built and int(self.count) > 0)
+
+    def reset_state(self) -> None:
+        """Forget the data seen."""
+        self._sample = _Sample()
+        if self.built:
+            self.count.assign(0)
+
+    def update_state(self, x: Any, observed: Any = None) -> None:
+        """Add a batch of data, see `Transform.update_state`."""
+        x = np.asarray(x)
+        if not self.built:
+            self.build((None, *x.shape[1:]))
+        size = tuple(self.center.shape)
+        mask = np.ones(x.shape, bool) if observed is None else np.asarray(observed, bool)
+        values = np.where(mask, x, 0).astype("float64")
+        if not np.all(np.isfinite(values)):
+            raise ValueError(
+                "Expected data whose observed values are finite, to take their quantiles. "
+                "Received: values that are NaN or infinite"
+            )
+        values[~mask] = np.nan
+        self._sample.add(values.reshape(-1, *(size or (1,))))
+        columns = [column[~np.isnan(column)] for column in self._sample.rows.T]
+        if not all(len(column) for column in columns):
+            return
+        found = np.array([_numbers_of(column) for column in columns]).T
+        weights = (self.center, self.width, self.mean, self.stddev)
+        for weight, numbers in zip(weights, found, strict=True):
+            weight.assign(numbers.reshape(size))
+        self.count.assign(min(len(column) for column in columns))
+
+    def forward(self, x: Any) -> Any:
+        """Return (arcsinh((x - center) / width) - mean) / stddev."""
+        center, width, mean, stddev = self._weights(x)
+        return (arcsinh((x - center) / width) - mean) / stddev
+
+    def inverse(self, y: Any) -> Any:
+        """Return center + width * sinh(y * stddev + mean), finite in float32."""
+        center, width, mean, stddev = self._weights(y)
+        inner = tf.clip_by_value(y * stddev + mean, -HIGHEST_ARCSINH, HIGHEST_ARCSINH)
+        return center + width * (0.5 * (expm1(inner) - expm1(-inner)))
+
+    def log_derivative(self, x: Any) -> Any:
+        """Return -1/2 log(1 + ((x - center) / width)^2) - log width - log stddev."""
+        center, width, _, stddev = self._weights(x)
+        return -0.5 * log1psquare((x - center) / width) - tf.math.log(width * stddev)
+
+    def _weights(self, x: Any) -> tuple[Any, ...]:
+        if not self.built:
+            self.build(x.shape if x.shape.rank else (None,))
+        weights = (self.center, self.width, self.mean, self.stddev)
+        return tuple(tf.cast(weight, x.dtype) for weight in weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments to make this transform again."""
+        center, width = (None, None) if self.given is None else self.given
+        return {**super().get_config(), "center": center, "width": width}
+
+
+class _Sample:
+    """A uniform random sample of the rows seen; the same for the same rows in the same order."""
+
+    def __init__(self) -> None:
+        self.random = np.random.default_rng(0)
+        self.keys = np.zeros(0)
+        self.rows: Any = None
+
+    def add(self, rows: np.ndarray) -> None:
+        """Add rows (n, size). The rows with the smallest random keys are kept."""
+        keys = np.concatenate([self.keys, self.random.random(len(rows))])
+        rows = rows if self.rows is None else np.concatenate([self.rows, rows])
+        kept = np.sort(np.argsort(keys)[:MOST_ROWS])
+        self.keys, self.rows = keys[kept], rows[kept]
+
+
+def _numbers_of(values: np.ndarray) -> tuple[float, float, float, float]:
+    """Return center, width, mean and stddev of a column."""
+    low, center, high = np.quantile(values, QUANTILES)
+    stddev = float(np.std(values))
+    # The model computes in float32, in which such values differ by rounding alone.
+    rounding = np.finfo("float32").eps * np.abs(values)
+    if stddev <= rounding.max():
+        return center, 1.0, 0.0, 1.0
+    # Where most values are equal, as in a column that is mostly zero, the quantiles have no
+    # distance.
+    width = 0.5 * (high - low)
+    width = stddev if width <= np.median(rounding) else width
+    mapped = np.arcsinh((values - center) / width)
+    return center, width, float(np.mean(mapped)), float(np.std(mapped))
+
+
+def _center_and_width(center: Any, width: Any) -> tuple[Any, Any]:
+    """Return given numbers as plain lists or numbers, or raise."""
+    valid = center is not None and width is not None
+    arrays = [np.asarray(0.0 if value is None else value, "float64") for value in (center, width)]
+    valid = valid and all(np.all(np.isfinite(array)) and array.ndim <= 1 for array in arrays)
+    if not valid or arrays[0].shape != arrays[1].shape or np.any(arrays[1] <= 0.0):
+        raise ValueError(
+            "Expected center and width together, as finite numbers or vectors of one shape with "
+            "positive widths, or neither, to take them from data. Received: "
+            f"center={center!r}, width={width!r}"
+        )
+    return arrays[0].tolist(), arrays[1].tolist()

@@ -1,5 +1,6 @@
 """The formulas of `TableQuality`, for arrays of a `kvae.data.TableSchema`."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
 
 MARGINALS = {True: "total variation", False: "Kolmogorov-Smirnov"}  # by "is a class"
 MOST_NEAREST = 5_000  # rows whose nearest training row is looked for
+MOST_PAIRS = 10_000  # rows that associations are computed of
 MOST_CLASSES = 255  # of a column that scikit-learn's classifier takes as classes
 
 
@@ -40,6 +42,7 @@ def marginal(column: Column, real: np.ndarray, synthetic: np.ndarray) -> float:
 
 def associations(schema: TableSchema, x: np.ndarray) -> dict[tuple[int, int], tuple[str, float]]:
     """Return measure and value of each pair of columns, by their places; see `Pair`."""
+    x = _some(x, MOST_PAIRS)
     classes = [column.kind == "category" for column in schema.modelled]
     found = {}
     for i in range(schema.width):
@@ -123,6 +126,7 @@ def _auc_and_f1(
     """Return AUC and F1 on test rows of gradient-boosted trees."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import f1_score, roc_auc_score
+    from threadpoolctl import threadpool_limits
 
     train, test = (x[~np.isnan(x[:, place])] for x in (train, test))
     y, truth = train[:, place].astype(int), test[:, place].astype(int)
@@ -136,7 +140,10 @@ def _auc_and_f1(
         for column in (schema.modelled[i] for i in others)
     ]
     model = HistGradientBoostingClassifier(categorical_features=named, random_state=0)
-    model.fit(train[:, others], y)
+    # One thread: where cores are shared, OpenMP's threads wait for each other a hundred times as
+    # long as the trees of a table of this size take.
+    with threadpool_limits(1, "openmp"):
+        model.fit(train[:, others], y)
     found = model.predict_proba(test[:, others])
     probabilities = np.zeros((len(test), max(y.max(), truth.max()) + 1))
     probabilities[:, model.classes_] = found
@@ -158,10 +165,15 @@ def nearest(
     copies, medians, low = [], [], []
     for x in (synthetic, test):
         copies.append(float(np.mean([key in rows for key in _key_list(x)])))
-        distances, _ = search.kneighbors(_points(schema, train, x[:MOST_NEAREST]))
+        distances, _ = search.kneighbors(_points(schema, train, _some(x, MOST_NEAREST)))
         medians.append(float(np.median(distances)))
         low.append(float(np.quantile(distances, 0.05)))
     return (*copies, *medians, *low)
+
+
+def _some(x: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many rows, from all parts of the table."""
+    return x[:: math.ceil(len(x) / most)]
 
 
 def _points(schema: TableSchema, train: np.ndarray, x: np.ndarray) -> np.ndarray:

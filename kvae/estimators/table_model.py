@@ -6,7 +6,7 @@ import numpy as np
 from kvae.estimators.table_encoding import TableEncoding
 from kvae.layers import MultivariateNormalDiag
 from kvae.models import VAE
-from kvae.networks import for_data
+from kvae.networks import residual_mlp_decoder, residual_mlp_encoder
 from kvae.priors import GaussianMixture, StandardNormal
 from kvae.regularizers import KLDivergenceRegularizer
 
@@ -16,26 +16,23 @@ CLIP = 10.0  # largest norm of a gradient
 ROWS_PER_COMPONENT = 50  # of the prior, at least
 
 
-def table_model(encoding: TableEncoding, latent_dim: int, beta: float) -> VAE:
+def table_model(encoding: TableEncoding, latent_dim: int, units: int, beta: float) -> VAE:
     """Return an untrained VAE for the columns of an encoding, any of which may be missing.
 
     Args:
         encoding: of the table.
         latent_dim: number of latent dimensions.
+        units: units of the hidden layers of encoder and decoder.
         beta: weight of the KL.
     """
     likelihood = encoding.likelihood()
     kl = KLDivergenceRegularizer(StandardNormal(latent_dim), weight=beta)
     posterior = MultivariateNormalDiag(latent_dim, activity_regularizer=kl)
-    encoder, decoder = for_data(
-        sum(encoding.widths),
-        posterior.params_size,
-        latent_dim,
-        likelihood.params_shape,
-        kind="residual_mlp",
-        columns=encoding.features(),
-        missing=True,
+    # The encoder reads values and, because some may be missing, which of them are observed.
+    encoder = residual_mlp_encoder(
+        2 * sum(encoding.widths), posterior.params_size, units, columns=encoding.features()
     )
+    decoder = residual_mlp_decoder(latent_dim, likelihood.params_shape, units)
     return VAE(encoder, posterior, decoder, likelihood, missing=True)
 
 

@@ -49,7 +49,9 @@ class TableSynthesizer(BaseEstimator):
         schema: a `kvae.data.TableSchema`, such as `TableSchema.infer(frame, overrides={...})`;
             by default it is inferred, and ids are left out, with a warning.
         latent_dim: number of latent dimensions; by default as many as columns, from 2 to 16.
-        beta: weight of the KL in training.
+        units: units of the hidden layers of encoder and decoder.
+        beta: weight of the KL in training. Below 1 rows keep more of what relates their columns; the
+            fitted prior makes up for codes that are not a standard normal then.
         epochs: most passes over the rows.
         patience: passes without a lower loss of the held-out rows after which training ends.
         batch_size: rows of a batch.
@@ -87,16 +89,18 @@ class TableSynthesizer(BaseEstimator):
         self,
         schema: TableSchema | None = None,
         latent_dim: int | None = None,
-        beta: float = 1.0,
+        units: int = 256,
+        beta: float = 0.3,
         epochs: int = 300,
         patience: int = 15,
         batch_size: int = 256,
         learning_rate: float = 1e-3,
-        components: int = 50,
+        components: int = 30,
         random_state: Any = None,
     ):
         self.schema = schema
         self.latent_dim = latent_dim
+        self.units = units
         self.beta = beta
         self.epochs = epochs
         self.patience = patience
@@ -115,6 +119,10 @@ class TableSynthesizer(BaseEstimator):
         self._check_arguments()
         schema = self._schema_of(X)
         x = schema.to_array(X)
+        if len(x) < LEAST_ROWS:
+            raise ValueError(
+                f"Expected a frame with at least {LEAST_ROWS} rows. Received: {len(x)}"
+            )
         random = check_random_state(self.random_state)
         order = random.permutation(len(x))
         held_out, trained_on = order[: len(x) // 10], order[len(x) // 10 :]
@@ -123,7 +131,9 @@ class TableSynthesizer(BaseEstimator):
         encoded = self.encoding_.forward(x)
         with seeded(None if self.random_state is None else seed):
             self.model_, self.history_ = train_table_model(
-                table_model(self.encoding_, self._latent_dim(schema), float(self.beta)),
+                table_model(
+                    self.encoding_, self._latent_dim(schema), int(self.units), float(self.beta)
+                ),
                 encoded[trained_on],
                 encoded[held_out],
                 int(self.epochs),
@@ -252,7 +262,7 @@ class TableSynthesizer(BaseEstimator):
     # -- arguments and files -----------------------------------------------------------------
 
     def _check_arguments(self) -> None:
-        for name in ("epochs", "patience", "batch_size", "components"):
+        for name in ("units", "epochs", "patience", "batch_size", "components"):
             checks.positive_int(name, getattr(self, name))
         checks.optional_positive_int("latent_dim", self.latent_dim)
         checks.positive("beta", self.beta)
@@ -264,10 +274,6 @@ class TableSynthesizer(BaseEstimator):
 
     def _schema_of(self, frame: Any) -> TableSchema:
         schema = TableSchema.infer(frame, ids="drop") if self.schema is None else self.schema
-        if len(frame) < LEAST_ROWS:
-            raise ValueError(
-                f"Expected a frame with at least {LEAST_ROWS} rows. Received: {len(frame)}"
-            )
         dropped = [column.name for column in schema.columns if column.kind == "dropped"]
         if dropped and self.schema is None:
             warnings.warn(

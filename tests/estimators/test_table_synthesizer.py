@@ -20,7 +20,7 @@ def frame():
 
 @pytest.fixture(scope="module")
 def synthesizer(frame):
-    return TableSynthesizer(epochs=30, batch_size=64, random_state=0).fit(frame)
+    return TableSynthesizer(units=32, epochs=30, batch_size=64, random_state=0).fit(frame)
 
 
 @pytest.fixture(scope="module")

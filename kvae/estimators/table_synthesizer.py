@@ -50,8 +50,8 @@ class TableSynthesizer(BaseEstimator):
             by default it is inferred, and ids are left out, with a warning.
         latent_dim: number of latent dimensions; by default as many as columns, from 2 to 16.
         units: units of the hidden layers of encoder and decoder.
-        beta: weight of the KL in training. Below 1 rows keep more of what relates their columns; the
-            fitted prior makes up for codes that are not a standard normal then.
+        beta: weight of the KL in training. Below 1, rows keep more of what relates their columns,
+            and the fitted prior takes the place of a standard normal that no longer fits.
         epochs: most passes over the rows.
         patience: passes without a lower loss of the held-out rows after which training ends.
         batch_size: rows of a batch.

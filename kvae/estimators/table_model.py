@@ -1,0 +1,78 @@
+"""The VAE of a table synthesizer: its parts by the columns, its training, its fitted prior."""
+
+import keras
+import numpy as np
+
+from kvae.estimators.table_encoding import TableEncoding
+from kvae.layers import MultivariateNormalDiag
+from kvae.models import VAE
+from kvae.networks import residual_mlp_decoder, residual_mlp_encoder
+from kvae.priors import GaussianMixture, StandardNormal
+from kvae.regularizers import KLDivergenceRegularizer
+
+__all__ = ["table_model", "train_table_model"]
+
+CLIP = 10.0  # largest norm of a gradient
+ROWS_PER_COMPONENT = 50  # of the prior, at least
+
+
+def table_model(encoding: TableEncoding, latent_dim: int, units: int, beta: float) -> VAE:
+    """Return an untrained VAE for the columns of an encoding, any of which may be missing.
+
+    Args:
+        encoding: of the table.
+        latent_dim: number of latent dimensions.
+        units: units of the hidden layers of encoder and decoder.
+        beta: weight of the KL.
+    """
+    likelihood = encoding.likelihood()
+    kl = KLDivergenceRegularizer(StandardNormal(latent_dim), weight=beta)
+    posterior = MultivariateNormalDiag(latent_dim, activity_regularizer=kl)
+    # The encoder reads values and, because some may be missing, which of them are observed.
+    encoder = residual_mlp_encoder(
+        2 * sum(encoding.widths), posterior.params_size, units, columns=encoding.features()
+    )
+    decoder = residual_mlp_decoder(latent_dim, likelihood.params_shape, units)
+    return VAE(encoder, posterior, decoder, likelihood, missing=True)
+
+
+def train_table_model(
+    model: VAE,
+    rows: np.ndarray,
+    held_out: np.ndarray,
+    epochs: int,
+    patience: int,
+    batch_size: int,
+    learning_rate: float,
+    components: int,
+    seed: int,
+) -> tuple[VAE, dict[str, list[float]]]:
+    """Train until the loss of held-out rows no longer falls; return the model with a fitted prior.
+
+    Args:
+        model: what `table_model` returned.
+        rows: what `TableEncoding.forward` returned.
+        held_out: other such rows.
+        epochs: most passes over the rows.
+        patience: passes without a lower loss after which training ends; the weights of the lowest
+            loss are kept.
+        batch_size: rows of a batch.
+        learning_rate: of Adam.
+        components: most components of the mixture that becomes the prior.
+        seed: of the fit of the prior.
+    """
+    model.compile(keras.optimizers.Adam(learning_rate, global_clipnorm=CLIP))
+    stopping = keras.callbacks.EarlyStopping(
+        "val_loss", patience=patience, restore_best_weights=True
+    )
+    history = model.fit(
+        rows,
+        batch_size=batch_size,
+        epochs=epochs,
+        validation_data=held_out,
+        callbacks=[stopping],
+        verbose=0,
+    )
+    components = max(1, min(components, len(rows) // ROWS_PER_COMPONENT))
+    prior = GaussianMixture(model.latent_dim, num_components=components)
+    return model.fit_prior(rows, prior, seed=seed), history.history

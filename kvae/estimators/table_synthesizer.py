@@ -1,0 +1,328 @@
+"""Synthetic tables by a VAE, with scikit-learn's conventions."""
+
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from kvae import checks, files
+from kvae._version import __version__
+from kvae.data import TableSchema
+from kvae.estimators.detector_model import seeded
+from kvae.estimators.table_conditions import Conditions
+from kvae.estimators.table_encoding import TableEncoding
+from kvae.estimators.table_model import table_model, train_table_model
+from kvae.estimators.table_quality import TableQuality
+from kvae.evaluation import importance_sampled_log_likelihood
+
+__all__ = ["TableSynthesizer"]
+
+LEAST_ROWS = 20
+LARGEST_SEED = 2**31 - 1
+IMPUTATION_DRAWS = 64
+
+
+class TableSynthesizer(BaseEstimator):
+    """Learns a table and draws rows like its own: names, dtypes, categories, dates, decimals.
+
+    Columns are those of a `kvae.data.TableSchema`. Frequent values of numbers, such as zero, are
+    modelled as classes, the others by their rank (`kvae/estimators/table_encoding.py`). A
+    `kvae.VAE` is trained on 90% of the rows, as long as the loss of the others falls; then a
+    mixture of normals becomes its prior. A row is a draw from this prior, decoded to a
+    distribution of each column, and a draw of those.
+
+    Missing values: the model learns from what is observed, as if values were missing at random.
+    Each generated row is given the pattern of missing values of a random training row, so that
+    rates and combinations are those of the training data; they do not depend on the row's values.
+
+    Numbers and dates stay inside the range of the training data, and frequent values are values
+    of the training data. This is not a guarantee of privacy; `quality` shows copies.
+
+    Args:
+        schema: a `kvae.data.TableSchema`, such as `TableSchema.infer(frame, overrides={...})`;
+            by default it is inferred, and ids are left out, with a warning.
+        latent_dim: number of latent dimensions; by default as many as columns, from 2 to 16.
+        units: units of the hidden layers of encoder and decoder.
+        beta: weight of the KL in training. Below 1, rows keep more of what relates their columns,
+            and the fitted prior takes the place of a standard normal that no longer fits.
+        epochs: most passes over the rows.
+        patience: passes without a lower loss of the held-out rows after which training ends.
+        batch_size: rows of a batch.
+        learning_rate: of Adam.
+        components: most normals of the fitted prior; at least 50 rows for each.
+        random_state: int or `np.random.RandomState`, decides training and, as an int, makes every
+            `sample` and `impute` return the same again.
+
+    Attributes:
+        model_: the trained `kvae.VAE` of the encoded table.
+        encoding_: the `TableEncoding`, with the schema.
+        schema_: the schema.
+        history_: losses by epoch, as Keras' `History.history`.
+        n_features_in_, feature_names_in_: number and names of the columns of the training frame.
+
+    Raises:
+        ValueError: In `fit`, if an argument or the frame is not valid.
+
+    Example:
+        >>> import pandas as pd
+        >>> rng = np.random.default_rng(0)
+        >>> age = rng.integers(18, 80, 300)
+        >>> frame = pd.DataFrame({"age": age, "sex": rng.choice(["F", "M"], 300)})
+        >>> synthesizer = kvae.estimators.TableSynthesizer(epochs=2, random_state=0).fit(frame)
+        >>> rows = synthesizer.sample(100, conditions={"sex": "F", "age": (18, 40)})
+        >>> bool((rows["sex"] == "F").all() and rows["age"].between(18, 40).all())
+        True
+
+    References:
+        Xu et al.: Modeling Tabular data using Conditional GAN, 2019, sections 4.2 and 4.5
+        (frequent values of numbers; a VAE for tables), https://arxiv.org/abs/1907.00503
+    """
+
+    def __init__(
+        self,
+        schema: TableSchema | None = None,
+        latent_dim: int | None = None,
+        units: int = 256,
+        beta: float = 0.3,
+        epochs: int = 300,
+        patience: int = 15,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        components: int = 30,
+        random_state: Any = None,
+    ):
+        self.schema = schema
+        self.latent_dim = latent_dim
+        self.units = units
+        self.beta = beta
+        self.epochs = epochs
+        self.patience = patience
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.components = components
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> "TableSynthesizer":  # noqa: N803
+        """Train on the rows of a DataFrame.
+
+        Args:
+            X: a pandas DataFrame, at least 20 rows; its index is not used.
+            y: ignored.
+        """
+        self._check_arguments()
+        schema = self._schema_of(X)
+        x = schema.to_array(X)
+        if len(x) < LEAST_ROWS:
+            raise ValueError(
+                f"Expected a frame with at least {LEAST_ROWS} rows. Received: {len(x)}"
+            )
+        random = check_random_state(self.random_state)
+        order = random.permutation(len(x))
+        held_out, trained_on = order[: len(x) // 10], order[len(x) // 10 :]
+        seed = random.randint(LARGEST_SEED)
+        self.encoding_ = TableEncoding.fit(schema, x)
+        encoded = self.encoding_.forward(x)
+        with seeded(None if self.random_state is None else seed):
+            self.model_, self.history_ = train_table_model(
+                table_model(
+                    self.encoding_, self._latent_dim(schema), int(self.units), float(self.beta)
+                ),
+                encoded[trained_on],
+                encoded[held_out],
+                int(self.epochs),
+                int(self.patience),
+                int(self.batch_size),
+                float(self.learning_rate),
+                int(self.components),
+                seed,
+            )
+        self._patterns, self._counts = np.unique(np.isnan(x), axis=0, return_counts=True)
+        self.n_features_in_ = X.shape[1]
+        self.feature_names_in_ = np.array(X.columns, object)
+        return self
+
+    @property
+    def schema_(self) -> TableSchema:
+        """The schema of the table."""
+        return self.encoding_.schema
+
+    # -- rows --------------------------------------------------------------------------------
+
+    def sample(
+        self, n: int, conditions: Mapping[Any, Any] | None = None, most_draws: int = 100_000
+    ) -> Any:
+        """Return `n` generated rows, a DataFrame like that of `fit`.
+
+        With conditions, rows are drawn until `n` of them fulfil all.
+
+        Args:
+            n: number of rows.
+            conditions: by name of a column: a value; or (low, high), both included, for numbers
+                and dates.
+            most_draws: rows that are drawn for the conditions, at most; at least 10 n.
+
+        Raises:
+            ValueError: If conditions are on columns or values that the table does not have, or
+                too few of the drawn rows fulfil them; the message has their rate.
+        """
+        check_is_fitted(self)
+        n = checks.positive_int("n", n)
+        most = max(checks.positive_int("most_draws", most_draws), 10 * n)
+        random = check_random_state(self.random_state)
+        if not conditions:
+            x = self._valid_rows(n, random)
+            return self.schema_.to_frame(self._with_missing(x, random, []))
+        wanted = Conditions(self.schema_, conditions)
+        x = wanted.rows(lambda rows: self._valid_rows(rows, random), n, most)
+        return self.schema_.to_frame(self._with_missing(x, random, list(wanted.ranges)))
+
+    def impute(self, frame: Any, kind: str = "draw") -> Any:
+        """Return a DataFrame with an estimate in place of each missing value.
+
+        Other values, the index, and columns that are not modelled stay as they are.
+
+        Args:
+            frame: a DataFrame with the columns of the training frame.
+            kind: "draw" for a draw given the observed values of the row, see `kvae.VAE.impute`;
+                "mean" for the most probable class, and the number at the mean rank.
+        """
+        check_is_fitted(self)
+        checks.choice("kind", kind, ("draw", "mean"))
+        x = self.schema_.to_array(frame)
+        missing = np.isnan(x)
+        rows = np.flatnonzero(missing.any(axis=1))
+        result = frame.copy()
+        if not len(rows):
+            return result
+        seed = check_random_state(self.random_state).randint(LARGEST_SEED)
+        encoded = self.encoding_.forward(x[rows])
+        filled = self.model_.impute(encoded, IMPUTATION_DRAWS, seed, kind)
+        x[rows] = np.where(missing[rows], self.encoding_.inverse(filled), x[rows])
+        estimates = self.schema_.to_frame(x, frame.index)
+        for place, column in enumerate(self.schema_.modelled):
+            if missing[:, place].any():
+                given, estimate = frame[column.name], estimates[column.name]
+                same = given.dtype == estimate.dtype
+                result[column.name] = given.where(given.notna(), estimate) if same else estimate
+        return result
+
+    def log_likelihood(self, frame: Any, samples: int = 200) -> np.ndarray:
+        """Return log p(observed values) of each row, nats, (rows,): an importance-weighted bound.
+
+        It is a density of numbers and dates in the unit of the schema's array, and a probability
+        of classes and of frequent values.
+
+        Args:
+            frame: a DataFrame with the columns of the training frame.
+            samples: draws of the latent vector for each row,
+                see `kvae.evaluation.importance_sampled_log_likelihood`.
+        """
+        check_is_fitted(self)
+        x = self.schema_.to_array(frame)
+        encoded = self.encoding_.forward(x)
+        bound = importance_sampled_log_likelihood(self.model_, encoded, samples)
+        return bound + self.encoding_.log_derivative(x)
+
+    def quality(self, train: Any, test: Any, target: Any = None) -> TableQuality:
+        """Return how good as many generated rows as `train` has are; see `TableQuality`.
+
+        Args:
+            train: the DataFrame of `fit`; a synthesizer does not keep it.
+            test: other real rows.
+            target: name of a column of classes, for which classifiers are trained on real and on
+                synthetic rows.
+        """
+        check_is_fitted(self)
+        rows = [self.schema_.to_array(frame) for frame in (train, test)]
+        synthetic = self.schema_.to_array(self.sample(len(train)))
+        return TableQuality.measure(self.schema_, rows[0], rows[1], synthetic, target)
+
+    def _valid_rows(self, n: int, random: np.random.RandomState) -> np.ndarray:
+        """Return drawn rows of valid values, without missing ones, (n, width)."""
+        seed = random.randint(LARGEST_SEED)
+        x = self.encoding_.inverse(self.model_.sample(n, seed, kind="draw"))
+        return self.schema_.to_array(self.schema_.to_frame(x))
+
+    def _with_missing(
+        self, x: np.ndarray, random: np.random.RandomState, kept: list[int]
+    ) -> np.ndarray:
+        """Return rows with the patterns of random training rows; some columns are kept."""
+        chosen = random.choice(len(self._counts), len(x), p=self._counts / self._counts.sum())
+        missing = self._patterns[chosen]
+        missing[:, kept] = False
+        return np.where(missing, np.nan, x)
+
+    # -- arguments and files -----------------------------------------------------------------
+
+    def _check_arguments(self) -> None:
+        for name in ("units", "epochs", "patience", "batch_size", "components"):
+            checks.positive_int(name, getattr(self, name))
+        checks.optional_positive_int("latent_dim", self.latent_dim)
+        checks.positive("beta", self.beta)
+        checks.positive("learning_rate", self.learning_rate)
+        if self.schema is not None and not isinstance(self.schema, TableSchema):
+            raise ValueError(
+                f"Expected schema to be a kvae.data.TableSchema. Received: {self.schema!r:.80}"
+            )
+
+    def _schema_of(self, frame: Any) -> TableSchema:
+        schema = TableSchema.infer(frame, ids="drop") if self.schema is None else self.schema
+        dropped = [column.name for column in schema.columns if column.kind == "dropped"]
+        if dropped and self.schema is None:
+            warnings.warn(
+                f"The columns {', '.join(map(repr, dropped))} are ids, whose values are all "
+                "different: generated rows will not have them. Give a schema to decide it.",
+                stacklevel=3,
+            )
+        return schema
+
+    def _latent_dim(self, schema: TableSchema) -> int:
+        return int(self.latent_dim or min(16, max(2, schema.width)))
+
+    def save(self, path: Any, overwrite: bool = False) -> None:
+        """Write a folder with the model (.keras) and JSON; nothing is pickled.
+
+        Args:
+            path: folder to be.
+            overwrite: whether to replace what stands there.
+        """
+        check_is_fitted(self)
+        state = {
+            "kvae": __version__,
+            "arguments": {**self.get_params(), "schema": None, "random_state": None},
+            "own_schema": self.schema is not None,
+            "random_state": self.random_state if isinstance(self.random_state, int) else None,
+            "encoding": self.encoding_.get_config(),
+            "patterns": self._patterns.astype(int).tolist(),
+            "counts": self._counts.tolist(),
+            "history": self.history_,
+            "feature_names_in": self.feature_names_in_.tolist(),
+        }
+        with files.replacing(files.destination(path, overwrite), overwrite) as folder:
+            folder.mkdir()
+            self.model_.save(folder / "model.keras")
+            (folder / "synthesizer.json").write_text(json.dumps(state, indent=1), "utf-8")
+
+    @classmethod
+    def load(cls, path: Any) -> "TableSynthesizer":
+        """Return the synthesizer that `save` wrote to a folder."""
+        folder = Path(path)
+        state = json.loads((folder / "synthesizer.json").read_text("utf-8"))
+        synthesizer = cls(**{**state["arguments"], "random_state": state["random_state"]})
+        synthesizer.encoding_ = TableEncoding.from_config(state["encoding"])
+        if state["own_schema"]:
+            synthesizer.schema = synthesizer.schema_
+        synthesizer.model_ = keras.saving.load_model(folder / "model.keras")
+        synthesizer._patterns = np.array(state["patterns"], bool)
+        synthesizer._counts = np.array(state["counts"])
+        synthesizer.history_ = state["history"]
+        synthesizer.feature_names_in_ = np.array(state["feature_names_in"], object)
+        synthesizer.n_features_in_ = len(synthesizer.feature_names_in_)
+        return synthesizer

@@ -1,0 +1,247 @@
+"""The table synthesizer: rows like those of the table, conditions, imputation, files, refusals."""
+
+import datetime
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+import kvae
+from kvae.estimators import TableSynthesizer
+from tests.estimators.tables import people
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return people(600, 0)
+
+
+@pytest.fixture(scope="module")
+def synthesizer(frame):
+    return TableSynthesizer(units=32, epochs=30, batch_size=64, random_state=0).fit(frame)
+
+
+@pytest.fixture(scope="module")
+def rows(synthesizer):
+    return synthesizer.sample(2000)
+
+
+def test_rows_have_the_columns_dtypes_categories_and_formats_of_the_table(frame, rows):
+    assert list(rows.columns) == list(frame.columns)
+    assert dict(rows.dtypes) == dict(frame.dtypes)
+    assert list(rows["size"].cat.categories) == ["S", "M", "L"]
+    assert rows["size"].cat.ordered
+    assert set(rows["sex"]) <= {"F", "M"}
+    assert (rows["country"] == "NO").all()
+    np.testing.assert_array_equal(rows["height"], rows["height"].round(1))
+    assert (rows["joined"].dt.normalize() == rows["joined"]).all()
+
+
+def test_numbers_stay_inside_the_range_of_the_table(frame, rows):
+    for name in ("age", "height", "joined", "gain"):
+        assert rows[name].min() >= frame[name].min()
+        assert rows[name].max() <= frame[name].max()
+
+
+def test_a_frequent_value_is_drawn_as_often_as_it_is(frame, rows):
+    shares = [np.mean(each["gain"] == 0.0) for each in (frame, rows)]
+    assert 0.7 < shares[0] < 0.9
+    # The model is fitted to 540 rows: two standard errors of a share of 80% are 0.035.
+    assert shares[1] == pytest.approx(shares[0], abs=0.08)
+
+
+def test_rows_follow_the_relations_of_the_table(frame, rows):
+    for each in (frame, rows):
+        mean = each.groupby("sex")["height"].mean()
+        assert mean["M"] - mean["F"] > 6.0
+
+
+def test_missing_values_have_the_rates_and_patterns_of_the_table(frame, rows):
+    for name in ("height", "weight"):
+        rates = [each[name].isna().mean() for each in (frame, rows)]
+        assert rates[1] == pytest.approx(rates[0], abs=0.04)  # four standard errors
+    np.testing.assert_array_equal(rows["height"].isna(), rows["weight"].isna())
+    assert not rows["age"].isna().any()
+
+
+def test_the_seed_decides(synthesizer, frame):
+    pd.testing.assert_frame_equal(synthesizer.sample(20), synthesizer.sample(20))
+    again = clone(synthesizer).set_params(epochs=1, random_state=np.random.RandomState(3))
+    again.fit(frame)
+    assert not again.sample(20).equals(again.sample(20))
+
+
+def test_conditions_hold_in_every_row(synthesizer):
+    day = pd.Timestamp("2021-01-01")
+    found = synthesizer.sample(
+        50, conditions={"sex": "F", "age": (30, 50), "joined": (day, pd.Timestamp("2023-01-01"))}
+    )
+    assert len(found) == 50
+    assert (found["sex"] == "F").all()
+    assert found["age"].between(30, 50).all()
+    assert found["joined"].between(day, pd.Timestamp("2023-01-01")).all()
+    assert (synthesizer.sample(5, conditions={"gain": 0.0})["gain"] == 0.0).all()
+
+
+def test_a_column_with_a_condition_is_not_missing(synthesizer):
+    assert synthesizer.sample(200, conditions={"height": (150, 200)})["height"].notna().all()
+
+
+def test_conditions_that_hardly_any_row_fulfils_are_refused_with_their_rate(synthesizer):
+    with pytest.raises(ValueError, match=r"which 0 of 2000 rows fulfil \(rate 0\)"):
+        synthesizer.sample(5, conditions={"age": (200, 300)}, most_draws=2000)
+    with pytest.raises(ValueError, match=r"^Expected conditions that 5 of at most 50 drawn rows"):
+        synthesizer.sample(5, conditions={"age": (18, 18)}, most_draws=1)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ({"iq": 3}, "Received: one on 'iq', which the table does not have"),
+        ({"country": "NO"}, "Received: one on 'country', which is constant"),
+        ({"sex": "X"}, r"Expected conditions\['sex'\] to be one of 'F', 'M'. Received: 'X'"),
+        ({"age": "old"}, r"Expected conditions\['age'\] to be one of the column's numbers"),
+        ({"age": (1, 2, 3)}, r"or \(low, high\). Received: \(1, 2, 3\)"),
+        ({"age": (50, 30)}, r"low <= high. Received: \(50, 30\)"),
+        ({"joined": "soon"}, r"Expected conditions\['joined'\] to be one of the column's dates"),
+        ("sex", "Expected conditions by name of a column"),
+    ],
+)
+def test_conditions_of_unknown_columns_and_values_are_refused(synthesizer, conditions, message):
+    with pytest.raises(ValueError, match=message):
+        synthesizer.sample(5, conditions=conditions)
+
+
+@pytest.mark.parametrize("kind", ["draw", "mean"])
+def test_impute_fills_what_is_missing_and_leaves_the_rest(synthesizer, frame, kind):
+    given = frame.copy()
+    given.index = np.arange(len(given)) + 1000
+    given.loc[1000:1099, "sex"] = np.nan
+    filled = synthesizer.impute(given, kind)
+    assert not filled.isna().any().any()
+    assert filled.index.equals(given.index)
+    assert dict(filled.dtypes) == dict(frame.dtypes)
+    for name in given:
+        known = given[name].notna()
+        pd.testing.assert_series_equal(filled[name][known], given[name][known])
+
+
+def test_imputed_heights_are_nearer_than_the_mean(synthesizer):
+    truth = people(400, 9, missing=False)
+    filled = synthesizer.impute(truth.assign(height=np.nan), "mean")
+    error = np.mean((filled["height"] - truth["height"]) ** 2)
+    assert error < 0.8 * truth["height"].var()
+
+
+def test_log_likelihood_prefers_real_rows_to_permuted_columns(synthesizer):
+    truth = people(300, 9, missing=False)
+    order = np.random.default_rng(0).permutation(300)
+    shuffled = truth.assign(height=truth["height"].to_numpy()[order])
+    found = [synthesizer.log_likelihood(each, samples=50) for each in (truth, shuffled)]
+    assert found[0].shape == (300,)
+    assert found[0].mean() > found[1].mean() + 0.2
+
+
+def test_log_likelihood_is_that_of_raw_units():
+    """Of one normal column, nothing else, it is near its entropy: log(9) + log(2 pi e) / 2."""
+    x = np.random.default_rng(0).normal(40.0, 9.0, 3000)
+    frame = pd.DataFrame({"x": x, "group": np.tile(["a", "b"], 1500)})
+    fitted = TableSynthesizer(epochs=3, random_state=0).fit(frame)
+    expected = -np.log(9.0) - 0.5 * np.log(2 * np.pi * np.e) - np.log(2.0)
+    assert fitted.log_likelihood(frame[:500]).mean() == pytest.approx(expected, abs=0.15)
+
+
+def test_it_survives_its_own_files(synthesizer, frame, tmp_path):
+    synthesizer.save(tmp_path / "synthesizer")
+    files = {each.name for each in (tmp_path / "synthesizer").iterdir()}
+    assert files == {"model.keras", "synthesizer.json"}
+    json.loads((tmp_path / "synthesizer" / "synthesizer.json").read_text())
+    again = TableSynthesizer.load(tmp_path / "synthesizer")
+    pd.testing.assert_frame_equal(again.sample(50), synthesizer.sample(50))
+    pd.testing.assert_frame_equal(again.impute(frame), synthesizer.impute(frame))
+    assert again.get_params() == synthesizer.get_params()
+    assert again.schema_ == synthesizer.schema_
+    with pytest.raises(FileExistsError):
+        synthesizer.save(tmp_path / "synthesizer")
+
+
+def test_a_schema_overrides_the_types(frame, tmp_path):
+    schema = kvae.data.TableSchema.infer(frame, overrides={"weight": "drop", "age": "category"})
+    fitted = TableSynthesizer(schema=schema, epochs=1, random_state=0)
+    assert clone(fitted).schema == schema
+    found = fitted.fit(frame).sample(200)
+    assert "weight" not in found
+    assert set(found["age"]) <= set(frame["age"])
+    fitted.save(tmp_path / "synthesizer")
+    assert TableSynthesizer.load(tmp_path / "synthesizer").schema == schema
+
+
+def test_ids_are_left_out_with_a_warning(frame):
+    with_ids = frame.assign(key=[f"k{i}" for i in range(len(frame))])
+    with pytest.warns(UserWarning, match="The columns 'key' are ids"):
+        fitted = TableSynthesizer(epochs=1, random_state=0).fit(with_ids)
+    assert "key" not in fitted.sample(3)
+    assert list(fitted.impute(with_ids[:3])["key"]) == ["k0", "k1", "k2"]
+
+
+def test_objects_booleans_and_time_zones_come_back():
+    random = np.random.default_rng(0)
+    days = [
+        datetime.date(2020, 1, 1) + datetime.timedelta(int(d)) for d in random.integers(0, 900, 200)
+    ]
+    frame = pd.DataFrame(
+        {
+            "day": pd.Series(days, dtype=object),
+            "member": random.random(200) < 0.3,
+            "seen": pd.to_datetime(days).tz_localize("Europe/Oslo"),
+            "visits": pd.array(random.poisson(3.0, 200), dtype="Int64"),
+        }
+    )
+    frame.loc[:20, "visits"] = pd.NA
+    fitted = TableSynthesizer(epochs=1, random_state=0).fit(frame)
+    found = fitted.sample(100, conditions={"member": True, "day": (days[0], max(days))})
+    assert dict(found.dtypes) == dict(frame.dtypes)
+    assert all(isinstance(day, datetime.date) for day in found["day"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame[:3], "Expected a frame with at least 20 rows. Received: 3"),
+        (lambda frame: frame[["country"]], "at least one column whose values differ"),
+        (lambda frame: frame.to_numpy(), "DataFrame"),
+        (lambda frame: frame.assign(age=["x", 1] * 300), "Expected column 'age'"),
+    ],
+)
+def test_frames_that_cannot_be_learned_are_refused(frame, change, message):
+    with pytest.raises(ValueError, match=message):
+        TableSynthesizer().fit(change(frame))
+
+
+@pytest.mark.parametrize("method", ["impute", "log_likelihood"])
+def test_rows_of_another_table_are_refused(synthesizer, frame, method):
+    call = getattr(synthesizer, method)
+    with pytest.raises(ValueError, match=r"Expected column 'age' to hold numbers. Received: 'old'"):
+        call(frame.astype({"age": object}).assign(age="old"))
+    with pytest.raises(ValueError, match="'iq'"):
+        call(frame.assign(iq=100))
+    with pytest.raises(ValueError, match="Expected a frame with the column 'age'"):
+        call(frame.drop(columns="age"))
+    with pytest.raises(ValueError, match="Expected column 'sex' to hold one of 'F', 'M'"):
+        call(frame.assign(sex="X"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"beta": -1.0}, "beta"),
+        ({"latent_dim": 0}, "latent_dim"),
+        ({"schema": {"age": "number"}}, "Expected schema to be a kvae.data.TableSchema"),
+    ],
+)
+def test_arguments_are_checked_in_fit(frame, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        TableSynthesizer(**arguments).fit(frame)

@@ -149,7 +149,7 @@ def _auc_and_f1(
     probabilities[:, model.classes_] = found
     areas = [roc_auc_score(truth == each, probabilities[:, each]) for each in classes]
     guess = probabilities.argmax(axis=1)
-    scores = f1_score(truth, guess, labels=classes, average=None, zero_division=0.0)
+    scores: Any = f1_score(truth, guess, labels=classes, average=None, zero_division=0.0)
     rarer = np.argmin([np.sum(truth == each) for each in classes])
     return float(np.mean(areas)), float(scores[rarer] if len(classes) == 2 else np.mean(scores))
 

@@ -24,6 +24,7 @@ def export(
     tolerances: list[str],
     overwrite: bool,
     as_json: bool,
+    calibration: Path | None = None,
     **settings: Any,
 ) -> None:
     """Load a saved model and write a bundle.
@@ -35,12 +36,14 @@ def export(
         tolerances: of the form PRESET:NAME=NUMBER,...
         overwrite: whether to replace what stands at `output`.
         as_json: whether to print the manifest.
+        calibration: file of normal examples, or None.
         **settings: other arguments of `kvae.export.bundle`.
     """
     files.destination(output, overwrite, "--output")
     tolerance = dict(_tolerance(text) for text in tolerances)
-    if data is not None and not data.exists():  # before the model, which takes seconds
-        read_examples(data)
+    for path, option in ((data, "--data"), (calibration, "--calibration")):
+        if path is not None and not path.exists():  # before the model, which takes seconds
+            read_examples(path, option=option)
     with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always")
         import kvae
@@ -51,10 +54,15 @@ def export(
         examples = None if data is None else read_examples(data, sorted(others))
         if examples is not None and known:
             examples = examples_of(examples, loaded)
+        rows = None
+        if calibration is not None:
+            rows = read_examples(calibration, sorted(others), "--calibration")
+            rows = examples_of(rows, loaded, option="--calibration") if known else rows
         results = kvae.export.bundle(
             loaded,
             output,
             data=examples,
+            calibration=rows,
             tolerance=tolerance,
             overwrite=overwrite,
             **settings,

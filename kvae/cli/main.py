@@ -179,6 +179,18 @@ def export(
         str, typer.Option(help="A sentence on what was done to raw data.")
     ] = "",
     measure: Annotated[bool, typer.Option(help="Measure time and memory of every file.")] = True,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            help="Normal examples that were not trained on: each preset gets a threshold."
+        ),
+    ] = None,
+    false_alarm_rate: Annotated[
+        float, typer.Option(help="Wanted rate of false alarms with --calibration.")
+    ] = 0.01,
+    two_sided: Annotated[
+        bool, typer.Option(help="Whether a score that is too low is an anomaly too.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
@@ -194,6 +206,7 @@ def export(
             tolerance,
             overwrite,
             as_json,
+            calibration,
             presets=preset,
             signatures=signature or None,
             batch_sizes=batch_size,
@@ -203,6 +216,8 @@ def export(
             training_data=training_data,
             preprocessing=preprocessing,
             measure=measure,
+            false_alarm_rate=false_alarm_rate,
+            two_sided=two_sided,
         )
 
 

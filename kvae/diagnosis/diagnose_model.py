@@ -71,6 +71,12 @@ def diagnose(
 
 def _checked(vector: LatentVector, x: Any, name: str) -> np.ndarray:
     x = vector.check(x)
+    if isinstance(x, dict):
+        if "observed" in x or "target" in x:
+            raise ValueError(
+                f"Expected {name} to be complete examples alone. Received: inputs {sorted(x)}"
+            )
+        x = x["x"]  # what else there is, such as the pair of a PairVAE, is for training
     if np.isnan(x).any():
         raise ValueError(
             f"Expected {name} without missing values. Received: NaN. Fill them by vae.impute(x), "

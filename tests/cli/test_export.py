@@ -70,10 +70,14 @@ def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
         *("--tolerance", "int8-full:psnr=30", "--tolerance", "float32:error=1e-4,score=0.1"),
         *("--description", "A pump.", "--author", "A", "--licence", "MIT"),
         *("--training-data", "Two weeks.", "--preprocessing", "None."),
+        *("--calibration", folder / "x.npy", "--false-alarm-rate", 0.1, "--two-sided"),
     )
     assert done.exit_code == 0, done.output
     assert received.pop("data").shape == (60, 6)
+    assert received.pop("calibration").shape == (60, 6)
     assert received == {
+        "false_alarm_rate": 0.1,
+        "two_sided": True,
         "path": tmp_path / "b",
         "presets": ["float32", "int8-full"],
         "signatures": ["decode"],

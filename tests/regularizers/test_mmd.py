@@ -159,8 +159,9 @@ def test_bandwidth_is_checked():
 
 def test_the_diagnosis_estimates_the_same_number(rng):
     from kvae.diagnosis.aggregate import AggregatePosterior, maximum_mean_discrepancy
+    from kvae.diagnosis.components import IndependentNormals
 
     z, draws = rng.normal(size=(12, 3)) + 0.5, rng.normal(size=(12, 3))
-    posteriors = AggregatePosterior(z, np.full_like(z, 0.1), np.arange(12), z)
+    posteriors = AggregatePosterior(IndependentNormals.of(z, np.full_like(z, 0.1)), z)
     found = maximum_mean_discrepancy(posteriors, draws, rng).squared.value
     assert found == pytest.approx(by_loops(z, draws, np.sqrt(3.0), unbiased=True), rel=1e-10)

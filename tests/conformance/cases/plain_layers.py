@@ -34,6 +34,7 @@ CASES = [
         normals(3),
         variant="per-element",
     ),
+    PlainLayerCase(lambda **kw: layers.ModulatedScale(strength=0.5, **kw), normals(4)),
     PlainLayerCase(lambda **kw: networks.MADE(3, 2, (8,), reverse=True, **kw), normals(3)),
     PlainLayerCase(lambda **kw: networks.TableInputs(["number", 3, "count"], **kw), normals(3)),
 ]

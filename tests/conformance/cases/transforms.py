@@ -15,6 +15,7 @@ CASES = [
         ),
         amounts,
     ),
+    PlainLayerCase(lambda **kw: transforms.Arcsinh([1.0] * 3, [2.0] * 3, **kw), amounts),
     PlainLayerCase(lambda **kw: transforms.Log(0.5, **kw), amounts),
     PlainLayerCase(lambda **kw: transforms.Logit(0.0, 100.0, **kw), amounts),
     PlainLayerCase(

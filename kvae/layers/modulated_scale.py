@@ -47,6 +47,7 @@ class ModulatedScale(keras.layers.Layer):
         self, strength: float = 0.7, initial: float = 1.0, min_scale: float = 0.05, **kwargs: Any
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.strength = checks.positive("strength", strength)
         self.initial = checks.positive("initial", initial)
         self.min_scale = checks.positive("min_scale", min_scale)

@@ -52,20 +52,20 @@ THRESHOLDS = {
         0.1,
         "nats",
         "trained with the KL alone: about 0; decoders that use the codes: 5 or more",
-        (7.1e-5, 4.8),
+        (1e-3, 5.9),
         absolute=True,
     ),
     "explained_variance": Threshold(
         0.0,
         "share of the variance",
         "below 0 the mean of the data is a better reconstruction",
-        (-1.4, 0.3),
+        (-0.46, 0.34),
     ),
     "information": Threshold(
         0.1,
         "nats",
-        "trained with the KL alone: below 0.01; codes that depend on x: 0.5 or more",
-        (0.0019, 0.56),
+        "trained with the KL alone: below 0.01; codes that depend on x: 0.25 or more",
+        (0.0017, 0.27),
         absolute=True,
     ),
     "noise_share": Threshold(
@@ -84,13 +84,13 @@ THRESHOLDS = {
         0.1,
         "nats per nat",
         "a tenth of the ELBO's beta; no KL: below 0.001; VAEs: about 1",
-        (2.4e-4, 0.96),
+        (5.2e-5, 0.92),
     ),
     "implied_beta_high": Threshold(
         1.7,
         "nats per nat",
         "VAEs: 1 to 1.4; over-regularized with a beta of 2 or 4: from 2.2",
-        (1.4, 2.2),
+        (1.2, 2.2),
     ),
     "informative": Threshold(
         0.1, "nats", "informative dimensions: above; inactive ones: mostly below", (0.073, 0.1)

@@ -8,12 +8,15 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 __all__ = [
     "choice",
     "event_shape",
     "finite",
     "image_shape",
     "line",
+    "non_finite",
     "non_negative",
     "non_negative_int",
     "optional_positive_int",
@@ -134,6 +137,15 @@ def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
         options = ", ".join(repr(option) for option in allowed)
         raise ValueError(f"Expected {name} to be one of {options}. Received: {name}={value!r}")
     return value
+
+
+def non_finite(values: Any) -> bool:
+    """Return whether an array of any type and shape holds NaN or an infinity."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "fcV":  # V: bfloat16 and its like
+        return False
+    wide = values if values.dtype.kind in "fc" else values.astype("float32")
+    return not np.isfinite(wide).all()
 
 
 def line(name: str, value: Any) -> str:

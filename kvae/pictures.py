@@ -13,6 +13,7 @@ from kvae.exploration import interpolate, traverse
 from kvae.models import VAE
 
 __all__ = [
+    "drawable",
     "events",
     "grid",
     "interpolations",
@@ -123,6 +124,19 @@ def limits_of(domain: Domain, values: np.ndarray) -> tuple[float, float]:
     if np.isfinite([domain.low, domain.high]).all():
         return float(domain.low), float(domain.high)
     return float(np.nanmin(values)), float(np.nanmax(values))
+
+
+def drawable(event_shape: Sequence[int]) -> bool:
+    """Return whether `events` draws examples of a shape: pictures, or series of some channels.
+
+    Args:
+        event_shape: (height, width, channels) with 1 or 3 channels, or (time, channels).
+
+    Example:
+        >>> kvae.pictures.drawable((8, 8, 1)), kvae.pictures.drawable((8, 8, 2))
+        (True, False)
+    """
+    return len(event_shape) == 2 or (len(event_shape) == 3 and event_shape[-1] in (1, 3))
 
 
 def _events(vae: VAE, values: np.ndarray, title: str, rows: Sequence[str] = ()) -> Figure:

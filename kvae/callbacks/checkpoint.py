@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
-from kvae.callbacks.checkpoint_folder import UNREADABLE, CheckpointFolder, Text, non_finite
+from kvae.callbacks.checkpoint_folder import UNREADABLE, CheckpointFolder, Text
 from kvae.callbacks.folder_lock import FolderLock
 from kvae.training.distribution import from_all_workers, is_chief
 from kvae.training.optimizers import all_optimizers
@@ -245,7 +245,7 @@ class Checkpoint(Resumable):
         if not self._chief:
             return
         for name, values in self._held.items():
-            if any(non_finite(value.numpy()) for value in values):
+            if any(checks.non_finite(value.numpy()) for value in values):
                 self._warn(f"the state of the {name} is not finite")
                 return
         self._text.text = json.dumps(self._state, default=float)

@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from kvae import files
+from kvae import checks, files
 
-__all__ = ["UNREADABLE", "CheckpointFolder", "Text", "non_finite"]
+__all__ = ["UNREADABLE", "CheckpointFolder", "Text"]
 
 PREFIX, UNFINISHED = "ckpt", "unfinished"
 DATA, INDEX = ".data-00000-of-00001", ".index"
@@ -88,7 +87,7 @@ class CheckpointFolder:
         """
         reader = tf.train.load_checkpoint(self.prefix(number))
         for name in reader.get_variable_to_shape_map():
-            if non_finite(reader.get_tensor(name)):  # TensorFlow compares checksums
+            if checks.non_finite(reader.get_tensor(name)):  # TensorFlow compares checksums
                 raise ValueError(f"it holds non-finite numbers in {name.split('/.')[0]!r}")
         state = Text()
         tf.train.Checkpoint(state=state).read(self.prefix(number)).expect_partial()
@@ -136,12 +135,3 @@ class CheckpointFolder:
         for number in set(self.numbers()) - set(numbers):
             Path(f"{self.prefix(number)}{INDEX}").unlink()
         self.tidy()
-
-
-def non_finite(values: Any) -> bool:
-    """Return whether an array of any type holds NaN or an infinity."""
-    values = np.asarray(values)
-    if values.dtype.kind not in "fcV":  # V: bfloat16 and its like
-        return False
-    wide = values if values.dtype.kind in "fc" else values.astype("float32")
-    return not np.isfinite(wide).all()

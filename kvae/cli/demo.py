@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from kvae import files
-from kvae.cli.terminal import console, quiet_native_logs
+from kvae.cli.terminal import console, quiet_native_logs, silent
 
 __all__ = ["run"]
 
@@ -21,7 +21,7 @@ def run(
     """Run the demo and write everything to the folder `output`."""
     if not (overwrite and output.is_dir()):
         files.vacant(output, "--output").mkdir()
-    report = _silent if as_json else console.print
+    report = silent if as_json else console.print
     start = time.perf_counter()
     report("Loading TensorFlow ...", style="dim")
     with quiet_native_logs():
@@ -70,10 +70,6 @@ def run(
         highlight=False,
     )
     console.print(f"Total time: {seconds:.0f} seconds.", style="dim", highlight=False)
-
-
-def _silent(*_: Any, **__: Any) -> None:
-    """Print nothing: with --json the output is JSON only."""
 
 
 def _make_vae(event_shape: tuple[int, ...], latent_dim: int) -> Any:

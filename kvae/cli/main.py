@@ -67,7 +67,7 @@ def train(
         "kvae-run"
     ),
     resume: Annotated[
-        Path | None, typer.Option(help="Run folder of an interrupted run to go on with.")
+        Path | None, typer.Option(help="Run folder of an interrupted run to resume.")
     ] = None,
     likelihood: Annotated[str | None, typer.Option(help="A layer, IndependentNormal, ...")] = None,
     transform: Annotated[

@@ -82,7 +82,7 @@ def _picture(drawn: Any, vae: Any) -> Any:
     from kvae import pictures
 
     shape = drawn.shape[1:]
-    if len(shape) < 2 or (len(shape) == 3 and shape[-1] not in (1, 3)):
+    if not pictures.drawable(shape):
         raise ValueError(
             "Expected --output .npy or .csv: the examples are no pictures or series. Received: "
             f"examples of shape {shape}"

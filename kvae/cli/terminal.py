@@ -6,12 +6,13 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-__all__ = ["console", "errors", "plain", "quiet_native_logs", "warn"]
+__all__ = ["console", "errors", "plain", "quiet_native_logs", "silent", "warn"]
 
 console = Console()
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -24,6 +25,10 @@ INVALID = (
     PermissionError,
     OverflowError,
 )
+
+
+def silent(*_: Any, **__: Any) -> None:
+    """Print nothing, in the place of `console.print`: with --json the output is JSON only."""
 
 
 @contextlib.contextmanager

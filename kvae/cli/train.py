@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kvae import files
-from kvae.cli.terminal import console, quiet_native_logs
+from kvae.cli.terminal import console, quiet_native_logs, silent
 from kvae.cli.training_data import TrainingData, read
 
 __all__ = ["run"]
@@ -33,7 +33,7 @@ def run(
     settings: dict[str, Any],
     choices: dict[str, Any],
 ) -> None:
-    """Train a model into a run folder, or go on with an interrupted run.
+    """Train a model into a run folder, or resume an interrupted run.
 
     Args:
         data: a name or a path, see `training_data.read`; None with `resume`.
@@ -44,7 +44,7 @@ def run(
         settings: epochs (None for a number by the size of the data), batch_size and seed.
         choices: what `kvae.choices_for` shall not choose by itself.
     """
-    report = _silent if as_json else console.print
+    report = silent if as_json else console.print
     if (data is None) == (resume is None):
         raise ValueError(
             "Expected DATA, or --resume RUN. Received: " + ("both" if data else "none")
@@ -96,10 +96,6 @@ def run(
     console.print(f"Held-out examples, nats: {figures}.", highlight=False)
     names = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))
     console.print(f"The run is in [bold]{output.resolve()}[/]: {names}.", highlight=False)
-
-
-def _silent(*_: Any, **__: Any) -> None:
-    """Print nothing: with --json the output is JSON only."""
 
 
 def _state(folder: Path) -> dict[str, Any]:
@@ -188,7 +184,7 @@ def _fit(vae: Any, train: Any, held_out: Any, settings: dict[str, Any], output: 
     except KeyboardInterrupt:
         bar.close()
         raise RuntimeError(
-            f"Interrupted. Go on with: kvae train --resume {shlex.quote(str(output))}"
+            f"Interrupted. Resume it with: kvae train --resume {shlex.quote(str(output))}"
         ) from None
     finally:
         bar.close()
@@ -237,8 +233,7 @@ def _pictures(vae: Any, held_out: Any, seed: int) -> dict[str, Any]:
     """Return figures of pictures and series; none of tables."""
     import kvae
 
-    shape = held_out.shape[1:]
-    if len(shape) < 2 or (len(shape) == 3 and shape[-1] not in (1, 3)):
+    if not kvae.pictures.drawable(held_out.shape[1:]):
         return {}
     if vae.missing:
         return {"samples": kvae.pictures.samples(vae, seed=seed)}

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from kvae import checks
 from kvae.diagnosis.findings import findings
 from kvae.diagnosis.measure import measure, unmeasured
 from kvae.diagnosis.report import LatentReport
@@ -95,8 +96,4 @@ def _checked(vector: LatentVector, x: Any, name: str) -> np.ndarray:
 
 
 def _not_finite_weights(vae: Any) -> tuple[str, ...]:
-    return tuple(
-        weight.path
-        for weight in vae.weights
-        if np.asarray(weight).dtype.kind == "f" and not np.isfinite(np.asarray(weight)).all()
-    )
+    return tuple(weight.path for weight in vae.weights if checks.non_finite(weight))

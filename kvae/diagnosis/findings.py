@@ -125,7 +125,7 @@ def _overfitting(report: Any, settings: TrainingSettings) -> Found:
         yield (
             f"the ELBO of the training data is {gap} nats above that of these examples",
             gap,
-            "The networks have learned examples by heart: stop earlier, use smaller networks, "
+            "The networks fit single training examples: stop earlier, use smaller networks, "
             "weight decay or more data.",
         )
 
@@ -149,7 +149,7 @@ def _unused_dimensions(report: Any, settings: TrainingSettings) -> Found:
         yield (
             f"{len(unused)} of {count} dimensions carry less than {threshold:g} nats",
             max((d.information for d in unused), key=lambda each: each.value),
-            f"They cost nothing; latent_dim={max(used, 1)} would do."
+            f"They add nothing to the KL; latent_dim={max(used, 1)} would do."
             + (
                 ""
                 if "free_bits" in settings.penalties or 2 * used >= count

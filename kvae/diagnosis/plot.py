@@ -1,6 +1,5 @@
 """The figure of a diagnosis: posteriors, information, explained variance, decoded events."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
+from kvae import pictures
 from kvae.diagnosis.plotted import PlottedEvents, PlottedPosteriors
 
 __all__ = ["plot_posteriors", "plot_report"]
@@ -107,9 +107,7 @@ def _events(figure: Any, events: PlottedEvents) -> None:
     rows += [(f"z{d}", moved) for d, moved in zip(events.axes, events.traversals, strict=True)]
     across = max(len(values) for _, values in rows)
     everything = np.concatenate([values for _, values in rows])
-    low, high = events.domain.low, events.domain.high
-    if not (math.isfinite(low) and math.isfinite(high)):
-        low, high = float(everything.min()), float(everything.max())
+    low, high = pictures.limits_of(events.domain, everything)
     panels = figure.subplots(len(rows), across, squeeze=False)
     for line, (label, values) in zip(panels, rows, strict=True):
         for place, panel in enumerate(line):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from kvae import pictures
 from kvae.contract import Domain
 from kvae.evaluation.axes import SAFE_QUANTILES
 
@@ -88,7 +89,7 @@ class PlottedEvents:
         """
         domain = vae.named_inputs().specs["target"].domain
         shape = x.shape[1:]
-        if domain.columns or len(shape) < 2 or (len(shape) == 3 and shape[-1] not in (1, 3)):
+        if domain.columns or not pictures.drawable(shape):
             return None
         axes = tuple(int(d) for d in ranking[:AXES])
         codes = np.tile(mean[0], (len(axes), EVENTS, 1))

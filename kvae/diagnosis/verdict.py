@@ -97,6 +97,8 @@ THRESHOLDS = {
     ),
 }
 
+POSTERIOR = "posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)"
+KL_OF_WEIGHT_ONE = "kl = kvae.regularizers.KLDivergenceRegularizer(prior, weight=1.0)\n" + POSTERIOR
 # What to do next, as code, by state. `prior`, `latent_dim`, `vae` and `x_train` are the user's.
 NEXT_STEPS = {
     "healthy": "",
@@ -104,23 +106,11 @@ NEXT_STEPS = {
         "vae.compile(keras.optimizers.Adam(1e-4, clipnorm=1.0))\n"
         'vae.fit(x_train, callbacks=[kvae.callbacks.Checkpoint("run")])'
     ),
-    "posterior_collapse": (
-        "kl = kvae.regularizers.FreeBits(prior, free_bits=0.25)\n"
-        "posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)"
-    ),
+    "posterior_collapse": ("kl = kvae.regularizers.FreeBits(prior, free_bits=0.25)\n" + POSTERIOR),
     "untrained": "vae.fit(x_train, epochs=50)",
-    "deterministic_encoder": (
-        "kl = kvae.regularizers.KLDivergenceRegularizer(prior)\n"
-        "posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)"
-    ),
-    "discontinuous": (
-        "kl = kvae.regularizers.KLDivergenceRegularizer(prior, weight=1.0)\n"
-        "posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)"
-    ),
-    "over_regularized": (
-        "kl = kvae.regularizers.KLDivergenceRegularizer(prior, weight=1.0)\n"
-        "posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)"
-    ),
+    "deterministic_encoder": KL_OF_WEIGHT_ONE,
+    "discontinuous": KL_OF_WEIGHT_ONE,
+    "over_regularized": KL_OF_WEIGHT_ONE,
 }
 STATES = tuple(NEXT_STEPS)
 

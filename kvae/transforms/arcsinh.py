@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae.special_functions import arcsinh, expm1, log1psquare
-from kvae.transforms.transform import Transform
+from kvae.transforms.learned import LearnedTransform
 
 __all__ = ["Arcsinh"]
 
@@ -19,7 +19,7 @@ HIGHEST_ARCSINH = 87.0  # sinh(87) = 3e37
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class Arcsinh(Transform):
+class Arcsinh(LearnedTransform):
     """y = (arcsinh((x - center) / width) - mean) / stddev, strictly increasing and smooth.
 
     It is linear in the middle of the data and logarithmic in the tails, so that outliers in the
@@ -46,70 +46,30 @@ class Arcsinh(Transform):
         array([0.   , 0.881, 7.601], dtype=float32)
     """
 
+    purpose = "take their quantiles"
+
     def __init__(self, center: Any = None, width: Any = None, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.given = None
+        given = None
         if center is not None or width is not None:
-            self.given = _center_and_width(center, width)
-        self.learns = self.given is None
-        self._sample = _Sample()
+            given = _center_and_width(center, width)
+        super().__init__(given, **kwargs)
 
-    def build(self, input_shape: Any) -> None:
-        """Create the weights for data of shape (batch, ..., size)."""
-        if self.built:
-            return
-        shape = tuple(input_shape)[1:][-1:]  # () where an example is one number
+    def start(self) -> dict[str, Any]:
+        """Return the given numbers, or 0 and 1, see `LearnedTransform`."""
         center, width = (0.0, 1.0) if self.given is None else self.given
-        values = {"center": center, "width": width, "mean": 0.0, "stddev": 1.0}
-        for name, value in values.items():
-            initial = np.broadcast_to(np.asarray(value, "float32"), shape)
-            weight = self.add_weight(
-                shape=shape,
-                initializer=keras.initializers.Constant(initial),
-                dtype="float32",
-                trainable=False,
-                name=name,
-            )
-            setattr(self, name, weight)
-        self.count = self.add_weight(
-            shape=(), initializer="zeros", dtype="int64", trainable=False, name="count"
-        )
-        super().build(input_shape)
+        return {"center": center, "width": width, "mean": 0.0, "stddev": 1.0}
 
-    @property
-    def is_adapted(self) -> bool:
-        """Whether center and width were given, or taken from data."""
-        return self.given is not None or (self.built and int(self.count) > 0)
+    def statistics(self) -> "_Sample":
+        """Return a sample of no rows, see `LearnedTransform`."""
+        return _Sample()
 
-    def reset_state(self) -> None:
-        """Forget the data seen."""
-        self._sample = _Sample()
-        if self.built:
-            self.count.assign(0)
-
-    def update_state(self, x: Any, observed: Any = None) -> None:
-        """Add a batch of data, see `Transform.update_state`."""
-        x = np.asarray(x)
-        if not self.built:
-            self.build((None, *x.shape[1:]))
-        size = tuple(self.center.shape)
-        mask = np.ones(x.shape, bool) if observed is None else np.asarray(observed, bool)
-        values = np.where(mask, x, 0).astype("float64")
-        if not np.all(np.isfinite(values)):
-            raise ValueError(
-                "Expected data whose observed values are finite, to take their quantiles. "
-                "Received: values that are NaN or infinite"
-            )
-        values[~mask] = np.nan
-        self._sample.add(values.reshape(-1, *(size or (1,))))
-        columns = [column[~np.isnan(column)] for column in self._sample.rows.T]
+    def learned(self) -> tuple[tuple[Any, ...], int] | None:
+        """Return the numbers of the sample's columns, see `LearnedTransform`."""
+        columns = [column[~np.isnan(column)] for column in self._seen.rows.T]
         if not all(len(column) for column in columns):
-            return
+            return None
         found = np.array([_numbers_of(column) for column in columns]).T
-        weights = (self.center, self.width, self.mean, self.stddev)
-        for weight, numbers in zip(weights, found, strict=True):
-            weight.assign(numbers.reshape(size))
-        self.count.assign(min(len(column) for column in columns))
+        return tuple(found), min(len(column) for column in columns)
 
     def forward(self, x: Any) -> Any:
         """Return (arcsinh((x - center) / width) - mean) / stddev."""
@@ -127,12 +87,6 @@ class Arcsinh(Transform):
         center, width, _, stddev = self._weights(x)
         return -0.5 * log1psquare((x - center) / width) - tf.math.log(width * stddev)
 
-    def _weights(self, x: Any) -> tuple[Any, ...]:
-        if not self.built:
-            self.build(x.shape if x.shape.rank else (None,))
-        weights = (self.center, self.width, self.mean, self.stddev)
-        return tuple(tf.cast(weight, x.dtype) for weight in weights)
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this transform again."""
         center, width = (None, None) if self.given is None else self.given
@@ -147,8 +101,9 @@ class _Sample:
         self.keys = np.zeros(0)
         self.rows: Any = None
 
-    def add(self, rows: np.ndarray) -> None:
-        """Add rows (n, size). The rows with the smallest random keys are kept."""
+    def add(self, values: np.ndarray, mask: np.ndarray) -> None:
+        """Add rows (n, size) or numbers (n,) where `mask` holds; keep those of the least keys."""
+        rows = np.where(mask, values, np.nan).reshape(len(values), -1)
         keys = np.concatenate([self.keys, self.random.random(len(rows))])
         rows = rows if self.rows is None else np.concatenate([self.rows, rows])
         kept = np.sort(np.argsort(keys)[:MOST_ROWS])

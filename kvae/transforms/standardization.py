@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kvae.transforms.transform import Transform
+from kvae.transforms.learned import LearnedTransform
 
 __all__ = ["Standardization"]
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class Standardization(Transform):
+class Standardization(LearnedTransform):
     """y = (x - mean) / stddev, with the moments of the training data.
 
     Along the last axis of the data each position has its own moments: the columns of a table, the
@@ -37,69 +37,30 @@ class Standardization(Transform):
 
     is_affine = True
 
+    purpose = "standardize them"
+
     def __init__(self, mean: Any = None, stddev: Any = None, **kwargs: Any):
-        super().__init__(**kwargs)
         if (mean is None) != (stddev is None):
             raise ValueError(
                 "Expected mean and stddev together, or neither, to take them from data. Received: "
                 f"mean={mean!r}, stddev={stddev!r}"
             )
-        self.given = None if mean is None else _moments(mean, stddev)
-        self.learns = self.given is None
-        self._seen = _Moments()
+        super().__init__(None if mean is None else _moments(mean, stddev), **kwargs)
 
-    def build(self, input_shape: Any) -> None:
-        """Create the moments for data of shape (batch, ..., size)."""
-        if self.built:
-            return
-        shape = tuple(input_shape)[1:][-1:]  # () where an example is one number
+    def start(self) -> dict[str, Any]:
+        """Return the given moments, or 0 and 1, see `LearnedTransform`."""
         mean, stddev = (0.0, 1.0) if self.given is None else self.given
-        for name, value in (("mean", mean), ("stddev", stddev)):
-            values = np.broadcast_to(np.asarray(value, "float32"), shape)
-            weight = self.add_weight(
-                shape=shape,
-                initializer=keras.initializers.Constant(values),
-                dtype="float32",
-                trainable=False,
-                name=name,
-            )
-            setattr(self, name, weight)
-        self.count = self.add_weight(
-            shape=(), initializer="zeros", dtype="int64", trainable=False, name="count"
-        )
-        super().build(input_shape)
+        return {"mean": mean, "stddev": stddev}
 
-    @property
-    def is_adapted(self) -> bool:
-        """Whether moments were given, or taken from data."""
-        return self.given is not None or (self.built and int(self.count) > 0)
+    def statistics(self) -> "_Moments":
+        """Return moments of no data, see `LearnedTransform`."""
+        return _Moments()
 
-    def reset_state(self) -> None:
-        """Forget the data seen."""
-        self._seen = _Moments()
-        if self.built:
-            self.count.assign(0)
-
-    def update_state(self, x: Any, observed: Any = None) -> None:
-        """Add a batch of data, see `Transform.update_state`."""
-        x = np.asarray(x)
-        if not self.built:
-            self.build((None, *x.shape[1:]))
-        size = self.mean.shape
-        mask = np.ones(x.shape, bool) if observed is None else np.asarray(observed, bool)
-        values = np.where(mask, x, 0).astype("float64").reshape(-1, *size)
-        if not np.all(np.isfinite(values)):
-            raise ValueError(
-                "Expected data whose observed values are finite, to standardize them. Received: "
-                "values that are NaN or infinite"
-            )
-        self._seen.add(values, mask.reshape(-1, *size))
-        mean, stddev = self._seen.mean, self._seen.stddev
+    def learned(self) -> tuple[tuple[Any, ...], int] | None:
+        """Return the moments seen, see `LearnedTransform`."""
         if not np.all(self._seen.count):
-            return
-        self.mean.assign(mean)
-        self.stddev.assign(stddev)
-        self.count.assign(int(self._seen.count.min()))
+            return None
+        return (self._seen.mean, self._seen.stddev), int(self._seen.count.min())
 
     def forward(self, x: Any) -> Any:
         """Return (x - mean) / stddev."""
@@ -114,11 +75,6 @@ class Standardization(Transform):
     def log_derivative(self, x: Any) -> Any:
         """Return -log stddev, one for each position of the last axis."""
         return -tf.math.log(self._weights(x)[1])
-
-    def _weights(self, x: Any) -> tuple[Any, Any]:
-        if not self.built:
-            self.build(x.shape if x.shape.rank else (None,))
-        return tf.cast(self.mean, x.dtype), tf.cast(self.stddev, x.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this transform again."""

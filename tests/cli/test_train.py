@@ -85,7 +85,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(finished, table, tmp_pat
         patch.setattr(training_bar.TrainingBar, "on_epoch_end", interrupt)
         done = invoke("train", table, "-o", tmp_path / "run", *SMALL)
     assert done.exit_code == 1
-    assert "Go on with: kvae train --resume" in " ".join(done.stderr.split())
+    assert "Resume it with: kvae train --resume" in " ".join(done.stderr.split())
     assert not (tmp_path / "run" / "model.keras").exists()
     done = invoke("train", "--resume", tmp_path / "run", "--json")
     assert done.exit_code == 0, done.output

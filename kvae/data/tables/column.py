@@ -61,15 +61,15 @@ class Column:
             series: the column of a frame.
             unknown: "missing" to take unknown categories as missing values.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define encode")
 
     def decode(self, values: np.ndarray) -> Any:
         """Return the Series of numbers (rows,); each number is made a valid value first."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define decode")
 
     def layer(self, name: str) -> Any:
         """Return the likelihood of the column, a distribution layer of a scalar event."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define layer")
 
     @property
     def feature(self) -> int | str:

@@ -1,0 +1,107 @@
+"""The base of transforms whose numbers are given, or taken from data."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kvae.transforms.transform import Transform
+
+__all__ = ["LearnedTransform"]
+
+
+class LearnedTransform(Transform):
+    """A transform by numbers for each position of the last axis, given or learned by `adapt`.
+
+    A subclass defines `start`, `statistics`, `purpose` and `learned`.
+
+    Args:
+        given: the numbers that were given, or None to learn them.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Attributes:
+        purpose: what the data are needed for, for the error on values that are not finite.
+    """
+
+    purpose = ""
+
+    def __init__(self, given: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.given = given
+        self.learns = given is None
+        self._seen = self.statistics()
+
+    def start(self) -> dict[str, Any]:
+        """Return the first value of each weight by its name: numbers or vectors (size,)."""
+        raise NotImplementedError(f"{type(self).__name__} must define start")
+
+    def statistics(self) -> Any:
+        """Return an object that collects what is needed of batches; its `add` takes them."""
+        raise NotImplementedError(f"{type(self).__name__} must define statistics")
+
+    def learned(self) -> tuple[tuple[Any, ...], int] | None:
+        """Return the weights' values in order, and the number of examples; None for too few."""
+        raise NotImplementedError(f"{type(self).__name__} must define learned")
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights for data of shape (batch, ..., size)."""
+        if self.built:
+            return
+        shape = tuple(input_shape)[1:][-1:]  # () where an example is one number
+        for name, value in self.start().items():
+            values = np.broadcast_to(np.asarray(value, "float32"), shape)
+            weight = self.add_weight(
+                shape=shape,
+                initializer=keras.initializers.Constant(values),
+                dtype="float32",
+                trainable=False,
+                name=name,
+            )
+            setattr(self, name, weight)
+        self.count = self.add_weight(
+            shape=(), initializer="zeros", dtype="int64", trainable=False, name="count"
+        )
+        super().build(input_shape)
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether the numbers were given, or taken from data."""
+        return self.given is not None or (self.built and int(self.count) > 0)
+
+    def reset_state(self) -> None:
+        """Forget the data seen."""
+        self._seen = self.statistics()
+        if self.built:
+            self.count.assign(0)
+
+    def update_state(self, x: Any, observed: Any = None) -> None:
+        """Add a batch of data, see `Transform.update_state`."""
+        x = np.asarray(x)
+        if not self.built:
+            self.build((None, *x.shape[1:]))
+        size = tuple(self._own_weights()[0].shape)
+        mask = np.ones(x.shape, bool) if observed is None else np.asarray(observed, bool)
+        values = np.where(mask, x, 0).astype("float64").reshape(-1, *size)
+        if not np.all(np.isfinite(values)):
+            raise ValueError(
+                f"Expected data whose observed values are finite, to {self.purpose}. Received: "
+                "values that are NaN or infinite"
+            )
+        self._seen.add(values, mask.reshape(-1, *size))
+        found = self.learned()
+        if found is None:
+            return
+        numbers, count = found
+        for weight, value in zip(self._own_weights(), numbers, strict=True):
+            weight.assign(np.reshape(value, size))
+        self.count.assign(count)
+
+    def _own_weights(self) -> list[Any]:
+        return [getattr(self, name) for name in self.start()]
+
+    def _weights(self, x: Any) -> tuple[Any, ...]:
+        """Return the weights in the order of `start` and the dtype of `x`, each (size,)."""
+        if not self.built:
+            self.build(x.shape if x.shape.rank else (None,))
+        return tuple(tf.cast(weight, x.dtype) for weight in self._own_weights())

@@ -9,10 +9,10 @@ from kvae import checks
 from kvae.choices.facts import Facts
 from kvae.choices.script import Call, call
 from kvae.data.tables.inference import are_counts, log_shift
+from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 
 __all__ = ["LIKELIHOODS", "TRANSFORMS", "Part", "part_for"]
 
-MIN_SCALE = 0.05  # in standard deviations of the data
 MOST_COLUMNS = 100  # of different kinds; more would take long to compile
 FLATTENED = 64  # elements from which on a vector of levels is taken for a picture
 FEWEST_LEVELS = 32  # whole numbers up to less are taken for counts
@@ -113,7 +113,10 @@ def _likelihood(facts: Facts) -> tuple[str, str]:
         return "DiscretizedLogistic", "values in [0, 1]: the nearest of 256 levels"
     if are_counts(facts.sample[~np.isnan(facts.sample)]):
         return "IndependentNegativeBinomial", "small whole numbers from 0 on: counts"
-    return "IndependentNormal", f"numbers, a scale of at least {MIN_SCALE} standard deviations"
+    return (
+        "IndependentNormal",
+        f"numbers, a scale of at least {STANDARDIZED_MIN_SCALE} standard deviations",
+    )
 
 
 def _transform(facts: Facts, likelihood: str, bits: int) -> str:
@@ -163,7 +166,9 @@ def _layer(facts: Facts, likelihood: str, levels: int) -> Call:
         return call(name, shape, **more)
     if likelihood == "NormalLikelihood":
         return call(name, shape, scale="optimal")
-    return call(name, shape, **({"min_scale": MIN_SCALE} if likelihood in FLOORED else {}))
+    return call(
+        name, shape, **({"min_scale": STANDARDIZED_MIN_SCALE} if likelihood in FLOORED else {})
+    )
 
 
 def _transformed(layer: Call, transform: str, bits: int, shift: float, **more: Any) -> Call:
@@ -200,7 +205,7 @@ def _by_column(facts: Facts) -> Part | None:
         elif kind == "count":
             layers.append(call("kvae.layers.IndependentNegativeBinomial", (), name=name))
         else:
-            normal = call("kvae.layers.IndependentNormal", (), min_scale=MIN_SCALE)
+            normal = call("kvae.layers.IndependentNormal", (), min_scale=STANDARDIZED_MIN_SCALE)
             if isinstance(kind, float):
                 layers.append(_transformed(normal, "log", 8, kind, name=name))
             else:

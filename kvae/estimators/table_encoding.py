@@ -15,13 +15,13 @@ from scipy.special import ndtri
 
 from kvae.data import TableSchema
 from kvae.layers import Columns, IndependentCategorical, IndependentNormal
+from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 
 __all__ = ["NumberEncoding", "TableEncoding"]
 
 FREQUENT = 0.03  # share of the rows from which on a value is a class of its own
 FEW, ROWS_PER_VALUE = 20, 10  # a column of so few values, and so many rows for each, is classes
 KNOTS = 256  # most points of the map to a standard normal
-MIN_SCALE = 0.05  # least scale of a Gaussian column, in standard deviations
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class TableEncoding:
             if isinstance(classes, int):
                 layers.append(IndependentCategorical((), classes, name=name))
             else:
-                layers.append(IndependentNormal((), min_scale=MIN_SCALE, name=name))
+                layers.append(IndependentNormal((), min_scale=STANDARDIZED_MIN_SCALE, name=name))
         return Columns(layers)
 
     def features(self) -> list[int | str]:

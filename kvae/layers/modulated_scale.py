@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from kvae import checks
-from kvae.layers.scale import softplus_inverse
+from kvae.layers.scale import STANDARDIZED_MIN_SCALE, softplus_inverse
 from kvae.special_functions import expm1, softplus
 
 __all__ = ["ModulatedScale"]
@@ -44,7 +44,11 @@ class ModulatedScale(keras.layers.Layer):
     xla_pays = True  # see `kvae.training.execution`
 
     def __init__(
-        self, strength: float = 0.7, initial: float = 1.0, min_scale: float = 0.05, **kwargs: Any
+        self,
+        strength: float = 0.7,
+        initial: float = 1.0,
+        min_scale: float = STANDARDIZED_MIN_SCALE,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.supports_masking = True

@@ -18,6 +18,7 @@ from kvae.special_functions import softplus
 
 __all__ = [
     "DEFAULT_MIN_SCALE",
+    "STANDARDIZED_MIN_SCALE",
     "AtLeast",
     "bounded",
     "positive_scale",
@@ -27,6 +28,9 @@ __all__ = [
 
 # Of a likelihood, in the unit of the data.
 DEFAULT_MIN_SCALE = 1e-3
+# Of a likelihood of numbers that are standardized inside the model, where nothing is known of the
+# precision of the data: in standard deviations of a column.
+STANDARDIZED_MIN_SCALE = 0.05
 # softplus(-87) = 1.6e-38 is the smallest scale that float32 still holds as a normal number: below
 # it the KL is infinite and its gradient NaN, as in tfp.layers near raw = -90.
 LOWEST_RAW_SCALE = -87.0

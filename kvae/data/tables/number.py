@@ -11,7 +11,6 @@ __all__ = ["Number"]
 
 # The integers of float64 that an int64 holds with room for rounding.
 LARGEST_INT = 2.0**63 - 2.0**12
-MIN_SCALE = 0.05  # least scale of a Gaussian column, in standard deviations of the column
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +118,14 @@ class Number(Column):
     def layer(self, name: str) -> Any:
         """Return a negative binomial of counts, a normal of standardized numbers otherwise."""
         from kvae import layers, transforms
+        from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 
         if self.kind == "count":
             return layers.IndependentNegativeBinomial((), name=name)
         transform: Any = transforms.Standardization()
         if self.shift is not None:
             transform = transforms.Chain([transforms.Log(self.shift), transform])
-        normal = layers.IndependentNormal((), min_scale=MIN_SCALE)
+        normal = layers.IndependentNormal((), min_scale=STANDARDIZED_MIN_SCALE)
         return layers.Transformed(normal, transform, name=name)
 
     @property

@@ -99,7 +99,7 @@ def test_a_step_that_was_not_taken_is_not_written(grey, tmp_path):
 
 def test_non_finite_checkpoints_are_not_resumed(grey, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("kvae.callbacks.checkpoint.non_finite", lambda values: False)
+        patch.setattr("kvae.checks.non_finite", lambda values: False)
         callbacks = [
             Spoil(1),
             kvae.callbacks.StopOnNonFinite("ignore"),

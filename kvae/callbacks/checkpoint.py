@@ -199,8 +199,7 @@ class Checkpoint(Resumable):
         """Write a checkpoint if one is due."""
         state = self._state
         batches = state["run"]["batches"]
-        # The last execution of an epoch may hold fewer steps than Keras counts.
-        state["batch"] = batch + 1 if batches is None else min(batch + 1, batches)
+        state["batch"] = batch + 1
         state["trained"] = self._first + state["batch"]
         due = self.every != "epoch" and state["trained"] // self.every > self._saved // self.every
         self._stopped = self.model.stop_training and state["batch"] != batches

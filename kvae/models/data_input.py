@@ -13,9 +13,10 @@ import tensorflow as tf
 from kvae.contract import Domain, InputSpec
 from kvae.contract.input_spec import fits
 from kvae.models.missing import check_can_be_missing, masked_features, masked_shape
-from kvae.models.parts import beside, check_taken, data_shape
+from kvae.models.part_network import build_network, emitted_shape, first_taken
+from kvae.models.parts import beside, check_taken
 
-__all__ = ["data_specs", "encoder_shape", "exported_x", "seen_by_encoder"]
+__all__ = ["data_specs", "encoder_shape", "exported_x", "seen_by_encoder", "shape_to_build"]
 
 
 def data_specs(model: Any) -> dict[str, InputSpec]:
@@ -28,8 +29,8 @@ def data_specs(model: Any) -> dict[str, InputSpec]:
     shape, domain = layer.event_shape, layer.domain
     if model.missing:
         domain = dataclasses.replace(domain, missing=True)
-    elif model.features is None and model.encoder.built:
-        shape = data_shape(model.encoder)[1:]
+    elif model.features is None:
+        shape = shape_to_build(model)[1:]
     specs = {
         "x": InputSpec(shape, dtype, Domain(missing=model.missing)),
         "target": InputSpec(layer.event_shape, dtype, domain, required=False),
@@ -40,6 +41,22 @@ def data_specs(model: Any) -> dict[str, InputSpec]:
     return specs
 
 
+def shape_to_build(model: Any) -> Any:
+    """Return the shape of the data, with the batch axis, for which a new model is built.
+
+    A built encoder says what it takes. A subclassed one does not, and one without weights so far,
+    such as a `keras.Sequential` of layers alone, takes anything: they are given events of the
+    likelihood.
+
+    Args:
+        model: see `data_specs`.
+    """
+    taken = None
+    if model.features is None and not model.missing:
+        taken = first_taken(model.encoder)
+    return taken or (None, *model.likelihood_layer.event_shape)
+
+
 def encoder_shape(model: Any, input_shape: Any) -> Any:
     """Build features and encoder for data of shape (batch, ...); return the shape of the features.
 
@@ -48,20 +65,19 @@ def encoder_shape(model: Any, input_shape: Any) -> Any:
         input_shape: of the data.
     """
     if model.features is not None:
-        if not model.features.built:
-            model.features.build(input_shape)
-        input_shape = model.features.compute_output_shape(input_shape)
+        build_network(model.features, input_shape)
+        input_shape = emitted_shape(model.features, input_shape)
     if model.missing:
         check_can_be_missing(model.likelihood_layer)
         input_shape = masked_shape(model, input_shape)
     condition_dim = model.condition_dim
     if not model.encoder.built:
         vector = None if condition_dim is None else (None, condition_dim)
-        model.encoder.build(beside(input_shape, vector))
+        build_network(model.encoder, beside(input_shape, vector))
     elif model.features is not None:
         check_taken("encoder", model.encoder, None, condition_dim, "the features")
-        taken = data_shape(model.encoder)
-        if not fits(tuple(input_shape)[1:], taken[1:]):
+        taken = first_taken(model.encoder)
+        if taken is not None and not fits(tuple(input_shape)[1:], taken[1:]):
             raise ValueError(
                 f"Expected features to emit what the encoder takes, {taken}. Received: features "
                 f"of output shape {tuple(input_shape)}"

@@ -9,6 +9,7 @@ import tensorflow as tf
 from kvae import checks, networks
 from kvae.contract import Batch, Latent, Term
 from kvae.layers import DistributionLayer
+from kvae.models.part_network import build_network, emitted_shape, taken_shape
 from kvae.models.vae import VAE
 from kvae.noise import words
 from kvae.training.optimizers import build_optimizers
@@ -108,10 +109,10 @@ class FactorVAE(VAE):
                 "Expected discriminator to be a Keras model. Received: "
                 f"discriminator={discriminator!r}"
             )
-        if not discriminator.built:
-            discriminator.build(expected)
-        shapes = discriminator.input_shape, discriminator.compute_output_shape(expected)
-        if (tuple(shapes[0]), tuple(shapes[1])) != (expected, emitted):
+        build_network(discriminator, expected)
+        taken = taken_shape(discriminator) or expected
+        shapes = tuple(taken), tuple(emitted_shape(discriminator, expected))
+        if shapes != (expected, emitted):
             raise ValueError(
                 f"Expected discriminator to be a model {expected} -> {emitted}, from codes to a "
                 f"logit. Received: {shapes[0]} -> {shapes[1]}"

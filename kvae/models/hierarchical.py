@@ -12,7 +12,13 @@ from kvae import checks
 from kvae.contract import InputSpec, Latent, LatentSpec, Signature
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
-from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_by_encoder
+from kvae.models.data_input import (
+    data_specs,
+    encoder_shape,
+    exported_x,
+    seen_by_encoder,
+    shape_to_build,
+)
 from kvae.models.hierarchy_parts import check_counts, check_networks, check_posteriors
 from kvae.models.latent_model import LatentModel
 from kvae.models.parts import arguments_of, check_likelihood, config_of, normals_of
@@ -127,10 +133,7 @@ class HierarchicalVAE(LatentModel):
         if posteriors[0].seed is not None:
             self.evaluation_seed_generator.state.assign([posteriors[0].seed, 0])
         self.prior.bind(self.posterior)
-        if features is not None:
-            self.build((None, *likelihood.event_shape))
-        elif encoder.built:
-            self.build(encoder.input_shape)
+        self.build(shape_to_build(self))
 
     # -- structure ---------------------------------------------------------------------------
 

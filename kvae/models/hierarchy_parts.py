@@ -3,6 +3,7 @@
 from typing import Any
 
 from kvae.layers import IndependentNormal, MultivariateNormalDiag
+from kvae.models.part_network import build_network, emitted_shape, taken_shape
 from kvae.models.parts import check_emits, kl_of
 from kvae.priors import GivenNormal
 
@@ -60,7 +61,7 @@ def check_networks(model: Any, input_shape: Any) -> None:
         model: a `kvae.HierarchicalVAE`.
         input_shape: what the encoder reads, with the batch axis.
     """
-    emitted = model.encoder.compute_output_shape(input_shape)
+    emitted = emitted_shape(model.encoder, input_shape)
     emitted = list(map(tuple, emitted)) if isinstance(emitted, list) else []
     if len(emitted) != len(model.posteriors):
         raise ValueError(
@@ -96,14 +97,14 @@ def _check_params(kind: str, networks: Any, index: int, inputs: Any, expected: A
 
 def _output_shape(name: str, network: Any, inputs: Any) -> tuple[int | None, ...]:
     """Return the output shape of a network, which is built; raise if it takes other inputs."""
-    if not network.built:
-        network.build(inputs)
-    elif not _same(network.input_shape, inputs):
+    build_network(network, inputs)
+    taken = taken_shape(network)
+    if taken is not None and not _same(taken, inputs):
         raise ValueError(
             f"Expected {name} to take inputs of shape {_text(inputs)}. Received: a network with "
-            f"input shape {_text(network.input_shape)}"
+            f"input shape {_text(taken)}"
         )
-    return tuple(network.compute_output_shape(inputs))
+    return tuple(emitted_shape(network, inputs))
 
 
 def _same(found: Any, expected: Any) -> bool:

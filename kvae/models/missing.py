@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kvae.layers import DistributionLayer
 from kvae.layers.observed import not_missing
+from kvae.models.part_network import first_taken
 
 __all__ = ["check_can_be_missing", "masked_features", "masked_shape"]
 
@@ -46,11 +47,12 @@ def masked_shape(model: Any, features_shape: tuple[int | None, ...]) -> tuple[in
             f"{tuple(features_shape)}"
         )
     shape = (None, *leading, channels + event_shape[-1])
-    if encoder.built and tuple(encoder.input_shape)[1:] != shape[1:]:
+    taken = first_taken(encoder)
+    if taken is not None and taken[1:] != shape[1:]:
         raise ValueError(
             f"Expected encoder to take {shape} with missing=True: along the last axis what it "
             f"reads without missing values ({channels}), and the mask ({event_shape[-1]}). "
-            f"Received: an encoder with input shape {tuple(encoder.input_shape)}"
+            f"Received: an encoder with input shape {taken}"
         )
     return shape
 

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from kvae.layers import Deterministic, DistributionLayer
+from kvae.models.part_network import taken_shape
 from kvae.priors import Prior
 
 __all__ = [
@@ -17,7 +18,6 @@ __all__ = [
     "check_prior",
     "check_taken",
     "config_of",
-    "data_shape",
     "kl_of",
     "normals_of",
 ]
@@ -116,12 +116,6 @@ def beside(value: Any, vector: Any) -> Any:
     return value if vector is None else [value, vector]
 
 
-def data_shape(network: keras.Model) -> Shape:
-    """Return the shape of a built network's first input, with the batch axis."""
-    shape = network.input_shape
-    return tuple(shape[0] if isinstance(shape, list) else shape)
-
-
 def check_prior(prior: Prior, posterior: DistributionLayer, condition_dim: int | None) -> None:
     """Raise if a prior is not one of the posterior's dimensions, or reads another condition."""
     if prior.event_shape != posterior.event_shape:
@@ -149,7 +143,7 @@ def check_prior(prior: Prior, posterior: DistributionLayer, condition_dim: int |
 def check_taken(
     name: str, network: keras.Model, value: Any, condition_dim: int | None, what: str
 ) -> None:
-    """Raise if a built network does not take what the model gives it.
+    """Raise if a built network says that it does not take what the model gives it.
 
     Args:
         name: of the network.
@@ -158,7 +152,9 @@ def check_taken(
         condition_dim: elements of the condition's vector, its second input; None for one input.
         what: what the first input is, for the message.
     """
-    given = network.input_shape
+    given = taken_shape(network)
+    if given is None:
+        return
     shapes = [tuple(shape) for shape in (given if isinstance(given, list) else [given])]
     rest = [] if condition_dim is None else [(None, condition_dim)]
     if shapes[1:] == rest and value in (None, shapes[0]):

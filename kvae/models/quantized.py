@@ -10,9 +10,16 @@ import tensorflow as tf
 from kvae.contract import Batch, Domain, InputSpec, Latent, LatentSpec, Signature, Term
 from kvae.layers import DistributionLayer, Likelihood, Quantizer
 from kvae.layers.quantizer import perplexity
-from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_by_encoder
+from kvae.models.data_input import (
+    data_specs,
+    encoder_shape,
+    exported_x,
+    seen_by_encoder,
+    shape_to_build,
+)
 from kvae.models.fitted_prior import fit_code_prior
 from kvae.models.latent_model import LatentModel
+from kvae.models.part_network import build_network, emitted_shape, first_taken
 from kvae.models.parts import arguments_of, check_emits, check_likelihood, config_of
 from kvae.models.public_methods import CodePublicMethods
 from kvae.models.tensor_functions import CodeFunctions
@@ -107,16 +114,13 @@ class QuantizedVAE(LatentModel):
         self.likelihood_layer = likelihood
         self.prior: Any = prior
         self.features = features
-        if features is not None:
-            self.build((None, *likelihood.event_shape))
-        elif encoder.built:
-            self.build(encoder.input_shape)
+        self.build(shape_to_build(self))
 
     # -- structure ---------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Build and check the parts for data of shape (batch, *event_shape)."""
-        vectors = tuple(self.encoder.compute_output_shape(encoder_shape(self, input_shape)))
+        vectors = tuple(emitted_shape(self.encoder, encoder_shape(self, input_shape)))
         quantizer = self.quantizer
         if len(vectors) < 3 or vectors[-1] != quantizer.dim or None in vectors[1:]:
             raise ValueError(
@@ -133,14 +137,13 @@ class QuantizedVAE(LatentModel):
                 f"Expected prior over a grid {grid} of {expected[1]} codes. Received: "
                 f"{type(self.prior).__name__}({self.prior.event_shape}, {self.prior.codebook_size})"
             )
-        if not self.decoder.built:
-            self.decoder.build(vectors)
-        elif tuple(self.decoder.input_shape) != vectors:
+        build_network(self.decoder, vectors)
+        if first_taken(self.decoder) not in (None, vectors):
             raise ValueError(
                 f"Expected decoder to take what the quantizer returns, {vectors}. Received: a "
-                f"decoder with input shape {self.decoder.input_shape}"
+                f"decoder with input shape {first_taken(self.decoder)}"
             )
-        emitted = self.decoder.compute_output_shape(vectors)
+        emitted = emitted_shape(self.decoder, vectors)
         check_emits("decoder", emitted, self.likelihood_layer, "likelihood")
         built_on = (quantizer, vectors), (self.prior, None), (self.likelihood_layer, emitted)
         for layer, shape in built_on:

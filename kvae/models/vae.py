@@ -10,10 +10,17 @@ import tensorflow as tf
 from kvae.contract import InputSpec, Latent, LatentSpec, Signature
 from kvae.layers import Deterministic, DistributionLayer, Likelihood
 from kvae.layers.trainability import check_reparameterized
-from kvae.models.data_input import data_specs, encoder_shape, exported_x, seen_by_encoder
+from kvae.models.data_input import (
+    data_specs,
+    encoder_shape,
+    exported_x,
+    seen_by_encoder,
+    shape_to_build,
+)
 from kvae.models.fitted_prior import fit_vector_prior
 from kvae.models.imputation import DRAWS, impute
 from kvae.models.latent_model import LatentModel
+from kvae.models.part_network import build_network, emitted_shape
 from kvae.models.parts import (
     arguments_of,
     beside,
@@ -22,7 +29,6 @@ from kvae.models.parts import (
     check_prior,
     check_taken,
     config_of,
-    data_shape,
     kl_of,
     normals_of,
 )
@@ -114,7 +120,7 @@ class VAE(LatentModel):
         features: Any,
         missing: bool,
     ) -> None:
-        """Check and keep the parts, and build them where the shape of the data is known."""
+        """Check, keep and build the parts."""
         check_likelihood(likelihood, features)
         prior = kl_of(posterior, "posterior", vector=True).prior
         check_prior(prior, posterior, self.condition_dim)
@@ -128,11 +134,9 @@ class VAE(LatentModel):
         if posterior.seed is not None:
             self.evaluation_seed_generator.state.assign([posterior.seed, 0])
         prior.bind(self.posterior)
-        if features is not None or (self.missing and encoder.built):
-            self.build((None, *likelihood.event_shape))
-        elif encoder.built:
+        if features is None and encoder.built and not self.missing:
             check_taken("encoder", encoder, None, self.condition_dim, "the data")
-            self.build(data_shape(encoder))
+        self.build(shape_to_build(self))
 
     # -- structure ---------------------------------------------------------------------------
 
@@ -140,17 +144,15 @@ class VAE(LatentModel):
         """Build and check the parts for data of shape (batch, *event_shape)."""
         input_shape = encoder_shape(self, input_shape)
         vector_shape = None if self.condition_dim is None else (None, self.condition_dim)
-        params_shape = self.encoder.compute_output_shape(beside(input_shape, vector_shape))
+        params_shape = emitted_shape(self.encoder, beside(input_shape, vector_shape))
         check_emits("encoder", params_shape, self.posterior_layer, "posterior")
         if not self.posterior_layer.built:
             self.posterior_layer.build(params_shape)
         latent_shape = (None, self.latent_dim)
-        if not self.decoder.built:
-            self.decoder.build(beside(latent_shape, vector_shape))
-        else:
-            what = "the posterior's event"
-            check_taken("decoder", self.decoder, latent_shape, self.condition_dim, what)
-        params_shape = self.decoder.compute_output_shape(beside(latent_shape, vector_shape))
+        build_network(self.decoder, beside(latent_shape, vector_shape))
+        what = "the posterior's event"
+        check_taken("decoder", self.decoder, latent_shape, self.condition_dim, what)
+        params_shape = emitted_shape(self.decoder, beside(latent_shape, vector_shape))
         check_emits("decoder", params_shape, self.likelihood_layer, "likelihood")
         if not self.likelihood_layer.built:
             self.likelihood_layer.build(params_shape)

@@ -154,6 +154,9 @@ class RunCallbacks(keras.callbacks.CallbackList):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks, unless the batch was skipped."""
+        if self.params["steps"] is not None:
+            # The last execution of an epoch may hold fewer batches than Keras counts.
+            batch = min(batch, self.params["steps"] - 1)
         if self._left:
             if batch + 1 >= self._left:
                 self._left = 0

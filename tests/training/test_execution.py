@@ -67,6 +67,19 @@ def test_the_progress_bar_moves_ten_times_an_epoch(batches, steps):
     assert steps_per_execution(batches) == steps
 
 
+def test_no_batch_is_counted_that_is_not_there(grey):
+    """The last execution of an epoch, of 2 steps here, holds one batch."""
+    ends = []
+
+    class Ends(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            ends.append(batch)
+
+    vae = compiled(steps_per_execution=2)
+    vae.fit(grey, batch_size=8, epochs=1, verbose=0, callbacks=[Ends()])
+    assert ends == [1, 3, 4]
+
+
 @pytest.mark.parametrize("given", [(7,), (100,), (90, 12), (None, 35), (1,)])
 def test_a_number_of_steps_that_was_asked_for_is_trained_exactly(given):
     """Keras rounds it up to a multiple of the steps of one execution."""

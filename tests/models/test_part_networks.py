@@ -1,0 +1,101 @@
+"""Networks without weights so far, such as a `keras.Sequential` of layers alone."""
+
+import keras
+import numpy as np
+import pytest
+
+import kvae
+from tests.small import kl, make_hierarchy
+
+FAMILIES = ("VAE", "FactorVAE", "HierarchicalVAE", "QuantizedVAE")
+
+
+class Ladder(keras.Model):
+    """The encoder of a hierarchy whose state has two elements and whose features have eight."""
+
+    def __init__(self):
+        super().__init__()
+        self.features, self.top = sequential(8), sequential(4)
+
+    def call(self, x):
+        features = self.features(x)
+        return [self.top(features), features]
+
+
+def sequential(*units):
+    return keras.Sequential([keras.layers.Dense(size, activation="tanh") for size in units])
+
+
+@keras.saving.register_keras_serializable("tests")
+class Net(keras.Model):
+    """A subclassed network, which does not say what it takes, nor what it emits."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.hidden = keras.layers.Dense(8, activation="tanh")
+        self.last = keras.layers.Dense(units)
+
+    def call(self, x):
+        return self.last(self.hidden(x))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+def model_of(family):
+    likelihood = kvae.layers.IndependentBernoulli((6,))
+    if family == "QuantizedVAE":
+        grid = keras.Sequential([keras.layers.Dense(8), keras.layers.Reshape((2, 4))])
+        flat = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(6)])
+        return kvae.QuantizedVAE(grid, kvae.layers.VectorQuantizer(5, 4), flat, likelihood)
+    if family == "HierarchicalVAE":
+        parts = make_hierarchy((2, 3), (6,), likelihood=likelihood).parts()
+        return kvae.HierarchicalVAE(**{**parts, "encoder": Ladder()})
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl())
+    networks = sequential(8, posterior.params_size), sequential(8, 6)
+    return getattr(kvae, family)(networks[0], posterior, networks[1], likelihood)
+
+
+@pytest.fixture(scope="module")
+def x():
+    return (np.random.default_rng(0).uniform(size=(64, 6)) > 0.5).astype("float32")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_they_are_built_for_events_of_the_likelihood(family, x):
+    model = model_of(family)
+    assert model.built
+    assert model.score(x).shape == (64,)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_they_are_trained(x, eager):
+    model = model_of("VAE")
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.compile(keras.optimizers.Adam(1e-2), run_eagerly=eager)
+    model.fit(x, epochs=1, batch_size=16, verbose=0)
+    assert len(before) == 8
+    for old, new in zip(before, model.trainable_variables, strict=True):
+        assert not np.array_equal(old, new.numpy())
+
+
+def subclassed(units=6):
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl())
+    likelihood = kvae.layers.IndependentBernoulli((6,))
+    return kvae.VAE(Net(posterior.params_size), posterior, Net(units), likelihood)
+
+
+def test_subclassed_networks_are_trained_saved_and_exported(x, tmp_path):
+    model = subclassed()
+    model.compile("adam")
+    model.fit(x, verbose=0)
+    model.save(tmp_path / "vae.keras")
+    loaded = keras.models.load_model(tmp_path / "vae.keras")
+    np.testing.assert_array_equal(loaded.score(x), model.score(x))
+    kvae.export.tflite(model, tmp_path / "vae.tflite", signatures=["decode", "score"])
+
+
+def test_what_a_subclassed_network_emits_is_checked():
+    with pytest.raises(ValueError, match=r"Expected decoder to emit .*likelihood"):
+        subclassed(units=5)

@@ -5,6 +5,7 @@ manifest.json        what is inside (schema 2, described in docs/bundle.md)
 model-PRESET.tflite  one file for each preset, with all the signatures it can hold
 golden.npz           inputs and Keras' outputs, to repeat the check anywhere
 domain.tsv           the values that the inputs may have, for clients that read no JSON
+decision.tsv         the thresholds for these, of a bundle that was calibrated
 runtime.py           runs the files on numpy and ai-edge-litert alone
 README.md            the model card, with the pictures beside it
 """

@@ -147,8 +147,9 @@ def export(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Examples, .npy or .npz (x_test or x, and other inputs by name, such as "
-            "condition). By default decoded prior samples are used and the model is not diagnosed."
+            help="Examples: .npy, .npz (x_test or x, and other inputs by name, such as "
+            "condition), .csv or .parquet. By default decoded prior samples are used and the model "
+            "is not diagnosed."
         ),
     ] = None,
     preset: Annotated[
@@ -191,6 +192,9 @@ def export(
     two_sided: Annotated[
         bool, typer.Option(help="Whether a score that is too low is an anomaly too.")
     ] = False,
+    schema: Annotated[
+        Path | None, typer.Option(help="Schema of a table as .json, see kvae.data.TableSchema.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
@@ -207,6 +211,7 @@ def export(
             overwrite,
             as_json,
             calibration,
+            schema,
             presets=preset,
             signatures=signature or None,
             batch_sizes=batch_size,

@@ -18,7 +18,7 @@ from kvae._version import __version__
 from kvae.data import TableSchema
 from kvae.estimators.calibration import Calibration
 from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
-from kvae.estimators.detector_table import detector_schema, frame_rows, is_frame
+from kvae.estimators.detector_table import detector_schema, is_frame
 from kvae.estimators.drift_test import DriftTest
 from kvae.export import ExportResult, bundle
 from kvae.models.batches import BATCH_SIZE
@@ -333,7 +333,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             listed = "; ".join(f"{each.name!r} ({each.details()})" for each in left)
             warnings.warn(f"Columns that are left out: {listed}.", stacklevel=4)
         self.schema_ = schema
-        return frame_rows(schema, frame)
+        rows: np.ndarray = schema.to_array(frame, missing="refuse")
+        return rows
 
     def _check_arguments(self) -> None:
         for name in ("false_alarm_rate", "calibration_share"):

@@ -9,18 +9,16 @@ rows, are left out.
 import dataclasses
 from typing import Any
 
-import numpy as np
-
 from kvae.data import TableSchema
 from kvae.data.tables.category import Category
-from kvae.data.tables.column import Column, shown
+from kvae.data.tables.column import Column
 from kvae.data.tables.date import Date
 from kvae.data.tables.fixed import Fixed
 from kvae.data.tables.number import Number
 from kvae.layers import Columns, DistributionLayer, IndependentNormal, Transformed
 from kvae.transforms import Transform
 
-__all__ = ["detector_likelihood", "detector_schema", "frame_rows", "is_frame", "scale_places"]
+__all__ = ["detector_likelihood", "detector_schema", "is_frame", "scale_places"]
 
 RARE = 5  # text that fewer rows hold belongs to the class of unknown values
 UNKNOWN = "other"
@@ -95,23 +93,6 @@ def _with_unknown(column: Category) -> Category:
     while name in column.categories:
         name += "_"
     return dataclasses.replace(column, categories=(*column.categories, name), other=name)
-
-
-def frame_rows(schema: TableSchema, frame: Any) -> np.ndarray:
-    """Return the rows of a DataFrame as the array of a detector's schema.
-
-    Raises:
-        ValueError: If a column does not fit, or lacks a value where the training data have all.
-    """
-    rows = schema.to_array(frame)
-    for place, column in enumerate(schema.modelled):
-        gaps = np.isnan(rows[:, place])
-        if gaps.any() and not column.missing:
-            raise ValueError(
-                f"Expected column {shown(column.name)} without missing values, as in the training "
-                f"data. Received: none in row {int(gaps.argmax())}"
-            )
-    return rows
 
 
 def detector_likelihood(

@@ -5,7 +5,7 @@ https://arxiv.org/abs/1510.03336; https://github.com/numenta/NAB): one value eve
 labelled failures. FOLDER holds the series and windows.json, for each series the stretches of its
 failures.
 
-    python benchmarks/nab.py --data FOLDER [--seeds 0 1 2] [--length 24] [--rates 0.01 0.001]
+    python benchmarks/nab.py --data FOLDER [--seeds 0 1 2] [--length 24] [--rates 0.01 0.05 0.1]
 
 `AnomalyDetector` and scikit-learn's IsolationForest see the same windows (`kvae.data.windows`), and
 the same rule sets their thresholds (`kvae.estimators.Calibration`). What they learn:
@@ -92,7 +92,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="folder with the series")
     parser.add_argument("--series", default=SERIES, help="name of a .csv file of the folder")
     parser.add_argument("--length", type=int, default=24, help="steps of a window")
-    parser.add_argument("--rates", type=float, nargs="+", default=[0.01, 0.001])
+    parser.add_argument("--rates", type=float, nargs="+", default=[0.01, 0.05, 0.1])
     parser.add_argument("--learns", nargs="+", default=["all", "before"], choices=["all", "before"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()

@@ -161,6 +161,41 @@ def sample(
 
 
 @app.command()
+def impute(
+    model: Annotated[
+        Path, typer.Argument(help="A run folder of data with missing values, or a .keras file.")
+    ],
+    data: Annotated[Path, typer.Argument(help="A .csv, .parquet, .npy or .npz file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .csv, .parquet or .npy file.")],
+    kind: Annotated[str, typer.Option(help="draw, or mean of the draws.")] = "draw",
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Put estimates in the place of missing values."""
+    from kvae.cli import impute as imputation
+    from kvae.cli.terminal import errors
+
+    with errors():
+        imputation.run(model, data, output, kind, seed, overwrite, as_json)
+
+
+@app.command()
+def info(
+    file: Annotated[
+        Path, typer.Argument(help="A model saved as .keras, a bundle, or a run folder.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Say what a file is: model, inputs, latent variables, signatures, health, thresholds."""
+    from kvae.cli import info as information
+    from kvae.cli.terminal import errors
+
+    with errors():
+        information.run(file, as_json)
+
+
+@app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:

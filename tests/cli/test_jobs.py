@@ -90,6 +90,28 @@ def test_score_decides_on_the_rows_of_a_table(detected, folder, tmp_path):
 
 
 @pytest.mark.slow
+def test_info_says_what_a_run_a_bundle_and_a_model_are(detected):
+    run, _ = detected
+    high = json.loads((run / "run.json").read_text("utf-8"))["results"]["high"]
+    told = {}
+    for name in (".", "bundle", "detector/model.keras"):
+        done = invoke("info", run / name, "--json")
+        assert done.exit_code == 0, done.output
+        told[name] = json.loads(done.stdout)
+        assert told[name]["model"]["likelihood"] == "Columns"
+        assert told[name]["model"]["latents"]["z"]["shape"] == [2]
+        assert "score" in told[name]["signatures"]
+    assert told["."]["job"] == "anomaly"
+    (default,) = [each for each in told["bundle"]["files"] if each["default"]]
+    assert (default["preset"], default["low"]) == ("float32", None)
+    assert default["high"] == pytest.approx(high, rel=1e-4)
+    assert told["detector/model.keras"]["health"] == "finite weights"
+    shown = invoke("info", run).stdout
+    for words in ("likelihood: Columns", "latent z: gaussian", "float32 (default)", "input x: "):
+        assert words in shown
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -127,6 +149,19 @@ def test_a_table_job_draws_a_table(folder, tmp_path):
     done = invoke("sample", run, "-o", tmp_path / "new.png")
     assert done.exit_code == 2
     assert "Expected draws, as .csv or .parquet" in done.stderr
+    gaps = machines(40, 3)
+    gaps.loc[::4, "temperature"] = np.nan
+    gaps.to_parquet(tmp_path / "gaps.parquet")
+    done = invoke("impute", run, tmp_path / "gaps.parquet", "-o", tmp_path / "whole.parquet")
+    assert done.exit_code == 0, done.output
+    assert "10 values were imputed" in done.stdout
+    whole = pd.read_parquet(tmp_path / "whole.parquet")
+    assert whole.notna().all().all()
+    known = gaps["temperature"].notna()
+    pd.testing.assert_frame_equal(whole[known], gaps[known])
+    done = invoke("impute", run, tmp_path / "gaps.parquet", "-o", tmp_path / "whole.npy")
+    assert done.exit_code == 2
+    assert "Expected DATA and --output to be two tables, or two arrays" in done.stderr
 
 
 def rows(count=60, **columns):

@@ -23,6 +23,9 @@ def test_its_lines_run(tmp_path, monkeypatch):
         {"height": rng.normal(170, 9, 700).round(1), "city": rng.choice(["Oslo", "Rome"], 700)}
     )
     frame.to_csv("people.csv", index=False)
+    frame[:50].assign(height=frame["height"].where(frame.index % 3 > 0)).to_csv(
+        "gaps.csv", index=False
+    )
     load = rng.gamma(4.0, size=700)
     heat = 20 + 5 * load + rng.normal(size=700)
     machine = pd.DataFrame({"load": load, "heat": heat, "mode": np.where(load > 4, "high", "low")})
@@ -33,6 +36,10 @@ def test_its_lines_run(tmp_path, monkeypatch):
         program, *arguments = shlex.split(line)
         done = CliRunner().invoke(app, arguments)
         assert (program, done.exit_code) == ("kvae", 0), done.output
+    assert pd.read_csv("gaps.csv")["height"].isna().any()
+    complete = pd.read_csv("complete.csv")
+    assert len(complete) == 50
+    assert not complete.isna().any().any()
     assert len(pd.read_csv("decisions.csv")) == 100
     assert list(pd.read_csv("synthetic.csv").columns) == ["height", "city"]
     assert len(pd.read_csv("new.csv")) == 500

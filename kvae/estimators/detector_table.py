@@ -22,6 +22,8 @@ __all__ = ["detector_likelihood", "detector_schema", "is_frame", "scale_places"]
 
 RARE = 5  # text that fewer rows hold belongs to the class of unknown values
 UNKNOWN = "other"
+# Beside text each column has a likelihood of its own, which takes about half a second to trace.
+MOST_MIXED = 300
 
 
 def is_frame(x: Any) -> bool:
@@ -40,7 +42,8 @@ def detector_schema(frame: Any) -> TableSchema:
         frame: a pandas DataFrame.
 
     Raises:
-        ValueError: As `TableSchema.infer`.
+        ValueError: As `TableSchema.infer`; and if there are more than 300 columns, and not all of
+            them numbers.
 
     Example:
         >>> import pandas as pd
@@ -51,7 +54,17 @@ def detector_schema(frame: Any) -> TableSchema:
         state  category  'off', 'on', 'other'
     """
     inferred = TableSchema.infer(frame, ids="drop", rare=RARE)
-    return TableSchema([_read(column) for column in inferred.columns])
+    schema = TableSchema([_read(column) for column in inferred.columns])
+    if schema.width > MOST_MIXED and not _all_numbers(schema):
+        raise ValueError(
+            f"Expected at most {MOST_MIXED} columns in a table where some hold text or booleans. "
+            f"Received: {schema.width} columns. Leave some out, or encode text as numbers"
+        )
+    return schema
+
+
+def _all_numbers(schema: TableSchema) -> bool:
+    return not any(isinstance(column, Category) for column in schema.modelled)
 
 
 def _read(column: Column) -> Column:
@@ -105,7 +118,7 @@ def detector_likelihood(
         schema: of a table, or None.
         transform: class of the transform of numbers.
     """
-    if schema is None or not any(isinstance(each, Category) for each in schema.modelled):
+    if schema is None or _all_numbers(schema):
         return Transformed(IndependentNormal(event_shape), transform())
     columns = [
         column.layer(name)

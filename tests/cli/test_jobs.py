@@ -196,6 +196,10 @@ BAD = {
     ),
     "no names": (b"0.5,1.5\n0.25,2.5\n" * 20, "name its columns in the first line"),
     "a huge number": (text_of(rows(c=[1e300] * 30 + [2.0] * 30)), "finite numbers of float32"),
+    "a thousand columns": (
+        text_of(rows(**{f"c{place}": ["x", "y", "z"] * 20 for place in range(1000)})),
+        "at most 300 columns in a table where some hold text or booleans. Received: 1002",
+    ),
     "a thousand classes": (
         text_of(rows(12_000, c=[f"c{place % 2000}" for place in range(12_000)])),
         "at most 1000 categories",

@@ -11,7 +11,8 @@ the variance of standardized data), and PyOD's ECOD and VAE where it is installe
 It also prints how often a false alarm is raised at rates of 1%, 5% and 10%: a second detector,
 trained and calibrated on normal rows alone, is tried on other normal rows. The 95% interval is that
 of the beta-binomial distribution, of calibration and test rows; "outside" counts the sets that lie
-above it. Equal scores, of equal rows, make false alarms rarer.
+above it. Equal scores, of equal rows, make false alarms rarer. With --exported the same rows are
+also decided by the float32 and the int8 file of the detector's bundle, each with its own threshold.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import contextlib
 import io
 import os
 import resource
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -34,8 +36,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from kvae.estimators import AnomalyDetector
+from kvae.export import runtime
 
 RATES = (0.01, 0.05, 0.1)
+PRESETS = ("float32", "int8")
 
 
 def isolation_forest(train, test, seed):
@@ -100,14 +104,26 @@ def auroc(path, seed, options):
     return found, seconds
 
 
-def false_alarms(path, seed, rows):
-    """Return alarms by rate, test rows and calibration rows, of clean data."""
+def false_alarms(path, seed, rows, files):
+    """Return alarms by rate for Keras and each file, test rows and calibration rows."""
     with np.load(path) as data:
         x = data["X"][data["y"] == 0].astype("float32")
     train, test = train_test_split(x, test_size=0.4, random_state=seed)
+    test = test[:rows]
     fitted = AnomalyDetector(random_state=seed).fit(train[:rows])
-    p = fitted.p_values(test[:rows])
-    return [int(np.sum(p <= rate)) for rate in RATES], len(p), len(fitted.calibration_.scores)
+    found = {"Keras": fitted.p_values(test), **(exported(fitted, test) if files else {})}
+    # The addition keeps a p-value of rate itself, k / (n + 1), at most rate.
+    alarms = {name: [int(np.sum(p <= rate + 1e-12)) for rate in RATES] for name, p in found.items()}
+    return alarms, len(test), len(fitted.calibration_.scores)
+
+
+def exported(fitted, test):
+    """Return the p-values of the files of a bundle by preset; none of one that is left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bundle"
+        with contextlib.redirect_stderr(io.StringIO()):
+            presets = fitted.export(path, presets=PRESETS, measure=False)
+        return {name: runtime.Model(path, name).detect(test)["p_value"] for name in presets}
 
 
 def interval(rate, test, calibration):
@@ -137,24 +153,27 @@ def print_auroc(paths, options):
 
 def print_false_alarms(paths, options):
     print("\nfalse alarms on normal rows, % (95% interval)")
-    totals, above, below = np.zeros((len(RATES), 2)), [0] * len(RATES), [0] * len(RATES)
+    totals = {}  # by name: alarms, test rows, sets above and below, for each rate
     for path in paths:
-        alarms, test, calibration = false_alarms(path, options.seeds[0], options.rows)
-        cells = []
-        for i, rate in enumerate(RATES):
-            low, high = interval(rate, test, calibration)
-            above[i] += alarms[i] > high
-            below[i] += alarms[i] < low
-            totals[i] += alarms[i], test
-            shares = [100.0 * n / test for n in (alarms[i], low, high)]
-            cells.append("{:5.2f} ({:.2f} to {:.2f})".format(*shares))
-        print(f"{path.stem:<18}" + "".join(f"{cell:>26}" for cell in cells), flush=True)
-    pooled = [f"{100.0 * n / test:.2f}" for n, test in totals]
-    print(f"{'pooled':<18}" + "".join(f"{cell:>26}" for cell in pooled))
-    print(
-        f"{'sets above, below':<18}"
-        + "".join(f"{a:>23}, {b}" for a, b in zip(above, below, strict=True))
-    )
+        found, test, calibration = false_alarms(
+            path, options.seeds[0], options.rows, options.exported
+        )
+        for name, alarms in found.items():
+            total = totals.setdefault(name, np.zeros((len(RATES), 4)))
+            cells = []
+            for i, rate in enumerate(RATES):
+                low, high = interval(rate, test, calibration)
+                total[i] += alarms[i], test, alarms[i] > high, alarms[i] < low
+                shares = [100.0 * n / test for n in (alarms[i], low, high)]
+                cells.append("{:5.2f} ({:.2f} to {:.2f})".format(*shares))
+            print_row(path.stem, name, cells)
+    for name, total in totals.items():
+        print_row("pooled", name, [f"{100.0 * n / test:.2f}" for n, test, _, _ in total])
+        print_row("sets above, below", name, [f"{a:.0f}, {b:.0f}" for _, _, a, b in total])
+
+
+def print_row(first, name, cells):
+    print(f"{first:<18}{name:<9}" + "".join(f"{cell:>26}" for cell in cells), flush=True)
 
 
 def main():
@@ -167,6 +186,7 @@ def main():
         "--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS)
     )
     parser.add_argument("--skip-false-alarms", action="store_true")
+    parser.add_argument("--exported", action="store_true", help="false alarms of the files too")
     parser.add_argument("--skip-auroc", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")

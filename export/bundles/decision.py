@@ -1,5 +1,6 @@
 """The thresholds of a bundle: for each preset by the scores that its own file gives."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from kvae import checks
 
 from .. import runtime
 
-__all__ = ["calibrated", "check_rate"]
+__all__ = ["calibrated", "check_rate", "decision_table"]
 
 
 def check_rate(rate: Any) -> float:
@@ -49,3 +50,31 @@ def calibrated(
         }
         artefacts.append({**artefact, "calibration": calibration})
     return {**manifest, "artefacts": artefacts}
+
+
+def decision_table(artefacts: Sequence[Mapping[str, Any]]) -> str:
+    r"""Return decision.tsv, see docs/bundle.md: a line for each file with a threshold.
+
+    Args:
+        artefacts: those of the manifest.
+
+    Example:
+        >>> from kvae.export.bundles.decision import decision_table
+        >>> found = {"scores": [0.5, 1.5], "two_sided": False, "low": None, "high": 1.5}
+        >>> decision_table([{"file": "model-float32.tflite", "calibration": found}])
+        'model-float32.tflite\t0\t-\t1.5\t0.5 1.5\n'
+    """
+    lines = []
+    for artefact in artefacts:
+        found = artefact.get("calibration")
+        if found is not None:
+            limits = (_number(found["low"]), _number(found["high"]))
+            scores = " ".join(map(_number, found["scores"]))
+            fields = (artefact["file"], str(int(found["two_sided"])), *limits, scores)
+            lines.append("\t".join(fields) + "\n")
+    return "".join(lines)
+
+
+def _number(value: float | None) -> str:
+    """Return a float32 number in the nine digits that tell it from all others."""
+    return "-" if value is None else f"{value:.9g}"

@@ -1,4 +1,4 @@
-"""Write what a bundle says of itself: the card, the domain, the manifest, the digests."""
+"""Write what a bundle says of itself: card, domain, thresholds, manifest, digests."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import runtime
 from .card import card
+from .decision import decision_table
 from .domain_table import domain_table
 
 __all__ = ["seal"]
@@ -14,6 +15,8 @@ __all__ = ["seal"]
 
 def seal(folder: Path, manifest: dict[str, Any], name: str) -> None:
     """Write README.md, domain.tsv, manifest.json and SHA256SUMS of a bundle with its other files.
+
+    Where it has thresholds, decision.tsv as well.
 
     Args:
         folder: the bundle; it is not in use.
@@ -24,6 +27,9 @@ def seal(folder: Path, manifest: dict[str, Any], name: str) -> None:
     (folder / "README.md").write_text(card(manifest, pictures, name), "utf-8", newline="\n")
     table = domain_table(manifest["model"]["inputs"])
     (folder / "domain.tsv").write_text(table, "utf-8", newline="\n")
+    decisions = decision_table(manifest["artefacts"])
+    if decisions:
+        (folder / "decision.tsv").write_text(decisions, "utf-8", newline="\n")
     told = ("manifest.json", runtime.SUMS)
     content = {name: value for name, value in _content(folder).items() if name not in told}
     digests = {file: hashlib.sha256(value).hexdigest() for file, value in content.items()}

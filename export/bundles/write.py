@@ -5,6 +5,7 @@ manifest.json        what is inside (schema 2, described in docs/bundle.md)
 model-PRESET.tflite  one file for each preset, with all the signatures it can hold
 golden.npz           inputs and Keras' outputs, to repeat the check anywhere
 domain.tsv           the values that the inputs may have, for clients that read no JSON
+decision.tsv         the thresholds for these, of a bundle that was calibrated
 runtime.py           runs the files on numpy and ai-edge-litert alone
 README.md            the model card, with the pictures beside it
 """
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from kvae import checks, files
+from kvae.data import TableSchema
 from kvae.diagnosis import LatentReport, diagnose
 from kvae.evaluation import LatentAxis, latent_axes
 from kvae.evaluation.gaussian_vector import one_gaussian_vector
@@ -68,6 +70,7 @@ def bundle(
     calibration: Any = None,
     false_alarm_rate: float = 0.01,
     two_sided: bool = False,
+    schema: TableSchema | None = None,
     measure: bool = True,
     overwrite: bool = False,
 ) -> dict[str, ExportResult]:
@@ -102,6 +105,8 @@ def bundle(
             the signature `score`.
         false_alarm_rate: wanted rate of false alarms, in (0, 1).
         two_sided: whether a score that is too low is an anomaly too.
+        schema: of the table whose `to_array` makes x. The manifest holds it, so that `kvae score`
+            reads tables.
         measure: whether to measure time and memory of every file on this machine. Without, and
             with the variable SOURCE_DATE_EPOCH set, the same model gives the same bytes.
         overwrite: whether to replace what stands at `path`.
@@ -153,6 +158,11 @@ def bundle(
             f"signatures={names}, calibration=..."
         )
     rate = check_rate(false_alarm_rate)
+    if schema is not None and schema.event_shape != tuple(vae.input_specs()["x"].shape):
+        raise ValueError(
+            "Expected a schema with as many columns as the model's x. Received: a schema of shape "
+            f"{schema.event_shape}, x of shape {tuple(vae.input_specs()['x'].shape)}"
+        )
     given = data is not None
     examples = examples_of(vae, vae.signatures(), data, STAND_INS)
     results: dict[str, ExportResult] = {}
@@ -181,6 +191,7 @@ def bundle(
             manifest = manifest_of(
                 vae, results, tolerances, refused, axes, report, facts, examples, given
             )
+            manifest["table"] = None if schema is None else schema.get_config()
             _write_others(reference, folder, manifest)
             draw(vae, examples, bool(axes), folder)
             seal(folder, manifest, target.name)

@@ -1,14 +1,14 @@
 """What the commands read: saved models and files of examples. Each problem is one sentence."""
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["examples_of", "load_vae", "read_examples", "schema_of"]
+from kvae.cli.table_files import TABLES, read_table
+from kvae.cli.terminal import first_sentence
 
-TABLES = (".csv", ".parquet")
+__all__ = ["examples_of", "load_vae", "read_examples", "schema_of"]
 
 
 def load_vae(path: Path) -> Any:
@@ -29,7 +29,7 @@ def load_vae(path: Path) -> Any:
     except Exception as error:  # of zip, of JSON, of Keras, of a layer's own code
         raise ValueError(
             "Expected MODEL to be a kvae.VAE saved as .keras, made of layers that kvae and Keras "
-            f"know. Received: {str(path)!r} ({type(error).__name__}: {_first_sentence(error)})"
+            f"know. Received: {str(path)!r} ({type(error).__name__}: {first_sentence(error)})"
         ) from error
 
 
@@ -62,7 +62,7 @@ def read_examples(
     if not path.is_file():
         raise FileNotFoundError(f"Expected {option} to name a file. Received: {str(path)!r}")
     if path.suffix.lower() in TABLES:
-        return _table(path, option)
+        return read_table(path, option)
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -78,24 +78,10 @@ def read_examples(
         raise ValueError(
             f"Expected {option} to be an array of numbers in an .npy or .npz file, a table in a "
             ".csv or .parquet file, or a folder of pictures. Received: "
-            f"{str(path)!r} ({type(error).__name__}: {_first_sentence(error)})"
+            f"{str(path)!r} ({type(error).__name__}: {first_sentence(error)})"
         ) from error
     wanted = " or ".join(arrays)
     raise ValueError(f"Expected {path} to hold an array {wanted}. Received: {names}")
-
-
-def _table(path: Path, option: str) -> Any:
-    import pandas as pd
-
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, skipinitialspace=True)
-    except Exception as error:  # of the parsers, of encodings, of memory
-        raise ValueError(
-            f"Expected {option} to be a table that pandas can read. Received: {str(path)!r} "
-            f"({type(error).__name__}: {_first_sentence(error)})"
-        ) from error
 
 
 def examples_of(found: Any, model: Any, schema: Path | None = None, option: str = "--data") -> Any:
@@ -145,7 +131,7 @@ def schema_of(path: Path) -> Any:
     except (OSError, ValueError) as error:
         raise ValueError(
             "Expected --schema to be a .json file of kvae.data.TableSchema.get_config(). Received: "
-            f"{str(path)!r} ({type(error).__name__}: {_first_sentence(error)})"
+            f"{str(path)!r} ({type(error).__name__}: {first_sentence(error)})"
         ) from error
     return TableSchema.from_config(config)
 
@@ -163,10 +149,3 @@ def _pictures(folder: Path, model: Any, option: str) -> Any:
         )
     x = kvae.data.images(folder, size=spec.shape[:2], grey=spec.shape[-1] == 1)
     return np.rint(255.0 * x).astype("uint8") if spec.domain.is_8_bit else x
-
-
-def _first_sentence(error: Exception) -> str:
-    """Return what went wrong, without the configurations that Keras adds."""
-    text = " ".join(str(error).split())
-    unknown = re.search(r"Could not locate class '[^']{1,80}'", text)
-    return unknown[0] if unknown else text.split(". ")[0][:200].rstrip(".")

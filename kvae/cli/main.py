@@ -1,7 +1,7 @@
 """The `kvae` command line, built on typer. TensorFlow is imported only inside a command."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -66,6 +66,13 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="Run folder to create.")] = Path(
         "kvae-run"
     ),
+    job: Annotated[
+        str,
+        typer.Option(
+            help="generate: a VAE of the data; anomaly: a detector of rows unlike the others, with "
+            "a bundle that decides; table: a table of synthetic rows."
+        ),
+    ] = "generate",
     resume: Annotated[
         Path | None, typer.Option(help="Run folder of an interrupted run to resume.")
     ] = None,
@@ -77,33 +84,59 @@ def train(
         str | None, typer.Option(help="conv, mlp, residual, residual_mlp or sequence.")
     ] = None,
     latent_dim: Annotated[int | None, typer.Option(min=1, help="Latent dimensions.")] = None,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Of Adam.")] = 1e-3,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0.0, help="Of Adam; by default 0.001.")
+    ] = None,
     size: Annotated[int | None, typer.Option(min=1, help="Size of pictures of a folder.")] = None,
     grey: Annotated[bool, typer.Option(help="Read pictures of a folder as grey ones.")] = False,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs; by default 10 to 200, about 20,000 steps.")
+        int | None,
+        typer.Option(
+            min=1, help="Epochs; by default 10 to 200, about 20,000 steps, of --job generate."
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples of a training step.")] = 64,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Examples of a training step; by default 64 with --job generate."),
+    ] = None,
+    false_alarm_rate: Annotated[
+        float | None,
+        typer.Option(help="Wanted rate of false alarms of --job anomaly; by default 0.01."),
+    ] = None,
+    two_sided: Annotated[
+        bool,
+        typer.Option(help="With --job anomaly: whether a score that is too low is one too."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing run folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print run.json alone.")] = False,
 ) -> None:
-    """Choose a VAE by looking at data, train it, draw it and diagnose it."""
+    """Train what a job needs, by looking at data: a VAE, an anomaly detector, a synthetic table."""
+    from kvae.cli import jobs
     from kvae.cli import train as training
     from kvae.cli.terminal import errors
 
-    given = {
-        "likelihood": likelihood,
-        "transform": transform,
-        "networks": networks,
-        "latent_dim": latent_dim,
-        "learning_rate": learning_rate,
-        "size": size,
-        "grey": grey or None,
+    shared = {"latent_dim": latent_dim, "learning_rate": learning_rate}
+    fitting = {"epochs": epochs, "batch_size": batch_size}
+    of_job: dict[str, dict[str, Any]] = {
+        "generate": {
+            "likelihood": likelihood,
+            "transform": transform,
+            "networks": networks,
+            "size": size,
+            "grey": grey or None,
+            "resume": resume,
+        },
+        "anomaly": {"false_alarm_rate": false_alarm_rate, "two_sided": two_sided or None},
+        "table": {},
     }
-    choices = {name: value for name, value in given.items() if value is not None}
-    settings = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
     with errors():
+        choices = jobs.choices_of(job, of_job, shared | ({} if job == "generate" else fitting))
+        if job != "generate":
+            jobs.run(job, data, output, overwrite, as_json, seed, choices)
+            return
+        choices.pop("resume", None)
+        settings = {"epochs": epochs, "batch_size": batch_size or training.BATCH, "seed": seed}
         training.run(data, output, resume, overwrite, as_json, settings, choices)
 
 
@@ -128,6 +161,41 @@ def sample(
 
 
 @app.command()
+def impute(
+    model: Annotated[
+        Path, typer.Argument(help="A run folder of data with missing values, or a .keras file.")
+    ],
+    data: Annotated[Path, typer.Argument(help="A .csv, .parquet, .npy or .npz file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .csv, .parquet or .npy file.")],
+    kind: Annotated[str, typer.Option(help="draw, or mean of the draws.")] = "draw",
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Put estimates in the place of missing values."""
+    from kvae.cli import impute as imputation
+    from kvae.cli.terminal import errors
+
+    with errors():
+        imputation.run(model, data, output, kind, seed, overwrite, as_json)
+
+
+@app.command()
+def info(
+    file: Annotated[
+        Path, typer.Argument(help="A model saved as .keras, a bundle, or a run folder.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Say what a file is: model, inputs, latent variables, signatures, health, thresholds."""
+    from kvae.cli import info as information
+    from kvae.cli.terminal import errors
+
+    with errors():
+        information.run(file, as_json)
+
+
+@app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -147,8 +215,9 @@ def export(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Examples, .npy or .npz (x_test or x, and other inputs by name, such as "
-            "condition). By default decoded prior samples are used and the model is not diagnosed."
+            help="Examples: .npy, .npz (x_test or x, and other inputs by name, such as "
+            "condition), .csv or .parquet. By default decoded prior samples are used and the model "
+            "is not diagnosed."
         ),
     ] = None,
     preset: Annotated[
@@ -191,6 +260,9 @@ def export(
     two_sided: Annotated[
         bool, typer.Option(help="Whether a score that is too low is an anomaly too.")
     ] = False,
+    schema: Annotated[
+        Path | None, typer.Option(help="Schema of a table as .json, see kvae.data.TableSchema.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
@@ -207,6 +279,7 @@ def export(
             overwrite,
             as_json,
             calibration,
+            schema,
             presets=preset,
             signatures=signature or None,
             batch_sizes=batch_size,
@@ -236,23 +309,47 @@ def verify(
 
 @app.command()
 def score(
-    bundle: Annotated[str, typer.Argument(help="Folder of a bundle.")],
-    rows: Annotated[list[str], typer.Argument(help="Parquet files or glob patterns.")],
-    output: Annotated[str, typer.Option("-o", "--output", help="Prefix of the output files.")],
-    signature: Annotated[str, typer.Option(help="score, encode, reconstruct, ...")] = "score",
-    column: Annotated[
-        list[str], typer.Option(help="A column of lists; or, repeated, columns of numbers.")
-    ] = ["x"],  # noqa: B006
+    bundle: Annotated[
+        str, typer.Argument(help="Folder of a bundle, or of a run of kvae train --job anomaly.")
+    ],
+    data: Annotated[
+        list[str],
+        typer.Argument(help="A .csv, .parquet, .npy or .npz file; with --beam Parquet patterns."),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="A .csv or .parquet file; with --beam a prefix."),
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Preset of the file to run; by default the manifest's.")
     ] = None,
+    beam: Annotated[
+        bool, typer.Option("--beam", help="Run over many Parquet files with Apache Beam.")
+    ] = False,
+    signature: Annotated[
+        str, typer.Option(help="With --beam: score, encode, reconstruct, ...")
+    ] = "score",
+    column: Annotated[
+        list[str],
+        typer.Option(help="With --beam: a column of lists; or, repeated, columns of numbers."),
+    ] = ["x"],  # noqa: B006
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Run a signature over the rows of Parquet files with Apache Beam."""
+    """Score rows by a bundle, and decide which are anomalies where it has thresholds."""
     from kvae.cli import score as scoring
     from kvae.cli.terminal import errors
 
     with errors():
-        scoring.run(bundle, rows, output, signature, column, preset)
+        if beam:
+            if output is None:
+                raise ValueError("Expected --output, a prefix, with --beam. Received: none")
+            scoring.by_beam(bundle, data, output, signature, column, preset)
+            return
+        if len(data) != 1:
+            raise ValueError(f"Expected one file, or --beam. Received: {len(data)} of them")
+        target = None if output is None else Path(output)
+        scoring.run(bundle, Path(data[0]), target, preset, overwrite, as_json)
 
 
 @app.command()

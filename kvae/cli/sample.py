@@ -6,11 +6,12 @@ from typing import Any
 
 from kvae import files
 from kvae.cli.inputs import load_vae, schema_of
+from kvae.cli.table_files import TABLES, write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
 
-SUFFIXES = (".npy", ".csv", ".parquet", ".png")
+SUFFIXES = (".npy", *TABLES, ".png")
 COLUMNS = 10  # of a picture
 
 
@@ -20,7 +21,7 @@ def run(
     """Draw examples and write them.
 
     Args:
-        model: a .keras file, or a run folder of `kvae train`.
+        model: a .keras file, or a run folder of `kvae train --job generate` or `--job table`.
         output: file of one of `SUFFIXES`; tables need the schema of a run folder.
         count: number of examples.
         kind: "draw" or "mean", see `VAE.sample`.
@@ -33,6 +34,10 @@ def run(
             f"Expected --output to end in one of {', '.join(SUFFIXES)}. Received: {str(output)!r}"
         )
     files.destination(output, overwrite, "--output")
+    if (model / "synthesizer").is_dir():
+        shape = _synthetic(model / "synthesizer", output, count, kind, seed, overwrite)
+        _report(output, count, shape, seed, as_json)
+        return
     path = model / "model.keras" if model.is_dir() else model
     schema = model / "schema.json" if model.is_dir() else None
     with quiet_native_logs():
@@ -43,10 +48,33 @@ def run(
     known = schema_of(schema) if schema is not None and schema.is_file() else None
     with files.replacing(output, overwrite) as temporary:
         _write(drawn, temporary, known, vae)
+    _report(output, count, drawn.shape, seed, as_json)
+
+
+def _report(output: Path, count: int, shape: Any, seed: int, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"output": str(output), "shape": list(drawn.shape), "seed": seed}))
+        print(json.dumps({"output": str(output), "shape": list(shape), "seed": seed}))
         return
     console.print(f"{count} examples are in [bold]{output.resolve()}[/].", highlight=False)
+
+
+def _synthetic(
+    folder: Path, output: Path, count: int, kind: str, seed: int, overwrite: bool
+) -> tuple[int, ...]:
+    """Write rows of a table synthesizer; return their shape."""
+    if kind != "draw" or output.suffix.lower() not in TABLES:
+        raise ValueError(
+            "Expected draws, as .csv or .parquet, of a run of --job table. Received: "
+            f"--kind {kind}, --output {str(output)!r}"
+        )
+    with quiet_native_logs():
+        from kvae.estimators import TableSynthesizer
+
+        synthesizer = TableSynthesizer.load(folder).set_params(random_state=seed)
+        frame = synthesizer.sample(count)
+    with files.replacing(output, overwrite) as temporary:
+        write_table(frame, temporary)
+    return tuple(frame.shape)
 
 
 def _write(drawn: Any, path: Path, schema: Any, vae: Any) -> None:
@@ -59,8 +87,7 @@ def _write(drawn: Any, path: Path, schema: Any, vae: Any) -> None:
     elif suffix == ".png":
         _picture(drawn, vae).savefig(path, dpi=120)
     else:
-        frame = _frame(drawn, schema)
-        frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
+        write_table(_frame(drawn, schema), path)
 
 
 def _frame(drawn: Any, schema: Any) -> Any:

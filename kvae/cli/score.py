@@ -1,11 +1,120 @@
-"""`kvae score`: run a bundle over Parquet files with Apache Beam on this machine."""
+"""`kvae score`: scores and decisions of a bundle on rows, here or by Apache Beam."""
 
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from kvae import files
+from kvae.cli.inputs import examples_of, read_examples
+from kvae.cli.run_folder import bundle_of
+from kvae.cli.table_files import TABLES, write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
-__all__ = ["run"]
+__all__ = ["by_beam", "run"]
+
+SHOWN = 20  # anomalies that are printed
 
 
 def run(
+    bundle: str, data: Path, output: Path | None, preset: str | None, overwrite: bool, as_json: bool
+) -> None:
+    """Score the rows of a file, decide where the bundle has thresholds, and print or write it.
+
+    Args:
+        bundle: folder of the bundle, or a run folder of `kvae train --job anomaly`.
+        data: a table (.csv, .parquet) or an array (.npy, .npz with x_test or x).
+        output: a .csv or .parquet file of a line for each row, or None.
+        preset: preset of the bundle's file to run; by default the one that its manifest names.
+        overwrite: whether to replace what stands at `output`.
+        as_json: whether to print all of it as JSON.
+    """
+    if output is not None:
+        if output.suffix.lower() not in TABLES:
+            raise ValueError(
+                "Expected --output to end in .csv or .parquet. Received: " + repr(str(output))
+            )
+        files.destination(output, overwrite, "--output")
+    with quiet_native_logs():
+        from kvae.export.runtime import Model
+
+        model = Model(bundle_of(Path(bundle)), preset)
+        found = _found(model, _rows(model, data))
+    if output is not None:
+        _write(found, output, overwrite)
+    calibration = model.bundle.artefact(model.preset).get("calibration")
+    if as_json:
+        told = {name: values.tolist() for name, values in found.items()}
+        limits = ("false_alarm_rate", "low", "high")
+        known = {name: None if calibration is None else calibration[name] for name in limits}
+        print(json.dumps({"preset": model.preset, **known, "rows": told}))
+        return
+    _print(found, calibration)
+    if output is not None:
+        console.print(f"The results are in [bold]{output.resolve()}[/].", highlight=False)
+
+
+def _rows(model: Any, path: Path) -> Any:
+    """Return the array of the rows of a file."""
+    found = read_examples(path, option="DATA")
+    table = model.manifest.get("table")
+    if table is None or not hasattr(found, "columns"):
+        if isinstance(found, Path):
+            raise ValueError(f"Expected DATA to be a file. Received: the folder {str(path)!r}")
+        return examples_of(found, None, option="DATA")
+    from kvae.data import TableSchema
+
+    return TableSchema.from_config(table).to_array(found, missing="refuse")
+
+
+def _found(model: Any, rows: Any) -> dict[str, Any]:
+    """Return score, and p-value and decision where there are thresholds, by name."""
+    if model.bundle.artefact(model.preset).get("calibration") is None:
+        return {"score": model.score(rows)}
+    return dict(model.detect(rows))
+
+
+def _print(found: dict[str, Any], calibration: Any) -> None:
+    import numpy as np
+
+    scores, count = found["score"], len(found["score"])
+    if calibration is None:
+        console.print(
+            f"{count} rows, score {scores.min():.4g} to {scores.max():.4g} nats. The bundle has no "
+            "threshold: write it with --calibration to get decisions.",
+            highlight=False,
+        )
+        return
+    anomalies = np.flatnonzero(found["is_anomaly"])
+    rate = calibration["false_alarm_rate"]
+    console.print(
+        f"{len(anomalies)} of {count} rows are anomalies, at a false-alarm rate of {rate:.2%}.",
+        highlight=False,
+    )
+    if not len(anomalies):
+        return
+    table = Table("row", "score, nats", "p-value")
+    worst = anomalies[np.argsort(found["p_value"][anomalies], kind="stable")][:SHOWN]
+    for row in worst:
+        table.add_row(str(row), f"{scores[row]:.4g}", f"{found['p_value'][row]:.3g}")
+    console.print(table)
+    if len(anomalies) > SHOWN:
+        console.print(
+            f"These are {SHOWN} of them; --output or --json has all.", highlight=False, style="dim"
+        )
+
+
+def _write(found: dict[str, Any], output: Path, overwrite: bool) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame(found)
+    frame.insert(0, "row", range(len(frame)))
+    with files.replacing(output, overwrite) as temporary:
+        write_table(frame, temporary)
+
+
+def by_beam(
     bundle: str,
     patterns: list[str],
     output: str,
@@ -13,7 +122,7 @@ def run(
     columns: list[str],
     preset: str | None,
 ) -> None:
-    """Run a signature over the rows of Parquet files.
+    """Run a signature over the rows of Parquet files with Apache Beam.
 
     Args:
         bundle: folder of the bundle.

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-__all__ = ["console", "errors", "plain", "quiet_native_logs", "silent", "warn"]
+__all__ = ["console", "errors", "first_sentence", "plain", "quiet_native_logs", "silent", "warn"]
 
 console = Console()
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -62,6 +62,13 @@ def plain(text: str) -> str:
         'a[31mb c'
     """
     return CONTROL.sub("", " ".join(text.split()))
+
+
+def first_sentence(error: Exception) -> str:
+    """Return what went wrong, without the configurations that Keras adds."""
+    text = " ".join(str(error).split())
+    unknown = re.search(r"Could not locate class '[^']{1,80}'", text)
+    return unknown[0] if unknown else text.split(". ")[0][:200].rstrip(".")
 
 
 @contextlib.contextmanager

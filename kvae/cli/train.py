@@ -1,26 +1,23 @@
 """`kvae train`: choose a model by looking at data, train it, draw it and diagnose it."""
 
 import json
-import platform
 import shlex
-import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from kvae import files
+from kvae.cli.run_folder import description, state_of, write_text
 from kvae.cli.terminal import console, quiet_native_logs, silent
-from kvae.cli.training_data import TrainingData, read
+from kvae.cli.training_data import read
 
 __all__ = ["run"]
 
-VERSION = 1  # of run.json
 HELD_OUT = 0.1
 MOST_HELD_OUT = 10_000
 LEAST_ROWS = 20
 STEPS = 20_000  # of the default number of epochs
 EPOCHS = (10, 200)
-PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "kvae-keras")
+BATCH = 64
 DPI = 120
 
 
@@ -50,7 +47,7 @@ def run(
             "Expected DATA, or --resume RUN. Received: " + ("both" if data else "none")
         )
     if resume is not None:
-        output, state = resume, _state(resume)
+        output, state = resume, state_of(resume)
         if state["status"] == "finished":
             raise ValueError(f"Expected --resume of an unfinished run. Received: {str(output)!r}")
         data, settings, choices = state["data"]["name"], state["settings"], state["choices"]
@@ -77,7 +74,7 @@ def run(
     epochs = settings["epochs"] or _epochs(len(train), settings["batch_size"])
     settings = {**settings, "epochs": epochs}
     if not state:
-        _begin(output, overwrite, _description(found, settings, choices), chosen)
+        _begin(output, overwrite, description(found, "generate", settings, choices), chosen)
     report(
         f"Training on {len(train)} examples, {len(held_out)} held out, {epochs} epochs.",
         highlight=False,
@@ -85,8 +82,8 @@ def run(
     history = _fit(vae, train, held_out, settings, output)
     with quiet_native_logs():
         results = _results(vae, train, held_out, history, output, settings["seed"])
-    state = {**_state(output), "status": "finished", "results": results}
-    _write(output / "run.json", json.dumps(state, indent=2))
+    state = {**state_of(output), "status": "finished", "results": results}
+    write_text(output / "run.json", json.dumps(state, indent=2))
     if as_json:
         print(json.dumps(state, indent=2))
         return
@@ -98,55 +95,16 @@ def run(
     console.print(f"The run is in [bold]{output.resolve()}[/]: {names}.", highlight=False)
 
 
-def _state(folder: Path) -> dict[str, Any]:
-    """Return what run.json of a run folder says."""
-    path = folder / "run.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"Expected a run folder of kvae train, with run.json. Received: {str(folder)!r}"
-        )
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-        known = state["version"] == VERSION
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"Expected {path} as kvae train wrote it. Received: {error!r}") from None
-    if not known:
-        raise ValueError(f"Expected {path} of version {VERSION}. Received: {state['version']!r}")
-    return dict(state)
-
-
-def _description(
-    found: TrainingData, settings: dict[str, Any], choices: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "version": VERSION,
-        "status": "training",
-        "command": shlex.join(["kvae", *sys.argv[1:]]),
-        "data": {"name": found.name, "digest": found.digest},
-        "settings": settings,
-        "choices": choices,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in PACKAGES},
-        },
-    }
-
-
-def _begin(output: Path, overwrite: bool, description: dict[str, Any], chosen: Any) -> None:
+def _begin(output: Path, overwrite: bool, state: dict[str, Any], chosen: Any) -> None:
     """Create the run folder, with what is known before training."""
     if not overwrite:
         files.vacant(output, "--output")
     with files.replacing(output) as folder:
         folder.mkdir()
-        _write(folder / "run.json", json.dumps(description, indent=2))
-        _write(folder / "model.py", chosen.code + "\n")
+        write_text(folder / "run.json", json.dumps(state, indent=2))
+        write_text(folder / "model.py", chosen.code + "\n")
         if chosen.schema is not None:
-            _write(folder / "schema.json", json.dumps(chosen.schema.get_config(), indent=2))
-
-
-def _write(path: Path, text: str) -> None:
-    with files.replacing(path) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8")
+            write_text(folder / "schema.json", json.dumps(chosen.schema.get_config(), indent=2))
 
 
 def _split(x: Any, seed: int) -> tuple[Any, Any]:
@@ -206,7 +164,7 @@ def _results(
         ",".join([str(epoch), *(f"{history.history[name][place]:.8g}" for name in names)])
         for place, epoch in enumerate(history.epoch)
     ]
-    _write(output / "history.csv", "\n".join([",".join(["epoch", *names]), *rows]) + "\n")
+    write_text(output / "history.csv", "\n".join([",".join(["epoch", *names]), *rows]) + "\n")
     for name, figure in _pictures(vae, held_out, seed).items():
         with files.replacing(output / f"{name}.png") as temporary:
             figure.savefig(temporary, dpi=DPI, format="png")

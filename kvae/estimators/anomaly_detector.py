@@ -15,8 +15,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kvae import checks, files
 from kvae._version import __version__
+from kvae.data import TableSchema
 from kvae.estimators.calibration import Calibration
 from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
+from kvae.estimators.detector_table import detector_schema, is_frame
 from kvae.estimators.drift_test import DriftTest
 from kvae.export import ExportResult, bundle
 from kvae.models.batches import BATCH_SIZE
@@ -49,6 +51,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     them. Rows that follow one another in time, or overlapping windows of a series, are not
     exchangeable: calibrate on a separate stretch of time.
 
+    A pandas DataFrame may hold numbers, text, booleans and missing values. Text that fewer than 5
+    training rows hold is one class, to which unknown text belongs. Columns of ids, of dates and
+    without any value are left out, with a warning; `schema` decides otherwise.
+
     Args:
         false_alarm_rate: wanted rate of false alarms among normal rows, in (0, 1). It needs at
             least 1 / false_alarm_rate - 1 calibration rows, twice as many if two-sided.
@@ -67,6 +73,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             [0, 1): robustness to anomalies among the training rows.
         calibration_share: share of the rows that is kept for calibration, at most 2,000 rows. Of
             few rows up to two thirds are kept, where the rate needs so many, 2 / rate - 1.
+        schema: a `kvae.data.TableSchema` of the DataFrame; by default it is inferred.
         random_state: int or `np.random.RandomState`, decides the split, the first weights and the
             draws; `keras.utils.set_random_seed` is called with it. None leaves the state as it is.
 
@@ -77,6 +84,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         limits_: lowest and highest score in nats that is no anomaly.
         offset_: minus the highest, so that decision_function = score_samples - offset_ unless
             two-sided.
+        schema_: the schema of the columns of a DataFrame, else None.
         n_features_in_: number of columns, or of time steps of windows.
         feature_names_in_: names of the columns of a DataFrame.
 
@@ -109,6 +117,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         learning_rate: float = 1e-3,
         trim: float = 0.1,
         calibration_share: float = 0.2,
+        schema: TableSchema | None = None,
         random_state: Any = None,
     ):
         self.false_alarm_rate = false_alarm_rate
@@ -122,6 +131,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.trim = trim
         self.calibration_share = calibration_share
+        self.schema = schema
         self.random_state = random_state
 
     # -- training ----------------------------------------------------------------------------
@@ -130,7 +140,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Train on rows that are normal, or most of them, and set the threshold.
 
         Args:
-            X: numbers (rows, features), an array or a DataFrame; or windows (rows, time, channels).
+            X: numbers (rows, features), a pandas DataFrame, or windows (rows, time, channels).
             y: ignored.
         """
         self._check_arguments()
@@ -142,7 +152,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         seed = None if self.random_state is None else int(random.randint(2**31 - 1))
         with seeded(seed):
             self.model_ = detector_model(
-                rows.shape[1:], int(self.latent_dim), int(self.units), self.scaling
+                rows.shape[1:],
+                int(self.latent_dim),
+                int(self.units),
+                self.scaling,
+                self.schema_,
             )
             train(
                 self.model_,
@@ -240,8 +254,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         p = self.p_values(X)
         return np.stack([1.0 - p, p], axis=1)
 
-    def contributions(self, X: Any) -> np.ndarray:  # noqa: N803
+    def contributions(self, X: Any) -> Any:  # noqa: N803
         """Return what each element adds to a row's score in nats, (rows, features) or as X.
+
+        Of a DataFrame it is a DataFrame with the index of X and the columns that are modelled; a
+        missing value adds nothing.
 
         It is the element's own negative log-likelihood less its mean over the calibration rows: a
         feature that is as usual adds about zero. The KL, which belongs to no feature, is left out.
@@ -250,7 +267,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             X: rows as for `fit`.
         """
         check_is_fitted(self)
-        return self._element_nats(self._rows(X)) - self._usual_nats
+        rows = self._rows(X)
+        unusual = self._element_nats(rows) - self._usual_nats
+        if self.schema_ is None or not is_frame(X):
+            return unusual
+        import pandas as pd
+
+        names = [column.name for column in self.schema_.modelled]
+        return pd.DataFrame(np.where(np.isnan(rows), 0.0, unusual), X.index, names)
 
     def drift_test(self, false_alarm_rate: float | None = None) -> DriftTest:
         """Return a test to be updated with scores of a stream, -score_samples(X).
@@ -274,16 +298,42 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         for start in range(0, len(rows), BATCH_SIZE):
             x = tf.convert_to_tensor(rows[start : start + BATCH_SIZE])
             likelihood = self.model_.reconstruction({"x": x})
-            parts.append(-likelihood.layer.element_log_prob(likelihood.params, x).numpy())
+            observed = tf.logical_not(tf.math.is_nan(x)) if self.model_.missing else None
+            nats = -likelihood.layer.element_log_prob(likelihood.params, x, observed)
+            parts.append(nats.numpy())
         return np.concatenate(parts)
 
     # -- data and arguments ------------------------------------------------------------------
 
     def _rows(self, X: Any, reset: bool = False) -> np.ndarray:  # noqa: N803
-        """Return valid rows as float32; the place where tables of mixed columns are encoded."""
+        """Return valid rows as float32, those of a table as the array of its schema."""
         least = 3 if reset else 1
+        if is_frame(X) and (reset or self.schema_ is not None):
+            return self._frame_rows(X, reset, least)
+        if reset:
+            self.schema_: TableSchema | None = None
+        elif self.schema_ is not None and self.schema_.width < self.n_features_in_:
+            raise ValueError(
+                "Expected a pandas DataFrame with the columns of the training frame. Received: "
+                f"{type(X).__name__}"
+            )
         options = {"dtype": "float32", "allow_nd": True, "ensure_min_samples": least}
         rows: Any = validate_data(self, X, reset=reset, **options)
+        return rows
+
+    def _frame_rows(self, frame: Any, reset: bool, least: int) -> np.ndarray:
+        """Return the array of a DataFrame; with `reset` by a schema that is set."""
+        if len(frame) < least:
+            raise ValueError(f"Expected at least {least} rows. Received: {len(frame)}")
+        validate_data(self, frame, reset=reset, skip_check_array=True)
+        schema = self.schema_ if not reset else self.schema or detector_schema(frame)
+        assert schema is not None
+        left = [each for each in schema.columns if not each.modelled]
+        if reset and left and self.schema is None:
+            listed = "; ".join(f"{each.name!r} ({each.details()})" for each in left)
+            warnings.warn(f"Columns that are left out: {listed}.", stacklevel=4)
+        self.schema_ = schema
+        rows: np.ndarray = schema.to_array(frame, missing="refuse")
         return rows
 
     def _check_arguments(self) -> None:
@@ -296,6 +346,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         checks.positive("learning_rate", self.learning_rate)
         checks.non_negative("trim", self.trim)
         checks.choice("scaling", self.scaling, tuple(SCALINGS))
+        if self.schema is not None and not isinstance(self.schema, TableSchema):
+            raise ValueError(
+                f"Expected schema to be a kvae.data.TableSchema. Received: {self.schema!r:.80}"
+            )
 
     # -- files -------------------------------------------------------------------------------
 
@@ -303,7 +357,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Write a bundle whose files take raw rows and give score, p-value and decision.
 
         Each preset gets the threshold that its own scores of the calibration rows set. On a
-        device, `runtime.Model(folder).detect(x)` returns `score`, `p_value` and `is_anomaly`.
+        device, `runtime.Model(folder).detect(x)` returns `score`, `p_value` and `is_anomaly`. Of a
+        DataFrame x is `schema_.to_array(frame)`; `kvae score` reads tables.
 
         Args:
             path: folder to be.
@@ -317,6 +372,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             calibration=rows,
             false_alarm_rate=self.false_alarm_rate,
             two_sided=bool(self.two_sided),
+            schema=self.schema_,
             **{"data": rows, "signatures": ("score", "reconstruct"), **options},
         )
 
@@ -330,7 +386,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         state = {
             "kvae": __version__,
-            "arguments": {**self.get_params(), "random_state": None},
+            "arguments": {**self.get_params(), "schema": None, "random_state": None},
+            "own_schema": self.schema is not None,
+            "schema": None if self.schema_ is None else self.schema_.get_config(),
             "calibration": self.calibration_.scores.tolist(),
             "n_features_in": self.n_features_in_,
             "feature_names_in": list(getattr(self, "feature_names_in_", [])),
@@ -348,6 +406,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         state = json.loads((folder / "detector.json").read_text("utf-8"))
         detector = cls(**state["arguments"])
         detector.model_ = keras.saving.load_model(folder / "model.keras")
+        known = state.get("schema")
+        detector.schema_ = None if known is None else TableSchema.from_config(known)
+        detector.schema = detector.schema_ if state.get("own_schema") else None
         scores = np.array(state["calibration"], "float32")
         detector.calibration_ = Calibration(scores, bool(detector.two_sided))
         detector.calibration_rows_ = np.load(folder / "calibration_rows.npy", allow_pickle=False)

@@ -8,10 +8,17 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from kvae.layers import IndependentNormal, ModulatedScale, MultivariateNormalDiag, Transformed
+from kvae.data import TableSchema
+from kvae.estimators.detector_table import detector_likelihood, scale_places
+from kvae.layers import (
+    Columns,
+    IndependentCategorical,
+    ModulatedScale,
+    MultivariateNormalDiag,
+)
 from kvae.losses import TrimmedELBO
 from kvae.models import VAE
-from kvae.networks import for_data
+from kvae.networks import TableInputs, for_data
 from kvae.priors import StandardNormal
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.transforms import Arcsinh, Standardization, Transform
@@ -25,7 +32,13 @@ CLIP = 10.0  # largest norm of a gradient
 SCALINGS: dict[str, type[Transform]] = {"arcsinh": Arcsinh, "standard": Standardization}
 
 
-def detector_model(event_shape: tuple[int, ...], latent_dim: int, units: int, scaling: str) -> VAE:
+def detector_model(
+    event_shape: tuple[int, ...],
+    latent_dim: int,
+    units: int,
+    scaling: str,
+    schema: TableSchema | None = None,
+) -> VAE:
     """Return an untrained VAE for examples of a shape.
 
     Args:
@@ -33,26 +46,37 @@ def detector_model(event_shape: tuple[int, ...], latent_dim: int, units: int, sc
         latent_dim: number of latent dimensions.
         units: units of the two hidden layers of dense networks.
         scaling: a key of `SCALINGS`.
+        schema: of a table whose array the examples are, or None.
     """
+    missing = schema is not None and schema.missing
     posterior = MultivariateNormalDiag(
         latent_dim, activity_regularizer=KLDivergenceRegularizer(StandardNormal(latent_dim))
     )
-    likelihood = Transformed(IndependentNormal(event_shape), SCALINGS[scaling]())
+    likelihood = detector_likelihood(event_shape, schema, SCALINGS[scaling])
+    places = scale_places(likelihood)
     if len(event_shape) == 1:
-        encoder = _dense(event_shape, units, posterior.params_shape, "encoder")
+        # Beside the values, the encoder is shown which of them are known.
+        seen = (event_shape[0] * (2 if missing else 1),)
+        columns = None if places is None or schema is None else schema.features()
+        encoder = _dense(seen, units, posterior.params_shape, "encoder", columns)
         decoder = _dense((latent_dim,), units, likelihood.params_shape, "decoder")
     else:
         encoder, decoder = for_data(
             event_shape, posterior.params_size, latent_dim, likelihood.params_shape
         )
     # A scale of its own for each row would let the model explain anomalies by wide distributions.
-    outputs = ModulatedScale(name="scale")(decoder.output)
-    decoder = keras.Model(decoder.input, outputs, name=decoder.name)
-    return VAE(encoder, posterior, decoder, likelihood)
+    if places != []:  # of classes alone
+        outputs = ModulatedScale(places=places, name="scale")(decoder.output)
+        decoder = keras.Model(decoder.input, outputs, name=decoder.name)
+    return VAE(encoder, posterior, decoder, likelihood, missing=missing)
 
 
 def _dense(
-    shape: tuple[int, ...], units: int, params_shape: tuple[int, ...], name: str
+    shape: tuple[int, ...],
+    units: int,
+    params_shape: tuple[int, ...],
+    name: str,
+    columns: list[int | str] | None = None,
 ) -> keras.Model:
     """Return a dense network with Keras' initial weights.
 
@@ -60,6 +84,8 @@ def _dense(
     functions are less smooth, and anomalies in the training data are learned sooner.
     """
     x = inputs = keras.Input(shape)
+    if columns is not None:
+        x = TableInputs(columns, name=f"{name}_columns")(x)
     for index in range(2):
         x = keras.layers.Dense(units, "relu", name=f"{name}_dense_{index}")(x)
     outputs = keras.layers.Dense(params_shape[0], name=f"{name}_params")(x)
@@ -86,7 +112,9 @@ def train(
         learning_rate: at the beginning.
         trim: share of each batch that is left out.
     """
-    model.adapt(rows)
+    if any(model.transforms_by_input().values()):  # a table of classes alone has none
+        model.adapt(rows)
+    _start_at_frequencies(model, rows)
     steps = min(steps, epochs * math.ceil(len(rows) / batch_size))
     repeats = max(1, min(steps * batch_size, REPEATED_ROWS) // len(rows))
     rows = np.concatenate([rows] * repeats)
@@ -95,6 +123,25 @@ def train(
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, passes * per_epoch)
     model.compile(keras.optimizers.Adam(schedule, global_clipnorm=CLIP), loss=TrimmedELBO(trim))
     model.fit(rows, batch_size=batch_size, epochs=passes, steps_per_epoch=per_epoch, verbose=0)
+
+
+def _start_at_frequencies(model: VAE, rows: np.ndarray) -> None:
+    """Let the decoder begin with the frequencies of classes, as it does with means of numbers.
+
+    Without it, training would have to make improbable what no row holds.
+    """
+    likelihood = model.likelihood_layer
+    if not isinstance(likelihood, Columns):
+        return
+    dense = model.decoder.get_layer("decoder_params")
+    bias, start = dense.bias.numpy(), 0
+    for values, layer in zip(rows.T, likelihood.columns, strict=True):
+        if isinstance(layer, IndependentCategorical):
+            known = values[~np.isnan(values)].astype(int)
+            counts = np.bincount(known, minlength=layer.params_size) + 0.5
+            bias[start : start + layer.params_size] = np.log(counts / counts.sum())
+        start += layer.params_size
+    dense.bias.assign(bias)
 
 
 @contextlib.contextmanager

@@ -119,6 +119,13 @@ class Columns(DistributionLayer):
         """Return True, see `DistributionLayer.has_independent_elements`."""
         return True
 
+    def log_derivative(self, x: Any, observed: Any = None) -> Any:
+        """Return the sum over the columns, see `DistributionLayer.log_derivative`."""
+        xs = tf.unstack(x, axis=-1)
+        masks = [None] * len(xs) if observed is None else tf.unstack(observed, axis=-1)
+        parts = zip(self.columns, xs, masks, strict=True)
+        return sum(column.log_derivative(value, mask) for column, value, mask in parts)
+
     def _column_log_probs(
         self, params: Any, x: Any, observed: Any = None, training: bool = False
     ) -> list[Any]:

@@ -200,6 +200,15 @@ class DistributionLayer(keras.layers.Layer):
             return independent_elements(self, distribution).log_prob(x)
         return observed_log_prob(self, distribution, x, observed)
 
+    def log_derivative(self, x: Any, observed: Any = None) -> Any:
+        """Return log |f'(x)| of the transform f in front of a density, (batch...) or 0 for none.
+
+        Args:
+            x: as for `log_prob`.
+            observed: as for `log_prob`.
+        """
+        return 0.0
+
     def mean_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
         """Return log p(x) divided by the number of elements of the event, in nats, (batch...).
 

@@ -1,8 +1,10 @@
 """A scale for each element, which a decoder may change within limits: its network's last layer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kvae import checks
@@ -23,10 +25,15 @@ class ModulatedScale(keras.layers.Layer):
     with one scale for each element alone it cannot tell quiet regions from noisy ones. Here an
     example's scale is within a factor exp(strength) of that of its element.
 
+    In front of a `kvae.layers.Columns` only some params are such pairs: `places` says where they
+    are, and all others pass unchanged.
+
     Args:
         strength: bound of the change of the log scale, a positive number.
         initial: s_i at the beginning, in the unit of the data, larger than `min_scale`.
         min_scale: lower bound of s_i in the unit of the data, a positive number.
+        places: indices of each loc along the last axis, whose r follows it; None for an input that
+            is all loc and all r.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
@@ -48,6 +55,7 @@ class ModulatedScale(keras.layers.Layer):
         strength: float = 0.7,
         initial: float = 1.0,
         min_scale: float = STANDARDIZED_MIN_SCALE,
+        places: Sequence[int] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -60,10 +68,25 @@ class ModulatedScale(keras.layers.Layer):
                 "Expected initial to be larger than min_scale. Received: "
                 f"initial={initial!r}, min_scale={min_scale!r}"
             )
+        if places is not None:
+            places = [checks.non_negative_int("places", place) for place in places]
+            if not places or np.min(np.diff(places), initial=2) < 2:
+                raise ValueError(
+                    "Expected places to hold increasing indices, none of them next to another. "
+                    f"Received: places={places}"
+                )
+        self.places = places
 
     def build(self, input_shape: Any) -> None:
         """Create the weight of each element, for an input (batch, ..., 2 C)."""
         *outer, last = tuple(input_shape)[1:]
+        if self.places is not None:
+            if last is None or self.places[-1] + 1 >= last:
+                raise ValueError(
+                    "Expected an input whose last axis holds a number after each of places="
+                    f"{self.places}. Received: input_shape={tuple(input_shape)}"
+                )
+            last = 2 * len(self.places)
         if last % 2 or None in outer:
             raise ValueError(
                 "Expected an input (batch, ..., 2 C) whose shape is known beyond the batch. "
@@ -80,11 +103,22 @@ class ModulatedScale(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return [loc, raw scale], of the shape of the input."""
-        loc, change = tf.split(inputs, 2, axis=-1)
-        base = softplus(tf.cast(self.raw_scale, loc.dtype)) + self.min_scale
+        if self.places is None:
+            loc, change = tf.split(inputs, 2, axis=-1)
+            return tf.concat([loc, self._raw(change)], axis=-1)
+        width, count = inputs.shape[-1], len(self.places)
+        after = [place + 1 for place in self.places]
+        raw = self._raw(tf.gather(inputs, after, axis=-1))
+        order = list(range(width))
+        for place, own in zip(after, range(width, width + count), strict=True):
+            order[place] = own
+        return tf.gather(tf.concat([inputs, raw], axis=-1), order, axis=-1)
+
+    def _raw(self, change: Any) -> Any:
+        """Return the raw scale for the change r."""
+        base = softplus(tf.cast(self.raw_scale, change.dtype)) + self.min_scale
         scale = base * tf.exp(self.strength * tf.tanh(change))
-        raw = scale + tf.math.log(-expm1(-scale))  # softplus(raw) = scale
-        return tf.concat([loc, raw], axis=-1)
+        return scale + tf.math.log(-expm1(-scale))  # softplus(raw) = scale
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the shape of the input."""
@@ -97,4 +131,5 @@ class ModulatedScale(keras.layers.Layer):
             "strength": self.strength,
             "initial": self.initial,
             "min_scale": self.min_scale,
+            "places": self.places,
         }

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kvae import checks
 from kvae.contract import Batch, Latent, Term
-from kvae.layers import Transformed
+from kvae.layers.observed import not_missing
 from kvae.losses.negative_elbo import NegativeELBO
 
 __all__ = ["TrimmedELBO"]
@@ -23,9 +23,9 @@ class TrimmedELBO(NegativeELBO):
     them keeps them improbable. The share should be at least that of the anomalies. Normal examples
     that are rare are left out with them, and get a lower likelihood than by `NegativeELBO`.
 
-    Where the likelihood is a `kvae.layers.Transformed`, examples are compared by the density of the
-    transformed data: the derivative of the transform depends on no weight, and would leave out the
-    tails whatever the model has learned.
+    Where the likelihood has transforms, such as `kvae.layers.Transformed`, examples are compared
+    by the density of the transformed data: the derivative of the transform depends on no weight,
+    and would leave out the tails whatever the model has learned.
 
     Each term is multiplied by B / kept for the examples that are kept and zero for the others, so
     that its mean over the batch is that of those kept. In `evaluate` nothing is left out. The
@@ -68,10 +68,10 @@ class TrimmedELBO(NegativeELBO):
         losses = tf.add_n(
             [tf.cast(term.weight, tf.float32) * term.values for term in terms if not term.is_off]
         )
-        layer = batch.notes["likelihood"].layer
-        if isinstance(layer, Transformed):
-            observed = inputs.get("observed")
-            losses += tf.cast(layer.log_derivative(self.target(inputs), observed), tf.float32)
+        target = self.target(inputs)
+        observed = not_missing(target, inputs.get("observed"))
+        derivative = batch.notes["likelihood"].layer.log_derivative(target, observed)
+        losses += tf.cast(derivative, tf.float32)
         examples = tf.shape(losses)[0]
         left_out = tf.cast(self.share * tf.cast(examples, tf.float32), tf.int32)
         highest = tf.sort(losses)[examples - left_out - 1]

@@ -66,11 +66,11 @@ def test_the_command_scores_as_well(bulk, folder, monkeypatch):
 
 def test_the_command_says_what_is_wrong(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    done = said(folder, "kvae score bundle rows-*.parquet -o out --signature dream")
+    done = said(folder, "kvae score bundle rows-*.parquet --beam -o out --signature dream")
     assert done.exit_code == 2
     assert "Expected signature to be one of" in done.output
-    done = said(folder, "kvae score bundle rows-*.parquet -o out --signature interpolate")
+    done = said(folder, "kvae score bundle rows-*.parquet --beam -o out --signature interpolate")
     assert "Expected a signature with one input" in done.output
-    done = said(folder, "kvae score bundle rows-*.parquet -o out --column y")
+    done = said(folder, "kvae score bundle rows-*.parquet --beam -o out --column y")
     assert "Expected the columns ['y'] for the input x" in done.output
     assert not list(folder.glob("out*.parquet"))

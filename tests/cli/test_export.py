@@ -4,6 +4,7 @@ import inspect
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import typer.main
 from typer.testing import CliRunner
@@ -30,7 +31,12 @@ COMMAND_ONLY = {"as_json"}
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     make_vae((6,), 2).save(folder / "vae.keras")
-    np.save(folder / "x.npy", np.random.default_rng(0).uniform(size=(60, 6)).astype("float32"))
+    x = np.random.default_rng(0).uniform(size=(60, 6)).astype("float32")
+    np.save(folder / "x.npy", x)
+    frame = pd.DataFrame(x, columns=list("abcdef"))
+    frame.to_csv(folder / "x.csv", index=False)
+    schema = kvae.data.TableSchema.infer(frame)
+    (folder / "schema.json").write_text(json.dumps(schema.get_config()))
     return folder
 
 
@@ -64,15 +70,17 @@ def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
         kvae.export, "bundle", lambda *a, **k: received.update(k, path=a[1]) or {}, raising=False
     )
     done = run(
-        *("export", folder / "vae.keras", "--output", tmp_path / "b", "--data", folder / "x.npy"),
+        *("export", folder / "vae.keras", "--output", tmp_path / "b", "--data", folder / "x.csv"),
         *("--preset", "float32", "--preset", "int8-full", "--signature", "decode"),
         *("--batch-size", 1, "--batch-size", 8, "--overwrite", "--no-measure"),
         *("--tolerance", "int8-full:psnr=30", "--tolerance", "float32:error=1e-4,score=0.1"),
         *("--description", "A pump.", "--author", "A", "--licence", "MIT"),
         *("--training-data", "Two weeks.", "--preprocessing", "None."),
-        *("--calibration", folder / "x.npy", "--false-alarm-rate", 0.1, "--two-sided"),
+        *("--calibration", folder / "x.csv", "--false-alarm-rate", 0.1, "--two-sided"),
+        *("--schema", folder / "schema.json"),
     )
     assert done.exit_code == 0, done.output
+    assert received.pop("schema").width == 6
     assert received.pop("data").shape == (60, 6)
     assert received.pop("calibration").shape == (60, 6)
     assert received == {

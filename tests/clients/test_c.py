@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import kvae
 from kvae.contract import Domain
+from kvae.export import runtime
 from kvae.export.bundles.domain_table import domain_table
 from tests.clients.domains import DOMAIN_CASES, what_keras_says
 from tests.clients.needed import need
 from tests.clients.raw_models import RAW_MODELS
 from tests.helpers import ROOT, relative
-from tests.small import SIGNATURES
+from tests.small import SIGNATURES, make_vae
 
 # The file's own rounding against Keras, which the export has checked, and nine printed digits.
 TOLERANCE = 1e-5
@@ -263,3 +265,52 @@ def test_codes_are_read_and_those_outside_the_codebook_refused_in_c(decode, code
         with pytest.raises(ValueError, match="Expected codes to hold") as error:
             code_bundle.vae.decode(np.array([[[0, 1], [wrong, 2]]]))
         assert f"Error: {error.value}\n" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def calibrated_bundle(tmp_path_factory):
+    """A bundle with two-sided thresholds for float32 and int8, and other rows."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.2, 0.8, size=(300, 6)).astype("float32")
+    path = tmp_path_factory.mktemp("calibrated") / "bundle"
+    kvae.export.bundle(
+        make_vae((6,), 2),
+        path,
+        data=x,
+        signatures=["score"],
+        calibration=x[:150],
+        false_alarm_rate=0.2,
+        two_sided=True,
+        measure=False,
+    )
+    return path, x[150:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["float32", "int8"])
+def test_the_decision_in_c_is_that_of_the_runtime(decode, calibrated_bundle, preset, tmp_path):
+    path, x = calibrated_bundle
+    np.savetxt(tmp_path / "x.txt", x, fmt="%.9g")
+    expected = runtime.Model(path, preset).detect(x)
+    assert 5 < expected["is_anomaly"].sum() < 100
+    model = path / f"model-{preset}.tflite"
+    found = {
+        name: values.ravel()
+        for name, values in outputs(decode(model, "detect", f"x=@{tmp_path / 'x.txt'}")).items()
+    }
+    assert found.keys() == expected.keys()
+    np.testing.assert_allclose(found["score"], expected["score"], rtol=TOLERANCE)
+    # Where both kernels give the same score, everything is equal to the last bit.
+    same = found["score"].astype("float32") == expected["score"]
+    assert same.mean() > 0.9
+    for name in ("p_value", "is_anomaly"):
+        np.testing.assert_array_equal(found[name][same], expected[name][same])
+
+
+@pytest.mark.slow
+def test_without_thresholds_c_refuses_to_decide(decode, calibrated_bundle, tmp_path):
+    path, _ = calibrated_bundle
+    shutil.copy(path / "model-float32.tflite", tmp_path)
+    done = decode(tmp_path / "model-float32.tflite", "detect", "x=0.1,0.2,0.3,0.4,0.5,0.6")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Error: expected a bundle with thresholds, written with calibration rows" in done.stderr

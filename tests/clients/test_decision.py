@@ -1,4 +1,4 @@
-"""The page's decision.js and the Python runtime make the same decision of a score."""
+"""The clients' decision.js and decision.h make the decision of the Python runtime of a score."""
 
 import json
 import shutil
@@ -8,23 +8,100 @@ import numpy as np
 import pytest
 
 from kvae.export import runtime
+from kvae.export.bundles.decision import decision_table
 from tests.clients.needed import need
 from tests.helpers import ROOT
 
-DECISION = ROOT / "export" / "clients" / "web" / "decision.js"
-SCRIPT = """
+CLIENTS = ROOT / "export" / "clients"
+FILE = "model-int8.tflite"
+IN_JAVASCRIPT = """
 import { decide } from %s;
 import { readFileSync } from "node:fs";
 const { scores, calibration } = JSON.parse(readFileSync(0, "utf-8"));
-console.log(JSON.stringify(scores.map((score) => decide(score, calibration))));
+const found = scores.map((score) => decide(score, calibration));
+console.log(JSON.stringify(found.map((each) => [each.p_value, each.is_anomaly])));
+"""
+IN_C = """
+#define _POSIX_C_SOURCE 200809L
+#include "decision.h"
+int main(int count, char **arguments) {
+  Decision decision;
+  FILE *file = fopen(arguments[1], "r");
+  int found = read_decision(file, arguments[2], &decision);
+  fclose(file);
+  if (found != DECISION) return found == DAMAGED ? 3 : 4;
+  printf("[");
+  for (int i = 3; i < count; i++) {
+    float score = strtof(arguments[i], NULL);
+    const char *answer = is_anomaly(&decision, score) ? "true" : "false";
+    printf("%s[%.17g, %s]", i == 3 ? "" : ", ", p_value(&decision, score), answer);
+  }
+  printf("]");
+  free(decision.scores);
+  return 0;
+}
 """
 
 
+@pytest.fixture(scope="module")
+def in_javascript(tmp_path_factory):
+    """Return what decision.js says of scores: [p-value, decision] of each."""
+    node = need(shutil.which("node"), "Node.js", "Run: apt-get install nodejs")
+    script = tmp_path_factory.mktemp("javascript") / "script.mjs"
+    script.write_text(IN_JAVASCRIPT % json.dumps((CLIENTS / "web" / "decision.js").as_uri()))
+
+    def decide(scores, calibration):
+        told = json.dumps({"scores": scores, "calibration": calibration})
+        done = subprocess.run(
+            [node, script], input=told, capture_output=True, text=True, check=True, timeout=60
+        )
+        return json.loads(done.stdout)
+
+    return decide
+
+
+@pytest.fixture(scope="module")
+def c_program(tmp_path_factory):
+    """Return a function that runs the C program on the text of a decision.tsv."""
+    compiler = need(shutil.which("cc"), "A C compiler", "Run: apt-get install gcc libc6-dev")
+    folder = tmp_path_factory.mktemp("c")
+    (folder / "decide.c").write_text(IN_C)
+    flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    command = [compiler, *flags, f"-I{CLIENTS / 'c'}", folder / "decide.c"]
+    subprocess.run([*map(str, command), "-o", folder / "decide"], check=True, timeout=60)
+
+    def run(text, scores):
+        (folder / "decision.tsv").write_text(text, "utf-8")
+        command = [folder / "decide", folder / "decision.tsv", FILE, *map(repr, scores)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def in_c(c_program):
+    """Return what decision.h says of scores: [p-value, decision] of each."""
+
+    def decide(scores, calibration):
+        other = {**calibration, "scores": [0.0], "low": None, "two_sided": False, "high": 0.0}
+        artefacts = [
+            {"file": "model-float32.tflite", "calibration": other},
+            {"file": FILE, "calibration": calibration},
+        ]
+        done = c_program(decision_table(artefacts), scores)
+        assert done.returncode == 0
+        return json.loads(done.stdout)
+
+    return decide
+
+
 @pytest.mark.parametrize("two_sided", [False, True])
-def test_p_values_and_decisions_are_those_of_python(two_sided, rng, tmp_path):
-    node = shutil.which("node")
-    need(node, "Node.js", "Run: apt-get install nodejs")
-    scores = np.sort(rng.normal(size=157).round(1).astype("float32")).tolist()  # with ties
+@pytest.mark.parametrize("client", ["in_javascript", "in_c"])
+def test_p_values_and_decisions_are_those_of_python(client, two_sided, rng, request):
+    decide = request.getfixturevalue(client)
+    # With ties, and with digits that a float32 number needs all of.
+    rounded = rng.normal(size=100).round(1), rng.normal(size=57) * 1e3
+    scores = np.sort(np.concatenate(rounded).astype("float32")).tolist()
     low, high = runtime.limits(scores, 0.1, two_sided)
     calibration = {
         "scores": scores,
@@ -32,18 +109,27 @@ def test_p_values_and_decisions_are_those_of_python(two_sided, rng, tmp_path):
         "low": low if two_sided else None,
         "high": high,
     }
-    new = [*scores, -9.0, 9.0, *rng.normal(size=50).astype("float32").tolist()]
-    script = tmp_path / "script.mjs"
-    script.write_text(SCRIPT % json.dumps(DECISION.as_uri()))
-    done = subprocess.run(
-        [node, script],
-        input=json.dumps({"scores": new, "calibration": calibration}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout)
-    p = [each["p_value"] for each in found]
+    new = [*scores, -9e3, 9e3, *rng.normal(size=50).astype("float32").tolist()]
+    p, decided = zip(*decide(new, calibration), strict=True)
     np.testing.assert_allclose(p, runtime.p_values(new, scores, two_sided), rtol=1e-15)
     outside = [score > high or score < low for score in new]
-    assert [each["is_anomaly"] for each in found] == outside
+    assert list(decided) == outside
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{FILE}\t0\t-\t1.5",
+        f"{FILE}\t0\t-\t1.5\t",
+        f"{FILE}\t0\t-\tmany\t0.5 1.5",
+        f"{FILE}\t1\t-\t1.5\t0.5 1.5",
+        f"{FILE}\t0\t-\t1.5\t1.5 0.5",
+        f"{FILE}\t0\t-\t1.5\t0.5 nan",
+    ],
+)
+def test_a_damaged_decision_is_an_error_in_c(c_program, line):
+    assert c_program(line + "\n", [1.0]).returncode == 3
+
+
+def test_a_file_without_a_threshold_has_no_decision_in_c(c_program):
+    assert c_program("model-float32.tflite\t0\t-\t1.5\t0.5 1.5\n", [1.0]).returncode == 4

@@ -154,3 +154,17 @@ def test_two_columns_of_one_name_are_refused():
     columns = [layers.IndependentNormal((), name="age"), layers.IndependentBeta((), name="age")]
     with pytest.raises(ValueError, match=r"names of their own. Received: \['age', 'age'\]"):
         layers.Columns(columns)
+
+
+def test_the_derivative_of_the_columns_own_transforms_is_summed():
+    squeeze = kvae.transforms.Arcsinh(center=0.0, width=2.0)
+    row = kvae.layers.Columns(
+        [
+            kvae.layers.IndependentNormal((), name="plain"),
+            kvae.layers.Transformed(kvae.layers.IndependentNormal(()), squeeze, name="squeezed"),
+        ]
+    )
+    x = np.array([[3.0, 4.0], [1.0, np.nan]], "float32")
+    expected = [-0.5 * np.log(1 + 2.0**2) - np.log(2.0), 0.0]
+    found = row.log_derivative(tf.constant(x), tf.constant(~np.isnan(x)))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -46,3 +46,26 @@ def test_arguments_are_checked(arguments, message):
 def test_an_odd_number_of_outputs_is_refused():
     with pytest.raises(ValueError, match="2 C"):
         kvae.layers.ModulatedScale()(tf.zeros((1, 3)))
+
+
+def test_only_the_pairs_at_places_are_changed(rng):
+    """Params of [normal, three classes, normal]."""
+    inputs = rng.normal(size=(5, 7)).astype("float32")
+    layer = kvae.layers.ModulatedScale(places=[0, 5])
+    params = layer(tf.constant(inputs)).numpy()
+    pairs = kvae.layers.ModulatedScale()(tf.constant(inputs[:, [0, 5, 1, 6]])).numpy()
+    np.testing.assert_array_equal(params[:, [0, 5, 1, 6]], pairs)
+    np.testing.assert_array_equal(params[:, 2:5], inputs[:, 2:5])
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert again.places == [0, 5]
+
+
+@pytest.mark.parametrize("places", [[], [0, 1], [3, 0], [-1]])
+def test_places_that_are_none_are_refused(places):
+    with pytest.raises(ValueError, match="places"):
+        kvae.layers.ModulatedScale(places=places)
+
+
+def test_places_beyond_the_input_are_refused():
+    with pytest.raises(ValueError, match="Expected an input whose last axis"):
+        kvae.layers.ModulatedScale(places=[3])(tf.zeros((1, 4)))

@@ -10,6 +10,11 @@
  *   decode model-float32.tflite decode z=@points.txt
  *   decode model-float32.tflite sample seed=0,7
  *
+ * "detect" in the place of a signature runs "score" and decides by the thresholds of a bundle that was
+ * written with calibration rows: it prints score, p_value and is_anomaly, 1 or 0.
+ *
+ *   decode model-float32.tflite detect x=@rows.txt
+ *
  * Check the bundle's digests before: sha256sum --check --strict SHA256SUMS
  *
  * Where domain.tsv lies beside MODEL, as in a bundle, the inputs that it describes (x, condition, ...)
@@ -30,6 +35,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "decision.h"
 #include "domain.h"
 
 /* The package carries no headers. These are the functions that are used here, as they are in its
@@ -182,21 +188,32 @@ static void parse(Port *port, const char *values) {
     fail("expected a whole number of rows of numbers", port->name);
 }
 
+/* Returns the name of a file without its folder. */
+static const char *name_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash == NULL ? path : slash + 1;
+}
+
+/* Opens a file in the folder of the model; returns NULL where there is none. */
+static FILE *open_beside(const char *model, const char *name) {
+  size_t folder = (size_t)(name_of(model) - model), length = strlen(name) + 1;
+  char *path = allocate(NULL, folder + length);
+  memcpy(path, model, folder);
+  memcpy(path + folder, name, length);
+  FILE *file = fopen(path, "r");
+  free(path);
+  return file;
+}
+
 /* Refuses numbers outside the domain in the folder of the model, and those the tensor cannot hold. */
 static void check_values(const Port *port, const char *model) {
-  static const char name[] = "domain.tsv";
-  const char *slash = strrchr(model, '/');
-  size_t folder = slash == NULL ? 0 : (size_t)(slash - model) + 1;
-  char *path = allocate(NULL, folder + sizeof name), message[MESSAGE] = "";
-  memcpy(path, model, folder);
-  memcpy(path + folder, name, sizeof name);
-  FILE *file = fopen(path, "r");
+  char message[MESSAGE] = "";
+  FILE *file = open_beside(model, "domain.tsv");
   int told = 1;
   if (file != NULL) {
     told = check_domain(file, port->name, port->values, port->count, message);
     fclose(file);
   }
-  free(path);
   if (message[0] != '\0') fail(message, NULL);
   for (size_t i = 0; i < port->count; i++) {
     double value = port->values[i];
@@ -243,9 +260,16 @@ static void feed(Buffer *buffer, const Port *port, size_t row) {
   check(LiteRtUnlockTensorBuffer(buffer), "an input cannot be written");
 }
 
+/* Refuses an output that is no number: the inputs are beyond what the preset can compute. */
+static void check_finite(const float *values, const Port *port) {
+  for (size_t i = 0; i < port->size; i++)
+    if (!isfinite(values[i])) fail("an output is NaN or infinite", port->name);
+}
+
 static void print(Buffer *buffer, const Port *port) {
   void *memory;
   check(LiteRtLockTensorBuffer(buffer, &memory, READ), "an output cannot be read");
+  if (port->element_type == FLOAT32) check_finite(memory, port);
   printf("%s", port->name);
   for (size_t i = 0; i < port->size; i++) {
     if (port->element_type == INT32)
@@ -257,6 +281,28 @@ static void print(Buffer *buffer, const Port *port) {
   }
   printf("\n");
   check(LiteRtUnlockTensorBuffer(buffer), "an output cannot be read");
+}
+
+/* Reads the thresholds of the model from the decision.tsv in its folder. */
+static Decision thresholds(const char *model) {
+  Decision decision;
+  FILE *file = open_beside(model, "decision.tsv");
+  int found = file == NULL ? NO_DECISION : read_decision(file, name_of(model), &decision);
+  if (found == NO_DECISION)
+    fail("expected a bundle with thresholds, written with calibration rows", model);
+  if (found == DAMAGED) fail("decision.tsv is damaged", NULL);
+  fclose(file);
+  return decision;
+}
+
+/* Prints what is decided of the score in a buffer. */
+static void decide(Buffer *buffer, const Port *port, const Decision *decision) {
+  void *memory;
+  print(buffer, port);
+  check(LiteRtLockTensorBuffer(buffer, &memory, READ), "an output cannot be read");
+  float score = ((float *)memory)[0];
+  check(LiteRtUnlockTensorBuffer(buffer), "an output cannot be read");
+  printf("p_value %.17g\nis_anomaly %d\n", p_value(decision, score), is_anomaly(decision, score));
 }
 
 static size_t find_signature(Model *model, const char *wanted, Signature **signature) {
@@ -305,6 +351,9 @@ static size_t read_arguments(int count, char **arguments, Port *sources, size_t 
 
 int main(int count, char **arguments) {
   if (count < 2) fail("usage: decode MODEL [SIGNATURE [NAME=VALUES ...]]", NULL);
+  const char *wanted = count > 2 ? arguments[2] : "decode";
+  int deciding = strcmp(wanted, "detect") == 0;
+  Decision decision = {0};
   keep_quiet();
   Environment *environment;
   Model *model;
@@ -313,7 +362,8 @@ int main(int count, char **arguments) {
   Signature *signature;
   check(LiteRtCreateEnvironment(0, NULL, &environment), "LiteRT does not start");
   check(LiteRtCreateModelFromFile(environment, arguments[1], &model), "the file does not load");
-  size_t index = find_signature(model, count > 2 ? arguments[2] : "decode", &signature);
+  size_t index = find_signature(model, deciding ? "score" : wanted, &signature);
+  if (deciding) decision = thresholds(arguments[1]);
   check(LiteRtCreateOptions(&options), "LiteRT does not start");
   check(LiteRtSetOptionsHardwareAccelerators(options, CPU), "LiteRT does not run on the CPU");
   check(LiteRtCreateCompiledModel(environment, model, options, &compiled),
@@ -348,7 +398,12 @@ int main(int count, char **arguments) {
     for (size_t i = 0; i < inputs; i++) feed(source_buffers[i], &sources[i], row);
     check(LiteRtRunCompiledModel(compiled, index, inputs, source_buffers, outputs, target_buffers),
           "the signature does not run");
-    for (size_t i = 0; i < outputs; i++) print(target_buffers[i], &targets[i]);
+    for (size_t i = 0; i < outputs; i++) {
+      if (!deciding)
+        print(target_buffers[i], &targets[i]);
+      else if (strcmp(targets[i].name, "score") == 0)
+        decide(target_buffers[i], &targets[i], &decision);
+    }
   }
 
   for (size_t i = 0; i < inputs; i++) {
@@ -356,6 +411,7 @@ int main(int count, char **arguments) {
     free(sources[i].values);
   }
   for (size_t i = 0; i < outputs; i++) LiteRtDestroyTensorBuffer(target_buffers[i]);
+  free(decision.scores);
   LiteRtDestroyCompiledModel(compiled);
   LiteRtDestroyOptions(options);
   LiteRtDestroyModel(model);

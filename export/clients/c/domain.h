@@ -12,20 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
+
 enum { NAME, START, SPAN, ROW, LOW, HIGH, WHOLE, ONE_HOT, MISSING, LABEL, TEXT, HINT, FIELDS };
 enum { MESSAGE = 4096 };
-
-/* Splits a line into its fields; returns how many there are. */
-static int split(char *line, char **fields) {
-  int count = 0;
-  line[strcspn(line, "\n")] = '\0';
-  for (char *here = line; here != NULL && count < FIELDS;) {
-    fields[count++] = here;
-    here = strchr(here, '\t');
-    if (here != NULL) *here++ = '\0';
-  }
-  return count;
-}
 
 /* Writes into `message` what is wrong with the numbers of one part, or leaves it empty. */
 static void check_part(char **part, const double *values, size_t count, char *message) {
@@ -70,7 +60,7 @@ static int check_domain(FILE *file, const char *name, const double *values, size
   int valid = 1, missing = 0;
   message[0] = '\0';
   while (valid && message[0] == '\0' && getline(&line, &space, file) > 0) {
-    valid = split(line, part) == FIELDS && strtoul(part[SPAN], NULL, 10) > 0 &&
+    valid = split(line, part, FIELDS) == FIELDS && strtoul(part[SPAN], NULL, 10) > 0 &&
             strtoul(part[ROW], NULL, 10) > 0;
     if (!valid || strcmp(part[NAME], name) != 0) continue;
     missing = part[MISSING][0] == '1';

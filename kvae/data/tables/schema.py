@@ -139,7 +139,7 @@ class TableSchema:
         """Whether values were missing in a column of the array."""
         return any(column.missing for column in self.modelled)
 
-    def to_array(self, frame: Any, unknown: str = "refuse") -> np.ndarray:
+    def to_array(self, frame: Any, unknown: str = "refuse", missing: str = "keep") -> np.ndarray:
         """Return the rows of a DataFrame as numbers.
 
         Columns are found by name. Those that are constant, empty or dropped need not be there.
@@ -149,6 +149,7 @@ class TableSchema:
             unknown: what happens to categories that the schema does not have: "refuse", or
                 "missing" to take them as missing values. Where the column has the category of rare
                 values, they belong to it.
+            missing: what happens to missing values in columns that had none: "keep", or "refuse".
 
         Returns:
             float32, (rows, width), NaN where missing.
@@ -166,6 +167,7 @@ class TableSchema:
         """
         _check_frame(frame)
         checks.choice("unknown", unknown, ("refuse", "missing"))
+        checks.choice("missing", missing, ("keep", "refuse"))
         by_name = {column.name: column for column in self.columns}
         for name in frame.columns:
             if name not in by_name:
@@ -179,6 +181,12 @@ class TableSchema:
                     + ", ".join(map(shown, list(frame.columns)[:20]))
                 )
             result[:, place] = column.encode(frame[column.name], unknown)
+            gaps = np.isnan(result[:, place])
+            if missing == "refuse" and not column.missing and gaps.any():
+                raise ValueError(
+                    f"Expected column {shown(column.name)} without missing values, as in the "
+                    f"table of the schema. Received: none in row {int(gaps.argmax())}"
+                )
         for column in self.columns:
             if isinstance(column, Fixed) and column.name in present:
                 column.check(frame[column.name])

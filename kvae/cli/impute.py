@@ -1,0 +1,89 @@
+"""`kvae impute`: estimates in place of the missing values of a table or an array."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kvae import files
+from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
+from kvae.cli.table_files import TABLES, write_table
+from kvae.cli.terminal import console, quiet_native_logs
+
+__all__ = ["run"]
+
+SUFFIXES = (*TABLES, ".npy")
+
+
+def run(
+    model: Path, data: Path, output: Path, kind: str, seed: int, overwrite: bool, as_json: bool
+) -> None:
+    """Fill in missing values and write the data.
+
+    Args:
+        model: a run folder of `kvae train` whose data had missing values, or a .keras file.
+        data: a table or an array.
+        output: a file of the kind of `data`.
+        kind: "draw" or "mean", see `kvae.VAE.impute`.
+        seed: int.
+        overwrite: whether to replace what stands at `output`.
+        as_json: whether to print what was written as JSON.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise ValueError(
+            f"Expected --output to end in one of {', '.join(SUFFIXES)}. Received: {str(output)!r}"
+        )
+    files.destination(output, overwrite, "--output")
+    found = read_examples(data, option="DATA")
+    table = hasattr(found, "columns")
+    if isinstance(found, Path) or table != (output.suffix.lower() in TABLES):
+        raise ValueError(
+            "Expected DATA and --output to be two tables, or two arrays. Received: "
+            f"{str(data)!r} and {str(output)!r}"
+        )
+    with quiet_native_logs():
+        filled, count = _filled(model, found, kind, seed)
+    with files.replacing(output, overwrite) as temporary:
+        _write(filled, temporary)
+    if as_json:
+        print(json.dumps({"output": str(output), "imputed": count, "seed": seed}))
+        return
+    console.print(
+        f"{count} values were imputed. The result is in [bold]{output.resolve()}[/].",
+        highlight=False,
+    )
+
+
+def _filled(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
+    """Return the data without missing values, and how many there were."""
+    import numpy as np
+
+    if (model / "synthesizer").is_dir():
+        from kvae.estimators import TableSynthesizer
+
+        if not hasattr(found, "columns"):
+            raise ValueError("Expected DATA to be a table for a run of --job table.")
+        synthesizer = TableSynthesizer.load(model / "synthesizer").set_params(random_state=seed)
+        filled = synthesizer.impute(found, kind)
+        return filled, int((found.isna() & filled.notna()).to_numpy().sum())
+    vae = load_vae(model / "model.keras" if model.is_dir() else model)
+    if not hasattr(vae, "impute"):
+        raise ValueError(f"Expected MODEL to be a kvae.VAE. Received: {type(vae).__name__}")
+    path = model / "schema.json"
+    x = np.asarray(examples_of(found, vae, path if path.is_file() else None, "DATA"), "float32")
+    filled = vae.impute(x, seed=seed, kind=kind)
+    count = int(np.isnan(x).sum())
+    if not hasattr(found, "columns"):
+        return filled, count
+    if path.is_file():
+        return schema_of(path).to_frame(filled, found.index), count
+    return type(found)(filled, found.index, found.columns), count
+
+
+def _write(filled: Any, path: Path) -> None:
+    import numpy as np
+
+    if hasattr(filled, "columns"):
+        write_table(filled, path)
+        return
+    with path.open("wb") as file:
+        np.save(file, filled)

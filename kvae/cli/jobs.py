@@ -1,0 +1,170 @@
+"""`kvae train DATA --job anomaly` and `--job table`: an estimator and what is made of it.
+
+Unlike a model of `--job generate`, these train in minutes: the run folder appears when all of it is
+there, and an interrupted run leaves nothing.
+"""
+
+import json
+import shlex
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kvae import checks, files
+from kvae.cli.run_folder import description, write_text
+from kvae.cli.terminal import console, quiet_native_logs, silent, warn
+from kvae.cli.train import LEAST_ROWS
+from kvae.cli.training_data import TrainingData, read
+
+__all__ = ["JOBS", "choices_of", "run"]
+
+HELD_OUT = 5  # every fifth row of a table is not trained on, and is what quality compares with
+
+
+def choices_of(
+    job: str, of_job: Mapping[str, Mapping[str, Any]], shared: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the options that were given, or raise where one belongs to another job.
+
+    Args:
+        job: what was asked for.
+        of_job: options by name, None where not given, by the job that takes them.
+        shared: those that all jobs take.
+    """
+    checks.choice("job", job, tuple(of_job))
+    for other, options in of_job.items():
+        wrong = [name for name, value in options.items() if value is not None and other != job]
+        if wrong:
+            option = wrong[0].replace("_", "-")
+            raise ValueError(f"Expected --{option} with --job {other}. Received: --job {job}")
+    given = {**of_job[job], **shared}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def run(
+    job: str,
+    data: str | None,
+    output: Path,
+    overwrite: bool,
+    as_json: bool,
+    seed: int,
+    choices: dict[str, Any],
+) -> None:
+    """Fit an estimator and write a run folder.
+
+    Args:
+        job: a key of `JOBS`.
+        data: a name or a path, see `training_data.read`.
+        output: the run folder to be.
+        overwrite: whether to replace what stands at `output`.
+        as_json: whether to print run.json alone.
+        seed: of every random number.
+        choices: arguments of the estimator that the user decided.
+    """
+    report = silent if as_json else console.print
+    if data is None:
+        raise ValueError(f"Expected DATA with --job {job}. Received: none")
+    files.destination(output, overwrite, "--output")
+    report("Loading TensorFlow ...", style="dim")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with quiet_native_logs():
+            import kvae  # noqa: F401 - before the data, which takes less time to read
+
+            found = read(data, seed)
+        _check_rows(found.data)
+        report(f"Training on {len(found.data)} rows ...", highlight=False)
+        state = description(found, job, {"seed": seed}, choices)
+        with quiet_native_logs(), files.replacing(output, overwrite) as folder:
+            folder.mkdir()
+            results, lines = JOBS[job](found, folder, output, seed, choices)
+            state = {**state, "status": "finished", "results": results}
+            write_text(folder / "run.json", json.dumps(state, indent=2))
+    for text in dict.fromkeys(
+        str(each.message) for each in said if issubclass(each.category, UserWarning)
+    ):
+        warn(text)
+    if as_json:
+        print(json.dumps(state, indent=2))
+        return
+    for line in lines:
+        console.print(line, highlight=False, markup=False)
+
+
+def _check_rows(data: Any) -> None:
+    rows = LEAST_ROWS if isinstance(data, Path) else len(data)
+    if rows < LEAST_ROWS:
+        raise ValueError(
+            f"Expected DATA to hold at least {LEAST_ROWS} examples. Received: {rows} examples"
+        )
+
+
+def _anomaly(
+    found: TrainingData, folder: Path, output: Path, seed: int, choices: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Fit an anomaly detector; write it and its bundle."""
+    from kvae.estimators import AnomalyDetector
+
+    data = found.data
+    if isinstance(data, Path) or not (hasattr(data, "columns") or data.ndim in (2, 3)):
+        raise ValueError(
+            "Expected DATA with --job anomaly to be a table, or an array (rows, features) or "
+            f"(rows, time, channels). Received: {found.name!r}"
+        )
+    detector = AnomalyDetector(random_state=seed, **choices).fit(data)
+    detector.save(folder / "detector")
+    detector.export(
+        folder / "bundle",
+        measure=False,
+        description=f"Finds anomalies in rows like those of {Path(found.name).name}.",
+    )
+    low, high = detector.limits_
+    kept = len(detector.calibration_.scores)
+    results = {
+        "rows": len(data),
+        "calibration_rows": kept,
+        "false_alarm_rate": detector.false_alarm_rate,
+        "low": low if detector.two_sided else None,
+        "high": high,
+    }
+    read_columns = [] if detector.schema_ is None else str(detector.schema_).splitlines()
+    outside = f"below {low:.4g} or above {high:.4g}" if detector.two_sided else f"above {high:.4g}"
+    return results, [
+        *read_columns,
+        f"A row whose score is {outside} nats is an anomaly: a false-alarm rate of "
+        f"{detector.false_alarm_rate:.2%}, by the scores of {kept} rows that were not trained on.",
+        f"Decide on other rows by: kvae score {shlex.quote(str(output))} DATA",
+    ]
+
+
+def _table(
+    found: TrainingData, folder: Path, output: Path, seed: int, choices: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Fit a table synthesizer; write it and how good its rows are."""
+    import numpy as np
+
+    from kvae.estimators import TableSynthesizer
+
+    frame = found.data
+    if not hasattr(frame, "columns"):
+        raise ValueError(
+            "Expected DATA with --job table to be a table, a .csv or .parquet file. Received: "
+            f"{found.name!r}"
+        )
+    order = np.random.default_rng(seed).permutation(len(frame))
+    held_out = order[: len(frame) // HELD_OUT]
+    train = frame.drop(index=frame.index[held_out])
+    synthesizer = TableSynthesizer(random_state=seed, **choices).fit(train)
+    synthesizer.save(folder / "synthesizer")
+    quality = synthesizer.quality(train, frame.iloc[held_out])
+    write_text(folder / "quality.json", quality.to_json())
+    results = {"rows": len(train), "held_out": len(held_out), "quality": quality.to_dict()}
+    return results, [
+        *str(synthesizer.schema_).splitlines(),
+        *str(quality).splitlines(),
+        f"Draw rows by: kvae sample {shlex.quote(str(output))} -o new.csv",
+    ]
+
+
+JOBS = {"anomaly": _anomaly, "table": _table}

@@ -1,0 +1,77 @@
+"""The folder of a run of `kvae train`: run.json says how it was made."""
+
+import json
+import platform
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kvae import files
+from kvae.cli.training_data import TrainingData
+
+__all__ = ["bundle_of", "description", "state_of", "write_text"]
+
+VERSION = 1  # of run.json
+PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "kvae-keras")
+
+
+def state_of(folder: Path) -> dict[str, Any]:
+    """Return what run.json of a run folder says.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is damaged, or of another version.
+    """
+    path = folder / "run.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected a run folder of kvae train, with run.json. Received: {str(folder)!r}"
+        )
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        known = state["version"] == VERSION
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"Expected {path} as kvae train wrote it. Received: {error!r}") from None
+    if not known:
+        raise ValueError(f"Expected {path} of version {VERSION}. Received: {state['version']!r}")
+    return dict(state)
+
+
+def description(
+    found: TrainingData, job: str, settings: dict[str, Any], choices: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what run.json says of a run before training.
+
+    Args:
+        found: the data.
+        job: anomaly, table or generate.
+        settings: of the run.
+        choices: what the user decided about the model.
+    """
+    return {
+        "version": VERSION,
+        "status": "training",
+        "job": job,
+        "command": shlex.join(["kvae", *sys.argv[1:]]),
+        "data": {"name": found.name, "digest": found.digest},
+        "settings": settings,
+        "choices": choices,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in PACKAGES},
+        },
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step."""
+    with files.replacing(path) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+
+
+def bundle_of(folder: Path) -> Path:
+    """Return the bundle that a run folder holds, or the folder itself where it is none."""
+    inside = folder / "bundle"
+    return inside if (folder / "run.json").is_file() and inside.is_dir() else folder

@@ -1,0 +1,141 @@
+"""What an anomaly detector reads of the columns of a DataFrame.
+
+A `kvae.data.TableSchema` describes the values that a table has; a detector also has to score the
+values that it has not. Numbers therefore have no bounds and are read as they are, and a column of
+text has a class for unknown values. What only tells rows apart, and dates, which are others in new
+rows, are left out.
+"""
+
+import dataclasses
+from typing import Any
+
+from kvae.data import TableSchema
+from kvae.data.tables.category import Category
+from kvae.data.tables.column import Column
+from kvae.data.tables.date import Date
+from kvae.data.tables.fixed import Fixed
+from kvae.data.tables.number import Number
+from kvae.layers import Columns, DistributionLayer, IndependentNormal, Transformed
+from kvae.transforms import Transform
+
+__all__ = ["detector_likelihood", "detector_schema", "is_frame", "scale_places"]
+
+RARE = 5  # text that fewer rows hold belongs to the class of unknown values
+UNKNOWN = "other"
+# Beside text each column has a likelihood of its own, which takes about half a second to trace.
+MOST_MIXED = 300
+
+
+def is_frame(x: Any) -> bool:
+    """Return whether `x` is a pandas DataFrame, without importing pandas where it is none."""
+    if not hasattr(x, "columns") or not hasattr(x, "dtypes"):
+        return False
+    import pandas as pd
+
+    return isinstance(x, pd.DataFrame)
+
+
+def detector_schema(frame: Any) -> TableSchema:
+    """Return the schema of the columns that a detector reads.
+
+    Args:
+        frame: a pandas DataFrame.
+
+    Raises:
+        ValueError: As `TableSchema.infer`; and if there are more than 300 columns, and not all of
+            them numbers.
+
+    Example:
+        >>> import pandas as pd
+        >>> from kvae.estimators.detector_table import detector_schema
+        >>> frame = pd.DataFrame({"load": [1.5, 2.0] * 10, "state": ["on", "off"] * 10})
+        >>> print(detector_schema(frame))
+        load   number
+        state  category  'off', 'on', 'other'
+    """
+    inferred = TableSchema.infer(frame, ids="drop", rare=RARE)
+    schema = TableSchema([_read(column) for column in inferred.columns])
+    if schema.width > MOST_MIXED and not _all_numbers(schema):
+        raise ValueError(
+            f"Expected at most {MOST_MIXED} columns in a table where some hold text or booleans. "
+            f"Received: {schema.width} columns. Leave some out, or encode text as numbers"
+        )
+    return schema
+
+
+def _all_numbers(schema: TableSchema) -> bool:
+    return not any(isinstance(column, Category) for column in schema.modelled)
+
+
+def _read(column: Column) -> Column:
+    """Return the column that a detector reads in the place of one of a table."""
+    if isinstance(column, Fixed):
+        inner = column.column
+        if isinstance(inner, Category) and inner.categories == (inner.other,):
+            return _dropped(column, "text that almost no other row holds")
+        if inner is not None:  # constant so far: another value is an anomaly
+            return _read(inner)
+        return dataclasses.replace(column, kind="dropped")
+    if isinstance(column, Date):
+        return _dropped(column, "dates, which are others in new rows")
+    if isinstance(column, Number):
+        return _number(column)
+    assert isinstance(column, Category)
+    first = column.categories[0]
+    if isinstance(first, bool):
+        return dataclasses.replace(column, categories=(False, True))
+    if column.dtype != "category" and not isinstance(first, str):
+        return _number(column)
+    return _with_unknown(column)
+
+
+def _dropped(column: Column, reason: str) -> Fixed:
+    return Fixed(name=column.name, kind="dropped", dtype=column.dtype, reason=reason)
+
+
+def _number(column: Column) -> Number:
+    """Return a column of raw numbers without bounds."""
+    return Number(name=column.name, kind="number", dtype=column.dtype, missing=column.missing)
+
+
+def _with_unknown(column: Category) -> Category:
+    """Return a column of classes with one for unknown values."""
+    if column.other is not None:
+        return column
+    name = UNKNOWN
+    while name in column.categories:
+        name += "_"
+    return dataclasses.replace(column, categories=(*column.categories, name), other=name)
+
+
+def detector_likelihood(
+    event_shape: tuple[int, ...], schema: TableSchema | None, transform: type[Transform]
+) -> DistributionLayer:
+    """Return the likelihood of rows: normal numbers behind a transform, categorical classes.
+
+    Args:
+        event_shape: shape of an example.
+        schema: of a table, or None.
+        transform: class of the transform of numbers.
+    """
+    if schema is None or _all_numbers(schema):
+        return Transformed(IndependentNormal(event_shape), transform())
+    columns = [
+        column.layer(name)
+        if isinstance(column, Category)
+        else Transformed(IndependentNormal(()), transform(), name=name)
+        for column, name in zip(schema.modelled, schema.names(), strict=True)
+    ]
+    return Columns(columns)
+
+
+def scale_places(likelihood: DistributionLayer) -> list[int] | None:
+    """Return where the locs of numbers stand in the params of a row; None where all are numbers."""
+    if not isinstance(likelihood, Columns):
+        return None
+    places, start = [], 0
+    for layer in likelihood.columns:
+        if isinstance(layer, Transformed):
+            places.append(start)
+        start += layer.params_size
+    return places

@@ -1,0 +1,249 @@
+"""`kvae train --job anomaly` and `--job table`, and what is done with their runs."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from kvae.cli.main import app
+from kvae.estimators import AnomalyDetector
+
+ROWS = 400
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [*map(str, arguments)], env={"COLUMNS": "300", "NO_COLOR": "1"})
+
+
+def machines(rows, seed):
+    random = np.random.default_rng(seed)
+    load = random.choice([0.1, 1.0], rows) + 0.05 * random.normal(size=rows)
+    return pd.DataFrame(
+        {
+            "time": pd.date_range("2024-01-01", periods=rows, freq="min"),
+            "mode": np.where(load > 0.5, "run", "idle"),
+            "load 💡": load.round(3),
+            "temperature": (20 + 15 * load + random.normal(size=rows)).round(1),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a table, new rows of which row 7 is an anomaly, and rows as an array."""
+    folder = tmp_path_factory.mktemp("jobs")
+    machines(ROWS, 0).to_csv(folder / "machines.csv", index=False)
+    new = machines(50, 1)
+    new.loc[7, "mode"] = "broken"
+    new.loc[7, "temperature"] = 99.0
+    new.to_csv(folder / "new.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def detected(folder):
+    """The run folder of an anomaly detector, and what the command printed."""
+    done = invoke(
+        *("train", folder / "machines.csv", "--job", "anomaly", "-o", folder / "run"),
+        *("--false-alarm-rate", 0.05, "--epochs", 60),
+    )
+    assert done.exit_code == 0, done.output
+    return folder / "run", done
+
+
+@pytest.mark.slow
+def test_a_run_holds_detector_bundle_and_how_it_was_made(detected, folder):
+    run, done = detected
+    state = json.loads((run / "run.json").read_text("utf-8"))
+    assert (state["status"], state["job"]) == ("finished", "anomaly")
+    assert state["choices"] == {"epochs": 60, "false_alarm_rate": 0.05}
+    detector = AnomalyDetector.load(run / "detector")
+    assert state["results"]["high"] == detector.limits_[1]
+    assert {path.name for path in run.iterdir()} == {"bundle", "detector", "run.json"}
+    assert "Warning: Columns that are left out: 'time' (dates" in done.stderr
+    assert re.search("load 💡 +number", done.stdout)
+    assert f"kvae score {run} DATA" in done.stdout
+
+
+@pytest.mark.slow
+def test_score_decides_on_the_rows_of_a_table(detected, folder, tmp_path):
+    done = invoke("score", detected[0], folder / "new.csv", "-o", tmp_path / "found.csv")
+    assert done.exit_code == 0, done.output
+    found = pd.read_csv(tmp_path / "found.csv")
+    assert list(found.columns) == ["row", "score", "p_value", "is_anomaly"]
+    assert found["is_anomaly"][7]
+    assert found["p_value"].idxmin() == 7
+    detector = AnomalyDetector.load(detected[0] / "detector")
+    scores = -detector.score_samples(pd.read_csv(folder / "new.csv", parse_dates=["time"]))
+    np.testing.assert_allclose(found["score"], scores, rtol=1e-4, atol=1e-3)
+    assert f"{found['is_anomaly'].sum()} of 50 rows are anomalies" in done.stdout
+    again = invoke(
+        "score", detected[0] / "bundle", folder / "new.csv", "--preset", "int8", "--json"
+    )
+    told = json.loads(again.stdout)
+    assert (told["preset"], told["false_alarm_rate"], told["low"]) == ("int8", 0.05, None)
+    assert told["rows"]["is_anomaly"][7]
+    assert {len(values) for values in told["rows"].values()} == {50}
+
+
+@pytest.mark.slow
+def test_info_says_what_a_run_a_bundle_and_a_model_are(detected):
+    run, _ = detected
+    high = json.loads((run / "run.json").read_text("utf-8"))["results"]["high"]
+    told = {}
+    for name in (".", "bundle", "detector/model.keras"):
+        done = invoke("info", run / name, "--json")
+        assert done.exit_code == 0, done.output
+        told[name] = json.loads(done.stdout)
+        assert told[name]["model"]["likelihood"] == "Columns"
+        assert told[name]["model"]["latents"]["z"]["shape"] == [2]
+        assert "score" in told[name]["signatures"]
+    assert told["."]["job"] == "anomaly"
+    (default,) = [each for each in told["bundle"]["files"] if each["default"]]
+    assert (default["preset"], default["low"]) == ("float32", None)
+    assert default["high"] == pytest.approx(high, rel=1e-4)
+    assert told["detector/model.keras"]["health"] == "finite weights"
+    shown = invoke("info", run).stdout
+    for words in ("likelihood: Columns", "latent z: gaussian", "float32 (default)", "input x: "):
+        assert words in shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"load 💡": "much"},
+            "Expected column 'load 💡' to hold numbers. Received: 'much' in row 0",
+        ),
+        ({"temperature": np.nan}, "column 'temperature' without missing values"),
+        ({"label": 1}, "Received: a column 'label'"),
+        ({"mode": None}, "column 'mode' without missing values"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_in_one_line(detected, tmp_path, change, message):
+    machines(30, 2).assign(**change).to_csv(tmp_path / "odd.csv", index=False)
+    done = invoke("score", detected[0], tmp_path / "odd.csv")
+    assert done.exit_code == 2, done.output
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: ")
+    assert message in line
+
+
+@pytest.mark.slow
+def test_a_table_job_draws_a_table(folder, tmp_path):
+    run = tmp_path / "run"
+    done = invoke("train", folder / "machines.csv", "--job", "table", "-o", run, "--epochs", 2)
+    assert done.exit_code == 0, done.output
+    assert json.loads((run / "quality.json").read_text("utf-8"))
+    for name in ("new.csv", "new.parquet"):
+        done = invoke("sample", run, "-o", tmp_path / name, "-n", 30, "--json")
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["shape"] == [30, 4]
+    frame = pd.read_parquet(tmp_path / "new.parquet")
+    assert list(frame.columns) == list(machines(1, 0).columns)
+    assert set(frame["mode"]) <= {"idle", "run"}
+    done = invoke("sample", run, "-o", tmp_path / "new.png")
+    assert done.exit_code == 2
+    assert "Expected draws, as .csv or .parquet" in done.stderr
+    gaps = machines(40, 3)
+    gaps.loc[::4, "temperature"] = np.nan
+    gaps.to_parquet(tmp_path / "gaps.parquet")
+    done = invoke("impute", run, tmp_path / "gaps.parquet", "-o", tmp_path / "whole.parquet")
+    assert done.exit_code == 0, done.output
+    assert "10 values were imputed" in done.stdout
+    whole = pd.read_parquet(tmp_path / "whole.parquet")
+    assert whole.notna().all().all()
+    known = gaps["temperature"].notna()
+    pd.testing.assert_frame_equal(whole[known], gaps[known])
+    done = invoke("impute", run, tmp_path / "gaps.parquet", "-o", tmp_path / "whole.npy")
+    assert done.exit_code == 2
+    assert "Expected DATA and --output to be two tables, or two arrays" in done.stderr
+
+
+def rows(count=60, **columns):
+    """Return a table of random numbers, or of other columns."""
+    random = np.random.default_rng(0)
+    return pd.DataFrame({"a": random.normal(size=count), "b": random.normal(size=count), **columns})
+
+
+def text_of(frame):
+    return frame.to_csv(index=False).encode()
+
+
+BAD = {
+    "text in a number column": (
+        text_of(rows(c=["1.5"] * 59 + ["n.a. today"])),
+        "Expected column 'c' of DATA to hold numbers, as most of it does. Received: 'n.a. today' "
+        "in row 59",
+    ),
+    "one class": (text_of(pd.DataFrame({"a": ["x"] * 60})), "at least one column whose values dif"),
+    "constant columns": (text_of(rows()[["a"]] * 0), "at least one column whose values differ"),
+    "three rows": (text_of(rows(3)), "at least 20 examples. Received: 3 examples"),
+    "no rows": (b"a,b\n", "at least 20 examples. Received: 0 examples"),
+    "nothing": (b"", "Expected DATA to be a table that pandas can read"),
+    "dates alone": (
+        text_of(pd.DataFrame({"day": pd.date_range("2024-01-01", periods=60)})),
+        "dates, which are others in new rows",
+    ),
+    "semicolons": (b"\xf0\x9f\x8d\x8e;\xf0\x9f\x8d\x90\n1;2\n" * 30, "commas between them"),
+    "another encoding": (
+        b"name,value\n" + "Zoë,1\n".encode("latin-1") * 30,
+        "UnicodeDecodeError",
+    ),
+    "no names": (b"0.5,1.5\n0.25,2.5\n" * 20, "name its columns in the first line"),
+    "a huge number": (text_of(rows(c=[1e300] * 30 + [2.0] * 30)), "finite numbers of float32"),
+    "a thousand columns": (
+        text_of(rows(**{f"c{place}": ["x", "y", "z"] * 20 for place in range(1000)})),
+        "at most 300 columns in a table where some hold text or booleans. Received: 1002",
+    ),
+    "a thousand classes": (
+        text_of(rows(12_000, c=[f"c{place % 2000}" for place in range(12_000)])),
+        "at most 1000 categories",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_tables_are_refused_in_one_line(kind, tmp_path):
+    content, message = BAD[kind]
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    done = invoke("train", path, "--job", "anomaly", "-o", tmp_path / "run")
+    assert done.exit_code == 2, done.output
+    (line,) = [each for each in done.stderr.strip().splitlines() if each.startswith("Error: ")]
+    assert message in line
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--job", "forecast"), "forecast"),
+        (("--job", "anomaly", "--networks", "mlp"), "Expected --networks with --job generate"),
+        (("--job", "table", "--two-sided"), "Expected --two-sided with --job anomaly"),
+        (("--false-alarm-rate", "0.1"), "Expected --false-alarm-rate with --job anomaly"),
+        (("--job", "table", "--resume", "x"), "Expected --resume with --job generate"),
+    ],
+)
+def test_options_of_another_job_are_refused(arguments, message):
+    done = invoke("train", "digits", *arguments)
+    assert done.exit_code == 2, done.output
+    assert message in done.stderr
+
+
+def test_a_job_without_data(tmp_path):
+    done = invoke("train", "--job", "table", "-o", tmp_path / "run")
+    assert done.exit_code == 2
+    assert "Expected DATA with --job table" in done.stderr
+
+
+@pytest.mark.parametrize("job", ["anomaly", "table"])
+def test_pictures_are_for_another_job(job, tmp_path):
+    np.save(tmp_path / "pictures.npy", np.zeros((30, 8, 8, 1)))
+    done = invoke("train", tmp_path / "pictures.npy", "--job", job, "-o", tmp_path / "run")
+    assert done.exit_code == 2
+    assert f"Expected DATA with --job {job} to be a table" in done.stderr

@@ -1,0 +1,167 @@
+"""The anomaly detector on tables of mixed columns."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import betabinom
+
+import kvae
+from kvae.estimators import AnomalyDetector
+from kvae.estimators.detector_table import detector_schema
+from kvae.export import runtime
+
+MODES = {"idle": 0.1, "run": 1.0, "boost": 2.0}
+
+
+def machines(rows, seed):
+    """Return rows of a machine: the load depends on the mode, the temperature on the load."""
+    random = np.random.default_rng(seed)
+    mode = random.choice(list(MODES), rows, p=[0.4, 0.4, 0.2])
+    load = np.array([MODES[each] for each in mode]) + 0.05 * random.normal(size=rows)
+    frame = pd.DataFrame(
+        {
+            "id": [f"row {seed} {place}" for place in range(rows)],
+            "mode": mode,
+            "load": load,
+            "temp 🌡️": 20 + 15 * load + random.normal(size=rows),
+            "on": load > 0.5,
+            "site": "north",
+            "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(rows), "h"),
+        }
+    )
+    frame.loc[random.random(rows) < 0.1, "temp 🌡️"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def detector():
+    made = AnomalyDetector(false_alarm_rate=0.05, steps=1000, random_state=0)
+    with pytest.warns(UserWarning, match=r"left out: 'id' \(.*\); 'day' \(dates, which are others"):
+        return made.fit(machines(1200, 0))
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return machines(1000, 1)
+
+
+def test_numbers_text_booleans_and_constant_columns_are_read(detector):
+    kinds = {column.name: column.kind for column in detector.schema_.modelled}
+    read = {"mode": "category", "load": "number", "temp 🌡️": "number", "on": "category"}
+    assert kinds == {**read, "site": "category"}
+
+
+def test_false_alarms_are_as_frequent_as_wanted(detector, rows):
+    alarms, n = np.sum(detector.predict(rows) == -1), len(detector.calibration_.scores)
+    k = int(0.05 * (n + 1))
+    low, high = betabinom.ppf([0.001, 0.999], len(rows), k, n + 1 - k)
+    assert low <= alarms <= high
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("mode", "boost"),  # at the load of another mode
+        ("mode", "broken"),  # a value that no training row has
+        ("site", "south"),  # in a column that was constant
+        ("load", 9.0),
+        ("on", None),  # the other one
+        ("temp 🌡️", -40.0),
+    ],
+)
+def test_a_row_with_one_wrong_value_is_found_and_the_column_named(detector, rows, column, value):
+    wrong = rows[(rows["mode"] == "run") & rows["temp 🌡️"].notna()].head(20).copy()
+    wrong[column] = ~wrong["on"] if value is None else value
+    assert np.all(detector.predict(wrong) == -1)
+    contributions = detector.contributions(wrong)
+    assert list(contributions.columns) == ["mode", "load", "temp 🌡️", "on", "site"]
+    assert contributions.index.equals(wrong.index)
+    expected = {"mode", "load", "temp 🌡️"} if column == "mode" and value == "boost" else {column}
+    assert set(contributions.idxmax(axis=1)) <= expected
+
+
+def test_a_missing_value_adds_nothing(detector, rows):
+    gaps = rows["temp 🌡️"].isna()
+    assert np.all(detector.contributions(rows)["temp 🌡️"][gaps] == 0.0)
+    assert np.all(np.isfinite(detector.score_samples(rows)))
+
+
+def test_where_the_training_data_miss_none_a_missing_value_is_refused(detector, rows):
+    with pytest.raises(ValueError, match=r"column 'load' without missing values.* none in row 3"):
+        detector.predict(rows.assign(load=rows["load"].where(rows.index != 3)))
+
+
+def test_an_array_is_refused(detector):
+    with pytest.raises(ValueError, match="Expected a pandas DataFrame with the columns"):
+        detector.predict(np.zeros((2, 7)))
+
+
+def test_its_files_hold_the_schema(detector, rows, tmp_path):
+    detector.save(tmp_path / "detector")
+    again = AnomalyDetector.load(tmp_path / "detector")
+    np.testing.assert_array_equal(again.score_samples(rows), detector.score_samples(rows))
+    pd.testing.assert_frame_equal(again.contributions(rows), detector.contributions(rows))
+
+
+@pytest.mark.slow
+def test_a_bundle_takes_the_array_of_its_schema_and_decides_alike(detector, rows, tmp_path):
+    detector.export(tmp_path / "bundle", presets=["float32"], measure=False)
+    model = runtime.Model(tmp_path / "bundle")
+    schema = kvae.data.TableSchema.from_config(model.manifest["table"])
+    found = model.detect(schema.to_array(rows))
+    np.testing.assert_allclose(found["score"], -detector.score_samples(rows), rtol=1e-4, atol=1e-3)
+    away = np.abs(detector.decision_function(rows)) > 1e-2
+    decided = np.where(found["is_anomaly"], -1, 1)
+    np.testing.assert_array_equal(decided[away], detector.predict(rows)[away])
+
+
+def test_a_frame_of_numbers_is_detected_as_its_array_is():
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    frame = pd.DataFrame(x, columns=["a", "b", "c"])
+    arguments = {"false_alarm_rate": 0.1, "steps": 20, "random_state": 3}
+    found = AnomalyDetector(**arguments).fit(frame)
+    expected = AnomalyDetector(**arguments).fit(x)
+    np.testing.assert_array_equal(found.score_samples(frame), expected.score_samples(x))
+    np.testing.assert_array_equal(found.contributions(frame), expected.contributions(x))
+
+
+def test_a_frame_of_numbers_may_have_gaps(rng):
+    frame = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
+    frame.loc[::5, "b"] = np.nan
+    made = AnomalyDetector(false_alarm_rate=0.1, steps=20, random_state=3).fit(frame)
+    assert np.all(np.isfinite(made.score_samples(frame)))
+    assert made.model_.missing
+
+
+def test_a_class_of_unknown_values_has_a_name_of_its_own():
+    frame = pd.DataFrame({"a": ["other", "more"] * 20, "b": ["x"] * 36 + ["r", "s", "t", "u"]})
+    a, b = detector_schema(frame).columns
+    assert (a.categories, a.other) == (("more", "other", "other_"), "other_")
+    assert (b.categories, b.other) == (("x", "other"), "other")
+
+
+def test_numbers_have_no_bounds():
+    """Small whole numbers are counts or classes for a model that draws, numbers for a detector."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": [0, 1, 2, 3] * 20, "b": 10**9 + random.integers(0, 9999, 80)})
+    schema = detector_schema(frame)
+    np.testing.assert_array_equal(
+        schema.to_array(pd.DataFrame({"a": [-7.5], "b": [3.0]})), [[-7.5, 3.0]]
+    )
+
+
+def test_a_schema_may_be_given(rows):
+    schema = kvae.data.TableSchema.infer(rows[["load", "mode"]], overrides={"mode": "drop"})
+    made = AnomalyDetector(false_alarm_rate=0.1, steps=5, schema=schema, random_state=0)
+    assert made.fit(rows[["load", "mode"]]).schema_ is schema
+    with pytest.raises(ValueError, match="Expected schema to be a"):
+        AnomalyDetector(schema="all").fit(rows)
+
+
+def test_columns_of_classes_alone(rng):
+    frame = pd.DataFrame({name: rng.choice(["x", "y"], 200) for name in ("a", "b")})
+    made = AnomalyDetector(false_alarm_rate=0.1, steps=5, random_state=0).fit(frame)
+    assert not any(isinstance(each, kvae.layers.ModulatedScale) for each in made.model_.layers)
+    assert np.all(np.isfinite(made.score_samples(frame)))
+    assert isinstance(made.model_.decoder, keras.Model)

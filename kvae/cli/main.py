@@ -235,6 +235,36 @@ def verify(
 
 
 @app.command()
+def web(
+    model: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of bundles, .keras files, or run folders of kvae train."),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Examples, by which a .keras file is exported; see kvae export."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port; by default 8642, or a free one; 0: a free one."),
+    ] = None,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the browser.")
+    ] = True,
+    static: Annotated[
+        Path | None, typer.Option(help="Write a folder for a web server, and serve nothing.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace what stands at --static.")] = False,
+) -> None:
+    """Show models on a page in the browser: draw, explore, and judge data."""
+    from kvae.cli import web as page
+    from kvae.cli.terminal import errors
+
+    with errors():
+        page.run(model, data, port, open_browser, static, overwrite)
+
+
+@app.command()
 def score(
     bundle: Annotated[str, typer.Argument(help="Folder of a bundle.")],
     rows: Annotated[list[str], typer.Argument(help="Parquet files or glob patterns.")],

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from kvae import checks, files
+from kvae.data import TableSchema
 from kvae.diagnosis import LatentReport, diagnose
 from kvae.evaluation import LatentAxis, latent_axes
 from kvae.evaluation.gaussian_vector import one_gaussian_vector
@@ -68,6 +69,7 @@ def bundle(
     calibration: Any = None,
     false_alarm_rate: float = 0.01,
     two_sided: bool = False,
+    table: TableSchema | None = None,
     measure: bool = True,
     overwrite: bool = False,
 ) -> dict[str, ExportResult]:
@@ -102,6 +104,9 @@ def bundle(
             the signature `score`.
         false_alarm_rate: wanted rate of false alarms, in (0, 1).
         two_sided: whether a score that is too low is an anomaly too.
+        table: the schema of a table whose rows, as `table.to_array` makes them, are the examples.
+            The manifest holds it, so that clients show names, classes and dates. It holds the
+            classes of each column, and no rows.
         measure: whether to measure time and memory of every file on this machine. Without, and
             with the variable SOURCE_DATE_EPOCH set, the same model gives the same bytes.
         overwrite: whether to replace what stands at `path`.
@@ -153,6 +158,7 @@ def bundle(
             f"signatures={names}, calibration=..."
         )
     rate = check_rate(false_alarm_rate)
+    columns = None if table is None else _columns(table, vae)
     given = data is not None
     examples = examples_of(vae, vae.signatures(), data, STAND_INS)
     results: dict[str, ExportResult] = {}
@@ -181,6 +187,7 @@ def bundle(
             manifest = manifest_of(
                 vae, results, tolerances, refused, axes, report, facts, examples, given
             )
+            manifest |= {} if columns is None else {"table": columns}
             _write_others(reference, folder, manifest)
             draw(vae, examples, bool(axes), folder)
             seal(folder, manifest, target.name)
@@ -199,6 +206,18 @@ def bundle(
             stacklevel=2,
         )
     return {name: replace(r, path=target / r.path.name) for name, r in results.items()}
+
+
+def _columns(table: Any, vae: Any) -> dict[str, Any]:
+    """Return the configuration of the schema of a table, or raise unless it is one of the model."""
+    shape = vae.input_specs()["x"].shape
+    if not isinstance(table, TableSchema) or table.event_shape != tuple(shape):
+        found = table.event_shape if isinstance(table, TableSchema) else type(table).__name__
+        raise ValueError(
+            f"Expected table to be a kvae.data.TableSchema of rows of shape {tuple(shape)}. "
+            f"Received: {found}"
+        )
+    return table.get_config()
 
 
 def _analysed(

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kvae import files
-from kvae.cli.inputs import examples_of, load_vae, read_examples
+from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
 from kvae.cli.terminal import console, plain, quiet_native_logs, warn
 from kvae.export.verification.compare import Tolerance
 
@@ -25,6 +25,7 @@ def export(
     overwrite: bool,
     as_json: bool,
     calibration: Path | None = None,
+    schema: Path | None = None,
     **settings: Any,
 ) -> None:
     """Load a saved model and write a bundle.
@@ -37,6 +38,7 @@ def export(
         overwrite: whether to replace what stands at `output`.
         as_json: whether to print the manifest.
         calibration: file of normal examples, or None.
+        schema: file of the schema of a table, or None.
         **settings: other arguments of `kvae.export.bundle`.
     """
     files.destination(output, overwrite, "--output")
@@ -44,6 +46,7 @@ def export(
     for path, option in ((data, "--data"), (calibration, "--calibration")):
         if path is not None and not path.exists():  # before the model, which takes seconds
             read_examples(path, option=option)
+    table = None if schema is None else schema_of(schema)
     with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always")
         import kvae
@@ -53,16 +56,17 @@ def export(
         others = set(loaded.input_specs()) - {"x", "target"} if known else ()
         examples = None if data is None else read_examples(data, sorted(others))
         if examples is not None and known:
-            examples = examples_of(examples, loaded)
+            examples = examples_of(examples, loaded, schema)
         rows = None
         if calibration is not None:
             rows = read_examples(calibration, sorted(others), "--calibration")
-            rows = examples_of(rows, loaded, option="--calibration") if known else rows
+            rows = examples_of(rows, loaded, schema, "--calibration") if known else rows
         results = kvae.export.bundle(
             loaded,
             output,
             data=examples,
             calibration=rows,
+            table=table,
             tolerance=tolerance,
             overwrite=overwrite,
             **settings,

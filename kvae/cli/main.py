@@ -148,7 +148,8 @@ def export(
         Path | None,
         typer.Option(
             help="Examples, .npy or .npz (x_test or x, and other inputs by name, such as "
-            "condition). By default decoded prior samples are used and the model is not diagnosed."
+            "condition), or a table. By default decoded prior samples are used and the model is "
+            "not diagnosed."
         ),
     ] = None,
     preset: Annotated[
@@ -191,6 +192,10 @@ def export(
     two_sided: Annotated[
         bool, typer.Option(help="Whether a score that is too low is an anomaly too.")
     ] = False,
+    schema: Annotated[
+        Path | None,
+        typer.Option(help="Schema of a table as .json, for its columns' names, classes and dates."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
@@ -207,6 +212,7 @@ def export(
             overwrite,
             as_json,
             calibration,
+            schema,
             presets=preset,
             signatures=signature or None,
             batch_sizes=batch_size,
@@ -244,6 +250,10 @@ def web(
         Path | None,
         typer.Option(help="Examples, by which a .keras file is exported; see kvae export."),
     ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(help="Schema of a table for a .keras file; that of a run folder is found."),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="Port; by default 8642, or a free one; 0: a free one."),
@@ -261,7 +271,7 @@ def web(
     from kvae.cli.terminal import errors
 
     with errors():
-        page.run(model, data, port, open_browser, static, overwrite)
+        page.run(model, data, schema, port, open_browser, static, overwrite)
 
 
 @app.command()

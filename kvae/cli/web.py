@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kvae import files
-from kvae.cli.inputs import examples_of, load_vae, read_examples
+from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
 from kvae.cli.terminal import console, quiet_native_logs, warn
 
 __all__ = ["run"]
@@ -18,6 +18,7 @@ __all__ = ["run"]
 def run(
     paths: Sequence[Path],
     data: Path | None,
+    schema: Path | None,
     port: int | None,
     open_browser: bool,
     static: Path | None,
@@ -28,6 +29,7 @@ def run(
     Args:
         paths: folders of bundles, .keras files and run folders of `kvae train`.
         data: examples for the .keras files, see `kvae export`.
+        schema: schema of a table for the .keras files; that of a run folder is found.
         port: port of the server, None for the usual one.
         open_browser: whether to open the page in the browser.
         static: folder to write, None to serve the page.
@@ -42,7 +44,7 @@ def run(
     if data is not None and not data.exists():
         read_examples(data)
     with contextlib.ExitStack() as stack:
-        bundles = [_bundle(path, data, stack) for path in paths]
+        bundles = [_bundle(path, data, schema, stack) for path in paths]
         site = Site(bundles, litert_js.installed(_tell))
         if static is not None:
             folder.write(site, static, overwrite)
@@ -60,7 +62,9 @@ def _tell(text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def _bundle(path: Path, data: Path | None, stack: contextlib.ExitStack) -> Path:
+def _bundle(
+    path: Path, data: Path | None, schema: Path | None, stack: contextlib.ExitStack
+) -> Path:
     """Return a bundle as it is, or that of a model, exported for as long as the stack is open."""
     saved = path / "model.keras" if (path / "model.keras").is_file() else path
     if saved.is_dir():
@@ -74,21 +78,30 @@ def _bundle(path: Path, data: Path | None, stack: contextlib.ExitStack) -> Path:
     target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvae-web-"))) / name
     if not saved.is_file():  # before TensorFlow, which takes seconds
         load_vae(saved)
+    beside = path / "schema.json"
+    if schema is None and beside.is_file():
+        schema = beside
     _tell(f"Exporting {saved} for the browser ...")
     with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always")
         import kvae
 
         model = load_vae(saved)
-        kvae.export.bundle(model, target, data=_examples(data, model), measure=False)
+        kvae.export.bundle(
+            model,
+            target,
+            data=_examples(data, model, schema),
+            table=None if schema is None else schema_of(schema),
+            measure=False,
+        )
     for warning in left_out:
         if issubclass(warning.category, UserWarning):
             warn(str(warning.message))
     return target
 
 
-def _examples(data: Path | None, model: Any) -> Any:
+def _examples(data: Path | None, model: Any, schema: Path | None) -> Any:
     if data is None:
         return None
     others = sorted(set(model.input_specs()) - {"x", "target"})
-    return examples_of(read_examples(data, others), model)
+    return examples_of(read_examples(data, others), model, schema)

@@ -1,6 +1,7 @@
 """`kvae web` serves bundles and models, or writes them as a folder; errors are sentences."""
 
 import functools
+import json
 import os
 import re
 import socket
@@ -8,11 +9,13 @@ import subprocess
 import sys
 import urllib.request
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 import kvae
 from kvae.cli.main import app
+from kvae.export import runtime
 from kvae.export.web import litert_js
 from tests.helpers import ROOT
 from tests.small import make_vae
@@ -64,15 +67,19 @@ def _environment():
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def test_a_model_is_exported_and_written_with_a_bundle(tmp_path, monkeypatch):
+def test_a_run_folder_is_exported_and_written_with_a_bundle(tmp_path, monkeypatch):
     small = functools.partial(kvae.export.bundle, presets=["float32"], signatures=["decode"])
     monkeypatch.setattr(kvae.export, "bundle", small)
-    make_vae((4, 4, 1), 2).save(tmp_path / "small.keras")
-    done = run(tmp_path / "small.keras", GOLDEN / "bundle", "--static", tmp_path / "page")
+    schema = kvae.data.TableSchema.infer(pd.DataFrame({"a": [1.5, 2.0], "b": ["x", "y"]}))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "schema.json").write_text(json.dumps(schema.get_config()))
+    make_vae((2,), 2).save(tmp_path / "run" / "model.keras")
+    done = run(tmp_path / "run", GOLDEN / "bundle", "--static", tmp_path / "page")
     assert done.exit_code == 0, done.output
     bundles = sorted(path.name for path in (tmp_path / "page" / "bundles").iterdir())
-    assert bundles == ["bundle", "small"]
-    assert (tmp_path / "page" / "bundles" / "small" / "model-float32.tflite").is_file()
+    assert bundles == ["bundle", "run"]
+    exported = runtime.Bundle(tmp_path / "page" / "bundles" / "run")
+    assert exported.manifest["table"] == schema.get_config()
     assert "copy it to a web server" in done.output
 
 

@@ -58,8 +58,8 @@ def installed(report: Callable[[str], None]) -> Path:
     with files.replacing(kept) as folder:
         folder.mkdir()
         shutil.copy(PAGE / "package.json", folder)
-        command = [npm, "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit"]
-        command += ["--no-fund", "--no-package-lock", "--no-update-notifier"]
+        command = [npm, "install", "--prefix", str(folder), "--omit=dev", "--ignore-scripts"]
+        command += ["--no-audit", "--no-fund", "--no-package-lock", "--no-update-notifier"]
         done = subprocess.run(  # noqa: S603 (npm of this machine, with fixed arguments)
             command, capture_output=True, text=True, check=False
         )

@@ -22,6 +22,8 @@ from tests.export.families import examples, make_conditional
 from tests.helpers import ROOT
 from tests.small import kl, make_vae
 
+GOLDENS = ROOT / "tests" / "goldens" / "v1"
+
 
 @pytest.fixture(scope="session")
 def client_bundle(tmp_path_factory, digits):
@@ -146,7 +148,8 @@ def site_folder(
         "conditional": conditional_bundle.path,
         "codes": code_bundle.path,
         "people": table_bundle.path,
-        "hierarchy": ROOT / "tests" / "goldens" / "v1" / "hierarchical" / "bundle",
+        "hierarchy": GOLDENS / "hierarchical" / "bundle",
+        "factor": GOLDENS / "factor" / "bundle",  # without the signature sample
         **{kind: made.bundle for kind, made in raw_models.items()},
     }
     for name, path in bundles.items():

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from kvae.export import runtime
 from tests.clients.needed import need
 from tests.clients.page import flat
 from tests.helpers import relative
@@ -254,6 +256,41 @@ def test_models_without_axes_can_be_drawn_from(page):
         assert page.find("not-explorable").is_displayed()
 
 
+def test_a_file_without_draws_shows_random_points(page):
+    page.open("?bundle=bundles/factor/")
+    assert page.error() == ""
+    z = [float(number) for number in page.browser.current_url.split("z=")[1].split(",")]
+    assert len(z) == 2
+    assert any(z)
+    model = runtime.Model(page.root / "bundles" / "factor")
+    cells = [float(row[1]) for row in page.cells("#picture")]
+    np.testing.assert_allclose(cells, model.decode(np.array([z], "float32"))[0], rtol=6e-4)
+    before = page.browser.current_url
+    page.click("next")
+    assert page.browser.current_url != before
+
+
+def test_a_file_that_only_scores_judges_data(page, client_bundle, digits):
+    """As `AnomalyDetector.export` writes it."""
+    folder = page.root / "detector"
+    shutil.copytree(page.root / "bundles" / "digits", folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for artefact in manifest["artefacts"]:
+        kept = {name: artefact["signatures"][name] for name in ("score", "reconstruct")}
+        artefact["signatures"] = kept
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    content = {file.name: file.read_bytes() for file in folder.iterdir()}
+    del content["SHA256SUMS"]
+    (folder / "SHA256SUMS").write_text(runtime.sums_of(content))
+    page.open("?bundle=detector&preset=float32")
+    assert page.error() == ""
+    assert not page.find("view").is_displayed()
+    assert not page.find("tab-explore").is_displayed()
+    x = (np.round(255 * digits[1][260]) / 255).astype("float32")
+    page.judge("digit.png", png(x))
+    assert page.score() == pytest.approx(client_bundle.vae.score(x[None])[0], rel=TOLERANCE)
+
+
 def test_a_series_is_drawn_as_a_line_for_each_channel(page, raw_models):
     page.open("?bundle=bundles/sensor/&seed=2")
     drawn = raw_models["sensor"].vae.sample(1, seed=2, kind="mean")[0]
@@ -372,10 +409,15 @@ def test_a_window_is_judged(page, raw_models):
     np.testing.assert_allclose(page.contributions(), found, atol=2e-3 * np.abs(found).max())
 
 
-def test_a_row_of_a_table_is_judged(page, table_bundle):
+def test_a_row_of_a_table_is_judged(page, table_bundle, tmp_path):
     page.open("?bundle=bundles/people/")
     frame = table_bundle.frame[["joined", "city", "age", "height"]]  # in another order
-    page.judge("people.csv", frame.to_csv(index=False).encode(), "text/csv")
+    path = tmp_path / "people.csv"
+    frame.to_csv(path, index=False)
+    page.click("tab-judge")
+    page.find("file").send_keys(str(path))  # chosen, not dropped
+    page.wait("return document.getElementById('judged-words').textContent !== ''")
+    page.wait_judged()
     assert page.error() == ""
     page.set("row", 4, "change")
     page.wait("return document.getElementById('judged-words').textContent.endsWith('row 4')")

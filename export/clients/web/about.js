@@ -8,7 +8,6 @@ const FACTS = {
   preprocessing: "Preprocessing",
   author: "Author",
   licence: "Licence",
-  date: "Exported",
 };
 
 /** Return the name of a bundle: that of its folder, or where that says nothing that of the model. */
@@ -30,6 +29,7 @@ export function tellAbout(address, manifest) {
   const { model, examples } = manifest;
   const facts = [
     ...Object.entries(FACTS).map(([key, label]) => [label, manifest[key]]),
+    ["Exported", manifest.date.slice(0, 10)],
     ["Likelihood", model.likelihood],
     ["Latent variables", latents(model)],
     ["Examples", `${examples.count} ${examples.source === "given" ? "examples" : "prior draws"}`],

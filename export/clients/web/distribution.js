@@ -9,15 +9,17 @@ const EDGE = 8; // left and right, for the arrow
 /** Return a drawing of a score among those of a `calibration`. */
 export function distribution(score, { scores, low, high }) {
   const limits = [low, high].filter((limit) => limit !== null);
-  // One outlier must not press all others together.
+  // Neither an outlier nor the score may press all others together: what is farther away than the
+  // width of the others stands at the edge.
   const middle = scores.slice(0, Math.max(2, Math.ceil(0.995 * scores.length)));
-  const least = Math.min(middle[0], ...limits, score);
-  const most = Math.max(middle.at(-1), ...limits, score);
-  const span = Math.max(most - least, 1e-9);
-  const x = (value) => EDGE + ((WIDTH - 2 * EDGE) * (Math.min(value, most) - least)) / span;
+  const ends = [Math.min(middle[0], ...limits), Math.max(middle.at(-1), ...limits)];
+  const room = Math.max(ends[1] - ends[0], 1e-9);
+  const least = Math.max(Math.min(ends[0], score), ends[0] - room);
+  const most = Math.min(Math.max(ends[1], score), ends[1] + room);
+  const share = (value) => (Math.min(Math.max(value, least), most) - least) / (most - least);
+  const x = (value) => EDGE + (WIDTH - 2 * EDGE) * share(value);
   const counts = new Array(BINS).fill(0);
-  for (const each of scores)
-    counts[Math.min(BINS - 1, Math.floor((BINS * (Math.min(each, most) - least)) / span))]++;
+  for (const each of scores) counts[Math.min(BINS - 1, Math.floor(BINS * share(each)))]++;
   const drawing = part("svg", {
     viewBox: `0 0 ${WIDTH} ${HEIGHT + 20}`,
     role: "img",
@@ -42,17 +44,20 @@ export function distribution(score, { scores, low, high }) {
   drawing.append(part("line", { class: "base", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }));
   for (const limit of limits) {
     drawing.append(part("line", { class: "limit", x1: x(limit), x2: x(limit), y1: 4, y2: HEIGHT }));
-    drawing.append(label(x(limit), `limit ${plain(limit, 4)}`, "limit-label"));
+    drawing.append(label(x(limit), HEIGHT + 15, `limit ${plain(limit, 4)}`, "limit-label"));
   }
   const at = x(score);
   drawing.append(part("path", { class: "score", d: `M${at} ${HEIGHT}l-6 -11h12z` }));
-  drawing.append(part("line", { class: "score", x1: at, x2: at, y1: 14, y2: HEIGHT - 10 }));
+  drawing.append(part("line", { class: "score", x1: at, x2: at, y1: 16, y2: HEIGHT - 10 }));
+  const beyond = score > most ? " →" : "";
+  const before = score < least ? "← " : "";
+  drawing.append(label(at, 11, `${before}${plain(score, 4)}${beyond}`, "score-label"));
   return drawing;
 }
 
-function label(x, text, name) {
+function label(x, y, text, name) {
   const anchor = x < WIDTH * 0.2 ? "start" : x > WIDTH * 0.8 ? "end" : "middle";
-  const found = part("text", { class: name, x, y: HEIGHT + 15, "text-anchor": anchor });
+  const found = part("text", { class: name, x, y, "text-anchor": anchor });
   found.textContent = text;
   return found;
 }

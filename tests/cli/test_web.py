@@ -68,7 +68,7 @@ def _environment():
 
 
 def test_a_run_folder_is_exported_and_written_with_a_bundle(tmp_path, monkeypatch):
-    small = functools.partial(kvae.export.bundle, presets=["float32"], signatures=["decode"])
+    small = functools.partial(kvae.export.bundle, signatures=["decode"])
     monkeypatch.setattr(kvae.export, "bundle", small)
     schema = kvae.data.TableSchema.infer(pd.DataFrame({"a": [1.5, 2.0], "b": ["x", "y"]}))
     (tmp_path / "run").mkdir()

@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = ["RUN", "Page", "flat"]
 
-WAIT = 20
+WAIT = 60
 # Runs rows of a signature through the page's own modules.
 RUN = """
 const [preset, signature, inputs, bundle, done] = arguments;

@@ -181,7 +181,7 @@ export class Judge {
         place,
         kind,
         "The row that is judged",
-        remade ? ["Reconstruction", "Contribution"] : [],
+        remade ? ["Recon\u00adstruction", "Contri\u00adbution, nats"] : [],
       );
       const paint = (x, other, found) =>
         row.paint(
@@ -189,7 +189,7 @@ export class Judge {
           ...(remade
             ? [
                 (column) => column.text(other),
-                (column) => (found ? `${plain(found[kind.columns.indexOf(column)], 3)} nats` : ""),
+                (column) => (found ? plain(found[kind.columns.indexOf(column)], 3) : ""),
               ]
             : []),
         );

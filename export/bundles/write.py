@@ -105,8 +105,9 @@ def bundle(
             the signature `score`.
         false_alarm_rate: wanted rate of false alarms, in (0, 1).
         two_sided: whether a score that is too low is an anomaly too.
-        schema: of the table whose `to_array` makes x. The manifest holds it, so that `kvae score`
-            reads tables.
+        schema: of a table whose rows, as `schema.to_array` makes them, are the examples. The
+            manifest holds it, so that `kvae score` reads tables and clients show names, classes and
+            dates. It holds the classes of each column, and no rows.
         measure: whether to measure time and memory of every file on this machine. Without, and
             with the variable SOURCE_DATE_EPOCH set, the same model gives the same bytes.
         overwrite: whether to replace what stands at `path`.
@@ -158,11 +159,7 @@ def bundle(
             f"signatures={names}, calibration=..."
         )
     rate = check_rate(false_alarm_rate)
-    if schema is not None and schema.event_shape != tuple(vae.input_specs()["x"].shape):
-        raise ValueError(
-            "Expected a schema with as many columns as the model's x. Received: a schema of shape "
-            f"{schema.event_shape}, x of shape {tuple(vae.input_specs()['x'].shape)}"
-        )
+    table = None if schema is None else _table(schema, vae)
     given = data is not None
     examples = examples_of(vae, vae.signatures(), data, STAND_INS)
     results: dict[str, ExportResult] = {}
@@ -191,7 +188,7 @@ def bundle(
             manifest = manifest_of(
                 vae, results, tolerances, refused, axes, report, facts, examples, given
             )
-            manifest["table"] = None if schema is None else schema.get_config()
+            manifest["table"] = table
             _write_others(reference, folder, manifest)
             draw(vae, examples, bool(axes), folder)
             seal(folder, manifest, target.name)
@@ -210,6 +207,18 @@ def bundle(
             stacklevel=2,
         )
     return {name: replace(r, path=target / r.path.name) for name, r in results.items()}
+
+
+def _table(schema: Any, vae: Any) -> dict[str, Any]:
+    """Return the configuration of a schema, or raise unless it is one of the model's examples."""
+    shape = tuple(vae.input_specs()["x"].shape)
+    if not isinstance(schema, TableSchema) or schema.event_shape != shape:
+        found = schema.event_shape if isinstance(schema, TableSchema) else type(schema).__name__
+        raise ValueError(
+            f"Expected schema to be a kvae.data.TableSchema of rows of shape {shape}. Received: "
+            f"{found}"
+        )
+    return schema.get_config()
 
 
 def _analysed(

@@ -261,7 +261,8 @@ def export(
         bool, typer.Option(help="Whether a score that is too low is an anomaly too.")
     ] = False,
     schema: Annotated[
-        Path | None, typer.Option(help="Schema of a table as .json, see kvae.data.TableSchema.")
+        Path | None,
+        typer.Option(help="Schema of a table as .json, for its columns' names, classes and dates."),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
@@ -305,6 +306,40 @@ def verify(
 
     with errors():
         bundles.verify(bundle, as_json)
+
+
+@app.command()
+def web(
+    model: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of bundles, .keras files, or run folders of kvae train."),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Examples, by which a .keras file is exported; see kvae export."),
+    ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(help="Schema of a table for a .keras file; that of a run folder is found."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port; by default 8642, or a free one; 0: a free one."),
+    ] = None,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the browser.")
+    ] = True,
+    static: Annotated[
+        Path | None, typer.Option(help="Write a folder for a web server, and serve nothing.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace what stands at --static.")] = False,
+) -> None:
+    """Show models on a page in the browser: draw, explore, and judge data."""
+    from kvae.cli import web as page
+    from kvae.cli.terminal import errors
+
+    with errors():
+        page.run(model, data, schema, port, open_browser, static, overwrite)
 
 
 @app.command()

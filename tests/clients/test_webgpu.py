@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.clients.browser import SOFTWARE_WEBGPU
-from tests.clients.test_browser import Page, flat, page_folder, programs  # noqa: F401 (fixture)
+from tests.clients.page import Page, flat
 from tests.helpers import relative
 from tests.small import SIGNATURES
 
@@ -28,14 +28,13 @@ GPUQueue.prototype.submit = function (...buffers) {
 
 
 @pytest.fixture(scope="module")
-def page(programs, client_bundle, tmp_path_factory):  # noqa: F811
+def page(programs, site_folder, tmp_path_factory):
     """The page in a browser that has WebGPU."""
     from tests.clients.browser import chromium, served
 
-    root = page_folder(client_bundle, tmp_path_factory.mktemp("page"))
     profile = tmp_path_factory.mktemp("profile")
-    with served(root) as address, chromium(*programs, profile, SOFTWARE_WEBGPU) as browser:
-        yield Page(root, address, browser)
+    with served(site_folder) as address, chromium(*programs, profile, SOFTWARE_WEBGPU) as browser:
+        yield Page(site_folder, address, browser)
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
@@ -52,11 +51,11 @@ def test_every_signature_keeps_the_budget_of_webgpu(page, client_bundle, signatu
 
 
 def test_the_page_says_where_it_runs(page, client_bundle):
-    page.open("?accelerator=webgpu")
-    assert ", webgpu," in page.find("timing").text
+    page.open("?accelerator=webgpu&z=0,0,0,0,0")
+    assert page.said("timing").endswith(", WebGPU")
     drawn = client_bundle.decoder.decode(np.zeros((1, 5), "float32"))[0]
     shades = np.repeat(np.round(255 * drawn), 3, axis=2)
-    assert np.max(np.abs(page.picture()[..., :3].astype(int) - shades)) <= 1
+    assert np.max(np.abs(page.shown()[..., :3].astype(int) - shades)) <= 1
 
 
 def test_an_unknown_accelerator_is_refused_in_words(page):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import kvae
@@ -163,3 +164,10 @@ def test_columns_are_told_one_by_one(tmp_path):
     for column, values in zip(("age", "share"), data.T, strict=True):
         (line,) = [line for line in card.splitlines() if line.startswith(f"| x, {column} ")]
         assert f"{values.min():.4g} to {values.max():.4g}" in line
+
+
+def test_the_schema_of_another_table_is_refused(tmp_path):
+    schema = kvae.data.TableSchema.infer(pd.DataFrame({"a": [1.5, 2.0], "b": ["x", "y"]}))
+    for table in (schema, schema.get_config()):
+        with pytest.raises(ValueError, match=r"Expected schema to be a kvae.data.TableSchema"):
+            kvae.export.bundle(make_vae((6,), 2), tmp_path / "bundle", schema=table)

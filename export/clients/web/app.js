@@ -1,24 +1,23 @@
-// The page: a bundle is opened, its latent axes become sliders, its other inputs (a condition) fields;
-// every change is decoded at once.
+// The page: a bundle is opened, shown, explored and used to judge data.
 //
 // `?bundle=ADDRESS&preset=NAME&accelerator=webgpu` in the page's address says what to open, and where it
-// runs; by default on the CPU.
+// runs; by default on the CPU. `seed=7` or `z=0.1,...` and other inputs by name say which point is shown.
 
+import { nameOf, tellAbout } from "./about.js";
 import { openBundle } from "./bundle.js";
-import { Picture } from "./picture.js";
+import { Explore } from "./explore.js";
+import { Fields } from "./fields.js";
+import { Judge } from "./judge.js";
+import { Kind } from "./kind.js";
+import { bytes } from "./number.js";
+import { Tabs } from "./tabs.js";
 
-const STEPS = 40; // pictures on the way from A to B
 const element = (id) => document.getElementById(id);
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
 const query = new URLSearchParams(location.search);
 
-let bundle, model, picture;
-let z = [];
-let axes = [];
-let ends = { a: [], b: [] };
+let bundle, fields, kind, model;
 
-/** Say an error in words; without one, take the last one away. */
+/** Show an error as a sentence; without one, take the last one away. */
 function say(error) {
   element("error").hidden = !error;
   element("error").textContent = error ? String(error.message ?? error) : "";
@@ -35,223 +34,118 @@ async function attempt(action) {
   }
 }
 
-// The newest wish wins: while one is being decoded, those in between are passed over, so that the
-// picture keeps up with a slider however slow the device is.
-let busy = false;
-let wish = null;
+const explore = new Explore(attempt);
+const judge = new Judge({
+  attempt,
+  shown: () => explore.values,
+  others: (signature) => {
+    const taken = model.signatures[signature].inputs;
+    return Object.fromEntries(Object.entries(fields.values).filter(([name]) => name in taken));
+  },
+});
+const tabs = new Tabs(element("tabs"));
 
-async function show(words, call) {
-  wish = { words, call };
-  if (busy) return;
-  busy = true;
-  element("view").ariaBusy = "true";
-  try {
-    while (wish) {
-      const { words, call } = wish;
-      wish = null;
-      const start = performance.now();
-      const values = await call();
-      const milliseconds = performance.now() - start;
-      const [low, high] = picture.paint(values).map((value) => value.toPrecision(3));
-      element("shown").textContent = words;
-      element("timing").textContent =
-        `${milliseconds.toFixed(1)} ms, ${model.preset}, ${model.accelerator}, shades from ${low} to ${high}`;
-    }
-  } finally {
-    busy = false;
-    element("view").ariaBusy = "false";
-  }
-}
-
-const showPoint = (words = "the point of the sliders") => show(words, () => model.decode(z, others()));
-
-function showShare() {
-  const t = Number(element("share").value);
-  const arc = element("arc").checked;
-  element("share-value").textContent = t.toFixed(2);
-  const words = `${Math.round(100 * t)}% of the way from A to B${arc ? ", along the arc" : ""}`;
-  return show(words, () => model.interpolate(ends.a, ends.b, t, arc, others()));
-}
-
-/** Return the inputs of decode besides z, as their fields say them. */
-function others() {
-  const fields = [...element("others").querySelectorAll("input")];
-  return Object.fromEntries(fields.map(({ name, value }) => [name, value.split(",").map(Number)]));
-}
-
-/** Return numbers of a domain to begin with. */
-function plainValues({ shape, domain }) {
-  const row = (domain.columns.length ? domain.columns : [domain]).flatMap((part) => {
-    const width = domain.columns.length ? (part.one_hot ? part.categories : 1) : (shape.at(-1) ?? 1);
-    const value = clamp(0, part.low ?? -Infinity, part.high ?? Infinity);
-    return Array.from({ length: width }, (_, place) => (part.one_hot ? Number(!place) : value));
-  });
-  const rows = shape.slice(0, -1).reduce((product, length) => product * length, 1);
-  return Array.from({ length: rows }, () => row).flat();
-}
-
-function makeFields(names) {
-  const fields = names.map((name) => {
-    const described = bundle.manifest.model.inputs[name];
-    const field = document.createElement("input");
-    Object.assign(field, { id: `input-${name}`, name, value: plainValues(described).join(",") });
-    field.title = described.domain.text;
-    field.addEventListener("change", () => attempt(() => showPoint()));
-    const label = document.createElement("label");
-    label.append(`${name} `, field);
-    return label;
-  });
-  element("others").replaceChildren(...fields);
-  element("others-set").hidden = !fields.length;
-}
-
-/** Give the sliders the values of z. A draw may lie outside a slider's range: its number tells. */
-function tellSliders() {
-  for (const { index } of axes) {
-    element(`axis-${index}`).value = z[index];
-    element(`axis-${index}-value`).textContent = z[index].toFixed(2);
-  }
-}
-
-function makeSliders() {
-  const rows = axes.map(({ index, share, low, high }) => {
-    const row = document.createElement("label");
-    row.className = "axis";
-    const name = document.createElement("span");
-    name.textContent = `Axis ${index} `;
-    const percent = document.createElement("span");
-    percent.className = "quiet";
-    percent.textContent = share === null ? "" : `${(100 * share).toFixed(1)}%`;
-    name.append(percent);
-    const slider = document.createElement("input");
-    Object.assign(slider, { type: "range", id: `axis-${index}`, min: low, max: high, step: "any" });
-    slider.addEventListener("input", () =>
-      attempt(() => {
-        z[index] = Number(slider.value);
-        output.textContent = z[index].toFixed(2);
-        return showPoint();
-      }),
-    );
-    const output = document.createElement("output");
-    output.id = `axis-${index}-value`;
-    output.htmlFor = slider.id;
-    row.append(name, slider, output);
-    return row;
-  });
-  element("axes").replaceChildren(...rows);
-}
-
-function centre() {
-  z = new Array(bundle.manifest.model.latent_dim).fill(0);
-  for (const { index, low, high } of axes) z[index] = clamp(0, low, high);
-  tellSliders();
-}
-
-async function sample() {
-  const seed = Number(element("seed").value);
-  await show(`draw ${seed} from the prior`, async () => {
-    const { decoded, z: drawn } = await model.sample(seed, 0, others());
-    z = Array.from(drawn);
-    tellSliders();
-    return decoded;
-  });
-}
-
-async function interpolate() {
-  // Who asked for less motion gets a few pictures instead of a film.
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const steps = still ? 4 : STEPS;
-  for (let step = 0; step <= steps; step++) {
-    element("share").value = step / steps;
-    await showShare();
-    await new Promise((resolve) => setTimeout(resolve, still ? 600 : 40));
-  }
-}
-
-function keep(end) {
-  ends[end] = [...z];
-  element("shown").textContent = `kept as ${end.toUpperCase()}`;
-}
-
-/** Compile the chosen file of the open bundle and show the controls that it can serve. */
-async function load(preset) {
+/** Compile the chosen file of the open bundle, and show the controls that it can serve. */
+async function load(address, preset) {
   // Loaded here, so that a missing LiteRT.js is an error in words too.
   const { Model, presetsOf } = await import("./model.js").catch((error) => {
     throw new Error(
-      `LiteRT.js is missing: run 'npm install' in the folder of this page. (${error.message})`,
+      `LiteRT.js is missing: start the page by 'kvae web', or run 'npm install' in its folder. (${error.message})`,
     );
   });
   const loaded = await Model.load(bundle, preset, query.get("accelerator"));
-  const { inputs: described, latent_dim: size } = bundle.manifest.model;
-  const inputs = Object.keys(loaded.signatures.decode?.inputs ?? {});
-  const names = inputs.filter((name) => name !== "z");
-  if (!size || !inputs.includes("z") || !names.every((name) => name in described)) {
-    loaded.delete();
-    const found = inputs.join(", ") || "none";
-    throw new Error(`Expected a model whose decode takes one latent vector z. Received: ${found}`);
+  const { manifest } = bundle;
+  if (model?.manifest !== manifest) {
+    kind = new Kind(manifest);
+    const inputs = Object.values(loaded.signatures).flatMap((signature) =>
+      Object.keys(signature.inputs),
+    );
+    fields = new Fields(element("others"), manifest.model.inputs, [...new Set(inputs)], () =>
+      attempt(async () => {
+        await explore.again();
+        await judge.again();
+      }),
+    );
   }
-  if (!model || model.manifest !== bundle.manifest) makeFields(names);
-  model?.delete();
+  const before = model;
   model = loaded;
-  const options = presetsOf(bundle.manifest).map((name) => new Option(name));
+  const sizes = Object.fromEntries(
+    manifest.artefacts.map((file) => [file.preset, file.size_bytes]),
+  );
+  const options = presetsOf(manifest).map(
+    (name) => new Option(`${name}, ${bytes(sizes[name])}`, name),
+  );
   element("preset").replaceChildren(...options);
   element("preset").value = model.preset;
-  element("sampling").hidden = !model.has("sample");
-  element("interpolating").hidden = !model.has("interpolate");
-  element("arc-label").hidden = !model.has("interpolate_spherical");
+  explore.use(model, kind, fields, nameOf(address, manifest));
+  if (!explore.hasDraws && !model.has("score")) {
+    throw new Error(
+      `Expected a model that can be drawn from, decoded or scored. Received the signatures: ${Object.keys(model.signatures).join(", ")}`,
+    );
+  }
+  const judged = judge.use(model, kind);
+  before?.delete(); // nothing calls it any more
+  await judged;
 }
 
-async function open(address, preset) {
-  element("workbench").hidden = element("precision").hidden = true;
+async function open(address, preset, parameters) {
+  element("workbench").hidden = true;
   element("loading").hidden = false;
   try {
     bundle = await openBundle(address);
-    await load(preset);
-    const { event_shape: shape, inputs, latent_dim: size } = bundle.manifest.model;
-    picture = new Picture(element("picture"), shape, inputs.x?.domain ?? { low: null, high: null });
-    axes = bundle.manifest.axes;
-    if (!axes.length) {
-      // Nothing is known of them; the prior of most models is a standard normal.
-      axes = Array.from({ length: size }, (_, index) => ({ index, share: null, low: -3, high: 3 }));
-    }
-    makeSliders();
-    centre();
-    ends = { a: [...z], b: [...z] };
-    if (model.has("sample")) {
-      const drawn = async (seed) => Array.from((await model.sample(seed, 0, others())).z);
-      ends = { a: await drawn(1), b: await drawn(2) };
-    }
-    element("workbench").hidden = element("precision").hidden = false;
-    await showPoint();
+    await load(address, preset);
+    tellAbout(address, bundle.manifest);
+    element("workbench").hidden = false;
+    for (const id of ["view", "tab-explore"]) element(id).hidden = !explore.hasDraws;
+    element("judge-shown").hidden = !explore.hasDraws;
+    element("tab-judge").hidden = !model.has("score") && !model.has("reconstruct");
+    tabs.open(explore.hasDraws ? "tab-explore" : "tab-judge");
+    if (explore.hasDraws) await explore.start(parameters);
   } finally {
     element("loading").hidden = true;
   }
 }
 
-const on = (id, event, action) => element(id).addEventListener(event, () => attempt(action));
+/** Offer the bundles of the page, and the one that the address names. */
+function offerBundles() {
+  const [first, ...others] = document.querySelector("meta[name=bundles]").content.split(" ");
+  const chosen = query.get("bundle") ?? first;
+  const addresses = [...new Set([first, ...others, chosen])];
+  const menu = element("bundle");
+  menu.append(
+    ...addresses.map((address) => new Option(nameOf(address, { model: {} }) ?? address, address)),
+  );
+  menu.value = chosen;
+  element("bundle-label").hidden = addresses.length < 2;
+  return chosen;
+}
 
-on("sample", "click", sample);
-on("next", "click", () => {
-  element("seed").value = Number(element("seed").value) + 1;
-  return sample();
-});
-on("interpolate", "click", interpolate);
-on("share", "input", showShare);
-on("arc", "change", showShare);
-on("keep-a", "click", () => keep("a"));
-on("keep-b", "click", () => keep("b"));
-on("centre", "click", () => {
-  centre();
-  return showPoint();
-});
-on("preset", "change", async () => {
-  await load(element("preset").value);
-  await showPoint();
-});
-element("open").addEventListener("submit", (event) => {
-  event.preventDefault();
-  attempt(() => open(element("address").value));
-});
+/** Write a parameter into the address. */
+function remember(name, value, forget = []) {
+  const parameters = new URLSearchParams(location.search);
+  for (const old of forget) parameters.delete(old);
+  parameters.set(name, value);
+  history.replaceState(null, "", `?${String(parameters).replaceAll("%2C", ",")}`);
+  return parameters;
+}
 
-element("address").value = query.get("bundle") ?? element("address").value;
-attempt(() => open(element("address").value, query.get("preset")));
+element("bundle").addEventListener("change", () => {
+  const address = element("bundle").value;
+  const own = ["preset", "seed", "z", ...Object.keys(fields?.values ?? {})];
+  attempt(() => open(address, null, remember("bundle", address, own)));
+});
+element("preset").addEventListener("change", () =>
+  attempt(async () => {
+    await load(element("bundle").value, element("preset").value);
+    remember("preset", model.preset);
+    if (explore.hasDraws) await explore.again();
+  }),
+);
+element("share-link").addEventListener("click", () =>
+  attempt(async () => {
+    await navigator.clipboard.writeText(location.href);
+    element("said").textContent = "The link is copied.";
+  }),
+);
+
+attempt(() => open(offerBundles(), query.get("preset"), query));

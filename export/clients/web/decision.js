@@ -13,6 +13,14 @@ export function decide(score, calibration) {
   const { scores, two_sided: twoSided, low, high } = calibration;
   const share = (kept) => (1 + scores.filter(kept).length) / (scores.length + 1);
   let p = share((each) => each >= score);
-  if (twoSided) p = Math.min(1, 2 * Math.min(p, share((each) => each <= score)));
+  if (twoSided)
+    p = Math.min(
+      1,
+      2 *
+        Math.min(
+          p,
+          share((each) => each <= score),
+        ),
+    );
   return { p_value: p, is_anomaly: score > high || (low !== null && score < low) };
 }

@@ -1,5 +1,7 @@
 // Checks an input against its domain, as the manifest describes it.
 
+import { short } from "./number.js";
+
 /**
  * Throw unless numbers are in the domain. The sentence is that of the Python clients.
  *
@@ -16,7 +18,7 @@ export function checkDomain(values, domain, width, name) {
   }
   let start = 0;
   domain.columns.forEach((column, index) => {
-    const span = column.one_hot ? (column.categories ?? 1) : 1;
+    const span = spanOf(column);
     const part = Array.from(values).filter(
       (_, place) => place % width >= start && place % width < start + span,
     );
@@ -25,7 +27,13 @@ export function checkDomain(values, domain, width, name) {
   });
 }
 
-function checkPart(values, { text, low, high, integer, one_hot: oneHot, hint }, span, name, missing) {
+function checkPart(
+  values,
+  { text, low, high, integer, one_hot: oneHot, hint },
+  span,
+  name,
+  missing,
+) {
   let [least, greatest, whole] = [Infinity, -Infinity, true];
   for (const value of values) {
     if (missing && Number.isNaN(value)) continue;
@@ -48,14 +56,50 @@ function checkPart(values, { text, low, high, integer, one_hot: oneHot, hint }, 
   throw new Error(`Expected ${name} to hold ${text}. Received: ${found}. ${hint}`.trimEnd());
 }
 
-/** Return a number with six digits, as Python's "g" format writes it. */
-function short(value) {
-  if (value === 0) return "0";
-  const exponent = Math.floor(Math.log10(Math.abs(Number(value.toPrecision(6)))));
-  if (exponent < -4 || exponent >= 6) {
-    const [digits, power] = value.toExponential(5).split("e");
-    const sign = power.startsWith("-") ? "-" : "+";
-    return `${Number(digits)}e${sign}${power.slice(1).padStart(2, "0")}`;
+/**
+ * Return decoded numbers made valid data: clipped, rounded, or the likeliest one-hot vector; as
+ * `Domain.as_data` does.
+ *
+ * @param {ArrayLike<number>} values Rows of events, flat.
+ * @param {object} domain As above.
+ * @param {number} width Length of the last axis of an event.
+ * @returns {Float32Array}
+ */
+export function asData(values, domain, width) {
+  const result = Float32Array.from(values);
+  const parts = domain.columns.length ? domain.columns : [domain];
+  for (let row = 0; row < result.length; row += width) {
+    let start = row;
+    for (const part of parts) {
+      const span = domain.columns.length ? spanOf(part) : width;
+      makeValid(result.subarray(start, start + span), part);
+      start += span;
+    }
   }
-  return String(Number(value.toPrecision(6)));
+  return result;
+}
+
+/** Return how many numbers of a row a column takes. */
+export function spanOf(column) {
+  return column.one_hot ? (column.categories ?? 1) : 1;
+}
+
+// Python rounds halves to even; so does this.
+function whole(value) {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor % 2 ? floor + 1 : floor;
+}
+
+function makeValid(values, { low, high, integer, one_hot: oneHot }) {
+  if (oneHot) {
+    const most = values.indexOf(values.reduce((one, other) => Math.max(one, other)));
+    values.fill(0);
+    values[most] = 1;
+    return;
+  }
+  values.forEach((value, place) => {
+    const rounded = integer ? whole(value) : value;
+    values[place] = Math.min(Math.max(rounded, low ?? -Infinity), high ?? Infinity);
+  });
 }

@@ -32,6 +32,7 @@ export function presetsOf(manifest) {
 
 export class Model {
   #compiled;
+  #last = Promise.resolve(); // of the calls of `run`, which take turns
 
   /** Use `Model.load`. */
   constructor(manifest, artefact, compiled) {
@@ -74,9 +75,9 @@ export class Model {
     return new Model(manifest, artefact, await loadAndCompile(content, options));
   }
 
-  /** Free the memory of the model, which JavaScript's garbage collector does not see. */
+  /** Free the memory, which JavaScript's garbage collector does not see, after the calls so far. */
   delete() {
-    this.#compiled.delete();
+    this.#last = this.#last.then(() => this.#compiled.delete());
   }
 
   /** Return whether the file has a signature. */
@@ -91,7 +92,13 @@ export class Model {
    * @param {Object<string, ArrayLike<number>>} inputs The numbers of each input, flat.
    * @returns {Promise<Object<string, Float32Array>>} The numbers of each output, flat.
    */
-  async run(signature, inputs) {
+  run(signature, inputs) {
+    const result = this.#last.then(() => this.#run(signature, inputs));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #run(signature, inputs) {
     if (!this.has(signature)) {
       const names = Object.keys(this.signatures).join(", ");
       throw new Error(`Expected signature to be one of ${names}. Received: ${signature}`);
@@ -159,6 +166,11 @@ export class Model {
     return this.#decoded(await this.run(signature, { z_a: a, z_b: b, t: [t], ...others }));
   }
 
+  /** Return what the model makes of `x` at the point of its posterior, flat. */
+  async reconstruct(x, others = {}) {
+    return this.#decoded(await this.run("reconstruct", { x, ...others }));
+  }
+
   /** Return the anomaly score of `x` in nats. */
   async score(x, others = {}) {
     return (await this.run("score", { x, ...others })).score[0];
@@ -169,12 +181,22 @@ export class Model {
    * bundle was written with calibration rows.
    */
   async detect(x, others = {}) {
-    const artefact = this.manifest.artefacts.find(({ preset }) => preset === this.preset);
-    if (!artefact.calibration) {
+    const score = await this.score(x, others);
+    return { score, ...this.decide(score) };
+  }
+
+  /** Return `p_value` and `is_anomaly` of a score, see `detect`. */
+  decide(score) {
+    if (!this.calibration) {
       throw new Error("Expected a bundle with thresholds, written with calibration rows.");
     }
-    const score = await this.score(x, others);
-    return { score, ...decide(score, artefact.calibration) };
+    return decide(score, this.calibration);
+  }
+
+  /** What the manifest says of thresholds of the preset; undefined where it says nothing. */
+  get calibration() {
+    const artefact = this.manifest.artefacts.find(({ preset }) => preset === this.preset);
+    return artefact.calibration;
   }
 
   #decoded(outputs) {

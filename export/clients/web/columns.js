@@ -1,0 +1,155 @@
+// The columns of a row: their names, and their numbers as text in the units of the table.
+//
+// `table` in the manifest, where the bundle was written with one, says what the numbers of a table
+// stand for: `TableSchema.get_config()` of kvae.data.
+
+import { spanOf } from "./domain.js";
+import { plain } from "./number.js";
+
+const STEPS = { D: 86400e3, h: 3600e3, m: 60e3, s: 1e3, ms: 1, us: 1e-3, ns: 1e-6 }; // milliseconds
+
+/**
+ * Return the columns of an example in order.
+ *
+ * @param {object} manifest Of the bundle.
+ * @param {{size: number, domain: object}} kind
+ * @returns {Column[]}
+ */
+export function columnsOf(manifest, { size, domain }) {
+  const ranges = manifest.examples?.ranges?.x ?? [];
+  const known = (manifest.table?.columns ?? []).filter(({ kind }) => kind in TEXT);
+  if (!domain.columns.length) {
+    const range = ranges[0] ?? { low: null, high: null };
+    return Array.from({ length: size }, (_, index) => {
+      const told = known.length === size ? known[index] : null;
+      const name = told ? String(told.name) : `Value ${index}`;
+      return new Column(
+        name,
+        index,
+        domain.one_hot ? { ...domain, one_hot: false } : domain,
+        range,
+        told,
+      );
+    });
+  }
+  let start = 0;
+  return domain.columns.map((part, index) => {
+    const told = known.length === domain.columns.length ? known[index] : null;
+    const name = told ? String(told.name) : part.name;
+    const column = new Column(name, start, part, ranges[index] ?? part, told);
+    start += column.span;
+    return column;
+  });
+}
+
+/** How the numbers of a kind of column are written. */
+const TEXT = {
+  number: (value, { offset, decimals }) =>
+    decimals === null ? plain(value + offset, 5) : (value + offset).toFixed(Math.max(decimals, 0)),
+  integer: (value, { offset }) => String(Math.round(value + offset)),
+  count: (value, { offset }) => String(Math.round(value + offset)),
+  category: (value, { categories }) => String(categories[place(value, categories)]),
+  date: (value, { start, unit, step }) => {
+    const time = new Date(start * STEPS[unit] + Math.round(value) * STEPS[step]);
+    return step === "D" ? time.toISOString().slice(0, 10) : time.toISOString().slice(0, 19);
+  },
+};
+
+/** How a text becomes the number of a kind of column; NaN where it is none. */
+const VALUE = {
+  number: (text, { offset }) => numberOf(text) - offset,
+  integer: (text, { offset }) => numberOf(text) - offset,
+  count: (text, { offset }) => numberOf(text) - offset,
+  category: (text, { categories, other }) => {
+    const names = categories.map(String);
+    const found = names.findIndex((name) => name.toLowerCase() === text.toLowerCase());
+    return found >= 0 ? found : other === null ? NaN : names.indexOf(other);
+  },
+  date: (text, { start, unit, step }) => {
+    const time = Date.parse(
+      /[zZ]|[+-]\d\d:?\d\d$/.test(text)
+        ? text
+        : `${text.replace(" ", "T")}${text.length > 10 ? "Z" : ""}`,
+    );
+    return (time - start * STEPS[unit]) / STEPS[step];
+  },
+};
+
+function place(value, categories) {
+  return Math.min(Math.max(Math.round(value), 0), categories.length - 1);
+}
+
+/** Return the number that a text is, NaN where it is none. */
+export function numberOf(text) {
+  return text.trim() === "" ? NaN : Number(text);
+}
+
+export class Column {
+  #domain;
+  #told;
+
+  /**
+   * @param {string} name
+   * @param {number} start Index of its first number in the row.
+   * @param {object} domain Of its values.
+   * @param {{low: ?number, high: ?number}} range Of the examples.
+   * @param {?object} told What the schema says of it.
+   */
+  constructor(name, start, domain, range, told) {
+    Object.assign(this, { name, start, span: spanOf(domain) });
+    this.#domain = domain;
+    this.#told = told;
+    /** The ends of its values, for drawings. */
+    this.low = range.low ?? domain.low ?? 0;
+    this.high = range.high ?? domain.high ?? 1;
+  }
+
+  /** Whether its values are classes. */
+  get classes() {
+    return this.#told?.kind === "category" || Boolean(this.#domain.categories);
+  }
+
+  /** Return the number of a row, for a one-hot vector that of its class. */
+  number(row) {
+    if (this.span === 1) return row[this.start];
+    const part = Array.from(row.slice(this.start, this.start + this.span));
+    return part.some(Number.isNaN) ? NaN : part.indexOf(Math.max(...part));
+  }
+
+  /** Return the value of a row as text. */
+  text(row) {
+    const value = this.number(row);
+    if (Number.isNaN(value)) return "missing";
+    if (this.#told) return TEXT[this.#told.kind](value, this.#told);
+    if (this.classes) return `class ${Math.round(value)}`;
+    return this.#domain.integer ? String(Math.round(value)) : plain(value, 4);
+  }
+
+  /** Return where a value of a row lies between the ends, from 0 to 1. */
+  share(row) {
+    const found = (this.number(row) - this.low) / Math.max(this.high - this.low, 1e-12);
+    return Math.min(Math.max(found, 0), 1);
+  }
+
+  /**
+   * Return the numbers that a text stands for.
+   *
+   * @throws {Error} If it stands for none. An empty text is a missing value.
+   */
+  numbers(text) {
+    const trimmed = text.trim();
+    const read = this.#told ? VALUE[this.#told.kind] : numberOf;
+    const value = trimmed === "" ? NaN : read(trimmed, this.#told);
+    if (trimmed !== "" && Number.isNaN(value)) {
+      const told = this.#told;
+      const classes = told?.categories ? `one of ${told.categories.slice(0, 5).join(", ")}` : null;
+      const expected =
+        classes ?? (told?.kind === "date" ? "a date such as 2024-01-31" : "a number");
+      throw new Error(`Expected ${expected} in the column ${this.name}. Received: ${trimmed}`);
+    }
+    if (this.span === 1) return [value];
+    return Array.from({ length: this.span }, (_, index) =>
+      Number.isNaN(value) ? NaN : Number(index === Math.round(value)),
+    );
+  }
+}

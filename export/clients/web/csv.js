@@ -1,0 +1,98 @@
+// Reads CSV files: windows of a series, rows of a table.
+
+import { numberOf } from "./columns.js";
+
+/** Return the cells of each line; quotes may stand around a cell. */
+export function cellsOf(text) {
+  const lines = [[""]];
+  let quoted = false;
+  const comma = separatorOf(text);
+  for (let place = 0; place < text.length; place++) {
+    const letter = text[place];
+    const line = lines.at(-1);
+    if (quoted && letter === '"' && text[place + 1] === '"') {
+      line[line.length - 1] += '"';
+      place++;
+    } else if (letter === '"') quoted = !quoted;
+    else if (quoted) line[line.length - 1] += letter;
+    else if (letter === comma) line.push("");
+    else if (letter === "\n") lines.push([""]);
+    else if (letter !== "\r" && letter !== "\ufeff") line[line.length - 1] += letter;
+  }
+  return lines.filter((line) => line.some((cell) => cell.trim() !== ""));
+}
+
+function separatorOf(text) {
+  const [first] = text.split("\n", 1);
+  return [",", ";", "\t"].find((mark) => first.includes(mark)) ?? ",";
+}
+
+/**
+ * Return how many examples a file holds, and a function that returns the numbers of one.
+ *
+ * @param {string} text
+ * @param {Kind} kind A series or a row.
+ * @returns {{count: number, example: function(number): Float32Array}}
+ */
+export function examplesOf(text, kind) {
+  const lines = cellsOf(text);
+  return kind.name === "row" ? rowsOf(lines, kind) : windowsOf(lines, kind);
+}
+
+function rowsOf(lines, { columns }) {
+  const [head, ...rows] = lines;
+  const names = (head ?? []).map((name) => name.trim());
+  const places = columns.map(({ name }) => names.indexOf(name));
+  if (places.every((place) => place < 0) && names.length === columns.length && numeric(names)) {
+    return {
+      count: lines.length,
+      example: (row) =>
+        numbersOf(
+          columns,
+          lines[row],
+          columns.map((_, i) => i),
+        ),
+    };
+  }
+  const absent = columns.filter((_, index) => places[index] < 0).map(({ name }) => name);
+  if (absent.length || !rows.length) {
+    const found = rows.length ? names.join(", ") : "no rows";
+    throw new Error(
+      `Expected a CSV file with a line of names, among them ${columns.map(({ name }) => name).join(", ")}, ` +
+        `and rows below. Received: ${found}`,
+    );
+  }
+  return { count: rows.length, example: (row) => numbersOf(columns, rows[row], places) };
+}
+
+function numbersOf(columns, line, places) {
+  return Float32Array.from(
+    columns.flatMap((column, index) => column.numbers(line[places[index]] ?? "")),
+  );
+}
+
+function windowsOf(lines, { grid: [samples, channels] }) {
+  const body = lines.length && !numeric(lines[0]) ? lines.slice(1) : lines;
+  const whole = body.length === 1 && body[0].length === samples * channels;
+  const rows = whole ? body[0].map((cell) => [cell]) : body;
+  const wide = whole ? 1 : channels;
+  const wrong = rows.findIndex((row) => row.length !== wide || !numeric(row));
+  if (wrong >= 0 || rows.length * wide < samples * channels) {
+    const found =
+      wrong >= 0
+        ? `line ${wrong + 1 + lines.length - body.length} with ${rows[wrong].join(", ")}`
+        : `${rows.length} lines`;
+    throw new Error(
+      `Expected a CSV file with ${samples} lines or more of ${channels} number${channels > 1 ? "s" : ""}. ` +
+        `Received: ${found}`,
+    );
+  }
+  const values = Float32Array.from(rows.flat(), (cell) => numberOf(cell));
+  const count = Math.floor(values.length / (samples * channels));
+  const size = samples * channels;
+  return { count, example: (index) => values.slice(index * size, (index + 1) * size) };
+}
+
+function numeric(cells) {
+  return cells.every((cell) => /^(nan)?$/i.test(cell.trim()) || Number.isFinite(numberOf(cell)));
+}

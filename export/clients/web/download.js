@@ -1,0 +1,63 @@
+// Files to keep: a picture or a strip of pictures as PNG, series and rows as CSV.
+
+import { Picture } from "./picture.js";
+import { exact } from "./number.js";
+
+const LEAST_PIXELS = 256; // of the shorter side of a picture
+
+/**
+ * Save examples side by side.
+ *
+ * @param {Kind} kind
+ * @param {ArrayLike<number>[]} examples
+ * @param {string} name Of the file, without its suffix.
+ */
+export async function save(kind, examples, name) {
+  const picture = kind.name === "picture";
+  const blob = picture
+    ? await png(kind, examples)
+    : new Blob([csv(kind, examples)], { type: "text/csv" });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `${name}.${picture ? "png" : "csv"}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+async function png(kind, examples) {
+  const [height, width] = kind.grid;
+  const times = Math.max(1, Math.ceil(LEAST_PIXELS / Math.min(height, width)));
+  const strip = document.createElement("canvas");
+  Object.assign(strip, { width: times * width * examples.length, height: times * height });
+  const context = strip.getContext("2d");
+  context.imageSmoothingEnabled = false; // pixels stay sharp
+  const picture = new Picture(document.createElement("div"), kind, "");
+  examples.forEach((example, index) => {
+    picture.paint(example);
+    context.drawImage(picture.canvas, index * times * width, 0, times * width, times * height);
+  });
+  return new Promise((resolve) => strip.toBlob(resolve, "image/png"));
+}
+
+/** Return the text of a CSV file that the page reads again. */
+export function csv(kind, examples) {
+  const lines = [];
+  if (kind.name === "row") {
+    lines.push(kind.columns.map(({ name }) => quoted(name)));
+    for (const row of examples) lines.push(kind.columns.map((column) => quoted(column.text(row))));
+  } else {
+    const [samples, channels] = kind.grid;
+    lines.push(Array.from({ length: channels }, (_, channel) => `channel ${channel}`));
+    for (const values of examples) {
+      for (let sample = 0; sample < samples; sample++) {
+        lines.push(Array.from(values.slice(sample * channels, (sample + 1) * channels), exact));
+      }
+    }
+  }
+  return lines.map((line) => `${line.join(",")}\n`).join("");
+}
+
+function quoted(text) {
+  const plain = text.replace("−", "-");
+  return /[",\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+}

@@ -1,0 +1,259 @@
+// Shows points of the latent space: draws from the prior, points of the sliders, points of a walk.
+
+import { Axes } from "./axes.js";
+import { display } from "./display.js";
+import { save } from "./download.js";
+import { Latest } from "./latest.js";
+import { Point } from "./point.js";
+import { randomPoint } from "./random_point.js";
+import { Walk } from "./walk.js";
+
+const element = (id) => document.getElementById(id);
+const STRIP = 10; // pictures along an axis
+const PAUSE = 120; // milliseconds without a change before the ends of the axes are drawn
+const MOST_UNDONE = 200;
+
+export class Explore {
+  #attempt;
+  #axes;
+  #committed = null;
+  #drawing;
+  #fields;
+  #kind;
+  #latest = new Latest((busy) => {
+    element("view").ariaBusy = String(busy);
+  });
+  #model;
+  #name;
+  #past = [];
+  #point;
+  #previews = new Latest((busy) => {
+    element("axes").ariaBusy = String(busy);
+  });
+  #ranges;
+  #walk;
+  /** The numbers that are shown. */
+  values = null;
+
+  /** @param {function(function)} attempt Runs an action and reports its error on the page. */
+  constructor(attempt) {
+    this.#attempt = attempt;
+    this.#walk = new Walk({
+      attempt,
+      show: (words, a, b, t, arc) => this.#show(words, () => this.#between(a, b, t, arc)),
+      strip: (a, b, arc, count) => this.#saveWalk(a, b, arc, count),
+    });
+    const listen = (id, action) => element(id).addEventListener("click", () => attempt(action));
+    listen("next", () => this.draw(Number(element("seed").value) + 1));
+    listen("undo", () => this.undo());
+    listen("save", () => save(this.#kind, [this.values], this.#file));
+    listen("keep-a", () => this.#keep("a"));
+    listen("keep-b", () => this.#keep("b"));
+    element("seed").addEventListener("change", () =>
+      attempt(() => this.draw(Math.trunc(Number(element("seed").value)) || 0)),
+    );
+    element("axes").addEventListener("shown", () => this.#preview());
+    document.addEventListener("keydown", (event) => {
+      const editing = event.target.matches("input:not([type=range]), textarea");
+      if (editing || event.key !== "z" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      attempt(() => this.undo());
+    });
+  }
+
+  /** Whether the model has one latent vector that can be decoded. */
+  get hasAxes() {
+    return Boolean(this.#ranges.length);
+  }
+
+  /** Whether there is anything to show. */
+  get hasDraws() {
+    return this.#model.has("sample") || this.hasAxes;
+  }
+
+  get #file() {
+    const { seed } = this.#point;
+    return `${this.#name}-${seed === null ? "point" : `draw-${seed}`}`;
+  }
+
+  /**
+   * Take a model, or another precision of the one there is.
+   *
+   * @param {Model} model
+   * @param {Kind} kind
+   * @param {Fields} fields
+   * @param {string} name Of the bundle.
+   */
+  use(model, kind, fields, name) {
+    const other = this.#kind !== kind;
+    [this.#model, this.#kind, this.#fields, this.#name] = [model, kind, fields, name];
+    this.#ranges = rangesOf(model);
+    element("explorable").hidden = !this.hasAxes;
+    element("not-explorable").hidden = this.hasAxes;
+    element("walk").hidden = !(this.hasAxes && model.has("interpolate"));
+    this.#walk.hasArc = model.has("interpolate_spherical");
+    if (!other) return;
+    [this.#past, this.#committed, this.#point] = [[], null, null];
+    this.#drawing = display(element("picture"), kind, "What the model decodes");
+    this.#axes = new Axes(element("axes"), kind, this.#ranges, {
+      input: (index, value) =>
+        this.#point.z && this.#attempt(() => this.#to(this.#point.moved(index, value), false)),
+      commit: () => this.#commit(),
+      strip: (axis) => this.#attempt(() => this.#saveAxis(axis)),
+    });
+  }
+
+  /** Show the point that the address names, or a draw. */
+  async start(parameters) {
+    const size = this.hasAxes ? this.#model.manifest.model.latent_dim : 0;
+    const found = Point.read(parameters, this.#fields.values, size);
+    if (found) this.#fields.values = found.others;
+    if (found && (found.z || found.seed !== null)) await this.#to(found);
+    else await this.draw(0);
+    if (!element("walk").hidden) {
+      for (const [end, seed] of [
+        ["a", 1],
+        ["b", 2],
+      ])
+        this.#walk.keep(end, await this.#vector(seed));
+      this.#walk.keep("a", await this.#vector(1));
+    }
+  }
+
+  /** Show a draw from the prior; it is the same for a seed on every device. */
+  draw(seed) {
+    const point = this.#model.has("sample") ? { seed } : { z: this.#random(seed) };
+    element("seed").value = seed;
+    return this.#to(new Point(point, this.#fields.values));
+  }
+
+  /** Show the same point again: another precision, or other inputs beside it. */
+  again() {
+    return this.#to(this.#point.beside(this.#fields.values));
+  }
+
+  /** Go back to the point before the last change. */
+  undo() {
+    const before = this.#past.pop();
+    if (!before) return null;
+    this.#committed = null; // nothing to come back to
+    this.#fields.values = before.others;
+    return this.#to(before);
+  }
+
+  async #to(point, commit = true) {
+    this.#point = point;
+    if (commit) this.#commit();
+    if (point.seed !== null) element("seed").value = point.seed;
+    const words =
+      point.seed === null ? "A point set by the sliders" : `Draw ${point.seed} from the prior`;
+    await this.#show(words, async () => {
+      if (point.seed === null) return this.#model.decode(point.z, this.#others("decode"));
+      const { decoded, z } = await this.#model.sample(point.seed, 0, this.#others("sample"));
+      point.z = z ?? null;
+      return decoded;
+    });
+    if (this.hasAxes && this.#point.z) {
+      this.#axes.set(this.#point.z);
+      this.#preview();
+    }
+  }
+
+  /** Keep the point in the address, and the one before for undo. */
+  #commit() {
+    const point = this.#point;
+    if (this.#committed && this.#committed !== point) {
+      this.#past = [...this.#past, this.#committed].slice(-MOST_UNDONE);
+    }
+    this.#committed = point;
+    element("undo").disabled = !this.#past.length;
+    const parameters = new URLSearchParams(location.search);
+    point.write(parameters);
+    history.replaceState(null, "", `?${String(parameters).replaceAll("%2C", ",")}`);
+  }
+
+  #show(words, call) {
+    return this.#latest.run(async () => {
+      const start = performance.now();
+      const values = await call();
+      const milliseconds = performance.now() - start;
+      this.values = values;
+      this.#kind.scale.grow(values);
+      this.#drawing.paint(values);
+      this.#drawing.label = words;
+      element("shown").textContent = words;
+      const where = { wasm: "WebAssembly", webgpu: "WebGPU" }[this.#model.accelerator];
+      element("timing").textContent =
+        `${milliseconds.toFixed(1)} ms, ${this.#model.preset}, ${where}`;
+    });
+  }
+
+  #preview() {
+    if (!this.hasAxes) return;
+    const point = this.#point;
+    this.#attempt(() =>
+      this.#previews.run(async (newer) => {
+        const stale = () => newer() || point !== this.#point;
+        await new Promise((resolve) => setTimeout(resolve, PAUSE));
+        if (stale()) return;
+        const decode = (z) => this.#model.decode(z, this.#others("decode"));
+        await this.#axes.preview(point.z, decode, stale);
+      }),
+    );
+  }
+
+  #others(signature) {
+    const known = Object.entries(this.#fields.values);
+    const taken = this.#model.signatures[signature].inputs;
+    return Object.fromEntries(known.filter(([name]) => name in taken));
+  }
+
+  #between(a, b, t, arc) {
+    const others = this.#others(arc ? "interpolate_spherical" : "interpolate");
+    return this.#model.interpolate(a, b, t, arc, others);
+  }
+
+  async #vector(seed) {
+    if (!this.#model.has("sample")) return this.#random(seed);
+    return (await this.#model.sample(seed, 0, this.#others("sample"))).z;
+  }
+
+  #random(seed) {
+    return randomPoint(seed, this.#model.manifest.model.latent_dim, this.#ranges);
+  }
+
+  #keep(end) {
+    this.#walk.keep(end, this.#point.z);
+    element("said").textContent = `Kept as ${end.toUpperCase()}.`;
+  }
+
+  async #saveAxis({ index, low, high }) {
+    const points = Array.from({ length: STRIP }, (_, step) =>
+      this.#point.moved(index, low + ((high - low) * step) / (STRIP - 1)),
+    );
+    const examples = [];
+    for (const { z } of points) examples.push(await this.#model.decode(z, this.#others("decode")));
+    await save(this.#kind, examples, `${this.#name}-axis-${index}`);
+  }
+
+  async #saveWalk(a, b, arc, count) {
+    const examples = [];
+    for (let step = 0; step < count; step++) {
+      examples.push(await this.#between(a, b, step / (count - 1), arc));
+    }
+    await save(this.#kind, examples, `${this.#name}-walk`);
+  }
+}
+
+/** Return the axes of a model that can be explored; none of another one. */
+function rangesOf(model) {
+  const { axes, model: described } = model.manifest;
+  const inputs = Object.keys(model.signatures.decode?.inputs ?? {});
+  const known = inputs.every((name) => name === "z" || name in described.inputs);
+  if (!described.latent_dim || !inputs.includes("z") || !known) return [];
+  if (axes.length) return axes;
+  // Nothing is known of them; the prior of most models is a standard normal.
+  return Array.from({ length: described.latent_dim }, (_, index) => {
+    return { index, share: null, low: -3, high: 3 };
+  });
+}

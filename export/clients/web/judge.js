@@ -1,0 +1,272 @@
+// Judges an example: its reconstruction, the difference, the score on the distribution of normal
+// examples, and what each part contributes to the score.
+
+import { contributions, partsOf } from "./contribution.js";
+import { examplesOf } from "./csv.js";
+import { display } from "./display.js";
+import { distribution } from "./distribution.js";
+import { asData } from "./domain.js";
+import { Latest } from "./latest.js";
+import { plain } from "./number.js";
+import { Picture } from "./picture.js";
+import { pixelsOf } from "./pixels.js";
+import { Row } from "./row.js";
+import { Scale } from "./scale.js";
+import { Series } from "./series.js";
+
+const element = (id) => document.getElementById(id);
+
+export class Judge {
+  #kind;
+  #latest = new Latest((busy) => {
+    element("judged").ariaBusy = String(busy);
+  });
+  #model;
+  #on;
+  #source = null; // {count, example, words} of the file
+
+  /** @param {{attempt: function, others: function, shown: function}} on What the page does for it. */
+  constructor(on) {
+    this.#on = on;
+    const drop = element("drop");
+    const listen = (target, event, action) =>
+      target.addEventListener(event, (happened) => on.attempt(() => action(happened)));
+    listen(element("file"), "change", () => this.#open(element("file").files[0]));
+    listen(element("judge-shown"), "click", () => this.#take(on.shown()));
+    listen(element("row"), "change", () => this.#choose());
+    listen(element("invert"), "change", () => this.#choose());
+    for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+      drop.addEventListener(name, (event) => {
+        event.preventDefault();
+        drop.classList.toggle("over", name === "dragenter" || name === "dragover");
+      });
+    }
+    listen(drop, "drop", (event) => this.#open(event.dataTransfer.files[0]));
+    for (const name of ["dragover", "drop"]) {
+      document.addEventListener(name, (event) => event.preventDefault()); // never leave the page
+    }
+  }
+
+  /** Take a model, or another precision of the one there is. */
+  use(model, kind) {
+    if (this.#kind !== kind) {
+      this.#source = null;
+      element("file").value = "";
+      element("judged").hidden = true;
+      element("row-label").hidden = true;
+    }
+    [this.#model, this.#kind] = [model, kind];
+    const picture = kind.name === "picture";
+    const size = kind.grid.slice(0, 2).join(" × ");
+    element("accepted").textContent = {
+      picture: `A PNG, JPEG or WebP picture; it is resized to ${size} pixels.`,
+      series: `A CSV file with a column for each of ${kind.grid[1]} channels and ${kind.grid[0]} lines or more.`,
+      row: `A CSV file with the columns ${kind.columns.map(({ name }) => name).join(", ")}.`,
+    }[kind.name];
+    element("file").accept = picture ? "image/*" : ".csv,.txt,.tsv,text/csv";
+    element("invert-label").hidden = !(picture && kind.grid[2] === 1);
+    return element("judged").hidden ? null : this.again();
+  }
+
+  /** Judge the example once more, after another input has changed. */
+  again() {
+    return this.#source ? this.#choose() : null;
+  }
+
+  async #open(file) {
+    if (!file) return;
+    if (this.#kind.name === "picture") {
+      const { values, words } = await pixelsOf(file, this.#kind);
+      this.#source = { count: 1, example: () => values, words: [file.name, words] };
+    } else {
+      this.#source = { ...examplesOf(await file.text(), this.#kind), words: [file.name] };
+    }
+    const { count } = this.#source;
+    element("row-label").hidden = count === 1;
+    element("row-name").textContent = `${this.#kind.noun} of ${count}`;
+    Object.assign(element("row"), { value: 1, max: count });
+    await this.#choose();
+  }
+
+  #take(values) {
+    const x = asData(values, this.#kind.domain, this.#kind.shape.at(-1) ?? 1);
+    element("row-label").hidden = true;
+    element("file").value = "";
+    this.#source = { count: 1, example: () => x, words: ["What is shown"] };
+    return this.#choose();
+  }
+
+  #choose() {
+    const field = element("row");
+    const { count, example, words } = this.#source ?? { count: 0 };
+    if (!count) return null;
+    const row = Math.min(Math.max(Math.round(Number(field.value)) || 1, 1), count);
+    field.value = row;
+    let x = example(row - 1);
+    if (element("invert").checked && !element("invert-label").hidden) {
+      const { low, high } = this.#kind.domain;
+      x = x.map((value) => low + high - value);
+    }
+    const said = count > 1 ? [...words, `${this.#kind.noun} ${row}`] : words;
+    return this.#latest.run((stale) => this.#show(x, said.filter(Boolean).join(", "), stale));
+  }
+
+  async #show(x, words, stale) {
+    const [model, kind] = [this.#model, this.#kind];
+    const others = (signature) => this.#on.others(signature);
+    const score = model.has("score") ? await model.score(x, others("score")) : null;
+    const remade = model.has("reconstruct")
+      ? await model.reconstruct(x, others("reconstruct"))
+      : null;
+    element("judged").hidden = false;
+    element("judged-words").textContent = words;
+    this.#decide(score, model);
+    const { place, paint } = this.#panels(remade !== null, score !== null && remade !== null);
+    kind.scale.grow(x.filter((value) => !Number.isNaN(value)));
+    if (remade) kind.scale.grow(remade);
+    paint(x, remade, null);
+    if (score === null || remade === null || x.some(Number.isNaN)) return;
+    const repaired = asData(remade, kind.domain, kind.shape.at(-1) ?? 1);
+    const { parts } = partsOf(kind);
+    const call = (each) => model.score(each, others("score"));
+    place.ariaBusy = "true";
+    const found = await contributions(x, repaired, parts, call, stale);
+    if (found) paint(x, remade, found);
+    place.ariaBusy = "false";
+  }
+
+  #decide(score, model) {
+    const verdict = element("verdict");
+    const chart = element("distribution");
+    verdict.className = "verdict";
+    chart.replaceChildren();
+    if (score === null) {
+      verdict.textContent = "This bundle has no score: export the signature score to judge data.";
+      return;
+    }
+    verdict.dataset.score = score;
+    const { calibration } = model;
+    if (!calibration) {
+      verdict.textContent = `Score ${plain(score, 5)} nats. The bundle holds no threshold: export it with --calibration.`;
+      return;
+    }
+    const { p_value: p, is_anomaly: anomaly } = model.decide(score);
+    const { low, high } = calibration;
+    const below = low !== null && score < low;
+    const share = `${plain(100 * calibration.false_alarm_rate)}% of normal examples`;
+    const limits =
+      low === null ? `above ${plain(high, 4)}` : `outside ${plain(low, 4)} to ${plain(high, 4)}`;
+    const said = anomaly
+      ? `, ${below ? "below" : "above"} the limit of ${plain(below ? low : high, 4)}; ${share} score ${limits}`
+      : `; ${share} score ${limits}`;
+    verdict.classList.add(anomaly ? "anomaly" : "normal");
+    const strong = document.createElement("strong");
+    strong.textContent = anomaly ? "Unusual. " : "Normal. ";
+    verdict.replaceChildren(
+      strong,
+      `The score is ${plain(score, 4)} nats${said} (p = ${plain(p, 2)}).`,
+    );
+    verdict.dataset.p = p;
+    chart.replaceChildren(distribution(score, calibration));
+  }
+
+  /** Make the places of the drawings; return the last place and what paints them all. */
+  #panels(remade, contributing) {
+    const place = element("panels");
+    const kind = this.#kind;
+    place.replaceChildren();
+    place.className = `panels ${kind.name}`;
+    if (kind.name === "row") {
+      const row = new Row(
+        place,
+        kind,
+        "The row that is judged",
+        remade ? ["Recon\u00adstruction", "Contri\u00adbution, nats"] : [],
+      );
+      const paint = (x, other, found) =>
+        row.paint(
+          x,
+          ...(remade
+            ? [
+                (column) => column.text(other),
+                (column) => (found ? plain(found[kind.columns.indexOf(column)], 3) : ""),
+              ]
+            : []),
+        );
+      return { place, paint };
+    }
+    return kind.name === "picture"
+      ? pictures(place, kind, remade, contributing)
+      : lines(place, kind, remade, contributing);
+  }
+}
+
+function figure(place, words, note = "") {
+  const found = document.createElement("figure");
+  const inner = document.createElement("div");
+  const caption = document.createElement("figcaption");
+  const quiet = Object.assign(document.createElement("span"), {
+    className: "quiet",
+    textContent: note,
+  });
+  caption.append(`${words} `, quiet);
+  found.append(inner, caption);
+  place.append(found);
+  return { inner, quiet };
+}
+
+function pictures(place, kind, remade, contributing) {
+  const [height, width, channels] = kind.grid;
+  const given = display(figure(place, "Given").inner, kind, "The picture that is judged");
+  const made = remade && display(figure(place, "Reconstruction").inner, kind, "Its reconstruction");
+  const difference = remade && signed(place, kind, "Difference");
+  const parts = contributing && signed(place, kind, "Contribution");
+  const paint = (x, other, found) => {
+    given.paint(x);
+    if (!remade) return;
+    made.paint(other);
+    const mean = Array.from({ length: height * width }, (_, pixel) => {
+      let sum = 0;
+      for (let channel = 0; channel < channels; channel++) {
+        sum += x[pixel * channels + channel] - other[pixel * channels + channel];
+      }
+      return sum / channels;
+    });
+    difference.paint(mean, [height, width], "");
+    if (found) parts?.paint(found, partsOf(kind).grid, " nats");
+  };
+  return { place, paint };
+}
+
+function lines(place, kind, remade, contributing) {
+  const given = figure(place, remade ? "Given, and its reconstruction as a broken line" : "Given");
+  const line = new Series(given.inner, kind, "The window that is judged and its reconstruction");
+  const rest = { grid: kind.grid, scale: new Scale(kind.grid[1], { low: null, high: null }) };
+  const difference =
+    remade && new Series(figure(place, "Difference").inner, rest, "The difference");
+  const parts = contributing && signed(place, kind, "Contribution of each channel and stretch");
+  const paint = (x, other, found) => {
+    line.paint(x, other);
+    if (!remade) return;
+    const left = x.map((value, index) => value - other[index]);
+    rest.scale.grow(left);
+    difference.paint(left);
+    if (found) parts?.paint(found, partsOf(kind).grid, " nats");
+  };
+  return { place, paint };
+}
+
+function signed(place, kind, words) {
+  const { inner, quiet } = figure(place, words);
+  const [height, width] = kind.name === "picture" ? kind.grid : partsOf(kind).grid;
+  const drawing = new Picture(inner, { grid: [height, width, 1], scale: kind.scale }, words);
+  return {
+    paint: (values, size, unit) => {
+      const most = values.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
+      drawing.paintSigned(values, size, most);
+      quiet.textContent = `±${plain(most)}${unit}`;
+      drawing.label = `${words}, at most ${plain(most)}${unit}`;
+      drawing.canvas.dataset.values = JSON.stringify(Array.from(values));
+    },
+  };
+}

@@ -1,0 +1,35 @@
+// The newest wish wins: while one is fulfilled those in between are skipped, so that the page keeps
+// up with a slider however slow the device is.
+
+export class Latest {
+  #busy = false;
+  #wish = null;
+  #tell;
+
+  /** @param {function(boolean)} tell Called with whether it is busy. */
+  constructor(tell = () => {}) {
+    this.#tell = tell;
+  }
+
+  /**
+   * Run an asynchronous action after the one that runs, unless a newer one comes before.
+   *
+   * @param {function(): Promise} action
+   */
+  async run(action) {
+    this.#wish = action;
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#tell(true);
+    try {
+      while (this.#wish) {
+        const action = this.#wish;
+        this.#wish = null;
+        await action(() => this.#wish !== null);
+      }
+    } finally {
+      this.#busy = false;
+      this.#tell(false);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// Shows a row of a table: name, value and where the value lies among the examples, by column.
+
+export class Row {
+  #cells;
+  #table = document.createElement("table");
+
+  /**
+   * @param {Element} place Where the table goes.
+   * @param {{columns: Column[]}} kind
+   * @param {string} label Its caption.
+   * @param {string[]} more Headings of further columns, see `paint`.
+   */
+  constructor(place, { columns }, label, more = []) {
+    this.#table.className = "row-values";
+    const caption = this.#table.createCaption();
+    Object.assign(caption, { className: "hidden", textContent: label });
+    if (more.length) {
+      const head = this.#table.createTHead().insertRow();
+      head.append(...["Column", "Given", ...more].map((text) => cell("th", text, "col")));
+    }
+    const body = this.#table.createTBody();
+    this.#cells = columns.map((column) => {
+      const line = body.insertRow();
+      line.append(cell("th", column.name, "row"));
+      const [value, ...others] = [0, ...more].map(() => line.insertCell());
+      const bar = more.length ? null : line.insertCell();
+      const fill = document.createElement("span");
+      if (bar) {
+        bar.className = "bar";
+        bar.append(fill);
+        bar.ariaHidden = "true";
+      }
+      return { column, value, others, fill };
+    });
+    place.replaceChildren(this.#table);
+  }
+
+  set label(text) {
+    this.#table.caption.textContent = text;
+  }
+
+  /**
+   * Show a row.
+   *
+   * @param {ArrayLike<number>} values Its numbers.
+   * @param {...(function(Column): string)} texts What the further columns say.
+   */
+  paint(values, ...texts) {
+    for (const { column, value, others, fill } of this.#cells) {
+      value.textContent = column.text(values);
+      fill.className = column.classes ? "point" : "";
+      fill.style.setProperty("--share", column.share(values));
+      others.forEach((other, index) => {
+        other.textContent = texts[index](column);
+      });
+    }
+  }
+}
+
+function cell(tag, text, scope) {
+  return Object.assign(document.createElement(tag), { textContent: text, scope });
+}

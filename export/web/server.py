@@ -1,0 +1,113 @@
+"""A web server for the page on this machine: on the loopback alone, for the files of one site."""
+
+import http.server
+import mimetypes
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from .. import runtime
+from .site import INDEX, Site
+
+__all__ = ["Server"]
+
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = 8642
+TYPES = {".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html; charset=utf-8"}
+TYPES |= {".css": "text/css", ".json": "application/json", ".tflite": "application/octet-stream"}
+HEADERS = {
+    "Cache-Control": "no-cache",  # the next bundle may have the same address
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "frame-ancestors 'none'",  # the rest stands in index.html
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves a site on 127.0.0.1; `serve_forever` and `shutdown` as in the base class.
+
+    Requests are answered where the header Host names the loopback: a page of another site whose
+    name was made to lead here gets nothing. A file is found by its whole address among those of
+    the site; no path of this machine is made of an address.
+
+    Args:
+        site: what is served.
+        port: port, 0 for any free one; by default 8642, or a free one where that is taken.
+
+    Raises:
+        ValueError: If the port is taken.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, site: Site, port: int | None = None):
+        self.site = site
+        try:
+            super().__init__((LOOPBACK, DEFAULT_PORT if port is None else port), _Handler)
+        except OSError as error:
+            if port is not None:
+                raise ValueError(
+                    f"Expected --port to be free. Received: {port} ({error.strerror})"
+                ) from None
+            super().__init__((LOOPBACK, 0), _Handler)
+
+    @property
+    def address(self) -> str:
+        """The address of the page."""
+        return f"http://{LOOPBACK}:{self.server_port}/"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """What the header Host may say."""
+        return tuple(f"{name}:{self.server_port}" for name in (LOOPBACK, "localhost"))
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+
+    def do_GET(self) -> None:
+        """Answer with a file."""
+        self._answer(body=True)
+
+    def do_HEAD(self) -> None:
+        """Answer with the headers of a file."""
+        self._answer(body=False)
+
+    def _answer(self, body: bool) -> None:
+        address = urlsplit(self.path).path.removeprefix("/") or INDEX
+        if self.headers.get("Host") not in self.server.hosts:
+            return self._send(HTTPStatus.FORBIDDEN, b"The header Host is not that of this server.")
+        if address not in self.server.site:
+            return self._send(HTTPStatus.NOT_FOUND, b"There is no such file.", body=body)
+        try:
+            content = self.server.site.read(address)
+        except (runtime.BundleError, OSError) as error:
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            return self._send(status, str(error).encode(), body=body)
+        self._send(HTTPStatus.OK, content, _type(address), body)
+
+    def _send(
+        self, status: HTTPStatus, content: bytes, kind: str = "text/plain", body: bool = True
+    ) -> None:
+        self.send_response(status)
+        for name, value in {**HEADERS, "Content-Type": kind}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def version_string(self) -> str:
+        """Tell nothing of the versions of this machine."""
+        return "kvae"
+
+    def log_message(self, *_: Any) -> None:
+        """Print nothing: the terminal holds the address of the page."""
+
+
+def _type(address: str) -> str:
+    suffix = address[address.rfind(".") :] if "." in address else ""
+    return TYPES.get(suffix) or mimetypes.types_map.get(suffix, "application/octet-stream")

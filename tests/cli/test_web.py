@@ -1,0 +1,108 @@
+"""`kvae web` serves bundles and models, or writes them as a folder; errors are sentences."""
+
+import functools
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import kvae
+from kvae.cli.main import app
+from kvae.export import runtime
+from kvae.export.web import litert_js
+from tests.helpers import ROOT
+from tests.small import make_vae
+
+GOLDEN = ROOT / "tests" / "goldens" / "v1" / "vae"
+
+
+@pytest.fixture(autouse=True)
+def modules(tmp_path, monkeypatch):
+    """LiteRT.js is not needed to serve a page."""
+    monkeypatch.setattr(litert_js, "installed", lambda report: tmp_path / "node_modules")
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["web", *map(str, arguments)], env={"NO_COLOR": "1"})
+
+
+SERVE = """
+import pathlib, sys
+from kvae.cli.main import app
+from kvae.export.web import litert_js
+litert_js.installed = lambda report: pathlib.Path("node_modules")
+app(["web", sys.argv[1], "--no-open", "--port", "0"], standalone_mode=False)
+print("tensorflow" in sys.modules, flush=True)
+"""
+
+
+def test_a_bundle_is_served_until_ctrl_c_without_tensorflow():
+    command = [sys.executable, "-u", "-c", SERVE, str(GOLDEN / "bundle")]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
+        line = process.stdout.readline()
+        address = re.search(r"http://127.0.0.1:\d+/", line)[0]
+        with urllib.request.urlopen(f"{address}bundles/bundle/manifest.json") as answer:
+            assert answer.read() == (GOLDEN / "bundle" / "manifest.json").read_bytes()
+        process.send_signal(2)
+        assert process.stdout.read().strip() == "False"
+    assert process.returncode == 0
+
+
+def _environment():
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def test_a_run_folder_is_exported_and_written_with_a_bundle(tmp_path, monkeypatch):
+    small = functools.partial(kvae.export.bundle, signatures=["decode"])
+    monkeypatch.setattr(kvae.export, "bundle", small)
+    schema = kvae.data.TableSchema.infer(pd.DataFrame({"a": [1.5, 2.0], "b": ["x", "y"]}))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "schema.json").write_text(json.dumps(schema.get_config()))
+    make_vae((2,), 2).save(tmp_path / "run" / "model.keras")
+    done = run(tmp_path / "run", GOLDEN / "bundle", "--static", tmp_path / "page")
+    assert done.exit_code == 0, done.output
+    bundles = sorted(path.name for path in (tmp_path / "page" / "bundles").iterdir())
+    assert bundles == ["bundle", "run"]
+    exported = runtime.Bundle(tmp_path / "page" / "bundles" / "run")
+    assert exported.manifest["table"] == json.loads(json.dumps(schema.get_config()))
+    assert "copy it to a web server" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing"], "Expected a folder with a bundle, a .keras file, or a run folder."),
+        (["nothing.keras"], "Expected MODEL to name a file"),
+        ([ROOT / "docs"], "it is not a bundle"),
+        ([ROOT / "README.md"], "Expected a folder with a bundle, a .keras file, or a run folder."),
+        ([GOLDEN / "bundle", "--static", ROOT / "docs"], "Expected --static to be free"),
+        ([GOLDEN / "bundle", "--static", "no/page"], "Expected the folder of --static to exist"),
+        ([GOLDEN / "bundle", "--data", "nothing.npy"], "Expected --data to name a file"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence(arguments, sentence):
+    done = run(*arguments)
+    assert done.exit_code == 2, done.output
+    assert sentence in " ".join(done.stderr.split())
+
+
+def test_a_taken_port_is_one_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run(GOLDEN / "bundle", "--no-open", "--port", taken.getsockname()[1])
+    assert done.exit_code == 2
+    assert "Expected --port to be free" in done.stderr

@@ -1,0 +1,113 @@
+"""The server answers on the loopback alone, with the files of the site alone."""
+
+import http.client
+import shutil
+import socket
+import threading
+
+import pytest
+
+from kvae.export.web.server import Server
+from kvae.export.web.site import Site
+
+
+@pytest.fixture(scope="module")
+def server(site):
+    with Server(site, 0) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def ask(server, target, method="GET", **headers):
+    """Return status, headers and body of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+    try:
+        connection.putrequest(method, target, skip_host="Host" in headers)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+def test_every_file_is_served_with_its_type(server, site):
+    for address in site:
+        status, headers, body = ask(server, f"/{address}?preset=int8")
+        assert (status, body) == (200, site.read(address)), address
+        assert headers["X-Content-Type-Options"] == "nosniff"
+    assert ask(server, "/")[2] == site.read("index.html")
+    types = {"app.js": "text/javascript", "style.css": "text/css"}
+    types["node_modules/@litertjs/core/wasm/litert_wasm_internal.wasm"] = "application/wasm"
+    for address, kind in types.items():
+        assert ask(server, f"/{address}")[1]["Content-Type"] == kind
+
+
+def test_head_has_no_body_and_nothing_can_be_sent(server):
+    status, headers, body = ask(server, "/app.js", "HEAD")
+    assert (status, body) == (200, b"")
+    assert int(headers["Content-Length"]) > 0
+    assert ask(server, "/app.js", "POST")[0] == 501
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/../pyproject.toml",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/bundles/bundle/../bundle/manifest.json",
+        "/bundles/bundle/..%2f..%2f..%2fmake.py",
+        "//etc/passwd",
+        "/bundles",
+        "/bundles/bundle/",
+        "/package.json",
+        "/node_modules/@litertjs/core/dist/index.js.map",
+        "/app.js%00.html",
+        "/\\app.js",
+    ],
+)
+def test_no_other_file_is_served(server, target):
+    assert ask(server, target)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "[::1]:{port}", ""]
+)
+def test_a_name_that_was_made_to_lead_here_gets_nothing(server, host):
+    status, _, body = ask(server, "/", Host=host.format(port=server.server_port))
+    assert status == 403
+    assert b"<" not in body
+    assert ask(server, "/", Host=f"localhost:{server.server_port}")[0] == 200
+
+
+def test_it_listens_on_the_loopback_alone(server):
+    assert server.server_address[0] == "127.0.0.1"
+
+
+def test_a_taken_port_is_an_error_and_the_usual_one_is_replaced(site, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ValueError, match=rf"Expected --port to be free. Received: {port}"):
+            Server(site, port)
+        monkeypatch.setattr("kvae.export.web.server.DEFAULT_PORT", port)
+        with Server(site) as other:
+            assert other.server_port not in (0, port)
+
+
+def test_an_altered_bundle_is_not_served(bundles, modules, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(bundles[0], copy)
+    altered = Site([copy], modules)
+    (copy / "README.md").write_text("something else")
+    with Server(altered, 0) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        status, _, body = ask(server, "/bundles/copy/README.md")
+        server.shutdown()
+        thread.join()
+    assert status == 500
+    assert b"altered" in body

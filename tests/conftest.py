@@ -16,6 +16,7 @@ import pytest
 
 import kvae
 from kvae.export.verification import processes
+from tests import graphs
 from tests.prepared import verifying
 from tests.small import make_vae
 
@@ -105,6 +106,13 @@ def _verified_in_prepared_processes():
     """`saved_model` tries each file in a process forked from one that has TensorFlow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(processes, "subprocess", SimpleNamespace(Popen=verifying, PIPE=PIPE))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _graphs_are_freed():
+    with pytest.MonkeyPatch.context() as patch:
+        graphs.free_with_their_functions(patch)
         yield
 
 

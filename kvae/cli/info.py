@@ -22,6 +22,8 @@ def run(path: Path, as_json: bool) -> None:
         path: a .keras file, the folder of a bundle, or a run folder of `kvae train`.
         as_json: whether to print it as JSON.
     """
+    if not path.exists():
+        raise FileNotFoundError(f"Expected FILE to name a file or folder. Received: {str(path)!r}")
     with quiet_native_logs():
         found = _found(path)
     if as_json:

@@ -62,10 +62,22 @@ def _rows(model: Any, path: Path) -> Any:
     if table is None or not hasattr(found, "columns"):
         if isinstance(found, Path):
             raise ValueError(f"Expected DATA to be a file. Received: the folder {str(path)!r}")
+        _check_numbers(found)
         return examples_of(found, None, option="DATA")
     from kvae.data import TableSchema
 
     return TableSchema.from_config(table).to_array(found, missing="refuse")
+
+
+def _check_numbers(found: Any) -> None:
+    """Raise where a table holds other columns than numbers, which only a schema can read."""
+    if hasattr(found, "columns"):
+        others = [str(name) for name, dtype in found.dtypes.items() if dtype.kind not in "biuf"]
+        if others:
+            raise ValueError(
+                "Expected columns of numbers alone for a bundle without the schema of its table, "
+                "which kvae export --schema adds. Received: other columns " + ", ".join(others[:5])
+            )
 
 
 def _found(model: Any, rows: Any) -> dict[str, Any]:

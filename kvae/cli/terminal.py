@@ -73,7 +73,9 @@ def first_sentence(error: Exception) -> str:
 
 @contextlib.contextmanager
 def quiet_native_logs() -> Iterator[None]:
-    """Suppress what C++ code writes to standard error; print it if the block raises.
+    """Suppress what C++ code writes to standard error; print it if the block fails.
+
+    Where an argument or a file is not valid, the error says all, in one line.
 
     TensorFlow and LiteRT log many lines on import that Python settings cannot turn off.
     """
@@ -84,6 +86,8 @@ def quiet_native_logs() -> Iterator[None]:
         os.dup2(log.fileno(), 2)
         try:
             yield
+        except INVALID:
+            raise
         except BaseException:
             log.seek(0)
             os.write(kept, log.read())

@@ -1,5 +1,6 @@
 """Bad input to the commands: one line, status 2, and nothing written."""
 
+import os
 import zipfile
 
 import keras
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 import kvae
 from kvae.cli.main import app
-from kvae.cli.terminal import plain
+from kvae.cli.terminal import plain, quiet_native_logs
 from tests.small import kl, make_vae
 
 
@@ -107,6 +108,10 @@ def test_a_model_with_an_unknown_layer_is_refused_in_one_line(folder, monkeypatc
         ),
         (["verify", "nothing"], "Expected a folder that holds a bundle"),
         (["bench", "nothing"], "Expected a folder that holds a bundle"),
+        (["info", "nothing"], "Expected FILE to name a file or folder"),
+        (["score", "nothing", "x.npy"], "Expected a folder that holds a bundle"),
+        (["score", "nothing", "x.npy", "-o", "x.txt"], "Expected --output to end in .csv"),
+        (["impute", "vae.keras", "x.npy", "-o", "x.csv"], "to be two tables, or two arrays"),
     ],
 )
 def test_destinations_are_checked_before_the_model_is_loaded(
@@ -119,6 +124,20 @@ def test_destinations_are_checked_before_the_model_is_loaded(
     assert done.exit_code == 2, done.output
     assert message in done.stderr
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(("error", "printed"), [(ValueError("x"), ""), (RuntimeError("x"), "log")])
+def test_native_logs_are_printed_where_the_program_failed_not_where_input_is_wrong(
+    error, printed, capfd
+):
+    @quiet_native_logs()
+    def fail():
+        os.write(2, b"log")
+        raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert capfd.readouterr().err == printed
 
 
 @pytest.mark.parametrize(

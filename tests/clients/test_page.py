@@ -196,6 +196,7 @@ def test_another_precision_shows_the_same_point(page, client_bundle):
     page.settle()
     assert page.said() == "Draw 3 from the prior"
     assert "preset=int8" in page.browser.current_url
+    assert not page.find("undo").is_enabled()
     expected = shades(client_bundle.vae.sample(1, seed=3, kind="mean")[0])
     found = page.shown()[..., :3].astype(int)
     assert 0 < np.abs(found - expected).max() < 25

@@ -138,7 +138,7 @@ element("preset").addEventListener("change", () =>
   attempt(async () => {
     await load(element("bundle").value, element("preset").value);
     remember("preset", model.preset);
-    if (explore.hasDraws) await explore.again();
+    if (explore.hasDraws) await explore.again(false);
   }),
 );
 element("share-link").addEventListener("click", () =>

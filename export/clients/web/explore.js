@@ -108,16 +108,11 @@ export class Explore {
     const size = this.hasAxes ? this.#model.manifest.model.latent_dim : 0;
     const found = Point.read(parameters, this.#fields.values, size);
     if (found) this.#fields.values = found.others;
-    if (found && (found.z || found.seed !== null)) await this.#to(found);
-    else await this.draw(0);
-    if (!element("walk").hidden) {
-      for (const [end, seed] of [
-        ["a", 1],
-        ["b", 2],
-      ])
-        this.#walk.keep(end, await this.#vector(seed));
-      this.#walk.keep("a", await this.#vector(1));
-    }
+    if (found?.z) await this.#to(found);
+    else await this.draw(found?.seed ?? 0);
+    if (element("walk").hidden) return;
+    this.#walk.keep("b", await this.#vector(2));
+    this.#walk.keep("a", await this.#vector(1));
   }
 
   /** Show a draw from the prior; it is the same for a seed on every device. */
@@ -127,9 +122,14 @@ export class Explore {
     return this.#to(new Point(point, this.#fields.values));
   }
 
-  /** Show the same point again: another precision, or other inputs beside it. */
-  again() {
-    return this.#to(this.#point.beside(this.#fields.values));
+  /**
+   * Show the same point again.
+   *
+   * @param {boolean} commit Whether that is a change to be undone: other inputs beside the point are,
+   *     another precision is not.
+   */
+  again(commit = true) {
+    return this.#to(this.#point.beside(this.#fields.values), commit);
   }
 
   /** Go back to the point before the last change. */

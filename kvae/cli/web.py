@@ -92,7 +92,7 @@ def _bundle(
             target,
             data=_examples(data, model, schema),
             schema=None if schema is None else schema_of(schema),
-            presets=["float32"],  # what the page opens; another one doubles the time
+            presets=["float32"],  # what the page opens
             measure=False,
         )
     for warning in left_out:

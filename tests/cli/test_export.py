@@ -71,6 +71,7 @@ def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
         *("--description", "A pump.", "--author", "A", "--licence", "MIT"),
         *("--training-data", "Two weeks.", "--preprocessing", "None."),
         *("--calibration", folder / "x.npy", "--false-alarm-rate", 0.1, "--two-sided"),
+        *("--trainable", "scale", "--optimizer", "sgd", "--training-batch-size", 4),
     )
     assert done.exit_code == 0, done.output
     assert received.pop("data").shape == (60, 6)
@@ -78,6 +79,9 @@ def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
     assert received == {
         "false_alarm_rate": 0.1,
         "two_sided": True,
+        "trainable": "scale",
+        "optimizer": "sgd",
+        "training_batch_size": 4,
         "path": tmp_path / "b",
         "presets": ["float32", "int8-full"],
         "signatures": ["decode"],

@@ -34,6 +34,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "Model",
+    "RecentThreshold",
     "Stream",
     "check_domain",
     "check_schema",
@@ -959,6 +960,87 @@ def limits(calibration: Any, rate: float, two_sided: bool = False) -> tuple[floa
     k = min(n, max(1, math.floor(share * (n + 1) + 1e-9)))
     low = float(calibration[k - 1]) if two_sided else -math.inf
     return low, float(calibration[n - k])
+
+
+class RecentThreshold:
+    """The conformal threshold of the most recent normal scores, in fixed memory.
+
+    It keeps the last `size` scores, 4 bytes each, and its threshold is exactly that of `limits` for
+    these: by it the decisions before and after `Model.adapt` are comparable. For a normal row that
+    is exchangeable with them, the probability of a false alarm is at most `rate` once there are
+    1 / rate - 1 of them, as a mean; around it the rate of one threshold varies by about
+    sqrt(rate (1 - rate) / size).
+
+    Args:
+        rate: wanted rate of false alarms, in (0, 1).
+        size: scores that are kept, at least 1 / rate - 1.
+        two_sided: whether a score that is too low is an anomaly too; then at least 2 / rate - 1.
+
+    Raises:
+        ValueError: If an argument is not of the form above.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> recent = runtime.RecentThreshold(rate=0.1, size=50)
+        >>> recent.push(np.arange(100.0))
+        >>> recent.limits(), recent.p_values([200.0])
+        ((-inf, 95.0), array([0.01960784]))
+    """
+
+    def __init__(self, rate: float = 0.01, size: int = 1000, two_sided: bool = False):
+        if not 0.0 < rate < 1.0:
+            raise ValueError(f"Expected rate in (0, 1). Received: rate={rate}")
+        self.rate, self.two_sided = rate, bool(two_sided)
+        self.least = max(1, math.ceil((1 + self.two_sided) / rate - 1e-9) - 1)
+        if size < self.least:
+            raise ValueError(
+                f"Expected size of at least {self.least}, for a rate of {rate}. Received: "
+                f"size={size}"
+            )
+        self._scores = np.zeros(size, "float32")
+        self._pushed = 0
+
+    @property
+    def count(self) -> int:
+        """How many scores are kept."""
+        return min(self._pushed, len(self._scores))
+
+    def push(self, scores: Any) -> None:
+        """Add the scores of rows that are known to be normal, in their order.
+
+        Leave none out because it is high: without the highest ones the threshold falls with every
+        push.
+
+        Raises:
+            ValueError: If a score is not finite; nothing is added then.
+        """
+        scores = np.asarray(scores, "float32").reshape(-1)
+        if not np.all(np.isfinite(scores)):
+            raise ValueError("Expected scores to be finite. Received: NaN or infinity")
+        last = scores[-len(self._scores) :]
+        first = self._pushed + len(scores) - len(last)
+        self._scores[(first + np.arange(len(last))) % len(self._scores)] = last
+        self._pushed += len(scores)
+
+    def limits(self) -> tuple[float, float]:
+        """Return the lowest and the highest score that is no anomaly, see `limits`.
+
+        Raises:
+            ValueError: If there are too few scores for the rate.
+        """
+        return limits(self._sorted(), self.rate, self.two_sided)
+
+    def p_values(self, scores: Any) -> np.ndarray:
+        """Return the conformal p-value of each score, see `p_values`."""
+        return p_values(scores, self._sorted(), self.two_sided)
+
+    def _sorted(self) -> np.ndarray:
+        if self.count < self.least:
+            raise ValueError(
+                f"Expected at least {self.least} scores, for a rate of {self.rate}. Received: "
+                f"{self.count}"
+            )
+        return np.sort(self._scores[: self.count])
 
 
 class Stream:

@@ -701,7 +701,7 @@ class Model:
                     {
                         **{name: value[picked] for name, value in rows.items()},
                         "seed": np.array([len(losses), seed], "int32"),
-                        "learning_rate": np.float32(learning_rate),
+                        "learning_rate": np.array(learning_rate, "float32"),
                     },
                 )
                 losses.append(float(outputs["loss"]))

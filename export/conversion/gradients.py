@@ -113,7 +113,8 @@ def _tile(op: Any, upstream: Any) -> list[Any]:
     multiples, shape = tf.get_static_value(op.inputs[1]), op.inputs[0].shape
     if multiples is None or not shape.is_fully_defined():
         return _of_tensorflow("Tile")(op, upstream)
-    apart, copies = [], []
+    apart: list[int] = []
+    copies: list[int] = []
     for multiple, size in zip(multiples, shape, strict=True):
         if multiple > 1:
             copies.append(len(apart))

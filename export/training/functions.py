@@ -152,7 +152,7 @@ class TrainingFunctions:
 
     # -- the functions -----------------------------------------------------------------------
 
-    def _train(self, seed: Any, learning_rate: Any, **inputs: Any) -> dict[str, Any]:
+    def _train(self, *, seed: Any, learning_rate: Any, **inputs: Any) -> dict[str, Any]:
         """Take one step; return the loss and its terms before it."""
         variables = [weight.value for weight in self.weights]
         with counted_noise(), builtin_gradients():
@@ -231,7 +231,7 @@ class TrainingFunctions:
         flat = [tf.reshape(variable, [-1]) for variable in self.state]
         return {"state": tf.identity(tf.concat(flat, axis=0), name="state")}
 
-    def _restore(self, state: Any) -> dict[str, Any]:
+    def _restore(self, *, state: Any) -> dict[str, Any]:
         """Take a vector that `save` returned."""
         sizes = [variable.shape.num_elements() for variable in self.state]
         parts = tf.split(state, sizes)  # a slice would do as well; of one operation

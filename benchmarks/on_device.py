@@ -8,6 +8,7 @@ windows exceed it) and at one set on 200 further windows of B, the AUROC on faul
 milliseconds of a step, and the size of the file against that of one that does not train.
 
     python benchmarks/on_device.py [--seeds 0] [--windows 50 200 1000] [--passes 5]
+        [--machine 1.25 0.3 0.15 1.1]
 """
 
 import argparse
@@ -41,10 +42,10 @@ def windows(rng, count, gain, offset, noise, rhythm):
     return (gain * clean + offset + noise * rng.normal(size=clean.shape)).astype("float32")
 
 
-def faulty(rng, count):
-    """Return windows of machine B with one of four faults."""
-    x = windows(rng, count, **MACHINE_B)
-    other = windows(rng, count, **{**MACHINE_B, "rhythm": 1.3})
+def faulty(rng, count, machine):
+    """Return windows of a machine with one of four faults."""
+    x = windows(rng, count, **machine)
+    other = windows(rng, count, **{**machine, "rhythm": 1.2 * machine["rhythm"]})
     for i in range(count):
         channel = rng.integers(CHANNELS)
         start = rng.integers(STEPS // 2)
@@ -86,9 +87,10 @@ def rows_of(seed, arguments, folder):
     vae = trained(rng)
     data = windows(rng, 500, **MACHINE_A)
     calibration = windows(rng, 1000, **MACHINE_A)
-    met = windows(rng, max(arguments.windows), **MACHINE_B)
-    further, normal = windows(rng, 200, **MACHINE_B), windows(rng, 1000, **MACHINE_B)
-    faults = faulty(rng, 400)
+    machine = dict(zip(MACHINE_B, arguments.machine, strict=True))
+    met = windows(rng, max(arguments.windows), **machine)
+    further, normal = windows(rng, 200, **machine), windows(rng, 1000, **machine)
+    faults = faulty(rng, 400, machine)
     common = {"data": data, "presets": ["float32"], "signatures": ["score"], "measure": False}
     plain = kvae.export.bundle(vae, folder / f"{seed}-plain", **common)["float32"]
     for trainable in ("scale", "heads", "all"):
@@ -126,6 +128,14 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--windows", type=int, nargs="+", default=[50, 200, 1000])
     parser.add_argument("--passes", type=int, default=5, help="how often a window is shown")
+    parser.add_argument(
+        "--machine",
+        type=float,
+        nargs=4,
+        default=list(MACHINE_B.values()),
+        metavar=("GAIN", "OFFSET", "NOISE", "RHYTHM"),
+        help="machine B; A is 1 0 0.1 1",
+    )
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -134,10 +144,9 @@ def main():
         for seed in arguments.seeds:
             for key, row in rows_of(seed, arguments, Path(folder)):
                 found.setdefault(key, []).append(row)
-    print(f"{platform.machine()}, seeds {arguments.seeds}, {arguments.passes} passes")
-    print(
-        "trainable  windows  alarms, threshold of A  of B   AUROC  ms/step  size  A forgets, nats"
-    )
+    print(f"{platform.machine()}, seeds {arguments.seeds}, {arguments.passes} passes, machine B:")
+    print(dict(zip(MACHINE_B, arguments.machine, strict=True)))
+    print("trainable  windows  alarms, threshold of A  of B   AUROC  ms/step  size  A worse, nats")
     for (trainable, count), rows in found.items():
         kept, own, auroc, milliseconds, ratio, worse = np.mean(rows, axis=0)
         print(

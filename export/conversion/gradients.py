@@ -27,7 +27,7 @@ def builtin_gradients() -> Iterator[None]:
 
     Example:
         >>> from kvae.export.conversion.gradients import builtin_gradients
-        >>> @tf.function
+        >>> @tf.function(autograph=False)
         ... def slope(x):
         ...     with builtin_gradients():
         ...         return tf.gradients(tf.nn.relu(x), x)[0]
@@ -110,17 +110,19 @@ def _strided_slice(op: Any, upstream: Any) -> list[Any]:
 
 def _tile(op: Any, upstream: Any) -> list[Any]:
     """Return the sum over the copies; LiteRT's XNNPACK takes at most six axes, none of size one."""
-    multiples, shape = tf.get_static_value(op.inputs[1]), op.inputs[0].shape
-    if multiples is None or not shape.is_fully_defined():
+    shape, tiled = op.inputs[0].shape, op.outputs[0].shape
+    if not tiled.is_fully_defined():
+        tiled = upstream.shape  # the multiples may be computed, as those of tf.repeat are
+    if not (shape.is_fully_defined() and tiled.is_fully_defined()):
         return _of_tensorflow("Tile")(op, upstream)
     apart: list[int] = []
     copies: list[int] = []
-    for multiple, size in zip(multiples, shape, strict=True):
-        if multiple > 1:
+    for whole, size in zip(tiled, shape, strict=True):
+        if whole > size:
             copies.append(len(apart))
-            apart.append(int(multiple))
+            apart.append(whole // size)
         if size > 1:
-            apart.append(int(size))
+            apart.append(size)
     summed = tf.reduce_sum(tf.reshape(upstream, apart), axis=copies)
     return [tf.reshape(summed, shape), None]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from kvae.special_functions import builtin_only
 
@@ -140,6 +141,10 @@ class Graph:
         return converter
 
     def _converted(self, converter: Any) -> bytes:
+        level = logging.get_verbosity()
+        if self.training is not None:
+            # The loader says that gradients were not saved; the functions hold them.
+            logging.set_verbosity(logging.ERROR)
         try:
             with warnings.catch_warnings():
                 # The calibrator makes a tf.lite.Interpreter, which calls itself deprecated.
@@ -152,6 +157,8 @@ class Graph:
                 "operations: "
                 + (f"they need {', '.join(beyond)}" if beyond else str(error).strip()[:300])
             ) from error
+        finally:
+            logging.set_verbosity(level)
 
 
 def _rows(inputs: Mapping[Key, dict[str, np.ndarray]]) -> Iterator[tuple[str, Any]]:

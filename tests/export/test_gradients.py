@@ -35,6 +35,7 @@ CASES = {
     "slice": (lambda x: x[1:, :-1, 2], [(4, 3, 5)]),
     "slice to the end": (lambda x: x[-2:], [(4, 3)]),
     "tile": (lambda x: tf.tile(x, [1, 3, 2]), [(2, 1, 4)]),
+    "repeat": (lambda x: tf.repeat(x, 2, axis=1), [(2, 3, 4)]),
     "conv": (conv(1, "SAME"), [IMAGE, KERNEL]),
     "conv by two": (conv(2, "SAME"), [IMAGE, KERNEL]),
     "conv by two, even": (conv(2, "SAME"), [(2, 8, 8, 3), (4, 4, 3, 4)]),

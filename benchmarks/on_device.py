@@ -114,7 +114,7 @@ def rows_of(seed, arguments, folder):
             labels = np.repeat([0, 1], [len(normal), len(faults)])
             auroc = roc_auc_score(labels, np.concatenate([scores, model.score(faults)]))
             ratio = result.size_bytes / plain.size_bytes
-            worse = model._forgotten()
+            worse = model.forgotten()
             yield (
                 (trainable, count),
                 (alarms(threshold, scores), alarms(own, scores), auroc, milliseconds, ratio, worse),

@@ -692,8 +692,9 @@ class Model:
         rng = np.random.default_rng([seed % 2**32, count])
         losses: list[float] = []
         skipped, kept = 0, self._state()
-        worse = self._forgotten() if guard_nats < math.inf else 0.0
-        while len(losses) < steps and worse <= guard_nats:
+        guarded = guard_nats < math.inf
+        worse = self.forgotten() if guarded else math.nan
+        while len(losses) < steps and not worse > guard_nats:
             for _ in range(min(check_every, steps - len(losses))):
                 picked = rng.integers(count, size=training["batch_size"])
                 outputs = self._started().run(
@@ -708,13 +709,11 @@ class Model:
                 skipped += int(outputs["applied"]) == 0
                 if progress is not None:
                     progress(len(losses), losses[-1])
-            if guard_nats < math.inf:
-                worse = self._forgotten()
-            if worse <= guard_nats:
+            worse = self.forgotten() if guarded else worse
+            if not worse > guard_nats:
                 kept = self._state()
-        stopped = not worse <= guard_nats
         self._take(kept)
-        return Adaptation(np.asarray(losses), skipped, worse, stopped)
+        return Adaptation(np.asarray(losses), skipped, worse, worse > guard_nats)
 
     def save(self, path: Any) -> None:
         """Write what was learned to a file; a crash leaves the old file or the new one.
@@ -771,6 +770,24 @@ class Model:
         self._started().run("reset", {})
         self._learned = None
 
+    def forgotten(self) -> float:
+        """Return by how much the golden rows score worse than with the shipped weights, in nats.
+
+        The mean over them; infinity where a score is not finite.
+        """
+        golden, place = self.golden(), "inputs/score/"
+        if "score" not in self.signatures or "expected/score/score" not in golden:
+            raise ValueError(
+                "Expected a bundle with the signature 'score', for the guard against forgetting. "
+                "guard_nats=math.inf adapts without it. Received: one without"
+            )
+        rows = {key[len(place) :]: v for key, v in golden.items() if key.startswith(place)}
+        try:
+            scores = self.score(**rows)
+        except RuntimeError:  # NaN or infinity
+            return math.inf
+        return float(np.mean(scores, dtype="float64") - np.mean(golden["expected/score/score"]))
+
     def _training(self) -> dict[str, Any]:
         if self.training is None:
             trains = [a["preset"] for a in self.manifest["artefacts"] if a.get("training")]
@@ -789,21 +806,6 @@ class Model:
     def _take(self, state: np.ndarray) -> None:
         self._started().run("restore", {"state": state})
         self._learned = state
-
-    def _forgotten(self) -> float:
-        """Return by how much the golden rows score worse than with the shipped weights, in nats."""
-        golden, place = self.golden(), "inputs/score/"
-        if "score" not in self.signatures or "expected/score/score" not in golden:
-            raise ValueError(
-                "Expected a bundle with the signature 'score', for the guard against forgetting. "
-                "guard_nats=math.inf adapts without it. Received: one without"
-            )
-        rows = {key[len(place) :]: v for key, v in golden.items() if key.startswith(place)}
-        try:
-            scores = self.score(**rows)
-        except RuntimeError:  # NaN or infinity
-            return math.inf
-        return float(np.mean(scores, dtype="float64") - np.mean(golden["expected/score/score"]))
 
     def _decoded(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
         return outputs[self.manifest["model"]["decoded"]]
@@ -851,7 +853,7 @@ class Adaptation:
         losses: the loss before each step, in nats.
         skipped: steps that changed nothing, because something was not finite.
         guard: by how much the golden rows scored worse at the last check than with the shipped
-            weights, in nats.
+            weights, in nats; NaN without a guard.
         stopped: whether the guard stopped the training and put the weights of its last check back.
     """
 

@@ -1,5 +1,8 @@
 """A file that trains its weights on the device."""
 
+import os
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -249,6 +252,7 @@ def test_the_guard_stops_a_model_that_forgets(model):
     assert len(done.losses) < 400
     assert seen == list(range(1, len(done.losses) + 1))
     # The weights of the last check that passed.
+    assert model.forgotten() <= 2.0
     assert model.score(golden["inputs/score/x"]).mean() - shipped <= 2.0
 
 
@@ -303,6 +307,23 @@ def test_a_forked_process_goes_on_with_what_was_learned(model):
     expected = model.score(x)
     model._engine.process = -1  # as it is in a child
     np.testing.assert_array_equal(model.score(x), expected)
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_steps_take_no_memory(model):
+    x = machine(np.random.default_rng(5), rows=40, gain=1.5)
+    model.adapt(x, steps=1000, guard_nats=np.inf)
+    before = resident_bytes()
+    for seed in range(100):  # one result holds the losses of all its steps
+        done = model.adapt(x, steps=1000, seed=seed, guard_nats=np.inf, check_every=1000)
+        assert np.all(np.isfinite(done.losses))
+    assert resident_bytes() - before < 2 * 2**20
+
+
+def resident_bytes():
+    """The resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_a_file_that_does_not_train_says_which_does(learner):

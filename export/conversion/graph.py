@@ -92,9 +92,16 @@ class Graph:
     @cached_property
     def float32(self) -> bytes:
         """The `.tflite` file of all functions in float32."""
-        converter = self._converter(self._names)
-        converter.experimental_enable_resource_variables = self.training is not None
-        return self._converted(converter)
+        level = logging.get_verbosity()
+        if self.training is not None:
+            # The loader says that gradients were not saved; the functions hold them.
+            logging.set_verbosity(logging.ERROR)
+        try:
+            converter = self._converter(self._names)
+            converter.experimental_enable_resource_variables = self.training is not None
+            return self._converted(converter)
+        finally:
+            logging.set_verbosity(level)
 
     def calibrated(
         self,
@@ -141,10 +148,6 @@ class Graph:
         return converter
 
     def _converted(self, converter: Any) -> bytes:
-        level = logging.get_verbosity()
-        if self.training is not None:
-            # The loader says that gradients were not saved; the functions hold them.
-            logging.set_verbosity(logging.ERROR)
         try:
             with warnings.catch_warnings():
                 # The calibrator makes a tf.lite.Interpreter, which calls itself deprecated.
@@ -157,8 +160,6 @@ class Graph:
                 "operations: "
                 + (f"they need {', '.join(beyond)}" if beyond else str(error).strip()[:300])
             ) from error
-        finally:
-            logging.set_verbosity(level)
 
 
 def _rows(inputs: Mapping[Key, dict[str, np.ndarray]]) -> Iterator[tuple[str, Any]]:

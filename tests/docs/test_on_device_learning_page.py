@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "on_device_learning.md"
 @pytest.mark.slow
 def test_the_page_on_learning_runs_unchanged(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     printed = run_python("\n".join(blocks), tmp_path).splitlines()
     assert [line for line in printed if line[:4] in ("True", "Fals")] == [
         "True",

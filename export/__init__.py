@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from .formats.tflite import tflite
     from .result import ExportError, ExportResult
     from .subject import digest
+    from .training.optimizer import Optimizer
     from .verification.compare import Tolerance
 
 __all__ = [
     "ExportError",
     "ExportResult",
+    "Optimizer",
     "Tolerance",
     "bundle",
     "digest",
@@ -35,6 +37,7 @@ _HOMES = {
     "ExportError": "result",
     "ExportResult": "result",
     "onnx": "formats.onnx",
+    "Optimizer": "training.optimizer",
     "saved_model": "formats.saved_model",
     "tflite": "formats.tflite",
     "Tolerance": "verification.compare",

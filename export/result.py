@@ -38,6 +38,8 @@ class ExportResult:
         latency_ms: median time of one call of each signature, batch of one where the batch is
             open, on one thread of this machine, in milliseconds.
         runtimes: where the artefact was loaded and compared.
+        training: how the file trains its weights, as the manifest of a bundle has it, and how that
+            compares with Keras; None where it does not.
 
     Example:
         >>> result = kvae.export.tflite(vae, folder / "result.tflite")
@@ -54,6 +56,7 @@ class ExportResult:
     measured: dict[str, dict[str, Measured]]
     latency_ms: dict[str, float]
     runtimes: tuple[str, ...]
+    training: dict[str, Any] | None = None
 
     @property
     def max_error(self) -> float:
@@ -93,6 +96,13 @@ class ExportResult:
             )
         if self.elbo_change is not None:
             lines.append(f"  change of the ELBO: {self.elbo_change:+.4f} nats")
+        if self.training is not None:
+            found = self.training["measured"]
+            lines.append(
+                f"  train ({self.training['trainable']}): after {found['steps']} steps the losses "
+                f"differ from Keras by {found['loss_error']:.1e}, the weights by "
+                f"{found['weight_error']:.1e}, {self.latency_ms['train']:.3f} ms a step"
+            )
         return "\n".join(lines)
 
 

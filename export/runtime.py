@@ -18,9 +18,11 @@ import os
 import re
 import stat
 import sys
+import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,9 +30,11 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "Adaptation",
     "Bundle",
     "BundleError",
     "Model",
+    "RecentThreshold",
     "Stream",
     "check_domain",
     "check_schema",
@@ -348,6 +352,19 @@ CALIBRATION = {
     "low": "number or null",
     "high": "number",
 }
+# Of an artefact that trains its weights; others have no such entry.
+TRAINING = {
+    "trainable": "text",
+    "batch_size": "count",
+    "state_size": "count",
+    "signatures": {
+        name: {"inputs": {"*": PORT}, "outputs": {"*": PORT}}
+        for name in ("train", "save", "restore", "reset")
+    },
+    "optimizer": {"method": "text"},
+    "weights": [{"name": "text", "shape": ["count"]}],
+    "measured": {"steps": "count", "loss_error": "number", "weight_error": "number"},
+}
 KINDS: dict[str, Any] = {
     "text": lambda value: isinstance(value, str),
     "line": lambda value: isinstance(value, str) and value.isprintable(),
@@ -382,6 +399,8 @@ def _parse_manifest(content: bytes) -> dict[str, Any]:
             raise BundleError("manifest.json is damaged: the ranges of the examples do not fit.")
     for artefact in manifest["artefacts"]:
         _validate_calibration(artefact.get("calibration"))
+        if artefact.get("training") is not None:
+            _validate(artefact["training"], TRAINING, "training")
     return manifest
 
 
@@ -472,6 +491,7 @@ class Model:
         manifest: the bundle's manifest.
         preset: the file that runs.
         signatures: shapes and dtypes of the inputs and outputs by signature.
+        training: how the file trains its weights, docs/bundle.md; None where it does not.
 
     Raises:
         BundleError: If the bundle is damaged, of a later schema, or has no such preset.
@@ -489,8 +509,10 @@ class Model:
         artefact = self.bundle.artefact(preset)
         self.preset: str = artefact["preset"]
         self.signatures: dict[str, Any] = artefact["signatures"]
+        self.training: dict[str, Any] | None = artefact.get("training")
         self._content, self._num_threads = self.bundle.model(self.preset), num_threads
-        self._engine = _Engine(self._content, num_threads, self.signatures)
+        self._learned: np.ndarray | None = None  # the state that `adapt` or `restore` left
+        self._engine = self._new_engine()
 
     def run(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
         """Run a signature on arrays with a leading batch axis; return its outputs.
@@ -615,6 +637,176 @@ class Model:
         """Return the golden vectors: arrays under `inputs/...` and `expected/...`."""
         return self.bundle.golden()
 
+    # -- learning ------------------------------------------------------------------------------
+
+    def adapt(
+        self,
+        x: Any,
+        steps: int,
+        seed: int = 0,
+        learning_rate: float = 1e-3,
+        guard_nats: float | None = None,
+        check_every: int = 25,
+        progress: Callable[[int, float], None] | None = None,
+        **others: Any,
+    ) -> "Adaptation":
+        """Train the weights that the file trains on rows of this device; `save` keeps them.
+
+        A step takes rows of `x` at random, by `seed`, and changes nothing where its loss or a
+        gradient is not finite. The guard against forgetting scores the bundle's golden rows: where
+        their mean score is worse than with the shipped weights by more than `guard_nats`, the
+        weights of the last check are put back and training stops.
+
+        Args:
+            x: raw rows that are known to be normal: what is learned is no anomaly afterwards.
+            steps: number of steps, at least one.
+            seed: int of 32 bits, chooses rows and noise.
+            learning_rate: a positive number.
+            guard_nats: by how much the mean score of the golden rows may worsen, in nats; by
+                default 0.1 for each element of an example. `math.inf` turns the guard off.
+            check_every: steps from one check to the next.
+            progress: called after each step with its number, from 1 on, and the loss before it.
+            **others: the model's other inputs by name, such as `condition`, with as many rows.
+
+        Raises:
+            ValueError: If the file does not train, or an argument is not of the form above.
+        """
+        training = self._training()
+        expected = training["signatures"]["train"]["inputs"]
+        given = {"x": x, **others}
+        if given.keys() != expected.keys() - {"seed", "learning_rate"}:
+            raise ValueError(f"Expected the inputs {sorted(expected)}. Received: {sorted(given)}")
+        domains = {n: told["domain"] for n, told in self.manifest["model"]["inputs"].items()}
+        rows = {n: _checked(n, v, expected[n], domains.get(n)) for n, v in given.items()}
+        count = len(rows["x"])
+        if any(len(value) != count for value in rows.values()):
+            raise ValueError("Expected inputs with the same number of rows.")
+        if steps < 1 or check_every < 1 or not 0.0 < learning_rate < math.inf:
+            raise ValueError(
+                "Expected steps and check_every of at least 1 and a positive learning_rate. "
+                f"Received: steps={steps}, check_every={check_every}, "
+                f"learning_rate={learning_rate}"
+            )
+        if guard_nats is None:
+            guard_nats = 0.1 * math.prod(self.manifest["model"]["event_shape"])
+        rng = np.random.default_rng([seed % 2**32, count])
+        losses: list[float] = []
+        skipped, kept = 0, self._state()
+        guarded = guard_nats < math.inf
+        worse = self.forgotten() if guarded else math.nan
+        while len(losses) < steps and not worse > guard_nats:
+            for _ in range(min(check_every, steps - len(losses))):
+                picked = rng.integers(count, size=training["batch_size"])
+                outputs = self._started().run(
+                    "train",
+                    {
+                        **{name: value[picked] for name, value in rows.items()},
+                        "seed": np.array([len(losses), seed], "int32"),
+                        "learning_rate": np.array(learning_rate, "float32"),
+                    },
+                )
+                losses.append(float(outputs["loss"]))
+                skipped += int(outputs["applied"]) == 0
+                if progress is not None:
+                    progress(len(losses), losses[-1])
+            worse = self.forgotten() if guarded else worse
+            if not worse > guard_nats:
+                kept = self._state()
+        self._take(kept)
+        return Adaptation(np.asarray(losses), skipped, worse, worse > guard_nats)
+
+    def save(self, path: Any) -> None:
+        """Write what was learned to a file; a crash leaves the old file or the new one.
+
+        The file names the model file it belongs to by its digest and ends in its own. It says
+        something of the rows that were learned: keep it as private as them.
+
+        Args:
+            path: the file; one that is there is replaced.
+        """
+        self._training()
+        content = self._header() + self._state().astype("<f4").tobytes()
+        content += hashlib.sha256(content).digest()
+        target = Path(path)
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def restore(self, path: Any) -> None:
+        """Take what `save` wrote.
+
+        Args:
+            path: the file.
+
+        Raises:
+            BundleError: If the file is damaged, belongs to another model file, or holds NaN.
+        """
+        size = 4 * self._training()["state_size"]
+        header = self._header()
+        with open(path, "rb") as file:
+            content = file.read(len(header) + size + 33)
+        body, digest = content[:-32], content[-32:]
+        if hashlib.sha256(body).digest() != digest:
+            raise BundleError(
+                f"{str(path)!r} is damaged, or is not what save wrote for this model."
+            )
+        if not body.startswith(header) or len(body) != len(header) + size:
+            raise BundleError(f"{str(path)!r} belongs to another model file.")
+        state = np.frombuffer(body[len(header) :], "<f4").astype("float32")
+        if not np.all(np.isfinite(state)):
+            raise BundleError(f"{str(path)!r} holds NaN or infinity.")
+        self._take(state)
+
+    def reset(self) -> None:
+        """Put the shipped weights back."""
+        self._training()
+        self._started().run("reset", {})
+        self._learned = None
+
+    def forgotten(self) -> float:
+        """Return by how much the golden rows score worse than with the shipped weights, in nats.
+
+        The mean over them; infinity where a score is not finite.
+        """
+        golden, place = self.golden(), "inputs/score/"
+        if "score" not in self.signatures or "expected/score/score" not in golden:
+            raise ValueError(
+                "Expected a bundle with the signature 'score', for the guard against forgetting. "
+                "guard_nats=math.inf adapts without it. Received: one without"
+            )
+        rows = {key[len(place) :]: v for key, v in golden.items() if key.startswith(place)}
+        try:
+            scores = self.score(**rows)
+        except RuntimeError:  # NaN or infinity
+            return math.inf
+        return float(np.mean(scores, dtype="float64") - np.mean(golden["expected/score/score"]))
+
+    def _training(self) -> dict[str, Any]:
+        if self.training is None:
+            trains = [a["preset"] for a in self.manifest["artefacts"] if a.get("training")]
+            raise ValueError(
+                "Expected a file that trains its weights, exported with trainable=.... Received: "
+                f"the preset {self.preset!r}; presets of this bundle that train: {trains}"
+            )
+        return self.training
+
+    def _header(self) -> bytes:
+        return f"kvae learned 1 {hashlib.sha256(self._content).hexdigest()}\n".encode()
+
+    def _state(self) -> np.ndarray:
+        return self._started().run("save", {})["state"].copy()
+
+    def _take(self, state: np.ndarray) -> None:
+        self._started().run("restore", {"state": state})
+        self._learned = state
+
     def _decoded(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
         return outputs[self.manifest["model"]["decoded"]]
 
@@ -642,8 +834,33 @@ class Model:
             # LiteRT's threads do not live on in a forked process, and ending them would wait for
             # them: the engine of the parent is kept as it is.
             _of_parents.append(self._engine)
-            self._engine = _Engine(self._content, self._num_threads, self.signatures)
+            self._engine = self._new_engine()
         return self._engine
+
+    def _new_engine(self) -> "_Engine":
+        trains = {} if self.training is None else self.training["signatures"]
+        engine = _Engine(self._content, self._num_threads, {**self.signatures, **trains})
+        if self._learned is not None:
+            engine.run("restore", {"state": self._learned})
+        return engine
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What `Model.adapt` did.
+
+    Attributes:
+        losses: the loss before each step, in nats.
+        skipped: steps that changed nothing, because something was not finite.
+        guard: by how much the golden rows scored worse at the last check than with the shipped
+            weights, in nats; NaN without a guard.
+        stopped: whether the guard stopped the training and put the weights of its last check back.
+    """
+
+    losses: np.ndarray
+    skipped: int
+    guard: float
+    stopped: bool
 
 
 _of_parents: list["_Engine"] = []
@@ -745,6 +962,87 @@ def limits(calibration: Any, rate: float, two_sided: bool = False) -> tuple[floa
     k = min(n, max(1, math.floor(share * (n + 1) + 1e-9)))
     low = float(calibration[k - 1]) if two_sided else -math.inf
     return low, float(calibration[n - k])
+
+
+class RecentThreshold:
+    """The conformal threshold of the most recent normal scores, in fixed memory.
+
+    It keeps the last `size` scores, 4 bytes each, and its threshold is exactly that of `limits` for
+    these: by it the decisions before and after `Model.adapt` are comparable. For a normal row that
+    is exchangeable with them, the probability of a false alarm is at most `rate` once there are
+    1 / rate - 1 of them, as a mean; around it the rate of one threshold varies by about
+    sqrt(rate (1 - rate) / size).
+
+    Args:
+        rate: wanted rate of false alarms, in (0, 1).
+        size: scores that are kept, at least 1 / rate - 1.
+        two_sided: whether a score that is too low is an anomaly too; then at least 2 / rate - 1.
+
+    Raises:
+        ValueError: If an argument is not of the form above.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> recent = runtime.RecentThreshold(rate=0.1, size=50)
+        >>> recent.push(np.arange(100.0))
+        >>> recent.limits(), recent.p_values([200.0])
+        ((-inf, 95.0), array([0.01960784]))
+    """
+
+    def __init__(self, rate: float = 0.01, size: int = 1000, two_sided: bool = False):
+        if not 0.0 < rate < 1.0:
+            raise ValueError(f"Expected rate in (0, 1). Received: rate={rate}")
+        self.rate, self.two_sided = rate, bool(two_sided)
+        self.least = max(1, math.ceil((1 + self.two_sided) / rate - 1e-9) - 1)
+        if size < self.least:
+            raise ValueError(
+                f"Expected size of at least {self.least}, for a rate of {rate}. Received: "
+                f"size={size}"
+            )
+        self._scores = np.zeros(size, "float32")
+        self._pushed = 0
+
+    @property
+    def count(self) -> int:
+        """How many scores are kept."""
+        return min(self._pushed, len(self._scores))
+
+    def push(self, scores: Any) -> None:
+        """Add the scores of rows that are known to be normal, in their order.
+
+        Leave none out because it is high: without the highest ones the threshold falls with every
+        push.
+
+        Raises:
+            ValueError: If a score is not finite; nothing is added then.
+        """
+        scores = np.asarray(scores, "float32").reshape(-1)
+        if not np.all(np.isfinite(scores)):
+            raise ValueError("Expected scores to be finite. Received: NaN or infinity")
+        last = scores[-len(self._scores) :]
+        first = self._pushed + len(scores) - len(last)
+        self._scores[(first + np.arange(len(last))) % len(self._scores)] = last
+        self._pushed += len(scores)
+
+    def limits(self) -> tuple[float, float]:
+        """Return the lowest and the highest score that is no anomaly, see `limits`.
+
+        Raises:
+            ValueError: If there are too few scores for the rate.
+        """
+        return limits(self._sorted(), self.rate, self.two_sided)
+
+    def p_values(self, scores: Any) -> np.ndarray:
+        """Return the conformal p-value of each score, see `p_values`."""
+        return p_values(scores, self._sorted(), self.two_sided)
+
+    def _sorted(self) -> np.ndarray:
+        if self.count < self.least:
+            raise ValueError(
+                f"Expected at least {self.least} scores, for a rate of {self.rate}. Received: "
+                f"{self.count}"
+            )
+        return np.sort(self._scores[: self.count])
 
 
 class Stream:

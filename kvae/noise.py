@@ -4,12 +4,15 @@ TensorFlow's own normals differ with and without XLA. Its integers do not, so a 
 the same noise in both.
 """
 
+import contextvars
 import math
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 __all__ = [
+    "WORDS",
     "box_muller",
     "logical_shift_right",
     "standard_normal",
@@ -22,6 +25,11 @@ __all__ = [
 MANTISSA_BITS = 24
 # 2 pi in two parts: a float16 file rounds its constants, and these two lose only 1e-6 by that.
 TWO_PI = (6.28125, 2.0 * math.pi - 6.28125)
+# Function (shape, seed) that `words` calls in place of TensorFlow's generator, where one is set:
+# `kvae.threefry.counted_noise` does so.
+WORDS: contextvars.ContextVar[Callable[[Any, Any], Any] | None] = contextvars.ContextVar(
+    "WORDS", default=None
+)
 
 
 def standard_normal(shape: Any, seed: Any) -> Any:
@@ -105,6 +113,9 @@ def words(shape: Any, seed: Any) -> Any:
         shape: shape of the result; a tensor or a sequence.
         seed: two integers.
     """
+    source = WORDS.get()
+    if source is not None:
+        return source(shape, seed)
     return tf.random.stateless_uniform(
         shape, seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"
     )

@@ -10,13 +10,15 @@ References:
     https://doi.org/10.1145/2063384.2063405, and its library Random123.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
-from kvae.noise import box_muller, logical_shift_right, uniform_of_words
+from kvae.noise import WORDS, box_muller, logical_shift_right, uniform_of_words
 
-__all__ = ["seed_rows", "standard_normal", "threefry2x32", "uniform"]
+__all__ = ["counted_noise", "seed_rows", "standard_normal", "threefry2x32", "uniform", "words"]
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 ROUNDS = 20
@@ -99,6 +101,43 @@ def seed_rows(rows: Any, seed: Any) -> Any:
         seed: an integer scalar.
     """
     return tf.stack([rows, tf.fill(tf.shape(rows), tf.cast(seed, tf.int32))], axis=1)
+
+
+def words(shape: Any, seed: Any) -> Any:
+    """Return random 32-bit words, int32, of a shape.
+
+    Args:
+        shape: shape of the result; a tensor or a sequence.
+        seed: two int32, the key.
+
+    Example:
+        >>> from kvae.threefry import words
+        >>> words((2, 3), [7, 0]).shape
+        TensorShape([2, 3])
+    """
+    seed = tf.convert_to_tensor(seed, tf.int32)
+    size = tf.reduce_prod(tf.cast(shape, tf.int32))
+    counter = tf.range((size + 1) // 2)
+    first, second = threefry2x32(tuple(tf.unstack(seed)), (counter, tf.zeros_like(counter)))
+    return tf.reshape(tf.concat([first, second], axis=0)[:size], shape)
+
+
+@contextlib.contextmanager
+def counted_noise() -> Iterator[None]:
+    """Let the noise of training come from threefry, as on devices that train.
+
+    Example:
+        >>> from kvae import noise, threefry
+        >>> with threefry.counted_noise():
+        ...     same = noise.words((4,), [7, 0]) == threefry.words((4,), [7, 0])
+        >>> bool(tf.reduce_all(same))
+        True
+    """
+    token = WORDS.set(words)
+    try:
+        yield
+    finally:
+        WORDS.reset(token)
 
 
 def _rotate_left(word: Any, bits: int) -> Any:

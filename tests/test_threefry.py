@@ -6,7 +6,8 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from scipy import stats
 
-from kvae.threefry import standard_normal, threefry2x32
+from kvae import noise
+from kvae.threefry import counted_noise, standard_normal, threefry2x32
 from tests.helpers import assert_same_in_float32
 
 # Lines "threefry2x32 20" of tests/kat_vectors in D. E. Shaw Research's Random123 1.14
@@ -121,3 +122,16 @@ def test_normals_agree_between_tensorflow_and_litert(size, rng):
     # Sine, cosine and logarithm come from two libraries.
     np.testing.assert_allclose(found, standard_normal(tf.constant(seeds), size), atol=2e-6)
     assert np.isfinite(found).all()
+
+
+def test_the_noise_of_training_is_counted_inside_the_context_alone():
+    shape, seed = (3000, 7), tf.constant([3, 4])
+    before = noise.standard_normal(shape, seed)
+    with counted_noise():
+        drawn, again = noise.standard_normal(shape, seed), noise.standard_normal(shape, seed)
+        other = noise.standard_normal(shape, tf.constant([4, 4]))
+    np.testing.assert_array_equal(drawn, again)
+    np.testing.assert_array_equal(noise.standard_normal(shape, seed), before)
+    for one, two in ((drawn, before), (drawn, other)):
+        assert abs(np.corrcoef(np.ravel(one), np.ravel(two))[0, 1]) < 0.03
+    assert stats.kstest(np.ravel(drawn), "norm").pvalue > 0.01

@@ -1,5 +1,6 @@
 """The model card of a bundle, in Markdown: what a developer of a device needs to know."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -61,6 +62,7 @@ def card(manifest: dict[str, Any], pictures: list[str], folder: str) -> str:
         "in nats, and by how much more than 1% of the examples exceed the threshold that 1% exceed "
         "in Keras.",
         "",
+        *_training(manifest),
         "## Signatures",
         "",
         *_table(["signature", "inputs", "outputs"], _signatures(manifest)),
@@ -155,6 +157,24 @@ def _file(artefact: dict[str, Any], decoded: str) -> Row:
         _number(measured, "score", "score", "bias", "{:+.1e} nats"),
         _number(measured, "score", "score", "false_alarms", "{:+.1%}"),
     ]
+
+
+def _training(manifest: dict[str, Any]) -> Iterable[str]:
+    """Yield the lines on the file that trains its weights."""
+    for artefact in manifest["artefacts"]:
+        found = artefact.get("training")
+        if found is None:
+            continue
+        compared, size = found["measured"], sum(math.prod(w["shape"]) for w in found["weights"])
+        yield from ("## Learning on the device", "")
+        yield from (
+            f"{artefact['file']} trains {size} of its weights (trainable={found['trainable']!r}) "
+            f"on {found['batch_size']} rows a step, by {found['optimizer']['method']}. After "
+            f"{compared['steps']} steps from the same seeds its losses differ from Keras by "
+            f"{compared['loss_error']:.1e} and its weights by {compared['weight_error']:.1e}. A "
+            "threshold of this file is that of the shipped weights.",
+            "",
+        )
 
 
 def _megabytes(size: int | None) -> str:

@@ -101,6 +101,7 @@ def _artefact(result: ExportResult, tolerance: Tolerance) -> dict[str, Any]:
         "tolerance": asdict(tolerance),
         "elbo_change": result.elbo_change,
         "runtimes": list(result.runtimes),
+        **({} if result.training is None else {"training": result.training}),
     }
 
 

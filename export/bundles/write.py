@@ -10,6 +10,7 @@ runtime.py           runs the files on numpy and ai-edge-litert alone
 README.md            the model card, with the pictures beside it
 """
 
+import contextlib
 import io
 import warnings
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ from ..presets import preset as find_preset
 from ..result import ExportError, ExportResult
 from ..signatures import find
 from ..subject import exportable
+from ..training.plan import Plan, plan_of
 from ..verification.compare import Tolerance
 from ..verification.probe import examples_of, reference_of
 from ..verification.reference import Reference
@@ -71,6 +73,9 @@ def bundle(
     false_alarm_rate: float = 0.01,
     two_sided: bool = False,
     schema: TableSchema | None = None,
+    trainable: str | None = None,
+    optimizer: Any = "adam",
+    training_batch_size: int = 16,
     measure: bool = True,
     overwrite: bool = False,
 ) -> dict[str, ExportResult]:
@@ -108,6 +113,10 @@ def bundle(
         schema: of a table whose rows, as `schema.to_array` makes them, are the examples. The
             manifest holds it, so that `kvae score` reads tables and clients show names, classes and
             dates. It holds the classes of each column, and no rows.
+        trainable: which weights a device can train further, see `tflite`: in the float32 file,
+            whose scores are then those of what it has learned. The other presets do not change.
+        optimizer: see `tflite`.
+        training_batch_size: see `tflite`.
         measure: whether to measure time and memory of every file on this machine. Without, and
             with the variable SOURCE_DATE_EPOCH set, the same model gives the same bytes.
         overwrite: whether to replace what stands at `path`.
@@ -160,6 +169,7 @@ def bundle(
         )
     rate = check_rate(false_alarm_rate)
     table = None if schema is None else _table(schema, vae)
+    plan = plan_of(trainable, optimizer, training_batch_size, [each.name for each in chosen])
     given = data is not None
     examples = examples_of(vae, vae.signatures(), data, STAND_INS)
     results: dict[str, ExportResult] = {}
@@ -171,14 +181,20 @@ def bundle(
         begin("diagnosis")
         axes, report = _analysed(vae, examples, given)
         begin("tracing")
-        with Graph(vae, names, sizes) as graph, files.replacing(target, overwrite) as folder:
+        with contextlib.ExitStack() as stack, files.replacing(target, overwrite) as folder:
+            graphs = _graphs(vae, names, sizes, [preset.name for preset in chosen], plan, stack)
             folder.mkdir()
             for preset in chosen:
                 begin(preset.name)
                 file = folder / f"model-{preset.name}.tflite"
                 try:
                     results[preset.name] = write_checked(
-                        graph, reference, preset, file, tolerances[preset.name]
+                        graphs[preset.name],
+                        reference,
+                        preset,
+                        file,
+                        tolerances[preset.name],
+                        examples=examples,
                     )
                 except ExportError as error:
                     refused[preset.name] = str(error)
@@ -219,6 +235,22 @@ def _table(schema: Any, vae: Any) -> dict[str, Any]:
             f"{found}"
         )
     return schema.get_config()
+
+
+def _graphs(
+    vae: Any,
+    names: Sequence[str],
+    sizes: Sequence[int],
+    presets: Sequence[str],
+    plan: Plan | None,
+    stack: contextlib.ExitStack,
+) -> dict[str, Graph]:
+    """Return the graph that each preset's file is made of: one for all that do not train."""
+    trains = {"float32"} if plan is not None else set()
+    graphs = {name: stack.enter_context(Graph(vae, names, sizes, plan)) for name in trains}
+    others = [name for name in presets if name not in trains]
+    plain = stack.enter_context(Graph(vae, names, sizes)) if others else None
+    return {**dict.fromkeys(others, plain), **graphs}  # type: ignore[dict-item]
 
 
 def _analysed(

@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from kvae.special_functions import builtin_only
 
 from ..key import Key
 from ..result import ExportError
 from ..signatures import ExportModule, describe, find, trace
+from ..training.functions import TrainingFunctions
+from ..training.plan import Plan
 from .operations import check_builtin, weights_read
 from .phases import by_phases
 
@@ -36,24 +39,37 @@ class Graph:
         vae: the built model.
         signatures: names of signatures.
         batch_sizes: batch sizes of each.
+        plan: how the file trains its weights; None where it does not.
 
     Attributes:
         functions: the traced function of each key.
         module: their variables.
+        training: the functions that train, or None.
 
     Raises:
         ExportError: If a function needs an operation that TFLite does not have.
     """
 
-    def __init__(self, vae: Any, signatures: Sequence[str], batch_sizes: Sequence[int]):
-        # LiteRT's kernels for transposed convolutions are slow.
-        wanted = find(vae.float32_copy(replace=by_phases), signatures)
+    def __init__(
+        self,
+        vae: Any,
+        signatures: Sequence[str],
+        batch_sizes: Sequence[int],
+        plan: Plan | None = None,
+    ):
+        # LiteRT's kernels for transposed convolutions are slow. Phases hold copies of the weights,
+        # which cannot be trained.
+        model = vae.float32_copy(replace=by_phases if plan is None else None)
+        wanted = find(model, signatures)
+        self.training: TrainingFunctions | None = None
         with builtin_only():
             self.functions = {
                 Key(signature.name, size): trace(signature, size)
                 for signature in wanted
                 for size in batch_sizes
             }
+            if plan is not None:
+                self.training = TrainingFunctions(model, vae.objective, plan)
         check_builtin(vae, self.functions)
         self.module = ExportModule(self.functions.values())
         self._folder = tempfile.TemporaryDirectory()
@@ -76,7 +92,16 @@ class Graph:
     @cached_property
     def float32(self) -> bytes:
         """The `.tflite` file of all functions in float32."""
-        return self._converted(self._converter(list(self.functions)))
+        level = logging.get_verbosity()
+        if self.training is not None:
+            # The loader says that gradients were not saved; the functions hold them.
+            logging.set_verbosity(logging.ERROR)
+        try:
+            converter = self._converter(self._names)
+            converter.experimental_enable_resource_variables = self.training is not None
+            return self._converted(converter)
+        finally:
+            logging.set_verbosity(level)
 
     def calibrated(
         self,
@@ -91,7 +116,7 @@ class Graph:
             inputs: arrays (rows, ...) by key and name; every row is run.
             int8_io: whether inputs and outputs are int8 as well.
         """
-        converter = self._converter(keys)
+        converter = self._converter([str(key) for key in keys])
         # The converter's calibrator keeps the true minimum and maximum of every tensor.
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: _rows({key: inputs[key] for key in keys})
@@ -104,11 +129,20 @@ class Graph:
     def _saved(self) -> str:
         path = str(Path(self._folder.name, "module"))
         signatures = {str(key): function for key, function in self.functions.items()}
-        tf.saved_model.save(self.module, path, signatures=signatures)
+        options = None
+        if self.training is not None:
+            signatures |= self.training.functions
+            # The gradients are in the graph; those of the operations need not be saved.
+            options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        module = ExportModule(signatures.values())
+        tf.saved_model.save(module, path, signatures=signatures, options=options)
         return path
 
-    def _converter(self, keys: Sequence[Key]) -> Any:
-        names = [str(key) for key in keys]
+    @property
+    def _names(self) -> list[str]:
+        return [*map(str, self.functions), *(self.training.functions if self.training else ())]
+
+    def _converter(self, names: Sequence[str]) -> Any:
         converter = tf.lite.TFLiteConverter.from_saved_model(self._saved, signature_keys=names)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         return converter
@@ -122,8 +156,8 @@ class Graph:
         except Exception as error:  # the converter raises its own class and bare RuntimeErrors
             beyond = re.findall(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
             raise ExportError(
-                f"The signatures {', '.join(map(str, self.functions))} do not convert to TFLite's "
-                "builtin operations: "
+                f"The signatures {', '.join(self._names)} do not convert to TFLite's builtin "
+                "operations: "
                 + (f"they need {', '.join(beyond)}" if beyond else str(error).strip()[:300])
             ) from error
 

@@ -13,11 +13,14 @@ from ..presets import preset as find_preset
 from ..result import ExportError, ExportResult
 from ..signatures import find, main_signature
 from ..subject import exportable
+from ..training.description import described
+from ..training.plan import plan_of
 from ..verification import litert
 from ..verification.compare import Tolerance, measure
-from ..verification.probe import reference_of
+from ..verification.probe import examples_of, reference_of
 from ..verification.processes import in_child
 from ..verification.reference import Reference
+from ..verification.training import checked_training
 
 __all__ = ["tflite", "write_checked"]
 
@@ -32,6 +35,9 @@ def tflite(
     data: Any = None,
     int8_io: bool = False,
     tolerance: Tolerance | None = None,
+    trainable: str | None = None,
+    optimizer: Any = "adam",
+    training_batch_size: int = 16,
     overwrite: bool = False,
 ) -> ExportResult:
     """Write a `.tflite` file and compare every signature of it with the model's methods.
@@ -57,7 +63,19 @@ def tflite(
             in, and draws from the domains of the other inputs.
         int8_io: whether "int8-full" also takes and gives int8 tensors.
         tolerance: how far the file may be from Keras; by default that of the preset.
+        trainable: which weights a device can train further (docs/on_device_learning.md); None for
+            a file that does not change. "scale" for the learned scale of the likelihood (a
+            `LearnedScale` or `ModulatedScale`); "heads" for it and the last layer of each network
+            that has a kernel; "all" for every weight that `fit` trains. Needs "float32".
+        optimizer: a `kvae.export.Optimizer`, or "adam" or "sgd".
+        training_batch_size: rows of one step.
         overwrite: whether to replace what stands at `path`.
+
+    With `trainable` the file has four signatures more, which share the weights of the others:
+    "train" (x, seed of two int32, learning_rate -> the loss and its terms before the step, the norm
+    of the gradients, and `applied`: 0 where something was not finite, so that nothing changed),
+    "save" (-> state, one vector of the trained weights and the optimizer's numbers), "restore"
+    (state ->) and "reset" (back to the shipped weights).
 
     Returns:
         The measured `ExportResult`.
@@ -84,10 +102,16 @@ def tflite(
         signatures = [main_signature([signature.name for signature in vae.signatures()])]
     _check_arguments(chosen, signatures, int8_io)
     find(vae, signatures)
-    with Graph(vae, signatures, sizes) as graph:
+    plan = plan_of(trainable, optimizer, training_batch_size, [chosen.name])
+    with Graph(vae, signatures, sizes, plan) as graph:
         float32 = vae.float32_copy()
-        reference = reference_of(float32, find(float32, signatures), data)
-        return write_checked(graph, reference, chosen, target, tolerance, int8_io, overwrite)
+        examples = data
+        if plan is not None:
+            examples = examples_of(float32, float32.signatures(), data)
+        reference = reference_of(float32, find(float32, signatures), examples)
+        return write_checked(
+            graph, reference, chosen, target, tolerance, int8_io, overwrite, examples
+        )
 
 
 def write_checked(
@@ -98,6 +122,7 @@ def write_checked(
     tolerance: Tolerance | None = None,
     int8_io: bool = False,
     overwrite: bool = True,
+    examples: Any = None,
 ) -> ExportResult:
     """Write the file of a preset, run it, and compare it with the reference; see `tflite`.
 
@@ -109,6 +134,7 @@ def write_checked(
         tolerance: how far the file may be from Keras; by default that of the preset.
         int8_io: whether inputs and outputs are int8.
         overwrite: whether to replace what stands at `target`.
+        examples: arrays by input, which a file that trains is trained on to compare it.
     """
     held = preset.held(list(reference.inputs))
     keys = [key for key in graph.functions if key.name in held]
@@ -128,6 +154,11 @@ def write_checked(
         temporary.write_bytes(content)
         outputs, latencies = in_child(litert, temporary, inputs)
         measured = measure(kept, outputs, tolerance or preset.tolerance)
+        training = None
+        if graph.training is not None:
+            compared = checked_training(graph.training, temporary, examples)
+            training = described(graph.training, compared)
+            latencies["train"] = compared.step_ms
     descriptions = graph.descriptions
     return ExportResult(
         format="tflite",
@@ -139,6 +170,7 @@ def write_checked(
         measured=measured,
         latency_ms=latencies,
         runtimes=tuple(sorted({output.runtime for output in outputs})),
+        training=training,
     )
 
 

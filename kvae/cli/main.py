@@ -264,6 +264,18 @@ def export(
         Path | None,
         typer.Option(help="Schema of a table as .json, for its columns' names, classes and dates."),
     ] = None,
+    trainable: Annotated[
+        str | None,
+        typer.Option(
+            help="Which weights a device can train further: scale, heads or all; default: none."
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str, typer.Option(help="adam or sgd: the optimizer with --trainable.")
+    ] = "adam",
+    training_batch_size: Annotated[
+        int, typer.Option(min=1, help="Rows of a training step with --trainable.")
+    ] = 16,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
@@ -292,6 +304,9 @@ def export(
             measure=measure,
             false_alarm_rate=false_alarm_rate,
             two_sided=two_sided,
+            trainable=trainable,
+            optimizer=optimizer,
+            training_batch_size=training_batch_size,
         )
 
 

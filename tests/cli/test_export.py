@@ -78,6 +78,7 @@ def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
         *("--training-data", "Two weeks.", "--preprocessing", "None."),
         *("--calibration", folder / "x.csv", "--false-alarm-rate", 0.1, "--two-sided"),
         *("--schema", folder / "schema.json"),
+        *("--trainable", "scale", "--optimizer", "sgd", "--training-batch-size", 4),
     )
     assert done.exit_code == 0, done.output
     assert received.pop("schema").width == 6
@@ -86,6 +87,9 @@ def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
     assert received == {
         "false_alarm_rate": 0.1,
         "two_sided": True,
+        "trainable": "scale",
+        "optimizer": "sgd",
+        "training_batch_size": 4,
         "path": tmp_path / "b",
         "presets": ["float32", "int8-full"],
         "signatures": ["decode"],

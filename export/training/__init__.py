@@ -1,0 +1,1 @@
+"""Training inside an exported file: which weights, the optimizer, and the four signatures."""

@@ -1,0 +1,51 @@
+"""The threshold of the most recent scores, in fixed memory."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kvae.export.runtime import RecentThreshold, limits, p_values
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_it_is_that_of_the_last_scores_however_they_come(rng, two_sided):
+    scores = rng.normal(size=1234).astype("float32")
+    recent = RecentThreshold(0.05, 200, two_sided)
+    for part in np.split(scores, [1, 40, 41, 700, 705]):
+        recent.push(part)
+    last = np.sort(scores[-200:])
+    assert recent.limits() == limits(last, 0.05, two_sided)
+    np.testing.assert_array_equal(
+        recent.p_values([0.0, 9.0]), p_values([0.0, 9.0], last, two_sided)
+    )
+    assert recent._scores.nbytes == 800
+
+
+def test_the_rate_of_false_alarms_is_at_most_the_wanted_one_on_average(rng):
+    rates = []
+    for _ in range(200):
+        recent = RecentThreshold(0.1, 99)
+        recent.push(rng.normal(size=150))
+        high = recent.limits()[1]
+        rates.append(0.5 * math.erfc(high / math.sqrt(2.0)))
+    # The mean of a beta distribution, 0.1, with a standard error of 0.002.
+    assert np.mean(rates) == pytest.approx(0.1, abs=0.008)
+
+
+def test_too_few_scores_are_said(rng):
+    recent = RecentThreshold(0.01)
+    recent.push(rng.normal(size=98))
+    with pytest.raises(ValueError, match=r"at least 99 scores, for a rate of 0\.01\. Received: 98"):
+        recent.limits()
+    recent.push([0.0])
+    assert recent.limits()[1] == recent._scores[:99].max()
+
+
+def test_a_score_that_is_not_finite_is_refused():
+    recent = RecentThreshold(0.1)
+    with pytest.raises(ValueError, match="finite"):
+        recent.push([0.0, np.nan])
+    assert recent.count == 0
+    with pytest.raises(ValueError, match="size of at least 99"):
+        RecentThreshold(0.01, 50)

@@ -1,0 +1,347 @@
+"""A file that trains its weights on the device."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kvae
+from kvae.export import ExportError, Optimizer, runtime
+from kvae.export.conversion.graph import Graph
+from kvae.export.training.chosen import chosen_weights
+from kvae.export.training.plan import Plan
+from kvae.export.verification.litert_training import interpreter
+from kvae.export.verification.training import keras_steps, litert_steps, steps_of
+from kvae.threefry import counted_noise
+from tests.small import kl, make_vae
+
+pytestmark = pytest.mark.slow  # a conversion takes seconds
+
+WINDOW = (16, 2)
+
+
+def machine(rng, rows=300, gain=1.0, offset=0.0):
+    """Windows of a made-up sensor: a rhythm with a random phase, and noise."""
+    phase = rng.uniform(0.0, 2.0 * np.pi, size=(rows, 1, 1))
+    time = np.arange(WINDOW[0])[None, :, None] * [0.5, 0.9]
+    clean = np.sin(time + phase)
+    return (gain * clean + offset + 0.1 * rng.normal(size=(rows, *WINDOW))).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def sensor():
+    """A VAE of a sensor, trained for a moment."""
+    keras.utils.set_random_seed(0)
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2))
+    vae = kvae.VAE(
+        encoder=kvae.networks.mlp_encoder(WINDOW, posterior.params_size, hidden=(24,)),
+        posterior=posterior,
+        decoder=keras.Sequential(
+            [
+                kvae.networks.mlp_decoder(2, WINDOW, hidden=(24,)),
+                kvae.layers.LearnedScale(initial=0.5),
+            ]
+        ),
+        likelihood=kvae.layers.IndependentNormal(WINDOW),
+    )
+    vae.compile(keras.optimizers.Adam(3e-3))
+    vae.fit(machine(np.random.default_rng(0)), epochs=60, verbose=0)
+    return vae
+
+
+@pytest.fixture(scope="module")
+def learner(sensor, tmp_path_factory):
+    """A bundle of it that trains its heads, and one file that does not train."""
+    path = tmp_path_factory.mktemp("learner") / "bundle"
+    kvae.export.bundle(
+        sensor,
+        path,
+        data=machine(np.random.default_rng(1)),
+        presets=["float32", "int8-weights"],
+        signatures=["score", "encode", "decode"],
+        trainable="heads",
+        measure=False,
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(learner, tmp_path_factory):
+    path = tmp_path_factory.mktemp("file") / "model.tflite"
+    path.write_bytes(runtime.Bundle(learner).model("float32"))
+    return path
+
+
+@pytest.fixture
+def model(learner):
+    return runtime.Model(learner)
+
+
+# -- the same as in Keras ------------------------------------------------------------------------
+
+
+def test_two_hundred_steps_are_those_of_keras_in_both_engines(sensor, file):
+    with Graph(sensor, ["score"], [1], Plan("heads", Optimizer(), 16)) as graph:
+        training = graph.training
+        inputs = steps_of(training, {"x": machine(np.random.default_rng(2), gain=1.3)}, 200)
+        before = [np.asarray(weight) for weight in sensor.weights]
+        losses, weights = keras_steps(training, inputs)
+    for weight, value in zip(sensor.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)  # the model itself is not trained
+    expected = np.concatenate([weight.reshape(-1) for weight in weights])
+    engines = litert_steps(file, inputs)
+    assert sorted(engines) == ["LiteRT CompiledModel", "LiteRT Interpreter"]
+    assert losses[-1] < losses[0]
+    for found in engines.values():
+        np.testing.assert_allclose(found["losses"], losses, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(found["state"][: len(expected)], expected, atol=1e-4)
+        assert found["checks"].all()
+
+
+def test_the_loss_is_the_sum_of_the_models_own_terms(sensor, file):
+    x = machine(np.random.default_rng(3), rows=16)
+    found = interpreter(str(file))(
+        "train", x=x, seed=np.array([3, 4], "int32"), learning_rate=np.float32(0.1)
+    )
+    with counted_noise():
+        batch = kvae.contract.Batch({"x": x}, training=True)
+        terms = sensor.loss_terms({"x": tf.constant(x)}, tf.constant([3, 4]), batch)
+    means = {term.name: float(np.mean(term.values)) for term in terms}
+    assert means == pytest.approx({name: float(found[name]) for name in means}, rel=1e-5)
+    assert float(found["loss"]) == pytest.approx(sum(means.values()), rel=1e-5)
+    assert float(found["pull"]) == 0.0  # before the first step
+    assert int(found["applied"]) == 1
+
+
+def test_the_pull_grows_as_the_weights_leave_the_shipped_ones(file):
+    run, x = interpreter(str(file)), machine(np.random.default_rng(3), rows=16, gain=3.0)
+    step = {"x": x, "seed": np.array([0, 0], "int32"), "learning_rate": np.float32(1e-2)}
+    shipped = run("save")["state"]
+    for _ in range(5):
+        run("train", **step)
+    moved = run("save")["state"]
+    size = (len(moved) - 1) // 3  # weights, two numbers of Adam for each, and the count
+    squares = float(np.sum((moved[:size] - shipped[:size]).astype("float64") ** 2))
+    assert float(run("train", **step)["pull"]) == pytest.approx(0.5 * squares, rel=1e-4)
+
+
+def test_the_optimizer_may_be_plain_descent(sensor, tmp_path):
+    optimizer = Optimizer("sgd", momentum=0.0, clip_norm=0.5, pull=0.0)
+    result = kvae.export.tflite(
+        *(sensor, tmp_path / "sgd.tflite"),
+        signatures=["score"],
+        trainable="scale",
+        optimizer=optimizer,
+        training_batch_size=4,
+    )
+    assert result.training["measured"]["weight_error"] < 1e-4
+    assert result.training["weights"] == [
+        {"name": result.training["weights"][0]["name"], "shape": []}
+    ]
+    run = interpreter(str(result.path))
+    before = run("save")["state"]
+    x = machine(np.random.default_rng(3), rows=4, offset=5.0)
+    found = run("train", x=x, seed=np.array([0, 0], "int32"), learning_rate=np.float32(0.1))
+    assert float(found["gradient_norm"]) > 0.5
+    # One weight: the clipped gradient is 0.5 in size.
+    assert abs(run("save")["state"][0] - before[0]) == pytest.approx(0.05, rel=1e-4)
+    assert "train (scale)" in str(result)
+
+
+@pytest.mark.parametrize("networks", ["conv"])
+def test_a_convolutional_model_trains_all_its_weights(networks, digits, tmp_path):
+    keras.utils.set_random_seed(0)
+    vae = make_vae(latent_dim=2, networks=networks)
+    result = kvae.export.tflite(
+        *(vae, tmp_path / "conv.tflite"),
+        signatures=["score"],
+        data=digits[1],
+        trainable="all",
+        training_batch_size=4,
+    )
+    assert len(result.training["weights"]) == len(vae.trainable_variables)
+    assert result.training["measured"]["loss_error"] < 1e-4
+
+
+# -- which weights, and what is refused ----------------------------------------------------------
+
+
+def test_which_weights_train(sensor):
+    assert [weight.name for weight in chosen_weights(sensor, "scale")] == ["raw_scale"]
+    assert len(chosen_weights(sensor, "heads")) == 5
+    assert len(chosen_weights(sensor, "all")) == len(sensor.trainable_variables) == 9
+    with pytest.raises(ValueError, match="LearnedScale or ModulatedScale"):
+        chosen_weights(make_vae(), "scale")
+
+
+def test_a_preset_without_the_digits_is_refused(sensor, tmp_path):
+    with pytest.raises(ValueError, match="less than the distance between two numbers of int8"):
+        kvae.export.tflite(sensor, tmp_path / "m.tflite", preset="int8", trainable="all")
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (lambda: keras.layers.Dropout(0.5), "updates weights that no gradient trains"),
+        (lambda: keras.layers.Activation("gelu"), "Erf"),
+    ],
+)
+def test_a_network_that_cannot_be_trained_is_refused_by_name(layer, reason, tmp_path):
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2))
+    encoder = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(8), layer(), keras.layers.Dense(4)]
+    )
+    vae = kvae.VAE(
+        *(encoder, posterior, kvae.networks.mlp_decoder(2, (6,), hidden=(8,))),
+        kvae.layers.NormalLikelihood(6),
+    )
+    with pytest.raises(ExportError, match=reason):
+        kvae.export.tflite(vae, tmp_path / "m.tflite", signatures=["score"], trainable="all")
+    assert not (tmp_path / "m.tflite").exists()
+
+
+def test_an_optimizer_says_what_it_expects():
+    with pytest.raises(ValueError, match="method to be one of"):
+        Optimizer("newton")
+    with pytest.raises(ValueError, match=r"momentum in \[0, 1\)"):
+        Optimizer(momentum=1.0)
+
+
+# -- on the device -------------------------------------------------------------------------------
+
+
+def test_what_is_learned_is_used_at_once(model, sensor):
+    other = machine(np.random.default_rng(5), gain=1.5, offset=0.3)
+    before = model.score(other)
+    done = model.adapt(other, steps=150, learning_rate=1e-2, guard_nats=np.inf)
+    after = model.score(other)
+    assert len(done.losses) == 150
+    assert done.skipped == 0
+    assert after.mean() < before.mean() - 10.0
+    model.reset()
+    np.testing.assert_array_equal(model.score(other), before)
+
+
+def test_the_same_seed_learns_the_same(learner):
+    x = machine(np.random.default_rng(5), rows=40, gain=1.5)
+    runs = []
+    for seed in (0, 0, 1):
+        model = runtime.Model(learner)
+        runs.append(model.adapt(x, steps=10, seed=seed).losses)
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[0], runs[2])
+
+
+def test_the_guard_stops_a_model_that_forgets(model):
+    other = machine(np.random.default_rng(5), gain=-4.0, offset=6.0)
+    golden = model.golden()
+    shipped = golden["expected/score/score"].mean()
+    seen = []
+    done = model.adapt(
+        *(other, 400),
+        learning_rate=1e-2,
+        guard_nats=2.0,
+        check_every=5,
+        progress=lambda step, loss: seen.append(step),
+    )
+    assert done.stopped
+    assert done.guard > 2.0
+    assert len(done.losses) < 400
+    assert seen == list(range(1, len(done.losses) + 1))
+    # The weights of the last check that passed.
+    assert model.forgotten() <= 2.0
+    assert model.score(golden["inputs/score/x"]).mean() - shipped <= 2.0
+
+
+def test_what_is_saved_comes_back_and_nothing_else_does(model, learner, tmp_path):
+    x = machine(np.random.default_rng(5), rows=40, gain=1.5)
+    model.adapt(x, steps=10)
+    path = tmp_path / "learned.bin"
+    model.save(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["learned.bin"]
+    again = runtime.Model(learner)
+    assert not np.array_equal(again.score(x), model.score(x))
+    again.restore(path)
+    np.testing.assert_array_equal(again.score(x), model.score(x))
+
+    content = path.read_bytes()
+    broken = bytearray(content)
+    broken[200] ^= 1
+    for wrong in (bytes(broken), content[:-1], content + b"\0", b""):
+        path.write_bytes(wrong)
+        with pytest.raises(runtime.BundleError, match="damaged"):
+            again.restore(path)
+    np.testing.assert_array_equal(again.score(x), model.score(x))
+
+
+def test_what_another_file_has_learned_is_refused(model, tmp_path):
+    path = tmp_path / "learned.bin"
+    model.save(path)
+    model._content += b"\0"  # another file
+    with pytest.raises(runtime.BundleError, match="belongs to another model file"):
+        model.restore(path)
+
+
+def test_a_failed_save_leaves_the_old_file(model, tmp_path, monkeypatch):
+    path = tmp_path / "learned.bin"
+    model.save(path)
+    old = path.read_bytes()
+    model.adapt(machine(np.random.default_rng(5), rows=40), steps=1)
+
+    def fails(*_):
+        raise OSError("no space")
+
+    monkeypatch.setattr(runtime.os, "replace", fails)
+    with pytest.raises(OSError, match="no space"):
+        model.save(path)
+    assert path.read_bytes() == old
+    assert [each.name for each in tmp_path.iterdir()] == ["learned.bin"]
+
+
+def test_a_forked_process_goes_on_with_what_was_learned(model):
+    x = machine(np.random.default_rng(5), rows=40, gain=1.5)
+    model.adapt(x, steps=10)
+    expected = model.score(x)
+    model._engine.process = -1  # as it is in a child
+    np.testing.assert_array_equal(model.score(x), expected)
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_steps_take_no_memory(model):
+    x = machine(np.random.default_rng(5), rows=40, gain=1.5)
+    model.adapt(x, steps=1000, guard_nats=np.inf)
+    before = resident_bytes()
+    for seed in range(100):  # one result holds the losses of all its steps
+        done = model.adapt(x, steps=1000, seed=seed, guard_nats=np.inf, check_every=1000)
+        assert np.all(np.isfinite(done.losses))
+    assert resident_bytes() - before < 2 * 2**20
+
+
+def resident_bytes():
+    """The resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_file_that_does_not_train_says_which_does(learner):
+    model = runtime.Model(learner, preset="int8-weights")
+    with pytest.raises(ValueError, match=r"presets of this bundle that train: \['float32'\]"):
+        model.adapt(machine(np.random.default_rng(5)), steps=1)
+
+
+def test_rows_that_are_not_finite_are_refused(model):
+    x = machine(np.random.default_rng(5), rows=40)
+    x[0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        model.adapt(x, steps=1)
+
+
+def test_the_card_and_the_manifest_say_how_it_trains(learner):
+    found = runtime.Bundle(learner).artefact("float32")["training"]
+    assert found["trainable"] == "heads"
+    assert found["measured"]["weight_error"] < 1e-4
+    assert "## Learning on the device" in (learner / "README.md").read_text("utf-8")
+    kvae.export.verify(learner)

@@ -22,6 +22,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -512,6 +513,7 @@ class Model:
         self.training: dict[str, Any] | None = artefact.get("training")
         self._content, self._num_threads = self.bundle.model(self.preset), num_threads
         self._learned: np.ndarray | None = None  # the state that `adapt` or `restore` left
+        self._learning = threading.Lock()
         self._engine = self._new_engine()
 
     def run(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
@@ -655,7 +657,10 @@ class Model:
         A step takes rows of `x` at random, by `seed`, and changes nothing where its loss or a
         gradient is not finite. The guard against forgetting scores the bundle's golden rows: where
         their mean score is worse than with the shipped weights by more than `guard_nats`, the
-        weights of the last check are put back and training stops.
+        weights of the last check are put back and training stops. So they are where an error or
+        Ctrl-C ends it.
+
+        Other threads may call the model meanwhile; what they get is of the weights at that moment.
 
         Args:
             x: raw rows that are known to be normal: what is learned is no anomaly afterwards.
@@ -670,6 +675,7 @@ class Model:
 
         Raises:
             ValueError: If the file does not train, or an argument is not of the form above.
+            RuntimeError: If another thread adapts, restores or resets the model.
         """
         training = self._training()
         expected = training["signatures"]["train"]["inputs"]
@@ -681,38 +687,65 @@ class Model:
         count = len(rows["x"])
         if any(len(value) != count for value in rows.values()):
             raise ValueError("Expected inputs with the same number of rows.")
-        if steps < 1 or check_every < 1 or not 0.0 < learning_rate < math.inf:
-            raise ValueError(
-                "Expected steps and check_every of at least 1 and a positive learning_rate. "
-                f"Received: steps={steps}, check_every={check_every}, "
-                f"learning_rate={learning_rate}"
-            )
         if guard_nats is None:
             guard_nats = 0.1 * math.prod(self.manifest["model"]["event_shape"])
+        numbers = {"steps": steps, "check_every": check_every, "seed": seed}
+        integers = all(isinstance(number, int | np.integer) for number in numbers.values())
+        if (
+            not integers
+            or min(steps, check_every) < 1
+            or not -(2**31) <= seed < 2**31
+            or not 0.0 < learning_rate < math.inf
+            or not guard_nats >= 0.0
+        ):
+            raise ValueError(
+                "Expected whole numbers, steps and check_every of at least 1 and a seed of 32 "
+                "bits, a positive learning_rate, and guard_nats of at least 0. Received: "
+                f"{numbers}, learning_rate={learning_rate}, guard_nats={guard_nats}"
+            )
+        with self._alone():
+            return self._adapted(
+                rows, steps, seed, learning_rate, guard_nats, check_every, progress
+            )
+
+    def _adapted(
+        self,
+        rows: dict[str, np.ndarray],
+        steps: int,
+        seed: int,
+        learning_rate: float,
+        guard_nats: float,
+        check_every: int,
+        progress: Callable[[int, float], None] | None,
+    ) -> "Adaptation":
+        """Take the steps; the weights are those of the last check afterwards, come what may."""
+        count, batch = len(rows["x"]), self._training()["batch_size"]
         rng = np.random.default_rng([seed % 2**32, count])
         losses: list[float] = []
         skipped, kept = 0, self._state()
         guarded = guard_nats < math.inf
         worse = self.forgotten() if guarded else math.nan
-        while len(losses) < steps and not worse > guard_nats:
-            for _ in range(min(check_every, steps - len(losses))):
-                picked = rng.integers(count, size=training["batch_size"])
-                outputs = self._started().run(
-                    "train",
-                    {
-                        **{name: value[picked] for name, value in rows.items()},
-                        "seed": np.array([len(losses), seed], "int32"),
-                        "learning_rate": np.array(learning_rate, "float32"),
-                    },
-                )
-                losses.append(float(outputs["loss"]))
-                skipped += int(outputs["applied"]) == 0
-                if progress is not None:
-                    progress(len(losses), losses[-1])
-            worse = self.forgotten() if guarded else worse
-            if not worse > guard_nats:
-                kept = self._state()
-        self._take(kept)
+        try:
+            while len(losses) < steps and not worse > guard_nats:
+                for _ in range(min(check_every, steps - len(losses))):
+                    picked = rng.integers(count, size=batch)
+                    outputs = self._started().run(
+                        "train",
+                        {
+                            **{name: value[picked] for name, value in rows.items()},
+                            "seed": np.array([len(losses), seed], "int32"),
+                            "learning_rate": np.array(learning_rate, "float32"),
+                        },
+                    )
+                    losses.append(float(outputs["loss"]))
+                    skipped += int(outputs["applied"]) == 0
+                    if progress is not None:
+                        progress(len(losses), losses[-1])
+                worse = self.forgotten() if guarded else worse
+                if not worse > guard_nats:
+                    kept = self._state()
+        finally:
+            self._take(kept)
         return Adaptation(np.asarray(losses), skipped, worse, worse > guard_nats)
 
     def save(self, path: Any) -> None:
@@ -762,13 +795,15 @@ class Model:
         state = np.frombuffer(body[len(header) :], "<f4").astype("float32")
         if not np.all(np.isfinite(state)):
             raise BundleError(f"{str(path)!r} holds NaN or infinity.")
-        self._take(state)
+        with self._alone():
+            self._take(state)
 
     def reset(self) -> None:
         """Put the shipped weights back."""
         self._training()
-        self._started().run("reset", {})
-        self._learned = None
+        with self._alone():
+            self._started().run("reset", {})
+            self._learned = None
 
     def forgotten(self) -> float:
         """Return by how much the golden rows score worse than with the shipped weights, in nats.
@@ -796,6 +831,21 @@ class Model:
                 f"the preset {self.preset!r}; presets of this bundle that train: {trains}"
             )
         return self.training
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Change what was learned, or raise if another thread does."""
+        self._started()  # in a forked process the lock is a new one
+        learning = self._learning
+        if not learning.acquire(blocking=False):
+            raise RuntimeError(
+                "Expected one adapt, restore or reset of a model at a time. Received: another one "
+                "while a thread adapts it"
+            )
+        try:
+            yield
+        finally:
+            learning.release()
 
     def _header(self) -> bytes:
         return f"kvae learned 1 {hashlib.sha256(self._content).hexdigest()}\n".encode()
@@ -834,6 +884,7 @@ class Model:
             # LiteRT's threads do not live on in a forked process, and ending them would wait for
             # them: the engine of the parent is kept as it is.
             _of_parents.append(self._engine)
+            self._learning = threading.Lock()  # the parent's may be held for ever
             self._engine = self._new_engine()
         return self._engine
 

@@ -1,6 +1,7 @@
 """A file that trains its weights on the device."""
 
 import os
+import threading
 from pathlib import Path
 
 import keras
@@ -307,6 +308,58 @@ def test_a_forked_process_goes_on_with_what_was_learned(model):
     expected = model.score(x)
     model._engine.process = -1  # as it is in a child
     np.testing.assert_array_equal(model.score(x), expected)
+
+
+def test_an_error_leaves_the_weights_of_the_last_check(model):
+    x = machine(np.random.default_rng(5), rows=40, gain=1.5)
+    model.adapt(x, steps=5)
+    expected = model.score(x)
+
+    def fails(step, loss):
+        if step == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.adapt(x, steps=20, progress=fails)
+    np.testing.assert_array_equal(model.score(x), expected)
+    model.adapt(x, steps=1)  # the model can learn again
+
+
+def test_one_thread_learns_at_a_time_and_others_read(model):
+    x = machine(np.random.default_rng(5), rows=40, gain=1.5)
+    found = []
+
+    def meanwhile(step, loss):
+        if step > 1:
+            return
+        for change in (lambda: model.adapt(x, steps=1), model.reset):
+            with pytest.raises(RuntimeError, match="one adapt, restore or reset"):
+                change()
+        reader = threading.Thread(target=lambda: found.append(model.score(x)))
+        reader.start()
+        reader.join()
+
+    done = model.adapt(x, steps=2, progress=meanwhile)
+    assert len(done.losses) == 2
+    assert np.isfinite(found[0]).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"steps": 2.5},
+        {"steps": 1, "check_every": 0},
+        {"steps": 1, "seed": 2**31},
+        {"steps": 1, "learning_rate": np.nan},
+        {"steps": 1, "guard_nats": np.nan},
+    ],
+    ids=str,
+)
+def test_arguments_of_adapt_are_checked(model, wrong):
+    x = machine(np.random.default_rng(5), rows=40)
+    with pytest.raises(ValueError, match="Expected whole numbers"):
+        model.adapt(x, **wrong)
 
 
 @pytest.mark.soak

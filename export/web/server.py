@@ -79,7 +79,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self, body: bool) -> None:
         address = urlsplit(self.path).path.removeprefix("/") or INDEX
         if self.headers.get("Host") not in self.server.hosts:
-            return self._send(HTTPStatus.FORBIDDEN, b"The header Host is not that of this server.")
+            wrong = b"The header Host is not that of this server."
+            return self._send(HTTPStatus.FORBIDDEN, wrong, body=body)
         if address not in self.server.site:
             return self._send(HTTPStatus.NOT_FOUND, b"There is no such file.", body=body)
         try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from kvae import checks, files
 from kvae.cli.run_folder import description, write_text
+from kvae.cli.series import Series
 from kvae.cli.terminal import console, quiet_native_logs, silent, warn
 from kvae.cli.train import LEAST_ROWS
 from kvae.cli.training_data import TrainingData, read
@@ -106,13 +107,19 @@ def _anomaly(
     """Fit an anomaly detector; write it and its bundle."""
     from kvae.estimators import AnomalyDetector
 
-    data = found.data
+    data, of_data = found.data, dict(choices)
+    window, stride = of_data.pop("window", None), of_data.pop("stride", None)
+    if window is None and stride is not None:
+        raise ValueError(f"Expected --window with --stride. Received: --stride {stride} alone")
+    series = None if window is None else Series.of(data, window, stride)
+    if series is not None:
+        data = series.windows(data, series.stride).x
     if isinstance(data, Path) or not (hasattr(data, "columns") or data.ndim in (2, 3)):
         raise ValueError(
             "Expected DATA with --job anomaly to be a table, or an array (rows, features) or "
             f"(rows, time, channels). Received: {found.name!r}"
         )
-    detector = AnomalyDetector(random_state=seed, **choices).fit(data)
+    detector = AnomalyDetector(random_state=seed, **of_data).fit(data)
     detector.save(folder / "detector")
     detector.export(
         folder / "bundle",
@@ -123,6 +130,7 @@ def _anomaly(
     kept = len(detector.calibration_.scores)
     results = {
         "rows": len(data),
+        "series": None if series is None else series.config(),
         "calibration_rows": kept,
         "false_alarm_rate": detector.false_alarm_rate,
         "low": low if detector.two_sided else None,
@@ -130,11 +138,12 @@ def _anomaly(
     }
     read_columns = [] if detector.schema_ is None else str(detector.schema_).splitlines()
     outside = f"below {low:.4g} or above {high:.4g}" if detector.two_sided else f"above {high:.4g}"
+    example = "row" if series is None else f"window of {series.window} steps"
     return results, [
         *read_columns,
-        f"A row whose score is {outside} nats is an anomaly: a false-alarm rate of "
-        f"{detector.false_alarm_rate:.2%}, by the scores of {kept} rows that were not trained on.",
-        f"Decide on other rows by: kvae score {shlex.quote(str(output))} DATA",
+        f"A {example} whose score is {outside} nats is an anomaly: a false-alarm rate of "
+        f"{detector.false_alarm_rate:.2%}, by the scores of {kept} that were not trained on.",
+        f"Decide on other data by: kvae score {shlex.quote(str(output))} DATA",
     ]
 
 

@@ -107,6 +107,18 @@ def train(
         bool,
         typer.Option(help="With --job anomaly: whether a score that is too low is one too."),
     ] = False,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="With --job anomaly: DATA is a series, judged in windows of so many steps."
+        ),
+    ] = None,
+    stride: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Steps between two windows of the training; by default none overlap."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing run folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print run.json alone.")] = False,
@@ -127,7 +139,12 @@ def train(
             "grey": grey or None,
             "resume": resume,
         },
-        "anomaly": {"false_alarm_rate": false_alarm_rate, "two_sided": two_sided or None},
+        "anomaly": {
+            "false_alarm_rate": false_alarm_rate,
+            "two_sided": two_sided or None,
+            "window": window,
+            "stride": stride,
+        },
         "table": {},
     }
     with errors():

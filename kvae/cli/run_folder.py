@@ -11,7 +11,7 @@ from typing import Any
 from kvae import files
 from kvae.cli.training_data import TrainingData
 
-__all__ = ["bundle_of", "description", "state_of", "write_text"]
+__all__ = ["bundle_of", "description", "series_of", "state_of", "write_text"]
 
 VERSION = 1  # of run.json
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "kvae-keras")
@@ -75,3 +75,11 @@ def bundle_of(folder: Path) -> Path:
     """Return the bundle that a run folder holds, or the folder itself where it is none."""
     inside = folder / "bundle"
     return inside if (folder / "run.json").is_file() and inside.is_dir() else folder
+
+
+def series_of(folder: Path) -> dict[str, Any] | None:
+    """Return how a run folder cuts a series into windows, see `Series`; None if it does not."""
+    if not (folder / "run.json").is_file():
+        return None
+    found = state_of(folder).get("results", {}).get("series")
+    return None if found is None else dict(found)

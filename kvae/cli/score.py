@@ -8,7 +8,8 @@ from rich.table import Table
 
 from kvae import files
 from kvae.cli.inputs import examples_of, read_examples
-from kvae.cli.run_folder import bundle_of
+from kvae.cli.run_folder import bundle_of, series_of
+from kvae.cli.series import Series
 from kvae.cli.table_files import TABLES, write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
@@ -21,6 +22,9 @@ def run(
     bundle: str, data: Path, output: Path | None, preset: str | None, overwrite: bool, as_json: bool
 ) -> None:
     """Score the rows of a file, decide where the bundle has thresholds, and print or write it.
+
+    Where a run was trained on windows of a series, every window of the file is scored, and counts
+    by its last step.
 
     Args:
         bundle: folder of the bundle, or a run folder of `kvae train --job anomaly`.
@@ -40,7 +44,12 @@ def run(
         from kvae.export.runtime import Model
 
         model = Model(bundle_of(Path(bundle)), preset)
-        found = _found(model, _rows(model, data))
+        series = series_of(Path(bundle))
+        if series is None:
+            found = _found(model, _rows(model, data))
+        else:
+            named, rows = _windows(Series(**series), data)
+            found = {**named, **_found(model, rows)}
     if output is not None:
         _write(found, output, overwrite)
     calibration = model.bundle.artefact(model.preset).get("calibration")
@@ -69,6 +78,16 @@ def _rows(model: Any, path: Path) -> Any:
     return TableSchema.from_config(table).to_array(found, missing="refuse")
 
 
+def _windows(series: Series, path: Path) -> tuple[dict[str, Any], Any]:
+    """Return last step, and time where it is known, of each window of a file; and the windows."""
+    found = read_examples(path, option="DATA")
+    cut = series.windows(found, stride=1)
+    last = cut.starts + cut.length - 1
+    if series.time is None:
+        return {"step": last}, cut.x
+    return {"step": last, series.time: found[series.time].to_numpy()[last].astype(str)}, cut.x
+
+
 def _check_numbers(found: Any) -> None:
     """Raise where a table holds other columns than numbers, which only a schema can read."""
     if hasattr(found, "columns"):
@@ -91,25 +110,28 @@ def _print(found: dict[str, Any], calibration: Any) -> None:
     import numpy as np
 
     scores, count = found["score"], len(found["score"])
+    example = "window" if "step" in found else "row"
     if calibration is None:
         console.print(
-            f"{count} rows, score {scores.min():.4g} to {scores.max():.4g} nats. The bundle has no "
-            "threshold: write it with --calibration to get decisions.",
+            f"{count} {example}s, score {scores.min():.4g} to {scores.max():.4g} nats. The bundle "
+            "has no threshold: write it with --calibration to get decisions.",
             highlight=False,
         )
         return
     anomalies = np.flatnonzero(found["is_anomaly"])
     rate = calibration["false_alarm_rate"]
     console.print(
-        f"{len(anomalies)} of {count} rows are anomalies, at a false-alarm rate of {rate:.2%}.",
+        f"{len(anomalies)} of {count} {example}s are anomalies, at a false-alarm rate of "
+        f"{rate:.2%}.",
         highlight=False,
     )
     if not len(anomalies):
         return
-    table = Table("row", "score, nats", "p-value")
+    table = Table("row" if example == "row" else "last step", "score, nats", "p-value")
+    steps = found.get("step", np.arange(count))
     worst = anomalies[np.argsort(found["p_value"][anomalies], kind="stable")][:SHOWN]
     for row in worst:
-        table.add_row(str(row), f"{scores[row]:.4g}", f"{found['p_value'][row]:.3g}")
+        table.add_row(str(steps[row]), f"{scores[row]:.4g}", f"{found['p_value'][row]:.3g}")
     console.print(table)
     if len(anomalies) > SHOWN:
         console.print(
@@ -121,7 +143,8 @@ def _write(found: dict[str, Any], output: Path, overwrite: bool) -> None:
     import pandas as pd
 
     frame = pd.DataFrame(found)
-    frame.insert(0, "row", range(len(frame)))
+    if "step" not in found:
+        frame.insert(0, "row", range(len(frame)))
     with files.replacing(output, overwrite) as temporary:
         write_table(frame, temporary)
 

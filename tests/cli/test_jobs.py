@@ -133,6 +133,77 @@ def test_rows_that_do_not_fit_are_refused_in_one_line(detected, tmp_path, change
     assert message in line
 
 
+@pytest.fixture(scope="module")
+def of_series(tmp_path_factory):
+    """A series of two channels with a gap in time, and the run of a detector of its windows."""
+    folder = tmp_path_factory.mktemp("series")
+    random = np.random.default_rng(0)
+    step = np.arange(2000)
+    time = pd.Timestamp("2024-01-01") + pd.to_timedelta(step + 500 * (step >= 900), "min")
+    waves = np.stack([np.sin(0.7 * step), np.cos(0.7 * step)], axis=1)
+    values = waves + 0.1 * random.normal(size=waves.shape)
+    frame = pd.DataFrame({"time": time, "left": values[:, 0], "right": values[:, 1]})
+    frame.iloc[:1600].to_csv(folder / "series.csv", index=False)
+    later = frame.iloc[1600:].reset_index(drop=True)
+    later.loc[200:215, "right"] = 0.0  # a sensor that stands still
+    later.to_csv(folder / "later.csv", index=False)
+    done = invoke(
+        *("train", folder / "series.csv", "--job", "anomaly", "-o", folder / "run"),
+        *("--window", 16, "--false-alarm-rate", 0.05, "--epochs", 60),
+    )
+    assert done.exit_code == 0, done.output
+    assert "A window of 16 steps whose score is" in done.stdout
+    return folder
+
+
+@pytest.mark.slow
+def test_a_series_is_judged_in_windows(of_series, tmp_path):
+    results = json.loads((of_series / "run" / "run.json").read_text("utf-8"))["results"]
+    assert results["series"] == {
+        **{"window": 16, "stride": 16, "time": "time"},
+        "channels": ["left", "right"],
+    }
+    assert results["rows"] == 99  # the gap lies within one of a hundred windows
+    path = tmp_path / "found.csv"
+    done = invoke("score", of_series / "run", of_series / "later.csv", "-o", path)
+    assert done.exit_code == 0, done.output
+    found = pd.read_csv(path)
+    assert list(found.columns) == ["step", "time", "score", "p_value", "is_anomaly"]
+    np.testing.assert_array_equal(found["step"], np.arange(15, 400))
+    later = pd.read_csv(of_series / "later.csv", parse_dates=["time"])
+    assert (pd.to_datetime(found["time"]) == later["time"][15:].to_numpy()).all()
+    still = found["step"].between(208, 222)
+    assert found["is_anomaly"][still].all()
+    assert found["is_anomaly"][~found["step"].between(200, 230)].mean() < 0.2
+    assert "of 385 windows are anomalies" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "message"),
+    [
+        (["--window", 16], {"right": "x"}, "other columns ['right']"),
+        (["--window", 5000], {}, "Expected at least 5000 steps, one window"),
+        (["--stride", 3], {}, "Expected --window with --stride"),
+    ],
+)
+def test_what_is_no_series_is_refused(of_series, tmp_path, options, change, message):
+    frame = pd.read_csv(of_series / "series.csv").assign(**change)
+    frame.to_csv(tmp_path / "odd.csv", index=False)
+    done = invoke("train", tmp_path / "odd.csv", "--job", "anomaly", *options, "-o", tmp_path / "r")
+    assert done.exit_code == 2, done.output
+    assert message in done.stderr
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.slow
+def test_a_series_without_a_channel_is_refused(of_series, tmp_path):
+    frame = pd.read_csv(of_series / "later.csv").drop(columns="left")
+    frame.to_csv(tmp_path / "odd.csv", index=False)
+    done = invoke("score", of_series / "run", tmp_path / "odd.csv")
+    assert done.exit_code == 2, done.output
+    assert "Received: none of the name 'left'" in done.stderr
+
+
 @pytest.mark.slow
 def test_a_table_job_draws_a_table(folder, tmp_path):
     run = tmp_path / "run"

@@ -1,0 +1,93 @@
+"""A table or an array that is one series: its channels, and windows of them."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kvae.data import Windows
+
+__all__ = ["Series"]
+
+
+@dataclass(frozen=True)
+class Series:
+    """How windows are cut from a file, as run.json says it.
+
+    Attributes:
+        window: steps of a window.
+        stride: steps between the starts of two windows of the training.
+        channels: the names of the columns of numbers of a table; None for an array.
+        time: the name of the column of dates, None if there is none. No window crosses a gap.
+    """
+
+    window: int
+    stride: int
+    channels: list[str] | None = None
+    time: str | None = None
+
+    @classmethod
+    def of(cls, data: Any, window: int, stride: int | None) -> "Series":
+        """Return the description of the series that data to train on are.
+
+        Args:
+            data: a DataFrame of numbers and at most one column of dates, or numbers (steps,) or
+                (steps, channels).
+            window: steps of a window.
+            stride: steps between two windows; by default `window`, so that none overlap.
+
+        Raises:
+            ValueError: If the data are not of this form.
+        """
+        stride = stride or window
+        if not hasattr(data, "columns"):
+            _check_array(data)
+            return cls(window, stride)
+        dates = [str(name) for name, dtype in data.dtypes.items() if dtype.kind == "M"]
+        other = [str(name) for name, dtype in data.dtypes.items() if dtype.kind not in "biufM"]
+        if other or len(dates) > 1 or len(dates) == len(data.columns):
+            raise ValueError(
+                "Expected DATA with --window to be a series: columns of numbers, and at most one "
+                f"of dates. Received: other columns {other}, columns of dates {dates}"
+            )
+        names = [str(name) for name in data.columns if str(name) not in dates]
+        return cls(window, stride, names, dates[0] if dates else None)
+
+    def config(self) -> dict[str, Any]:
+        """Return the arguments to make it again, as plain data."""
+        return asdict(self)
+
+    def windows(self, data: Any, stride: int) -> "Windows":
+        """Return the windows of data of the same form, without those that hold missing values.
+
+        Args:
+            data: as for `of`.
+            stride: steps between the starts of two windows.
+
+        Raises:
+            ValueError: If a column is missing, or is not of numbers, or no window is left.
+        """
+        from kvae.data import windows
+
+        times = None
+        if self.channels is not None:
+            wanted = [*self.channels, *([] if self.time is None else [self.time])]
+            given = list(map(str, getattr(data, "columns", ())))
+            if missing := [name for name in wanted if name not in given]:
+                raise ValueError(
+                    f"Expected DATA with the columns {wanted}. Received: none of the name "
+                    f"{missing[0]!r}"
+                )
+            times = None if self.time is None else data[self.time].to_numpy()
+            data = data[self.channels].to_numpy()
+        else:
+            _check_array(data)
+        return windows(data, self.window, stride, times=times, missing="drop")
+
+
+def _check_array(data: Any) -> None:
+    if isinstance(data, Path) or hasattr(data, "columns") or data.ndim not in (1, 2):
+        raise ValueError(
+            "Expected DATA with --window to be one series: a table, or an array (steps,) or "
+            f"(steps, channels). Received: {'a folder' if isinstance(data, Path) else data.shape}"
+        )

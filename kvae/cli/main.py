@@ -178,6 +178,31 @@ def sample(
 
 
 @app.command()
+def interpolate(
+    model: Annotated[Path, typer.Argument(help="A model saved as .keras, or a run folder.")],
+    data: Annotated[
+        Path, typer.Argument(help="A .csv, .parquet, .npy or .npz file, or a folder of pictures.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A .npy, .csv, .parquet or .png file.")
+    ],
+    between: Annotated[
+        tuple[int, int], typer.Option(help="The rows of DATA at both ends, from 0 on.")
+    ] = (0, 1),
+    steps: Annotated[int, typer.Option(min=2, help="Points of the path, with both ends.")] = 10,
+    path: Annotated[str, typer.Option(help="linear, spherical or geodesic.")] = "linear",
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Decode what lies between two examples."""
+    from kvae.cli import interpolate as interpolation
+    from kvae.cli.terminal import errors
+
+    with errors():
+        interpolation.run(model, data, output, between, steps, path, overwrite, as_json)
+
+
+@app.command()
 def impute(
     model: Annotated[
         Path, typer.Argument(help="A run folder of data with missing values, or a .keras file.")

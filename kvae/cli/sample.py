@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from kvae import files
+from kvae.cli.example_files import check_suffix, write_examples
 from kvae.cli.inputs import load_vae, schema_of
 from kvae.cli.table_files import TABLES, write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
 
-SUFFIXES = (".npy", *TABLES, ".png")
 COLUMNS = 10  # of a picture
 
 
@@ -22,17 +22,14 @@ def run(
 
     Args:
         model: a .keras file, or a run folder of `kvae train --job generate` or `--job table`.
-        output: file of one of `SUFFIXES`; tables need the schema of a run folder.
+        output: .npy, .csv, .parquet or .png; tables need the schema of a run folder.
         count: number of examples.
         kind: "draw" or "mean", see `VAE.sample`.
         seed: int.
         overwrite: whether to replace what stands at `output`.
         as_json: whether to print what was written as JSON.
     """
-    if output.suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"Expected --output to end in one of {', '.join(SUFFIXES)}. Received: {str(output)!r}"
-        )
+    check_suffix(output)
     files.destination(output, overwrite, "--output")
     if (model / "synthesizer").is_dir():
         shape = _synthetic(model / "synthesizer", output, count, kind, seed, overwrite)
@@ -47,7 +44,7 @@ def run(
         drawn = vae.sample(count, seed=seed, kind=kind)
     known = schema_of(schema) if schema is not None and schema.is_file() else None
     with files.replacing(output, overwrite) as temporary:
-        _write(drawn, temporary, known, vae)
+        write_examples(drawn, temporary, known, vae, "Samples", COLUMNS)
     _report(output, count, drawn.shape, seed, as_json)
 
 
@@ -75,46 +72,3 @@ def _synthetic(
     with files.replacing(output, overwrite) as temporary:
         write_table(frame, temporary)
     return tuple(frame.shape)
-
-
-def _write(drawn: Any, path: Path, schema: Any, vae: Any) -> None:
-    import numpy as np
-
-    suffix = path.suffix.lower()
-    if suffix == ".npy":
-        with path.open("wb") as file:
-            np.save(file, drawn)
-    elif suffix == ".png":
-        _picture(drawn, vae).savefig(path, dpi=120)
-    else:
-        write_table(_frame(drawn, schema), path)
-
-
-def _frame(drawn: Any, schema: Any) -> Any:
-    import pandas as pd
-
-    if schema is not None:
-        return schema.to_frame(drawn)
-    if drawn.ndim != 2:
-        raise ValueError(
-            "Expected --output .npy or .png: the examples are no rows of a table. Received: "
-            f"examples of shape {drawn.shape[1:]}"
-        )
-    return pd.DataFrame(drawn, columns=[f"column {place}" for place in range(drawn.shape[1])])
-
-
-def _picture(drawn: Any, vae: Any) -> Any:
-    import numpy as np
-
-    from kvae import pictures
-
-    shape = drawn.shape[1:]
-    if not pictures.drawable(shape):
-        raise ValueError(
-            "Expected --output .npy or .csv: the examples are no pictures or series. Received: "
-            f"examples of shape {shape}"
-        )
-    rows = -(-len(drawn) // COLUMNS)
-    padding = np.repeat(drawn[-1:], rows * COLUMNS - len(drawn), axis=0)
-    grid = np.concatenate([drawn, padding]).reshape(rows, COLUMNS, *shape)
-    return pictures.events(grid, vae.input_specs()["target"].domain, "Samples")

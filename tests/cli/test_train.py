@@ -2,13 +2,16 @@
 
 import json
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import kvae
 from kvae.cli import training_bar
+from kvae.cli.inputs import schema_of
 from kvae.cli.main import app
 
 ROWS = 640  # of which 64 are held out, enough for a diagnosis
@@ -112,6 +115,41 @@ def test_samples_of_a_table_have_its_columns(finished, tmp_path):
     done = invoke("sample", finished[0], "-o", tmp_path / "new.png")
     assert done.exit_code == 2
     assert "no pictures or series" in done.stderr
+
+
+@pytest.mark.slow
+def test_what_lies_between_two_rows_has_their_columns(finished, table, tmp_path):
+    run = finished[0]
+    done = invoke(
+        *("interpolate", run, table, "-o", tmp_path / "between.csv"),
+        *("--between", 3, 9, "--steps", 5, "--json"),
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["shape"] == [5, 2]
+    found = pd.read_csv(tmp_path / "between.csv")
+    vae = keras.saving.load_model(run / "model.keras")
+    schema = schema_of(run / "schema.json")
+    x = schema.to_array(pd.read_csv(table))
+    ends = schema.to_frame(vae.reconstruct(x[[3, 9]]))
+    np.testing.assert_allclose(found["height"][[0, 4]], ends["height"], atol=0.05)
+    assert list(found["city"][[0, 4]]) == list(ends["city"])
+    odd = invoke("interpolate", run, table, "-o", tmp_path / "odd.csv", "--between", 3, 640)
+    assert odd.exit_code == 2
+    assert "two rows of DATA, 0 to 639. Received: 3 640" in odd.stderr
+
+
+@pytest.mark.slow
+def test_what_lies_between_two_pictures_is_a_strip(trained_vae, digits, tmp_path):
+    trained_vae.save(tmp_path / "vae.keras")
+    np.save(tmp_path / "x.npy", digits[1][:9])
+    done = invoke(
+        *("interpolate", tmp_path / "vae.keras", tmp_path / "x.npy"),
+        *("-o", tmp_path / "strip.png", "--path", "spherical", "--steps", 6),
+    )
+    assert done.exit_code == 0, done.output
+    with Image.open(tmp_path / "strip.png") as picture:
+        width, height = picture.size
+    assert width > 3 * height
 
 
 @pytest.mark.parametrize(

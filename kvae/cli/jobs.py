@@ -90,7 +90,7 @@ def run(
         print(json.dumps(state, indent=2))
         return
     for line in lines:
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _check_rows(data: Any) -> None:

@@ -88,7 +88,7 @@ def run(
         print(json.dumps(state, indent=2))
         return
     for line in results["diagnosis"]:
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     figures = ", ".join(f"{name} {value:.4g}" for name, value in results["held_out"].items())
     console.print(f"Held-out examples, nats: {figures}.", highlight=False)
     names = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))

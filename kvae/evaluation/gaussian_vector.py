@@ -120,8 +120,8 @@ def built_model(model: Any) -> LatentModel:
         raise ValueError(f"Expected vae to be a kvae.VAE. Received: {received:.200}.{hint}")
     if not model.built:
         raise ValueError(
-            f"Expected vae to be built. Received: {model.name!r}, whose encoder has no input "
-            "shape yet; call vae.build((None, *event_shape)) first"
+            f"Expected vae to be built. Received: {model.name!r}, which has no weights yet; call "
+            "its build((None, *event_shape)) first"
         )
     return model
 

@@ -68,11 +68,11 @@ CONFIGURATIONS = {
     "epochs of two batches": {"fit": {"steps_per_epoch": 2, "epochs": 3}, "at": [(1, 1), (2, 1)]},
     "two steps an execution": {
         "compile": {"steps_per_execution": 2, "run_eagerly": False},
-        "at": [(1, 3)],
+        "at": [(1, 2)],  # the second execution holds one batch
     },
     "two steps of xla": {
         "compile": {"steps_per_execution": 2, "jit_compile": True, "run_eagerly": False},
-        "at": [(1, 3)],
+        "at": [(1, 2)],  # the second execution holds one batch
     },
 }
 

@@ -25,6 +25,7 @@ def rows():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*calibration rows can guarantee:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_fun:UserWarning")
 def test_it_passes_the_checks_of_scikit_learn():
     """It fits about a hundred times, on few rows: eager steps take less time than a graph."""
     tf.config.run_functions_eagerly(True)

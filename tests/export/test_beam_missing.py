@@ -25,7 +25,8 @@ def test_without_beam_the_error_says_what_to_install(tmp_path):
 def test_without_beam_the_command_says_so_in_a_sentence(tmp_path):
     code = (
         "import sys; sys.modules['apache_beam'] = None\n"
-        "from kvae.cli.main import app; app(['score', 'bundle', 'rows.parquet', '-o', 'out'])"
+        "from kvae.cli.main import app\n"
+        "app(['score', '--beam', 'bundle', 'rows.parquet', '-o', 'out'])"
     )
     done = run_python(code, tmp_path, check=False, env={"COLUMNS": "400"})
     assert done.returncode == 1

@@ -119,6 +119,45 @@ int main(int count, char **arguments) {
 }
 """
 
+MUTATIONS = """
+#include <stdio.h>
+
+#include "decision.h"
+#include "domain.h"
+
+/* Changes up to three bytes of a table, 20,000 times, and uses what is still read of it. */
+int main(int count, char **arguments) {
+  static char text[4096], changed[4096], message[4096];
+  static const char bytes[] = "\\t\\n\\0 -0179.exnXi\\377";
+  double values[12] = {0.0, 1.0, 2.0};
+  unsigned state = 1, read = 0;
+  FILE *file = fopen(arguments[1], "rb");
+  size_t length = fread(text, 1, sizeof text - 1, file);
+  (void)count;
+  fclose(file);
+  for (int i = 0; i < 20000; i++) {
+    Domain domain;
+    Decision decision;
+    memcpy(changed, text, sizeof text);
+    for (int j = 0; j <= i % 3; j++) {
+      state = state * 1664525u + 1013904223u;
+      changed[(state >> 8) % length] = bytes[(state >> 24) % sizeof bytes];
+    }
+    if (arguments[2][0] == 'd') {
+      if (read_domain(changed, &domain) == 1 && ++read)
+        check_domain(&domain, "x", values, 12, message, sizeof message);
+      free(domain.parts);
+    } else {
+      if (read_decision(changed, "model.tflite", &decision) == DECISION && ++read)
+        read += !(p_value(&decision, 1.0f) > 0.0) * 100000;
+      free(decision.scores);
+    }
+  }
+  printf("%u\\n", read);
+  return 0;
+}
+"""
+
 
 def program(c_project, folder, text):
     """Compile a program that uses the installed library."""
@@ -186,6 +225,21 @@ def test_a_damaged_table_is_an_error_without_digests_too(c_project, folder, name
     done = run(c_project / "bin" / "decode", folder / MODEL)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"Error: {name} is damaged\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("domain", "x\t0\t1\t6\t0\t1\t1\t0\t1\t, column 0 (a),\tnumbers\tDivide.\n"),
+        ("score", "model.tflite\t1\t0.5\t1.5\t0.5 0.75 1 1.25 1.5\n"),
+    ],
+)
+def test_no_change_of_a_table_makes_a_client_read_beyond_its_memory(tmp_path, kind, line):
+    (tmp_path / "mutations.c").write_text(MUTATIONS)
+    (tmp_path / "table").write_text(2 * line)
+    done = run(compiled(tmp_path / "mutations.c"), tmp_path / "table", kind)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 0 < int(done.stdout) < 20000  # some are read, some are refused
 
 
 @pytest.mark.parametrize("length", [0, 1, 55, 56, 63, 64, 65, 119, 120, 4096])

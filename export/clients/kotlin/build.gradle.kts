@@ -19,7 +19,7 @@ android {
 kotlin { jvmToolchain(17) }
 
 dependencies {
-    implementation("com.google.ai.edge.litert:litert:2.2.0")
+    implementation("com.google.ai.edge.litert:litert:2.3.0")
     androidTestImplementation("androidx.test:runner:1.7.0")
     androidTestImplementation("androidx.test.ext:junit:1.3.0")
 }

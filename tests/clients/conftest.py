@@ -14,6 +14,7 @@ from kvae.export import runtime
 from kvae.export.web import folder
 from kvae.export.web.litert_js import PAGE
 from kvae.export.web.site import Site
+from tests.clients.c_project import build
 from tests.clients.needed import need
 from tests.clients.page import Page
 from tests.clients.raw_models import RAW_MODELS, make_raw_model
@@ -67,6 +68,12 @@ def code_bundle(tmp_path_factory):
     path, x = tmp_path_factory.mktemp("codes") / "bundle", examples(64, (8, 8, 1))["x"]
     kvae.export.bundle(vae, path, data=x, presets=["float32"], measure=False)
     return opened(path, vae=vae)
+
+
+@pytest.fixture(scope="session")
+def c_project(tmp_path_factory):
+    """The folder in which the C project is installed, built with sanitizers."""
+    return build(tmp_path_factory.mktemp("c"), "-DKVAE_SANITIZE=ON")
 
 
 def opened(path, **more):

@@ -78,6 +78,15 @@ def test_the_wheel_holds_every_module_once_and_nothing_else_of_python(wheel):
     assert not any("test" in Path(name).parts or "node_modules" in name for name in names)
 
 
+def test_the_wheel_holds_the_sources_of_every_client(wheel):
+    listed = ["git", "-C", ROOT, "ls-files", "export/clients"]
+    files = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    missing = {f"kvae/{name}" for name in files if not name.endswith(".gitignore")} - names
+    assert missing == set()
+
+
 def test_the_metadata_name_the_distribution_and_its_command(wheel):
     assert wheel.name == f"kvae_keras-{kvae.__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:

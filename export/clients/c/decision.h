@@ -7,15 +7,17 @@
  * between them.
  */
 
+#ifndef DECISION_H
+#define DECISION_H
+
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fields.h"
 
 enum { FILE_NAME, TWO_SIDED, LOWEST, HIGHEST, SCORES, DECISION_FIELDS };
-enum { NO_DECISION, DECISION, DAMAGED };
+enum { NO_DECISION, DECISION, DAMAGED, NO_SPACE };
 
 /* All numbers are float32, as the model computes them. */
 typedef struct {
@@ -25,52 +27,48 @@ typedef struct {
   size_t count;
 } Decision;
 
-/* Reads the scores of a line, which have to be sorted; returns whether they are. */
-static int read_scores(char *text, Decision *decision) {
+/* Reads the scores of a line, which have to be sorted. */
+static inline int read_scores(char *text, Decision *decision) {
   size_t most = strlen(text) / 2 + 1; /* each has a digit and a space after it */
   decision->scores = malloc(most * sizeof(float));
-  decision->count = 0;
-  if (decision->scores == NULL) return 0;
+  if (decision->scores == NULL) return NO_SPACE;
   for (char *end; *text != '\0'; text = end) {
     float score = strtof(text, &end);
-    if (end == text || !isfinite(score)) return 0;
-    if (decision->count > 0 && score < decision->scores[decision->count - 1]) return 0;
+    if (end == text || (*end != ' ' && *end != '\0') || !isfinite(score)) return DAMAGED;
+    if (decision->count > 0 && score < decision->scores[decision->count - 1]) return DAMAGED;
     decision->scores[decision->count++] = score;
   }
-  return decision->count > 0;
+  return decision->count > 0 ? DECISION : DAMAGED;
 }
 
-/* Reads what a decision.tsv says of a model file into `decision`.
+static inline int read_limit(const char *field, float *limit) {
+  char *end;
+  *limit = strtof(field, &end);
+  return end > field && *end == '\0' && !isnan(*limit);
+}
+
+/* Reads what the text of a decision.tsv says of a model file; free `decision->scores` in any case.
  *
- * Returns NO_DECISION if it does not name the file, and DAMAGED if it is not of the form above. */
-static int read_decision(FILE *file, const char *model, Decision *decision) {
-  char *line = NULL, *field[DECISION_FIELDS];
-  size_t space = 0;
-  int found = NO_DECISION;
+ * Returns NO_DECISION if it does not name the file, DAMAGED if it is not of the form above, and
+ * NO_SPACE if there is not enough memory. The text is changed. */
+static inline int read_decision(char *text, const char *model, Decision *decision) {
+  char *line, *field[DECISION_FIELDS];
   memset(decision, 0, sizeof *decision);
-  while (found == NO_DECISION && getline(&line, &space, file) > 0) {
-    if (split(line, field, DECISION_FIELDS) != DECISION_FIELDS)
-      found = DAMAGED;
-    else if (strcmp(field[FILE_NAME], model) == 0) {
-      char *end_of_low, *end_of_high;
-      decision->two_sided = field[TWO_SIDED][0] == '1';
-      decision->low = strtof(field[LOWEST], &end_of_low);
-      decision->high = strtof(field[HIGHEST], &end_of_high);
-      if (!decision->two_sided && strcmp(field[LOWEST], "-") == 0) {
-        decision->low = -HUGE_VALF;
-        end_of_low = field[LOWEST] + 1;
-      }
-      int numbers = end_of_low > field[LOWEST] && *end_of_low == '\0' &&
-                    end_of_high > field[HIGHEST] && *end_of_high == '\0';
-      found = numbers && read_scores(field[SCORES], decision) ? DECISION : DAMAGED;
-    }
+  while ((line = next_line(&text)) != NULL) {
+    if (!split(line, field, DECISION_FIELDS)) return DAMAGED;
+    if (strcmp(field[FILE_NAME], model) != 0) continue;
+    if (!read_flag(field[TWO_SIDED], &decision->two_sided)) return DAMAGED;
+    decision->low = -HUGE_VALF;
+    int low = decision->two_sided ? read_limit(field[LOWEST], &decision->low)
+                                  : strcmp(field[LOWEST], "-") == 0;
+    if (!low || !read_limit(field[HIGHEST], &decision->high)) return DAMAGED;
+    return read_scores(field[SCORES], decision);
   }
-  free(line);
-  return found;
+  return NO_DECISION;
 }
 
 /* Returns the conformal p-value of a score. */
-static double p_value(const Decision *decision, float score) {
+static inline double p_value(const Decision *decision, float score) {
   size_t above = 1, below = 1;
   for (size_t i = 0; i < decision->count; i++) {
     above += decision->scores[i] >= score;
@@ -83,6 +81,8 @@ static double p_value(const Decision *decision, float score) {
 }
 
 /* Returns 1 if the score is outside the limits, else 0. */
-static int is_anomaly(const Decision *decision, float score) {
+static inline int is_anomaly(const Decision *decision, float score) {
   return score < decision->low || score > decision->high;
 }
+
+#endif

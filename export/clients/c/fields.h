@@ -1,20 +1,36 @@
-/* The fields of a line of text with tabs between them, as domain.tsv and decision.tsv have them. */
+/* Lines of fields with tabs between them, as domain.tsv and decision.tsv have them. */
 
 #ifndef FIELDS_H
 #define FIELDS_H
 
+#include <stdlib.h>
 #include <string.h>
 
-/* Splits a line into at most `most` fields; returns how many there are. */
-static int split(char *line, char **fields, int most) {
-  int count = 0;
-  line[strcspn(line, "\n")] = '\0';
-  for (char *here = line; here != NULL && count < most;) {
-    fields[count++] = here;
-    here = strchr(here, '\t');
-    if (here != NULL) *here++ = '\0';
+/* Cuts the first line off a text and returns it, NULL after the last one. The text is changed. */
+static inline char *next_line(char **text) {
+  char *line = *text, *end;
+  if (line == NULL || *line == '\0') return NULL;
+  end = strchr(line, '\n');
+  *text = end == NULL ? NULL : end + 1;
+  if (end != NULL) *end = '\0';
+  return line;
+}
+
+/* Splits a line into its fields. Returns whether there are `count`. The line is changed. */
+static inline int split(char *line, char **fields, int count) {
+  for (int i = 0; i < count; i++) {
+    if (line == NULL) return 0;
+    fields[i] = line;
+    line = strchr(line, '\t');
+    if (line != NULL) *line++ = '\0';
   }
-  return count;
+  return line == NULL;
+}
+
+/* Returns whether a field is 1 or 0, and which. */
+static inline int read_flag(const char *field, int *flag) {
+  *flag = field[0] == '1';
+  return (field[0] == '0' || field[0] == '1') && field[1] == '\0';
 }
 
 #endif

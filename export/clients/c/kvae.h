@@ -1,0 +1,129 @@
+/* Runs the models of a bundle from C, on LiteRT alone. docs/clients.md has an example.
+ *
+ * Open a bundle's .tflite file, call it, close it.
+ *
+ * Numbers are double, which holds every float32, int32 and uint8 number exactly. Rows stand one after
+ * the other in an array.
+ *
+ * Threads: the library has no global state. One model may be used by one thread at a time; different
+ * models may be used at the same time. Open one model for each thread, or put a lock around it.
+ *
+ * The tables of a bundle have decimal points: leave LC_NUMERIC at "C" while a model is opened.
+ */
+
+#ifndef KVAE_H
+#define KVAE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define KVAE_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define KVAE_API __attribute__((visibility("default")))
+#else
+#define KVAE_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+  KVAE_OK = 0,
+  KVAE_NO_MEMORY,
+  KVAE_BAD_FILE,     /* the model, or domain.tsv or decision.tsv beside it, is absent or damaged */
+  KVAE_BAD_ARGUMENT, /* a name, a number of rows, or a number that the input cannot hold */
+  KVAE_OUTSIDE_DOMAIN, /* a value that domain.tsv refuses */
+  KVAE_NO_THRESHOLD,   /* the bundle was written without calibration rows */
+  KVAE_NOT_FINITE,     /* an output is NaN or infinite: the inputs are beyond what the file computes */
+  KVAE_LITERT          /* LiteRT failed */
+} kvae_status;
+
+/* What went wrong, as a sentence. Every function takes one, or NULL. */
+typedef struct {
+  char message[4096];
+} kvae_error;
+
+typedef struct kvae_model kvae_model;
+
+typedef enum { KVAE_FLOAT32 = 1, KVAE_INT32 = 2, KVAE_UINT8 = 3 } kvae_type;
+
+/* An input or output of a signature. */
+typedef struct {
+  const char *name;
+  kvae_type type;
+  size_t size; /* numbers in a row; of all rows where a signature takes several, such as decode_256 */
+} kvae_port;
+
+/* The functions of a file by name: decode, encode, sample, score, ... (docs/bundle.md). Of two outputs
+ * that are one tensor of the file, such as mean and loc of a normal likelihood, one is named. */
+typedef struct {
+  const kvae_port *inputs, *outputs;
+  size_t input_count, output_count;
+} kvae_signature;
+
+typedef struct {
+  const char *name;
+  const double *values;
+  size_t count; /* numbers in all rows */
+} kvae_input;
+
+typedef struct {
+  const char *name;
+  double *values;
+  size_t count; /* numbers in all rows */
+} kvae_output;
+
+/* What detect says of a row. */
+typedef struct {
+  float score; /* nats */
+  double p_value;
+  int is_anomaly; /* 1 or 0 */
+} kvae_decision;
+
+/* Opens a .tflite file; domain.tsv and decision.tsv in its folder are read where they are.
+ *
+ * Where SHA256SUMS lies beside it, as in a bundle, the digests of these files are compared before
+ * anything in them is parsed. Open no other .tflite file than one you trust: LiteRT may crash.
+ *
+ * `*model` is NULL after an error. */
+KVAE_API kvae_status kvae_open(const char *path, kvae_model **model, kvae_error *error);
+
+/* Says what inputs and outputs a signature has. The answer is valid until the model is closed. */
+KVAE_API kvae_status kvae_describe(kvae_model *model, const char *signature, kvae_signature *found,
+                                   kvae_error *error);
+
+/* Runs a signature on rows. All its inputs are needed; outputs are written where they are asked for.
+ *
+ * The inputs tell how many rows there are, and each output needs room for as many. NaN is a missing
+ * number where domain.tsv says that numbers may be missing. After an error the outputs may hold
+ * anything. */
+KVAE_API kvae_status kvae_run(kvae_model *model, const char *signature, const kvae_input *inputs,
+                              size_t input_count, const kvae_output *outputs, size_t output_count,
+                              kvae_error *error);
+
+/* Decodes draws from the prior: those of rows 0 to rows - 1 of a seed, the same on every device.
+ *
+ * `others` are the other inputs of a conditional model, one row for each draw, and may be NULL.
+ * `values` has room for `count` numbers, those of all rows. */
+KVAE_API kvae_status kvae_sample(kvae_model *model, int32_t seed, size_t rows,
+                                 const kvae_input *others, size_t other_count, double *values,
+                                 size_t count, kvae_error *error);
+
+/* Scores rows: nats, higher for rows that are less like the training data. `scores` has `rows`. */
+KVAE_API kvae_status kvae_score(kvae_model *model, const kvae_input *inputs, size_t input_count,
+                                double *scores, size_t rows, kvae_error *error);
+
+/* Scores rows and decides by the thresholds of the file, see docs/anomaly.md. */
+KVAE_API kvae_status kvae_detect(kvae_model *model, const kvae_input *inputs, size_t input_count,
+                                 kvae_decision *decisions, size_t rows, kvae_error *error);
+
+/* Frees a model. NULL is allowed. */
+KVAE_API void kvae_close(kvae_model *model);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

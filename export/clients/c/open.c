@@ -1,0 +1,252 @@
+/* Opening a model file with the tables beside it, and its signatures.
+ *
+ * Buffers of a signature are made when it is first used, and kept until the model is closed. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+
+/* -- opening ------------------------------------------------------------------------------------- */
+
+static const char *name_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash == NULL ? path : slash + 1;
+}
+
+/* Reads a text file whole. */
+static kvae_status read_text(FILE *file, const char *name, char **text, kvae_error *error) {
+  size_t length = 0, space = 0;
+  do {
+    char *larger = realloc(*text, space = 2 * space + 4096);
+    if (larger == NULL) return no_memory(error);
+    *text = larger;
+    length += fread(*text + length, 1, space - length - 1, file);
+  } while (length == space - 1);
+  (*text)[length] = '\0';
+  if (ferror(file)) return fail(error, KVAE_BAD_FILE, "%s cannot be read", name);
+  if (strlen(*text) != length) return fail(error, KVAE_BAD_FILE, "%s is damaged", name);
+  return KVAE_OK;
+}
+
+/* Compares a file with its line in the text of SHA256SUMS, if there is such a text. */
+static kvae_status check_digest(FILE *file, const char *name, const char *sums, kvae_error *error) {
+  char digest[DIGEST_CHARACTERS + 1];
+  if (sums == NULL) return KVAE_OK;
+  if (!digest_of(file, digest)) return fail(error, KVAE_BAD_FILE, "%s cannot be read", name);
+  rewind(file);
+  if (has_line(sums, digest, name)) return KVAE_OK;
+  return fail(error, KVAE_BAD_FILE, "%s is not the file that SHA256SUMS lists", name);
+}
+
+/* Opens a file in the folder of the model; `*file` is NULL where there is none. */
+static kvae_status open_beside(const char *model, const char *name, const char *sums, FILE **file,
+                               kvae_error *error) {
+  size_t folder = (size_t)(name_of(model) - model);
+  char *path = malloc(folder + strlen(name) + 1);
+  if (path == NULL) return no_memory(error);
+  memcpy(path, model, folder);
+  strcpy(path + folder, name);
+  *file = fopen(path, "rb");
+  free(path);
+  if (*file != NULL) return check_digest(*file, name, sums, error);
+  if (sums == NULL || !has_line(sums, NULL, name)) return KVAE_OK;
+  return fail(error, KVAE_BAD_FILE, "%s is missing", name);
+}
+
+/* Reads a text in the folder of the model; `*text` stays NULL where there is none. */
+static kvae_status read_beside(const char *model, const char *name, const char *sums, char **text,
+                               kvae_error *error) {
+  FILE *file = NULL;
+  kvae_status status = open_beside(model, name, sums, &file, error);
+  if (status == KVAE_OK && file != NULL) status = read_text(file, name, text, error);
+  if (file != NULL) fclose(file);
+  return status;
+}
+
+static kvae_status read_domains(kvae_model *model, const char *path, const char *sums,
+                                kvae_error *error) {
+  TRY(read_beside(path, "domain.tsv", sums, &model->domain_text, error));
+  if (model->domain_text == NULL) return KVAE_OK;
+  int read = read_domain(model->domain_text, &model->domain);
+  if (read < 0) return no_memory(error);
+  return read > 0 ? KVAE_OK : fail(error, KVAE_BAD_FILE, "domain.tsv is damaged");
+}
+
+static kvae_status read_thresholds(kvae_model *model, const char *path, const char *sums,
+                                   kvae_error *error) {
+  char *text = NULL;
+  int read = NO_DECISION;
+  kvae_status status = read_beside(path, "decision.tsv", sums, &text, error);
+  if (status == KVAE_OK && text != NULL)
+    read = read_decision(text, name_of(path), &model->decision);
+  free(text);
+  model->decides = read == DECISION;
+  if (read == NO_SPACE) return no_memory(error);
+  return read == DAMAGED ? fail(error, KVAE_BAD_FILE, "decision.tsv is damaged") : status;
+}
+
+/* Checks the digest of the model, and reads the tables beside it. */
+static kvae_status read_folder(kvae_model *model, const char *path, kvae_error *error) {
+  FILE *file = NULL;
+  char *sums = NULL;
+  kvae_status status = read_beside(path, "SHA256SUMS", NULL, &sums, error);
+  if (status == KVAE_OK) status = open_beside(path, name_of(path), sums, &file, error);
+  if (file != NULL) fclose(file);
+  if (status == KVAE_OK) status = read_domains(model, path, sums, error);
+  if (status == KVAE_OK) status = read_thresholds(model, path, sums, error);
+  free(sums);
+  return status;
+}
+
+static kvae_status read_functions(kvae_model *model, kvae_error *error) {
+  size_t count;
+  TRY(check(LiteRtGetNumModelSignatures(model->file, &count), "the file has no signatures", error));
+  model->functions = calloc(count + 1, sizeof(Function));
+  if (model->functions == NULL) return no_memory(error);
+  model->function_count = count;
+  for (size_t i = 0; i < count; i++) {
+    Function *function = &model->functions[i];
+    function->index = i;
+    TRY(check(LiteRtGetModelSignature(model->file, i, &function->litert),
+              "a signature cannot be read", error));
+    TRY(check(LiteRtGetSignatureKey(function->litert, &function->name), "a signature has no name",
+              error));
+    TRY(check(LiteRtGetNumSignatureInputs(function->litert, &function->inputs),
+              "a signature has no inputs", error));
+    TRY(check(LiteRtGetNumSignatureOutputs(function->litert, &function->outputs),
+              "a signature has no outputs", error));
+  }
+  return KVAE_OK;
+}
+
+static kvae_status open_file(kvae_model *model, const char *path, kvae_error *error) {
+  TRY(read_folder(model, path, error));
+  TRY(check(LiteRtCreateEnvironment(0, NULL, &model->environment), "LiteRT does not start", error));
+  int loaded = LiteRtCreateModelFromFile(model->environment, path, &model->file);
+  if (loaded != 0)
+    return fail(error, KVAE_BAD_FILE, "the file does not load: status %d", loaded);
+  TRY(read_functions(model, error));
+  TRY(check(LiteRtCreateOptions(&model->options), "LiteRT does not start", error));
+  TRY(check(LiteRtSetOptionsHardwareAccelerators(model->options, CPU),
+            "LiteRT does not run on the CPU", error));
+  return check(LiteRtCreateCompiledModel(model->environment, model->file, model->options,
+                                         &model->compiled),
+               "the file does not compile", error);
+}
+
+kvae_status kvae_open(const char *path, kvae_model **model, kvae_error *error) {
+  *model = calloc(1, sizeof(kvae_model));
+  if (*model == NULL) return no_memory(error);
+  kvae_status status = open_file(*model, path, error);
+  if (status != KVAE_OK) {
+    kvae_close(*model);
+    *model = NULL;
+  }
+  return status;
+}
+
+static void release(Function *function) {
+  for (size_t i = 0; function->buffers != NULL && i < function->inputs + function->outputs; i++)
+    if (function->buffers[i] != NULL) LiteRtDestroyTensorBuffer(function->buffers[i]);
+  free(function->buffers);
+  free(function->of_port);
+  free(function->ports);
+  function->buffers = function->of_port = NULL;
+  function->ports = NULL;
+}
+
+void kvae_close(kvae_model *model) {
+  if (model == NULL) return;
+  for (size_t i = 0; i < model->function_count; i++) release(&model->functions[i]);
+  free(model->functions);
+  if (model->compiled != NULL) LiteRtDestroyCompiledModel(model->compiled);
+  if (model->options != NULL) LiteRtDestroyOptions(model->options);
+  if (model->file != NULL) LiteRtDestroyModel(model->file);
+  if (model->environment != NULL) LiteRtDestroyEnvironment(model->environment);
+  free(model->domain.parts);
+  free(model->domain_text);
+  free(model->decision.scores);
+  free(model);
+}
+
+/* -- signatures ---------------------------------------------------------------------------------- */
+
+/* Makes the buffer of LiteRT's input or output `at`, and fills in its port. */
+static kvae_status open_port(kvae_model *model, Function *function, int output, size_t at,
+                             kvae_error *error) {
+  size_t first = output ? function->inputs : at, place = first, bytes;
+  Buffer **buffer = &function->buffers[output ? function->inputs + at : at];
+  const char *name;
+  Tensor *tensor;
+  TensorType type;
+  Requirements *requirements;
+  memset(&type, 0, sizeof type);
+  TRY(check((output ? LiteRtGetSignatureOutputName : LiteRtGetSignatureInputName)(
+                function->litert, at, &name),
+            "an input or output has no name", error));
+  TRY(check((output ? LiteRtGetSignatureOutputTensorByIndex : LiteRtGetSignatureInputTensorByIndex)(
+                function->litert, at, &tensor),
+            "an input or output has no tensor", error));
+  TRY(check(LiteRtGetRankedTensorType(tensor, &type), "a tensor has no shape", error));
+  if (type.element_type != FLOAT32 && type.element_type != INT32 && type.element_type != UINT8)
+    return fail(error, KVAE_BAD_FILE, "expected a tensor of type float32, int32 or uint8: %s", name);
+  TRY(check((output ? LiteRtGetCompiledModelOutputBufferRequirements
+                    : LiteRtGetCompiledModelInputBufferRequirements)(
+                model->compiled, function->index, at, &requirements),
+            "an input or output has no buffer", error));
+  TRY(check(LiteRtCreateManagedTensorBufferFromRequirements(model->environment, &type, requirements,
+                                                            buffer),
+            "no buffer could be made for a tensor", error));
+  TRY(check(LiteRtGetTensorBufferPackedSize(*buffer, &bytes), "a buffer has no size", error));
+  if (bytes < 4 && type.element_type != UINT8)
+    return fail(error, KVAE_BAD_FILE, "a tensor is empty: %s", name);
+  if (output) {
+    while (place < first + function->ports_out && strcmp(function->ports[place].name, name) != 0)
+      place++;
+    function->ports_out += place == first + function->ports_out;
+  }
+  kvae_type of = type.element_type == UINT8   ? KVAE_UINT8
+                 : type.element_type == INT32 ? KVAE_INT32
+                                              : KVAE_FLOAT32;
+  function->ports[place] = (kvae_port){name, of, of == KVAE_UINT8 ? bytes : bytes / 4};
+  function->of_port[place] = *buffer;
+  return KVAE_OK;
+}
+
+static kvae_status open_ports(kvae_model *model, Function *function, kvae_error *error) {
+  size_t count = function->inputs + function->outputs + 1;
+  function->ports = calloc(count, sizeof(kvae_port));
+  function->buffers = calloc(count, sizeof(Buffer *));
+  function->of_port = calloc(count, sizeof(Buffer *));
+  function->ports_out = 0;
+  if (function->ports == NULL || function->buffers == NULL || function->of_port == NULL)
+    return no_memory(error);
+  for (size_t i = 0; i < function->inputs; i++) TRY(open_port(model, function, 0, i, error));
+  for (size_t i = 0; i < function->outputs; i++) TRY(open_port(model, function, 1, i, error));
+  return KVAE_OK;
+}
+
+kvae_status kvae_find_(kvae_model *model, const char *name, Function **found, kvae_error *error) {
+  for (size_t i = 0; i < model->function_count; i++) {
+    Function *function = *found = &model->functions[i];
+    if (strcmp(function->name, name) != 0) continue;
+    if (function->ports != NULL) return KVAE_OK;
+    kvae_status status = open_ports(model, function, error);
+    if (status != KVAE_OK) release(function);
+    return status;
+  }
+  return fail(error, KVAE_BAD_ARGUMENT, "the file has no such signature: %s", name);
+}
+
+kvae_status kvae_describe(kvae_model *model, const char *signature, kvae_signature *found,
+                          kvae_error *error) {
+  Function *function;
+  TRY(kvae_find_(model, signature, &function, error));
+  found->inputs = function->ports;
+  found->outputs = function->ports + function->inputs;
+  found->input_count = function->inputs;
+  found->output_count = function->ports_out;
+  return KVAE_OK;
+}

@@ -1,0 +1,215 @@
+/* Running the signatures of an open model. */
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+
+/* -- running ------------------------------------------------------------------------------------- */
+
+/* Refuses numbers outside the domain, and those that the tensor cannot hold. */
+static kvae_status check_values(const kvae_model *model, const kvae_port *port,
+                                const kvae_input *input, kvae_error *error) {
+  char message[sizeof error->message];
+  for (size_t i = 0; i < input->count; i++)
+    if (input->values[i] < -FLT_MAX || input->values[i] > FLT_MAX)
+      return fail(error, KVAE_BAD_ARGUMENT, "expected finite numbers: %s", port->name);
+  if (!check_domain(&model->domain, port->name, input->values, input->count, message,
+                    sizeof message))
+    return fail(error, KVAE_OUTSIDE_DOMAIN, "%s", message);
+  int missing = may_miss(&model->domain, port->name);
+  for (size_t i = 0; i < input->count; i++) {
+    double value = input->values[i];
+    if (isnan(value) && !(missing && port->type == KVAE_FLOAT32))
+      return fail(error, KVAE_BAD_ARGUMENT, "expected finite numbers: %s", port->name);
+    if (port->type == KVAE_INT32 &&
+        !(value >= INT32_MIN && value <= INT32_MAX && value == (double)(int32_t)value))
+      return fail(error, KVAE_BAD_ARGUMENT, "expected whole numbers of 32 bits: %s", port->name);
+    if (port->type == KVAE_UINT8 &&
+        !(value >= 0 && value <= UINT8_MAX && value == (double)(uint8_t)value))
+      return fail(error, KVAE_BAD_ARGUMENT, "expected whole numbers in [0, 255]: %s", port->name);
+  }
+  return KVAE_OK;
+}
+
+/* Returns the index of a name among `count` ports; `count` where there is none. */
+static size_t port_of(const kvae_port *ports, size_t count, const char *name) {
+  size_t i = 0;
+  while (i < count && strcmp(ports[i].name, name) != 0) i++;
+  return i;
+}
+
+/* Finds the input of each port in `inputs`, checks them and counts their rows. */
+static kvae_status check_inputs(const kvae_model *model, const Function *function,
+                                const kvae_input *inputs, size_t count, size_t *rows,
+                                kvae_error *error) {
+  *rows = 1;
+  for (size_t i = 0; i < count; i++) {
+    size_t at = port_of(function->ports, function->inputs, inputs[i].name);
+    if (at == function->inputs)
+      return fail(error, KVAE_BAD_ARGUMENT, "the signature has no such input: %s", inputs[i].name);
+    const kvae_port *port = &function->ports[at];
+    for (size_t j = 0; j < i; j++)
+      if (strcmp(inputs[j].name, port->name) == 0)
+        return fail(error, KVAE_BAD_ARGUMENT, "an input is named twice: %s", port->name);
+    if (inputs[i].count == 0 || inputs[i].count % port->size != 0)
+      return fail(error, KVAE_BAD_ARGUMENT,
+                  "expected a whole number of rows of %zu numbers: %s has %zu", port->size,
+                  port->name, inputs[i].count);
+    size_t found = inputs[i].count / port->size;
+    if (i > 0 && found != *rows)
+      return fail(error, KVAE_BAD_ARGUMENT, "expected inputs with the same number of rows: %s",
+                  port->name);
+    *rows = found;
+    TRY(check_values(model, port, &inputs[i], error));
+  }
+  for (size_t i = 0; i < function->inputs && count < function->inputs; i++) {
+    const char *name = function->ports[i].name;
+    size_t j = 0;
+    while (j < count && strcmp(inputs[j].name, name) != 0) j++;
+    if (j == count)
+      return fail(error, KVAE_BAD_ARGUMENT, "%s needs the input %s", function->name, name);
+  }
+  return KVAE_OK;
+}
+
+static kvae_status check_outputs(const Function *function, const kvae_output *outputs, size_t count,
+                                 size_t rows, kvae_error *error) {
+  const kvae_port *ports = function->ports + function->inputs;
+  for (size_t i = 0; i < count; i++) {
+    size_t at = port_of(ports, function->ports_out, outputs[i].name);
+    if (at == function->ports_out)
+      return fail(error, KVAE_BAD_ARGUMENT, "the signature has no such output: %s",
+                  outputs[i].name);
+    if (outputs[i].count % ports[at].size != 0 || outputs[i].count / ports[at].size != rows)
+      return fail(error, KVAE_BAD_ARGUMENT,
+                  "expected room for %zu rows of %zu numbers: %s has room for %zu", rows,
+                  ports[at].size, outputs[i].name, outputs[i].count);
+  }
+  return KVAE_OK;
+}
+
+static kvae_status feed(Buffer *buffer, const kvae_port *port, const double *row,
+                        kvae_error *error) {
+  void *memory;
+  TRY(check(LiteRtLockTensorBuffer(buffer, &memory, WRITE), "an input cannot be written", error));
+  for (size_t i = 0; i < port->size; i++) {
+    if (port->type == KVAE_INT32)
+      ((int32_t *)memory)[i] = (int32_t)row[i];
+    else if (port->type == KVAE_UINT8)
+      ((uint8_t *)memory)[i] = (uint8_t)row[i];
+    else
+      ((float *)memory)[i] = (float)row[i];
+  }
+  return check(LiteRtUnlockTensorBuffer(buffer), "an input cannot be written", error);
+}
+
+/* Reads an output into `row`, which may be NULL. One that is not finite is refused. */
+static kvae_status fetch(Buffer *buffer, const kvae_port *port, double *row, kvae_error *error) {
+  void *memory;
+  int finite = 1;
+  TRY(check(LiteRtLockTensorBuffer(buffer, &memory, READ), "an output cannot be read", error));
+  for (size_t i = 0; i < port->size; i++) {
+    double value = port->type == KVAE_INT32   ? ((int32_t *)memory)[i]
+                   : port->type == KVAE_UINT8 ? ((uint8_t *)memory)[i]
+                                              : ((float *)memory)[i];
+    finite = finite && isfinite(value);
+    if (row != NULL) row[i] = value;
+  }
+  TRY(check(LiteRtUnlockTensorBuffer(buffer), "an output cannot be read", error));
+  if (finite) return KVAE_OK;
+  return fail(error, KVAE_NOT_FINITE, "an output is NaN or infinite: %s", port->name);
+}
+
+static kvae_status run_row(const kvae_model *model, const Function *function, size_t row,
+                           const kvae_input *inputs, size_t input_count, const kvae_output *outputs,
+                           size_t output_count, kvae_error *error) {
+  for (size_t i = 0; i < input_count; i++) {
+    size_t at = port_of(function->ports, function->inputs, inputs[i].name);
+    const kvae_port *port = &function->ports[at];
+    TRY(feed(function->of_port[at], port, inputs[i].values + row * port->size, error));
+  }
+  TRY(check(LiteRtRunCompiledModel(model->compiled, function->index, function->inputs,
+                                   function->buffers, function->outputs,
+                                   function->buffers + function->inputs),
+            "the signature does not run", error));
+  for (size_t i = 0; i < function->ports_out; i++) {
+    const kvae_port *port = &function->ports[function->inputs + i];
+    size_t j = 0;
+    while (j < output_count && strcmp(outputs[j].name, port->name) != 0) j++;
+    double *values = j == output_count ? NULL : outputs[j].values + row * port->size;
+    TRY(fetch(function->of_port[function->inputs + i], port, values, error));
+  }
+  return KVAE_OK;
+}
+
+kvae_status kvae_run(kvae_model *model, const char *signature, const kvae_input *inputs,
+                     size_t input_count, const kvae_output *outputs, size_t output_count,
+                     kvae_error *error) {
+  Function *function;
+  size_t rows;
+  TRY(kvae_find_(model, signature, &function, error));
+  TRY(check_inputs(model, function, inputs, input_count, &rows, error));
+  TRY(check_outputs(function, outputs, output_count, rows, error));
+  for (size_t row = 0; row < rows; row++)
+    TRY(run_row(model, function, row, inputs, input_count, outputs, output_count, error));
+  return KVAE_OK;
+}
+
+/* -- sampling and deciding ----------------------------------------------------------------------- */
+
+kvae_status kvae_sample(kvae_model *model, int32_t seed, size_t rows, const kvae_input *others,
+                        size_t other_count, double *values, size_t count, kvae_error *error) {
+  static const char *const decoded[] = {"mean", "median", "center"}; /* one of them is there */
+  Function *function;
+  TRY(kvae_find_(model, "sample", &function, error));
+  if (rows == 0) return fail(error, KVAE_BAD_ARGUMENT, "expected at least one row");
+  if (rows > INT32_MAX || rows > SIZE_MAX / (2 * sizeof(double))) return no_memory(error);
+  double *seeds = malloc(2 * rows * sizeof(double));
+  kvae_input *inputs = malloc((other_count + 1) * sizeof(kvae_input));
+  kvae_status status = no_memory(error);
+  if (seeds != NULL && inputs != NULL) {
+    for (size_t row = 0; row < rows; row++) {
+      seeds[2 * row] = (double)row;
+      seeds[2 * row + 1] = seed;
+    }
+    inputs[0] = (kvae_input){"seed", seeds, 2 * rows};
+    for (size_t i = 0; i < other_count; i++) inputs[i + 1] = others[i];
+    const kvae_port *outputs = function->ports + function->inputs;
+    size_t name = 0;
+    while (name < 2 && port_of(outputs, function->ports_out, decoded[name]) == function->ports_out)
+      name++;
+    kvae_output output = {decoded[name], values, count};
+    status = kvae_run(model, "sample", inputs, other_count + 1, &output, 1, error);
+  }
+  free(inputs);
+  free(seeds);
+  return status;
+}
+
+kvae_status kvae_score(kvae_model *model, const kvae_input *inputs, size_t input_count,
+                       double *scores, size_t rows, kvae_error *error) {
+  kvae_output output = {"score", scores, rows};
+  return kvae_run(model, "score", inputs, input_count, &output, 1, error);
+}
+
+kvae_status kvae_detect(kvae_model *model, const kvae_input *inputs, size_t input_count,
+                        kvae_decision *decisions, size_t rows, kvae_error *error) {
+  if (!model->decides)
+    return fail(error, KVAE_NO_THRESHOLD,
+                "expected a bundle with thresholds, written with calibration rows");
+  if (rows == 0) return fail(error, KVAE_BAD_ARGUMENT, "expected at least one row");
+  if (rows > SIZE_MAX / sizeof(double)) return no_memory(error);
+  double *scores = malloc(rows * sizeof(double));
+  if (scores == NULL) return no_memory(error);
+  kvae_status status = kvae_score(model, inputs, input_count, scores, rows, error);
+  for (size_t i = 0; status == KVAE_OK && i < rows; i++) {
+    float score = (float)scores[i];
+    decisions[i] = (kvae_decision){score, p_value(&model->decision, score),
+                                   is_anomaly(&model->decision, score)};
+  }
+  free(scores);
+  return status;
+}

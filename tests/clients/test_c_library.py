@@ -1,0 +1,289 @@
+"""The C library: its errors, threads, damaged files, and what other projects get of it."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+import kvae
+from kvae.export import runtime
+from tests.clients.c_project import SOURCES, build, compiled, litert_folder
+from tests.helpers import ROOT, relative
+
+pytestmark = pytest.mark.slow
+
+GOLDENS = ROOT / "tests" / "goldens" / "v1"
+MODEL = "model-float32.tflite"
+
+USAGE = """
+#include <kvae.h>
+#include <stdio.h>
+#include <string.h>
+
+static int wrong = 0;
+
+static void expect(kvae_status found, kvae_status wanted, kvae_error *error, const char *part) {
+  if (found == wanted && strstr(error->message, part) != NULL) return;
+  printf("status %d, %s: expected %d, %s\\n", found, error->message, wanted, part);
+  wrong = 1;
+}
+
+int main(int count, char **arguments) {
+  kvae_error error = {""};
+  kvae_model *model;
+  kvae_signature decode;
+  kvae_decision decision;
+  double z[4] = {0.0, 0.0, 1.0, 1.0}, bad[4] = {0.5, 0.5, 0.5, 7.0}, mean[8];
+  kvae_input points = {"z", z, 4}, one = {"z", z, 2}, rows = {"x", bad, 4};
+  kvae_input twice[2] = {points, points}, pair[2] = {{"z_a", z, 4}, {"z_b", z, 2}};
+  kvae_output means = {"mean", mean, 8}, small = {"mean", mean, 4}, other = {"moan", mean, 8};
+
+  (void)count;
+  expect(kvae_open(arguments[2], &model, &error), KVAE_BAD_FILE, &error, "does not load");
+  if (model != NULL || kvae_open(arguments[2], &model, NULL) != KVAE_BAD_FILE) wrong = 1;
+  expect(kvae_open(arguments[1], &model, &error), KVAE_OK, &error, "");
+  expect(kvae_describe(model, "decode", &decode, &error), KVAE_OK, &error, "");
+  if (decode.input_count != 1 || strcmp(decode.inputs[0].name, "z") != 0) wrong = 1;
+  if (decode.inputs[0].size != 2 || decode.inputs[0].type != KVAE_FLOAT32) wrong = 1;
+  expect(kvae_run(model, "paint", &points, 1, &means, 1, &error), KVAE_BAD_ARGUMENT, &error,
+         "no such signature: paint");
+  expect(kvae_run(model, "decode", NULL, 0, &means, 1, &error), KVAE_BAD_ARGUMENT, &error,
+         "decode needs the input z");
+  expect(kvae_run(model, "decode", &rows, 1, &means, 1, &error), KVAE_BAD_ARGUMENT, &error,
+         "no such input: x");
+  expect(kvae_run(model, "decode", twice, 2, &means, 1, &error), KVAE_BAD_ARGUMENT, &error,
+         "named twice: z");
+  expect(kvae_run(model, "decode", &points, 1, &other, 1, &error), KVAE_BAD_ARGUMENT, &error,
+         "no such output: moan");
+  expect(kvae_run(model, "decode", &points, 1, &small, 1, &error), KVAE_BAD_ARGUMENT, &error,
+         "room for 2 rows of 4 numbers");
+  expect(kvae_run(model, "interpolate", pair, 2, NULL, 0, &error), KVAE_BAD_ARGUMENT, &error,
+         "same number of rows");
+  one.count = 3;
+  expect(kvae_run(model, "decode", &one, 1, NULL, 0, &error), KVAE_BAD_ARGUMENT, &error,
+         "whole number of rows of 2 numbers");
+  expect(kvae_score(model, &rows, 1, mean, 1, &error), KVAE_OUTSIDE_DOMAIN, &error,
+         "Expected x to hold numbers in [0, 1]. Received: values in [0.5, 7]");
+  expect(kvae_detect(model, &rows, 1, &decision, 1, &error), KVAE_NO_THRESHOLD, &error,
+         "calibration rows");
+  expect(kvae_sample(model, 1, 0, NULL, 0, mean, 0, &error), KVAE_BAD_ARGUMENT, &error,
+         "at least one row");
+  expect(kvae_run(model, "decode", &points, 1, &means, 1, &error), KVAE_OK, &error, "");
+  expect(kvae_run(model, "decode", &points, 1, NULL, 0, NULL), KVAE_OK, &error, "");
+  kvae_close(model);
+  kvae_close(NULL);
+  return wrong;
+}
+"""
+
+THREADS = """
+#include <kvae.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { THREADS = 4, CALLS = 200, NUMBERS = 4 };
+static const char *path;
+static double alone[CALLS][NUMBERS];
+
+/* Opens a model and draws; compares with what one thread drew, or keeps the draws. */
+static void *draw(void *keep) {
+  kvae_model *model;
+  double drawn[NUMBERS];
+  int same = 1;
+  if (kvae_open(path, &model, NULL) != KVAE_OK) return "open";
+  for (int i = 0; i < CALLS; i++) {
+    if (kvae_sample(model, i, 1, NULL, 0, drawn, NUMBERS, NULL) != KVAE_OK) same = 0;
+    if (keep != NULL) memcpy(alone[i], drawn, sizeof drawn);
+    same = same && memcmp(alone[i], drawn, sizeof drawn) == 0;
+  }
+  kvae_close(model);
+  return same ? NULL : "differs";
+}
+
+int main(int count, char **arguments) {
+  pthread_t threads[THREADS];
+  void *said = NULL;
+  (void)count;
+  path = arguments[1];
+  if (draw(arguments) != NULL) return 1;
+  for (int i = 0; i < THREADS; i++)
+    if (pthread_create(&threads[i], NULL, draw, NULL) != 0) return 2;
+  for (int i = 0; i < THREADS; i++) {
+    pthread_join(threads[i], &said);
+    if (said != NULL) return 3;
+  }
+  return 0;
+}
+"""
+
+MUTATIONS = """
+#include <stdio.h>
+
+#include "decision.h"
+#include "domain.h"
+
+/* Changes up to three bytes of a table, 20,000 times, and uses what is still read of it. */
+int main(int count, char **arguments) {
+  static char text[4096], changed[4096], message[4096];
+  static const char bytes[] = "\\t\\n\\0 -0179.exnXi\\377";
+  double values[12] = {0.0, 1.0, 2.0};
+  unsigned state = 1, read = 0;
+  FILE *file = fopen(arguments[1], "rb");
+  size_t length = fread(text, 1, sizeof text - 1, file);
+  (void)count;
+  fclose(file);
+  for (int i = 0; i < 20000; i++) {
+    Domain domain;
+    Decision decision;
+    memcpy(changed, text, sizeof text);
+    for (int j = 0; j <= i % 3; j++) {
+      state = state * 1664525u + 1013904223u;
+      changed[(state >> 8) % length] = bytes[(state >> 24) % sizeof bytes];
+    }
+    if (arguments[2][0] == 'd') {
+      if (read_domain(changed, &domain) == 1 && ++read)
+        check_domain(&domain, "x", values, 12, message, sizeof message);
+      free(domain.parts);
+    } else {
+      if (read_decision(changed, "model.tflite", &decision) == DECISION && ++read)
+        read += !(p_value(&decision, 1.0f) > 0.0) * 100000;
+      free(decision.scores);
+    }
+  }
+  printf("%u\\n", read);
+  return 0;
+}
+"""
+
+
+def program(c_project, folder, text):
+    """Compile a program that uses the installed library."""
+    litert = litert_folder()
+    (folder / "program.c").write_text(text)
+    library = next(c_project.rglob("libkvae.a"))
+    linked = [library, f"-L{litert}", "-lLiteRt", f"-Wl,-rpath,{litert}", "-pthread"]
+    return compiled(folder / "program.c", *linked)
+
+
+def run(*command):
+    return subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_every_mistake_has_a_status_and_a_sentence(c_project, tmp_path):
+    mistakes = program(c_project, tmp_path, USAGE)
+    done = run(mistakes, GOLDENS / "vae" / "bundle" / MODEL, tmp_path / "absent.tflite")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr[-2000:]
+
+
+def test_models_in_several_threads_draw_what_one_thread_draws(c_project, tmp_path):
+    done = run(program(c_project, tmp_path, THREADS), GOLDENS / "vae" / "bundle" / MODEL)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A bundle of which a test damages a file."""
+    return shutil.copytree(GOLDENS / "vae" / "bundle", tmp_path / "bundle")
+
+
+@pytest.mark.parametrize("name", [MODEL, "domain.tsv"])
+def test_an_altered_file_is_refused_before_it_is_parsed(c_project, folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    done = run(c_project / "bin" / "decode", folder / MODEL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Error: {name} is not the file that SHA256SUMS lists\n" in done.stderr
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8])
+def test_a_file_that_is_cut_off_is_refused(c_project, folder, share):
+    content = (folder / MODEL).read_bytes()
+    (folder / MODEL).write_bytes(content[: int(share * len(content))])
+    done = run(c_project / "bin" / "decode", folder / MODEL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "SHA256SUMS lists" in done.stderr
+
+
+def test_a_table_that_is_missing_is_an_error(c_project, folder):
+    (folder / "domain.tsv").unlink()
+    done = run(c_project / "bin" / "decode", folder / MODEL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Error: domain.tsv is missing\n" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["domain.tsv", "decision.tsv"])
+@pytest.mark.parametrize("content", [b"x\n", b"\x00", b"\xff\t" * 5000])
+def test_a_damaged_table_is_an_error_without_digests_too(c_project, folder, name, content):
+    (folder / "SHA256SUMS").unlink()
+    (folder / name).write_bytes(content)
+    done = run(c_project / "bin" / "decode", folder / MODEL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Error: {name} is damaged\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("domain", "x\t0\t1\t6\t0\t1\t1\t0\t1\t, column 0 (a),\tnumbers\tDivide.\n"),
+        ("score", "model.tflite\t1\t0.5\t1.5\t0.5 0.75 1 1.25 1.5\n"),
+    ],
+)
+def test_no_change_of_a_table_makes_a_client_read_beyond_its_memory(tmp_path, kind, line):
+    (tmp_path / "mutations.c").write_text(MUTATIONS)
+    (tmp_path / "table").write_text(2 * line)
+    done = run(compiled(tmp_path / "mutations.c"), tmp_path / "table", kind)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 0 < int(done.stdout) < 20000  # some are read, some are refused
+
+
+@pytest.mark.parametrize("length", [0, 1, 55, 56, 63, 64, 65, 119, 120, 4096])
+def test_digests_are_those_of_hashlib(tmp_path, length):
+    text = """
+    #include "digest.h"
+    int main(int count, char **arguments) {
+      char digest[DIGEST_CHARACTERS + 1];
+      (void)count;
+      FILE *file = fopen(arguments[1], "rb");
+      if (!digest_of(file, digest)) return 1;
+      fclose(file);
+      printf("%s  data\\n", digest);
+      return 0;
+    }
+    """
+    (tmp_path / "digest.c").write_text(text)
+    content = np.random.default_rng(length).bytes(length)
+    (tmp_path / "data").write_bytes(content)
+    done = run(compiled(tmp_path / "digest.c"), tmp_path / "data")
+    assert done.stdout == runtime.sums_of({"data": content})
+
+
+def test_two_outputs_that_are_one_tensor_are_read_once(c_project, tmp_path):
+    """Mean and loc of a normal likelihood: LiteRT names both "mean" and fills one buffer."""
+    golden = runtime.Bundle(GOLDENS / "vae-missing" / "bundle").golden()
+    np.savetxt(tmp_path / "z.txt", golden["inputs/decode/z"], fmt="%.9g")
+    model = GOLDENS / "vae-missing" / "bundle" / MODEL
+    done = run(c_project / "bin" / "decode", model, "decode", f"z=@{tmp_path / 'z.txt'}")
+    means = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("mean ")]
+    assert relative(np.array(means, "float64"), golden["expected/decode/mean"]) < 1e-5
+
+
+def test_the_shared_library_exports_its_functions_alone(tmp_path):
+    shared = build(tmp_path, "-DBUILD_SHARED_LIBS=ON")
+    library = next(path for path in shared.rglob("libkvae.so") if "build" not in path.parts)
+    symbols = run("nm", "-D", "--defined-only", library).stdout.split("\n")
+    exported = {line.split()[-1].split("@")[0] for line in symbols if line}
+    header = (SOURCES / "kvae.h").read_text()
+    assert exported == set(re.findall(r"KVAE_API \w+ (\w+)\(", header))
+    done = run(shared / "bin" / "decode", GOLDENS / "vae" / "bundle" / MODEL)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_library_has_the_version_of_the_package():
+    header = (SOURCES / "kvae.h").read_text()
+    assert re.findall(r'#define KVAE_VERSION "(.*)"', header) == [kvae.__version__]

@@ -56,7 +56,7 @@ def pull_to(shipped: Sequence[Any], values: Sequence[Any], weight: float) -> lis
     """
     if not weight:
         return []
-    squares = [_half_square(w, v) for v, w in zip(values, shipped, strict=True)]
+    squares = [_half_square(*pair) for pair in zip(shipped, values, strict=True)]
     return [Term("pull", tf.add_n(squares), weight, unit="")]
 
 

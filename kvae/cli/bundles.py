@@ -47,7 +47,6 @@ def export(
     for path, option in ((data, "--data"), (calibration, "--calibration")):
         if path is not None and not path.exists():  # before the model, which takes seconds
             read_examples(path, option=option)
-    table = None if schema is None else schema_of(schema)
     with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always")
         import kvae

@@ -5,17 +5,9 @@ from typing import Any
 
 from kvae.cli.table_files import TABLES, write_table
 
-__all__ = ["check_suffix", "write_examples"]
+__all__ = ["SUFFIXES", "write_examples"]
 
 SUFFIXES = (".npy", *TABLES, ".png")
-
-
-def check_suffix(output: Path) -> None:
-    """Raise unless examples can be written to a file of this name."""
-    if output.suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"Expected --output to end in one of {', '.join(SUFFIXES)}. Received: {str(output)!r}"
-        )
 
 
 def write_examples(x: Any, path: Path, schema: Any, vae: Any, title: str, columns: int) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
-from kvae.cli.table_files import TABLES, write_table
+from kvae.cli.run_folder import model_of, schema_file_of
+from kvae.cli.table_files import TABLES, check_suffix, write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -28,10 +29,7 @@ def run(
         overwrite: whether to replace what stands at `output`.
         as_json: whether to print what was written as JSON.
     """
-    if output.suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"Expected --output to end in one of {', '.join(SUFFIXES)}. Received: {str(output)!r}"
-        )
+    check_suffix(output, SUFFIXES)
     files.destination(output, overwrite, "--output")
     found = read_examples(data, option="DATA")
     table = hasattr(found, "columns")
@@ -65,17 +63,17 @@ def _filled(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
         synthesizer = TableSynthesizer.load(model / "synthesizer").set_params(random_state=seed)
         filled = synthesizer.impute(found, kind)
         return filled, int((found.isna() & filled.notna()).to_numpy().sum())
-    vae = load_vae(model / "model.keras" if model.is_dir() else model)
+    vae = load_vae(model_of(model))
     if not hasattr(vae, "impute"):
         raise ValueError(f"Expected MODEL to be a kvae.VAE. Received: {type(vae).__name__}")
-    path = model / "schema.json"
-    x = np.asarray(examples_of(found, vae, path if path.is_file() else None, "DATA"), "float32")
+    schema = schema_file_of(model)
+    x = np.asarray(examples_of(found, vae, schema, "DATA"), "float32")
     filled = vae.impute(x, seed=seed, kind=kind)
     count = int(np.isnan(x).sum())
     if not hasattr(found, "columns"):
         return filled, count
-    if path.is_file():
-        return schema_of(path).to_frame(filled, found.index), count
+    if schema is not None:
+        return schema_of(schema).to_frame(filled, found.index), count
     return type(found)(filled, found.index, found.columns), count
 
 

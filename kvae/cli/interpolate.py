@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from kvae import files
-from kvae.cli.example_files import check_suffix, write_examples
+from kvae.cli.example_files import SUFFIXES, write_examples
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
+from kvae.cli.run_folder import model_of, schema_file_of
+from kvae.cli.table_files import check_suffix
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -34,19 +36,18 @@ def run(
         overwrite: whether to replace what stands at `output`.
         as_json: whether to print what was written as JSON.
     """
-    check_suffix(output)
+    check_suffix(output, SUFFIXES)
     files.destination(output, overwrite, "--output")
     examples = read_examples(data, option="DATA")
-    schema = model / "schema.json"
-    known = schema if model.is_dir() and schema.is_file() else None
+    schema = schema_file_of(model)
     with quiet_native_logs():
         import kvae
 
-        vae = load_vae(model / "model.keras" if model.is_dir() else model)
-        x = examples_of(examples, vae, known, "DATA")
+        vae = load_vae(model_of(model))
+        x = examples_of(examples, vae, schema, "DATA")
         start, end = _ends(x, between)
         found = kvae.interpolate(vae, start, end, steps, path, encoded=False)
-    table = None if known is None else schema_of(known)
+    table = None if schema is None else schema_of(schema)
     title = f"From example {between[0]} to {between[1]}, {path}"
     with files.replacing(output, overwrite) as temporary:
         write_examples(found.decoded[0], temporary, table, vae, title, columns=steps)

@@ -20,7 +20,7 @@ from kvae.cli.training_data import TrainingData, read
 
 __all__ = ["JOBS", "choices_of", "run"]
 
-HELD_OUT = 5  # every fifth row of a table is not trained on, and is what quality compares with
+HELD_OUT = 5  # one in so many rows of a table is not trained on: quality compares with these
 
 
 def choices_of(

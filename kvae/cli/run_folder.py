@@ -11,7 +11,15 @@ from typing import Any
 from kvae import files
 from kvae.cli.training_data import TrainingData
 
-__all__ = ["bundle_of", "description", "series_of", "state_of", "write_text"]
+__all__ = [
+    "bundle_of",
+    "description",
+    "model_of",
+    "schema_file_of",
+    "series_of",
+    "state_of",
+    "write_text",
+]
 
 VERSION = 1  # of run.json
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "kvae-keras")
@@ -75,6 +83,17 @@ def bundle_of(folder: Path) -> Path:
     """Return the bundle that a run folder holds, or the folder itself where it is none."""
     inside = folder / "bundle"
     return inside if (folder / "run.json").is_file() and inside.is_dir() else folder
+
+
+def model_of(path: Path) -> Path:
+    """Return the .keras file of a run folder, or the path itself where it is no folder."""
+    return path / "model.keras" if path.is_dir() else path
+
+
+def schema_file_of(path: Path) -> Path | None:
+    """Return the file with the schema of a run folder's table; None if there is none."""
+    schema = path / "schema.json"
+    return schema if schema.is_file() else None
 
 
 def series_of(folder: Path) -> dict[str, Any] | None:

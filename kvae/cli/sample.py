@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from kvae import files
-from kvae.cli.example_files import check_suffix, write_examples
+from kvae.cli.example_files import SUFFIXES, write_examples
 from kvae.cli.inputs import load_vae, schema_of
-from kvae.cli.table_files import TABLES, write_table
+from kvae.cli.run_folder import model_of, schema_file_of
+from kvae.cli.table_files import TABLES, check_suffix, write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -29,20 +30,19 @@ def run(
         overwrite: whether to replace what stands at `output`.
         as_json: whether to print what was written as JSON.
     """
-    check_suffix(output)
+    check_suffix(output, SUFFIXES)
     files.destination(output, overwrite, "--output")
     if (model / "synthesizer").is_dir():
         shape = _synthetic(model / "synthesizer", output, count, kind, seed, overwrite)
         _report(output, count, shape, seed, as_json)
         return
-    path = model / "model.keras" if model.is_dir() else model
-    schema = model / "schema.json" if model.is_dir() else None
+    schema = schema_file_of(model)
     with quiet_native_logs():
-        vae = load_vae(path)
+        vae = load_vae(model_of(model))
         if not hasattr(vae, "sample"):
             raise ValueError(f"Expected MODEL to be a kvae model. Received: {type(vae).__name__}")
         drawn = vae.sample(count, seed=seed, kind=kind)
-    known = schema_of(schema) if schema is not None and schema.is_file() else None
+    known = None if schema is None else schema_of(schema)
     with files.replacing(output, overwrite) as temporary:
         write_examples(drawn, temporary, known, vae, "Samples", COLUMNS)
     _report(output, count, drawn.shape, seed, as_json)

@@ -10,7 +10,7 @@ from kvae import files
 from kvae.cli.inputs import examples_of, read_examples
 from kvae.cli.run_folder import bundle_of, series_of
 from kvae.cli.series import Series
-from kvae.cli.table_files import TABLES, write_table
+from kvae.cli.table_files import check_suffix, write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["by_beam", "run"]
@@ -35,10 +35,7 @@ def run(
         as_json: whether to print all of it as JSON.
     """
     if output is not None:
-        if output.suffix.lower() not in TABLES:
-            raise ValueError(
-                "Expected --output to end in .csv or .parquet. Received: " + repr(str(output))
-            )
+        check_suffix(output)
         files.destination(output, overwrite, "--output")
     with quiet_native_logs():
         from kvae.export.runtime import Model

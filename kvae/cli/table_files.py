@@ -1,6 +1,7 @@
 """Tables from .csv and .parquet files, with what a reader of text has to guess."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from kvae.cli.terminal import first_sentence
 
-__all__ = ["TABLES", "read_table", "write_table"]
+__all__ = ["TABLES", "check_suffix", "read_table", "write_table"]
 
 TABLES = (".csv", ".parquet")
 # Dates are those of ISO 8601, which have one meaning: 1/2/2024 stays text.
@@ -48,6 +49,14 @@ def read_table(path: Path, option: str) -> Any:
         if not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]):
             frame[name] = _typed(frame[name], option)
     return frame
+
+
+def check_suffix(output: Path, suffixes: Collection[str] = TABLES) -> None:
+    """Raise unless a file to be written ends in one of the suffixes."""
+    if output.suffix.lower() not in suffixes:
+        raise ValueError(
+            f"Expected --output to end in one of {', '.join(suffixes)}. Received: {str(output)!r}"
+        )
 
 
 def write_table(frame: Any, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
+from kvae.cli.run_folder import schema_file_of
 from kvae.cli.terminal import console, quiet_native_logs, warn
 
 __all__ = ["run"]
@@ -78,9 +79,7 @@ def _bundle(
     target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kvae-web-"))) / name
     if not saved.is_file():  # before TensorFlow, which takes seconds
         load_vae(saved)
-    beside = path / "schema.json"
-    if schema is None and beside.is_file():
-        schema = beside
+    schema = schema or schema_file_of(path)
     _tell(f"Exporting {saved} for the browser ...")
     with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always")

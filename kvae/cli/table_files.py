@@ -1,7 +1,7 @@
 """Tables from .csv and .parquet files, with what a reader of text has to guess."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,12 @@ def read_table(path: Path, option: str) -> Any:
     return frame
 
 
-def check_suffix(output: Path, suffixes: Collection[str] = TABLES) -> None:
+def check_suffix(output: Path, suffixes: Sequence[str] = TABLES) -> None:
     """Raise unless a file to be written ends in one of the suffixes."""
     if output.suffix.lower() not in suffixes:
+        *others, last = suffixes
         raise ValueError(
-            f"Expected --output to end in one of {', '.join(suffixes)}. Received: {str(output)!r}"
+            f"Expected --output to end in {', '.join(others)} or {last}. Received: {str(output)!r}"
         )
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kvae.contract import Batch, Term
 from kvae.contract.term import total
 from kvae.models import LatentModel
+from kvae.sums import ordered_sum
 from kvae.threefry import counted_noise
 
 from ..conversion.gradients import builtin_gradients
@@ -57,7 +58,7 @@ def pull_to(shipped: Sequence[Any], values: Sequence[Any], weight: float) -> lis
     if not weight:
         return []
     squares = [_half_square(*pair) for pair in zip(shipped, values, strict=True)]
-    return [Term("pull", tf.add_n(squares), weight, unit="")]
+    return [Term("pull", ordered_sum(squares), weight, unit="")]
 
 
 def _half_square(shipped: Any, value: Any) -> Any:
@@ -169,7 +170,7 @@ class TrainingFunctions:
             tf.zeros_like(value) if gradient is None else tf.convert_to_tensor(gradient)
             for gradient, value in zip(gradients, variables, strict=True)
         ]
-        square = tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in gradients])
+        square = ordered_sum([tf.reduce_sum(tf.square(gradient)) for gradient in gradients])
         norm = tf.sqrt(square)
         finite = (tf.abs(loss) < LARGEST) & (square < LARGEST)
         factor = self.optimizer.clip_norm / tf.maximum(norm, self.optimizer.clip_norm)

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from kvae.contract.batch import Batch
+from kvae.sums import ordered_sum
 
 __all__ = ["Term", "check_names", "total"]
 
@@ -59,7 +60,7 @@ def total(terms: Iterable[Term], batch: Batch) -> Any:
         for term in terms
         if not term.is_off
     ]
-    return tf.add_n(parts) if parts else tf.zeros(())
+    return ordered_sum(parts) if parts else tf.zeros(())
 
 
 def check_names(terms: Iterable[Term]) -> None:

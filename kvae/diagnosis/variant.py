@@ -22,6 +22,7 @@ from kvae.networks import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
 from kvae.priors import StandardNormal
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.streams import Stream, generator
+from kvae.sums import ordered_sum
 
 __all__ = ["VARIANTS", "Variant", "train_variant", "variants_with"]
 
@@ -153,7 +154,7 @@ def _epoch(model: keras.Model, loss: Any, optimizer: Any, x: np.ndarray) -> Any:
         batch = tf.gather(data, batches[place])
         with tf.GradientTape() as tape:
             output = model(batch, training=True)
-            total = tf.add_n(model.losses)  # the KL
+            total = ordered_sum(model.losses)  # the KL
             if loss is not None:
                 total += loss(batch, output)
         gradients = tape.gradient(total, model.trainable_variables)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from kvae import checks, memory
 from kvae.evaluation.gaussian_vector import built_model
 from kvae.losses.importance_weighted import log_weights
+from kvae.sums import ordered_sum
 
 __all__ = ["importance_sampled_log_likelihood"]
 
@@ -68,7 +69,7 @@ def importance_sampled_log_likelihood(
         """Return log sum_k p(x|z_k) p(z_k) / q(z_k|x) over `draws` samples, shape (batch,)."""
         inputs, _ = model.named_inputs().unpack(x)
         log_ratios = log_weights(model, inputs, model.infer(inputs, seed, draws=draws))
-        return tf.reduce_logsumexp(tf.add_n(log_ratios), axis=0)
+        return tf.reduce_logsumexp(ordered_sum(log_ratios), axis=0)
 
     function = tf.function(log_sum_of_weights, reduce_retracing=True, autograph=False)
     bounds = []

@@ -12,6 +12,7 @@ from kvae.contract import Domain
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.observed import check_observed
 from kvae.layers.trainability import reparameterized
+from kvae.sums import ordered_sum
 
 __all__ = ["Columns"]
 
@@ -109,7 +110,7 @@ class Columns(DistributionLayer):
 
     def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
         """Return log p of the observed columns of each row, in nats; see `DistributionLayer`."""
-        return tf.add_n(self._column_log_probs(params, x, observed, training))
+        return ordered_sum(self._column_log_probs(params, x, observed, training))
 
     def element_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
         """Return log p of each column, see `DistributionLayer.element_log_prob`."""
@@ -124,7 +125,9 @@ class Columns(DistributionLayer):
         xs = tf.unstack(x, axis=-1)
         masks = [None] * len(xs) if observed is None else tf.unstack(observed, axis=-1)
         parts = zip(self.columns, xs, masks, strict=True)
-        return sum(column.log_derivative(value, mask) for column, value, mask in parts)
+        return ordered_sum(
+            [tf.zeros_like(x) + column.log_derivative(x, mask) for column, x, mask in parts]
+        )
 
     def _column_log_probs(
         self, params: Any, x: Any, observed: Any = None, training: bool = False
@@ -239,7 +242,7 @@ class _Row(tfp.distributions.Distribution):
 
     def _log_prob(self, value: Any) -> Any:
         parts = zip(self.distributions, tf.unstack(value, axis=-1), strict=True)
-        return tf.add_n([part.log_prob(column) for part, column in parts])
+        return ordered_sum([part.log_prob(column) for part, column in parts])
 
     def _sample_n(self, n: int, seed: Any = None) -> Any:
         seeds = tfp.random.split_seed(seed, n=len(self.distributions))

@@ -10,6 +10,7 @@ import tensorflow as tf
 from kvae import checks, memory
 from kvae.contract import Batch, Latent, Term
 from kvae.losses.objective import Objective
+from kvae.sums import ordered_sum
 
 __all__ = ["ImportanceWeightedELBO", "log_weights"]
 
@@ -114,7 +115,7 @@ class ImportanceWeightedELBO(Objective):
         for latent in latents.values():
             log_ratios.append(-latent.log_ratio())
             weights += latent.regularizer.kl_part.weight_at(batch.step) * log_ratios[-1]
-        log_ratio = tf.add_n(log_ratios)
+        log_ratio = ordered_sum(log_ratios)
         normalized.append(tf.stop_gradient(tf.nn.softmax(weights, axis=0)))
         draws = tf.cast(tf.shape(weights)[0], weights.dtype)
         bound = tf.reduce_logsumexp(weights, axis=0) - tf.math.log(draws)
@@ -164,7 +165,7 @@ def log_weights(
         (TensorShape([5, 3]), TensorShape([5, 3]))
     """
     log_likelihood = Objective.log_likelihood(model, inputs, latents, batch or Batch())
-    return log_likelihood, -tf.add_n([latent.log_ratio() for latent in latents.values()])
+    return log_likelihood, -ordered_sum([latent.log_ratio() for latent in latents.values()])
 
 
 def _times(value: Any, factors: list[Any]) -> Any:

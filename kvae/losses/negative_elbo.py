@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kvae.contract import Batch, Latent, Term
 from kvae.losses.objective import Objective
+from kvae.sums import ordered_sum
 
 __all__ = ["NegativeELBO"]
 
@@ -62,7 +63,7 @@ class NegativeELBO(Objective):
             parts = kl_parts(latent.regularizer) if latent.regularizer is not None else ()
             terms += [part.term(latent, batch, prefix) for part in parts]
         if kls and "kl" not in {term.name for term in terms}:
-            terms.append(Term("kl", tf.add_n(kls), 0.0))
+            terms.append(Term("kl", ordered_sum(kls), 0.0))
         return terms
 
     def term_names(self, model: Any) -> list[str]:

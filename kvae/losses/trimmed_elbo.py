@@ -11,6 +11,7 @@ from kvae import checks
 from kvae.contract import Batch, Latent, Term
 from kvae.layers.observed import not_missing
 from kvae.losses.negative_elbo import NegativeELBO
+from kvae.sums import ordered_sum
 
 __all__ = ["TrimmedELBO"]
 
@@ -65,7 +66,7 @@ class TrimmedELBO(NegativeELBO):
         if not batch.training:
             return terms
         terms = [replace(term, values=tf.cast(term.values, tf.float32)) for term in terms]
-        losses = tf.add_n(
+        losses = ordered_sum(
             [tf.cast(term.weight, tf.float32) * term.values for term in terms if not term.is_off]
         )
         target = self.target(inputs)

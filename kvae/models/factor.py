@@ -12,6 +12,7 @@ from kvae.layers import DistributionLayer
 from kvae.models.part_network import build_network, emitted_shape, taken_shape
 from kvae.models.vae import VAE
 from kvae.noise import words
+from kvae.sums import ordered_sum
 from kvae.training.optimizers import build_optimizers
 
 __all__ = ["FactorVAE"]
@@ -194,7 +195,7 @@ class FactorVAE(VAE):
         own = [tf.cast(loss, tf.float32) for loss in self.discriminator.losses]
         if own:
             name = "discriminator_regularization"
-            terms.append(Term(name, tf.add_n(own), group=DISCRIMINATOR, unit=""))
+            terms.append(Term(name, ordered_sum(own), group=DISCRIMINATOR, unit=""))
         return terms
 
     def networks(self) -> list[Any]:

@@ -24,6 +24,7 @@ from kvae.models.float32 import float32_model
 from kvae.models.public_methods import PublicMethods
 from kvae.models.training_methods import TrainingMethods
 from kvae.seeds import next_seed
+from kvae.sums import ordered_sum
 
 __all__ = ["LatentModel"]
 
@@ -167,7 +168,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
         ]
         own = self.network_losses()
         if own:
-            total = tf.add_n([tf.cast(loss, tf.float32) for loss in own])
+            total = ordered_sum([tf.cast(loss, tf.float32) for loss in own])
             terms.append(Term("regularization", total, unit=""))
         return terms
 
@@ -268,9 +269,9 @@ class LatentModel(ArrayMethods, TrainingMethods):
         elements = math.prod(likelihood.layer.event_shape)
         mean_nll = -likelihood.mean_log_prob(target, observed)
         return {
-            "score": tf.add_n([nll, *kls]),
+            "score": ordered_sum([nll, *kls]),
             "nll": nll,
-            "nats_per_element": tf.add_n([mean_nll, *(kl / elements for kl in kls)]),
+            "nats_per_element": ordered_sum([mean_nll, *(kl / elements for kl in kls)]),
         }
 
     def missing_condition(self) -> Any:

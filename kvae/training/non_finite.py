@@ -15,6 +15,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kvae.sums import ordered_sum
+
 __all__ = ["NonFinite", "NonFiniteGuard"]
 
 GRADIENTS = "the gradients"
@@ -93,7 +95,7 @@ class NonFiniteGuard:
         """
         failed = [_nan_unless_finite(gradient) for gradient in gradients if gradient is not None]
         scalars = [tf.reshape(tf.cast(term, tf.float32), ()) for term in terms.values()]
-        return tf.stack([*scalars, tf.add_n(failed) if failed else tf.constant(0.0)])
+        return tf.stack([*scalars, ordered_sum(failed) if failed else tf.constant(0.0)])
 
     @contextlib.contextmanager
     def only_notes(self) -> Iterator[None]:
@@ -117,7 +119,7 @@ class NonFiniteGuard:
         floats = [tf.convert_to_tensor(variable.value) for variable in variables]
         wrong = [_nan_unless_finite(value) for value in floats if value.dtype.is_floating]
         noted = self._first[0] > 0.0
-        return self._active & (noted | tf.math.is_nan(tf.add_n(wrong)) if wrong else noted)
+        return self._active & (noted | tf.math.is_nan(ordered_sum(wrong)) if wrong else noted)
 
     def forget(self) -> None:
         """Forget what was noted."""

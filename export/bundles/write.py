@@ -4,6 +4,7 @@ SHA256SUMS           a digest for every other file; checked before anything is p
 manifest.json        what is inside (schema 2, described in docs/bundle.md)
 model-PRESET.tflite  one file for each preset, with all the signatures it can hold
 golden.npz           inputs and Keras' outputs, to repeat the check anywhere
+codes.npy            the codes of the examples, if there are any, for a map of the latent space
 domain.tsv           the values that the inputs may have, for clients that read no JSON
 decision.tsv         the thresholds for these, of a bundle that was calibrated
 runtime.py           runs the files on numpy and ai-edge-litert alone
@@ -38,6 +39,7 @@ from ..training.plan import Plan, plan_of
 from ..verification.compare import Tolerance
 from ..verification.probe import examples_of, reference_of
 from ..verification.reference import Reference
+from .codes import CODES, codes_of, npy
 from .decision import calibrated, check_rate
 from .figures import draw, packed
 from .manifest import manifest_of
@@ -205,6 +207,10 @@ def bundle(
                 vae, results, tolerances, refused, axes, report, facts, examples, given
             )
             manifest["table"] = table
+            codes = codes_of(vae, examples) if given and axes else None
+            if codes is not None:
+                (folder / CODES).write_bytes(npy(codes))
+            manifest["codes"] = None if codes is None else len(codes)
             _write_others(reference, folder, manifest)
             draw(vae, examples, bool(axes), folder)
             seal(folder, manifest, target.name)

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -234,6 +234,86 @@ def test_pictures_and_strips_are_downloaded(page, client_bundle):
     assert_shows(
         strip[16::32, -256 + 16 :: 32], client_bundle.vae.sample(1, seed=2, kind="mean")[0]
     )
+
+
+def test_a_click_on_the_map_moves_two_axes(page, client_bundle):
+    page.open("?seed=3")
+    page.settle_axes()
+    across, up = [axis["index"] for axis in client_bundle.decoder.manifest["axes"][:2]]
+    chosen = [page.find(f"map-{side}").get_attribute("value") for side in ("across", "up")]
+    assert chosen == [str(across), str(up)]
+    codes = np.load(client_bundle.path / "codes.npy")
+    ends = []
+    for axis in client_bundle.decoder.manifest["axes"][:2]:
+        column = codes[:, axis["index"]]
+        low, high = min(axis["low"], column.min()), max(axis["high"], column.max())
+        ends.append((low - 0.05 * (high - low), high + 0.05 * (high - low)))
+    canvas = page.find("map-canvas")
+    label = canvas.get_attribute("aria-label")
+    assert label.startswith(f"The codes of {len(codes)} examples: Axis {across} across from ")
+    ActionChains(page.browser).move_to_element_with_offset(canvas, 30, -20).click().perform()
+    page.settle()
+    z = client_bundle.decoder.run("sample", seed=[[0, 3]])["z"][0].copy()
+    found = np.array(page.browser.current_url.split("z=")[1].split(","), "float32")
+    width, height = canvas.size["width"], canvas.size["height"]
+    z[across] = np.interp(0.5 + 30 / width, [0, 1], ends[0])
+    z[up] = np.interp(0.5 + 20 / height, [0, 1], ends[1])
+    pixel = max(np.ptp(ends[0]) / width, np.ptp(ends[1]) / height)
+    np.testing.assert_allclose(found, z, atol=2 * pixel)
+    np.testing.assert_array_equal(np.delete(found, [across, up]), np.delete(z, [across, up]))
+    assert_shows(page.shown(), client_bundle.vae.decode(found[None])[0])
+    page.click("undo")
+    assert page.said() == "Draw 3 from the prior"
+
+
+def test_the_nearest_example_is_one_key_away(page, client_bundle):
+    codes = np.load(client_bundle.path / "codes.npy")
+    page.open("?z=0.5,-1,0,0.25,1")
+    page.click("nearest")
+    found = np.array(page.browser.current_url.split("z=")[1].split(","), "float32")
+    distances = np.linalg.norm(codes - np.array([0.5, -1, 0, 0.25, 1]), axis=1)
+    np.testing.assert_array_equal(found, codes[np.argmin(distances)])
+    assert_shows(page.shown(), client_bundle.vae.decode(found[None])[0])
+
+
+def test_a_bundle_without_codes_has_no_map(page):
+    page.open("?bundle=bundles/factor/")
+    assert page.error() == ""
+    assert not page.find("map").is_displayed()
+
+
+def test_an_axis_keeps_the_name_that_it_is_given(page, client_bundle):
+    index = client_bundle.decoder.manifest["axes"][0]["index"]
+
+    def rename(name, key):
+        page.script("document.getElementById(arguments[0]).click()", f"axis-{index}-rename")
+        field = page.find(f"axis-{index}-new-name")
+        assert field == page.browser.switch_to.active_element
+        field.send_keys(Keys.CONTROL, "a", Keys.NULL, name or Keys.BACKSPACE, key)
+        return page.said(f"axis-{index}-name")
+
+    page.open()
+    assert rename("slant", Keys.ESCAPE) == f"Axis {index}"
+    assert rename("slant", Keys.ENTER) == "slant"
+    page.open()
+    assert page.said(f"axis-{index}-name") == "slant"
+    assert page.find("map-across").text.splitlines()[0].strip() == "slant"
+    assert rename("", Keys.TAB) == f"Axis {index}"
+
+
+def test_a_walk_is_downloaded_as_an_animation(page, client_bundle):
+    page.open()
+    name, content = page.downloaded("walk-film")
+    assert name == "digits-film.png"
+    film = Image.open(io.BytesIO(content))
+    assert (film.format, film.n_frames, film.size) == ("PNG", 80, (256, 256))
+    assert film.info["loop"] == 0
+    assert film.info["duration"] == pytest.approx(40)
+    frames = [np.asarray(frame.convert("RGBA")) for frame in ImageSequence.Iterator(film)]
+    for frame, seed in ((0, 1), (40, 2)):
+        expected = client_bundle.vae.sample(1, seed=seed, kind="mean")[0]
+        assert_shows(frames[frame][16::32, 16::32], expected)
+    np.testing.assert_array_equal(frames[41:], frames[39:0:-1])
 
 
 def test_a_condition_is_a_menu_and_stands_in_the_address(page, conditional_bundle):

@@ -13,6 +13,7 @@ import pytest
 
 import kvae
 from kvae.export import runtime
+from kvae.export.bundles.codes import CODES_BYTES, codes_of
 from kvae.export.runtime import SUMS, BundleError
 from tests.helpers import run_python
 from tests.small import make_vae
@@ -404,7 +405,7 @@ def test_an_unknown_preset_is_refused(small):
 
 
 @pytest.mark.slow
-def test_manifest_says_what_is_there(pictured, conv_vae):
+def test_manifest_says_what_is_there(pictured, conv_vae, digits):
     path, results = pictured
     manifest = json.loads((path / "manifest.json").read_text("utf-8"))
     assert manifest["schema"] == 2
@@ -425,6 +426,10 @@ def test_manifest_says_what_is_there(pictured, conv_vae):
     assert nats == sorted(nats, reverse=True)
     assert {axis["index"] for axis in manifest["axes"]} == set(range(5))
     assert all(axis["low"] < axis["high"] for axis in manifest["axes"])
+    assert manifest["codes"] == len(digits[1])
+    codes = np.load(path / "codes.npy")
+    assert codes.dtype == "float32"
+    np.testing.assert_array_equal(codes, conv_vae.encode(digits[1])[0])
     card = (path / "README.md").read_text("utf-8")
     for name in ("samples.png", "reconstructions.png", "traversals.png"):
         assert (path / name).read_bytes().startswith(b"\x89PNG")
@@ -468,9 +473,19 @@ def test_without_examples_draws_from_the_prior_stand_in(tmp_path):
     assert manifest["examples"]["count"] == 1000
     assert manifest["examples"]["source"] == "prior draws"
     assert manifest["diagnosis"] is None
+    assert manifest["codes"] is None
+    assert not (path / "codes.npy").exists()
     x = runtime.Model(path).golden()["inputs/encode/x"]
     assert np.all(x >= 0)
     np.testing.assert_array_equal(x, np.round(x))  # counts, not means of counts
+
+
+def test_a_map_takes_codes_from_all_examples_in_bounded_room():
+    vae, x = make_vae((6,), 500), np.random.default_rng(0).uniform(size=(300, 6))
+    codes = codes_of(vae, {"x": x.astype("float32")})
+    assert codes.shape == (100, 500)
+    assert codes.nbytes <= CODES_BYTES
+    np.testing.assert_array_equal(codes[[0, -1]], vae.encode(x[[0, -1]])[0])
 
 
 @pytest.mark.parametrize(

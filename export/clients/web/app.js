@@ -5,6 +5,7 @@
 
 import { nameOf, tellAbout } from "./about.js";
 import { openBundle } from "./bundle.js";
+import { readCodes } from "./codes.js";
 import { Explore } from "./explore.js";
 import { Fields } from "./fields.js";
 import { Judge } from "./judge.js";
@@ -15,7 +16,7 @@ import { Tabs } from "./tabs.js";
 const element = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 
-let bundle, fields, kind, model;
+let bundle, codes, fields, kind, model;
 
 /** Show an error as a sentence; without one, take the last one away. */
 function say(error) {
@@ -56,7 +57,7 @@ async function load(address, preset) {
   const loaded = await Model.load(bundle, preset, query.get("accelerator"));
   const { manifest } = bundle;
   if (model?.manifest !== manifest) {
-    kind = new Kind(manifest);
+    [kind, codes] = [new Kind(manifest), await readCodes(bundle)];
     const inputs = Object.values(loaded.signatures).flatMap((signature) =>
       Object.keys(signature.inputs),
     );
@@ -77,7 +78,7 @@ async function load(address, preset) {
   );
   element("preset").replaceChildren(...options);
   element("preset").value = model.preset;
-  explore.use(model, kind, fields, nameOf(address, manifest));
+  explore.use(model, kind, fields, nameOf(address, manifest), codes);
   if (!explore.hasDraws && !model.has("score")) {
     throw new Error(
       `Expected a model that can be drawn from, decoded or scored. Received the signatures: ${Object.keys(model.signatures).join(", ")}`,

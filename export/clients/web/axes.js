@@ -9,16 +9,19 @@ export class Axes {
   #rows = [];
   #place;
   #kind;
+  #names;
 
   /**
    * @param {Element} place Where the rows go.
    * @param {Kind} kind What is decoded.
    * @param {object[]} axes `axes` of the manifest.
-   * @param {{input: function(number, number), commit: function(), strip: function(object)}} on Called
-   *     while a slider moves, when it has moved, and for a strip of pictures along an axis.
+   * @param {Names} names Of the axes.
+   * @param {{input: function(number, number), commit: function(), strip: function(object),
+   *     renamed: function()}} on Called while a slider moves, when it has moved, for a strip of pictures
+   *     along an axis, and when an axis has another name.
    */
-  constructor(place, kind, axes, on) {
-    [this.#place, this.#kind] = [place, kind];
+  constructor(place, kind, axes, names, on) {
+    [this.#place, this.#kind, this.#names] = [place, kind, names];
     this.#rows = axes.map((axis) => this.#row(axis, on));
     place.replaceChildren(...this.#rows.map(({ row }) => row));
     const rest = this.#rows.slice(SHOWN);
@@ -47,20 +50,33 @@ export class Axes {
     });
     const label = document.createElement("label");
     const percent = share === null ? "" : `${plain(100 * share, 2)}%`;
-    label.append(`Axis ${index} `, quiet(percent));
+    const name = Object.assign(document.createElement("span"), { id: `axis-${index}-name` });
+    label.append(name, " ", quiet(percent));
     const slider = document.createElement("input");
     Object.assign(slider, { type: "range", id: `axis-${index}`, min: low, max: high, step: "any" });
     label.htmlFor = slider.id;
     const output = Object.assign(document.createElement("output"), { id: `axis-${index}-value` });
     output.htmlFor = slider.id;
     const strip = button("Strip", `axis-${index}-strip`);
-    strip.className = "plain";
-    strip.ariaLabel = `Download a strip along axis ${index}`;
+    const rename = button("Rename", `axis-${index}-rename`);
+    strip.className = rename.className = "plain";
     strip.addEventListener("click", () => on.strip(axis));
+    const call = () => {
+      name.textContent = this.#names.of(index);
+      strip.ariaLabel = `Download a strip along ${this.#names.of(index)}`;
+      rename.ariaLabel = `Rename ${this.#names.of(index)}`;
+    };
+    call();
+    rename.addEventListener("click", () =>
+      this.#rename(index, label, rename, () => {
+        call();
+        on.renamed();
+      }),
+    );
     const ends = quiet(`${plain(low)} to ${plain(high)}`);
     ends.className += " ends";
     const head = Object.assign(document.createElement("div"), { className: "axis-head" });
-    head.append(label, output, ends, strip);
+    head.append(label, output, ends, rename, strip);
     slider.addEventListener("input", () => {
       this.#say(index, Number(slider.value));
       on.input(index, Number(slider.value));
@@ -70,6 +86,33 @@ export class Axes {
     const small = this.#kind.name === "row" ? null : [start, end];
     const drawings = small?.map((place) => display(place, this.#kind, "", true));
     return { axis, row, slider, output, ends: [start, end], drawings };
+  }
+
+  /** Let a person write the name of an axis in the place of its label. */
+  #rename(index, label, opener, renamed) {
+    const field = document.createElement("input");
+    Object.assign(field, {
+      id: `axis-${index}-new-name`,
+      maxLength: 40,
+      value: label.firstChild.textContent,
+    });
+    field.ariaLabel = `New name of ${this.#names.of(index)}`;
+    const close = (name) => {
+      field.onblur = null; // taking it away makes it lose the focus
+      if (name !== null) this.#names.rename(index, name);
+      field.replaceWith(label);
+      renamed();
+      opener.focus();
+    };
+    field.onblur = () => close(field.value);
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== "Escape") return;
+      event.preventDefault(); // the key must not press the button that has the focus then
+      close(event.key === "Enter" ? field.value : null);
+    });
+    label.replaceWith(field);
+    field.focus();
+    field.select();
   }
 
   /** Give the sliders the values of z. A draw may lie outside a slider's range: its number tells. */

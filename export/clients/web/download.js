@@ -1,7 +1,8 @@
 // Files to keep: a picture or a strip of pictures as PNG, series and rows as CSV.
 
-import { Picture } from "./picture.js";
+import { animation } from "./apng.js";
 import { exact } from "./number.js";
+import { Picture } from "./picture.js";
 
 const LEAST_PIXELS = 256; // of the shorter side of a picture
 
@@ -13,13 +14,28 @@ const LEAST_PIXELS = 256; // of the shorter side of a picture
  * @param {string} name Of the file, without its suffix.
  */
 export async function save(kind, examples, name) {
-  const picture = kind.name === "picture";
-  const blob = picture
-    ? await png(kind, examples)
-    : new Blob([csv(kind, examples)], { type: "text/csv" });
+  if (kind.name === "picture") keep(await png(kind, examples), `${name}.png`);
+  else keep(new Blob([csv(kind, examples)], { type: "text/csv" }), `${name}.csv`);
+}
+
+/**
+ * Save pictures one after the other, as an animated PNG.
+ *
+ * @param {Kind} kind
+ * @param {ArrayLike<number>[]} examples
+ * @param {string} name Of the file, without its suffix.
+ * @param {number} milliseconds That each is shown.
+ */
+export async function saveFilm(kind, examples, name, milliseconds) {
+  const frames = [];
+  for (const example of examples) frames.push(await png(kind, [example]));
+  keep(await animation(frames, milliseconds), `${name}.png`);
+}
+
+function keep(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
-  link.download = `${name}.${picture ? "png" : "csv"}`;
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -2,8 +2,10 @@
 
 import { Axes } from "./axes.js";
 import { display } from "./display.js";
-import { save } from "./download.js";
+import { save, saveFilm } from "./download.js";
 import { Latest } from "./latest.js";
+import { LatentMap } from "./map.js";
+import { Names } from "./names.js";
 import { Point } from "./point.js";
 import { randomPoint } from "./random_point.js";
 import { Walk } from "./walk.js";
@@ -20,6 +22,7 @@ export class Explore {
   #drawing;
   #fields;
   #kind;
+  #map;
   #latest = new Latest((busy) => {
     element("view").ariaBusy = String(busy);
   });
@@ -42,6 +45,12 @@ export class Explore {
       attempt,
       show: (words, a, b, t, arc) => this.#show(words, () => this.#between(a, b, t, arc)),
       strip: (a, b, arc, count) => this.#saveWalk(a, b, arc, count),
+      film: (a, b, arc, count, pause) => this.#saveFilm(a, b, arc, count, pause),
+    });
+    this.#map = new LatentMap({
+      move: (pairs) => this.#point.z && attempt(() => this.#to(this.#point.moved(pairs), false)),
+      commit: () => this.#commit(),
+      jump: (z) => attempt(() => this.#to(new Point({ z }, this.#fields.values))),
     });
     const listen = (id, action) => element(id).addEventListener("click", () => attempt(action));
     listen("next", () => this.draw(Number(element("seed").value) + 1));
@@ -83,8 +92,9 @@ export class Explore {
    * @param {Kind} kind
    * @param {Fields} fields
    * @param {string} name Of the bundle.
+   * @param {?object} codes Of the examples, see `readCodes`.
    */
-  use(model, kind, fields, name) {
+  use(model, kind, fields, name, codes) {
     const other = this.#kind !== kind;
     [this.#model, this.#kind, this.#fields, this.#name] = [model, kind, fields, name];
     this.#ranges = rangesOf(model);
@@ -92,15 +102,19 @@ export class Explore {
     element("not-explorable").hidden = this.hasAxes;
     element("walk").hidden = !(this.hasAxes && model.has("interpolate"));
     this.#walk.hasArc = model.has("interpolate_spherical");
+    this.#walk.hasFilm = kind.name === "picture";
     if (!other) return;
     [this.#past, this.#committed, this.#point] = [[], null, null];
     this.#drawing = display(element("picture"), kind, "What the model decodes");
-    this.#axes = new Axes(element("axes"), kind, this.#ranges, {
+    const names = new Names(model.manifest.model.sha256);
+    this.#axes = new Axes(element("axes"), kind, this.#ranges, names, {
       input: (index, value) =>
-        this.#point.z && this.#attempt(() => this.#to(this.#point.moved(index, value), false)),
+        this.#point.z && this.#attempt(() => this.#to(this.#point.moved([[index, value]]), false)),
       commit: () => this.#commit(),
       strip: (axis) => this.#attempt(() => this.#saveAxis(axis)),
+      renamed: () => this.#map.rename(),
     });
+    this.#map.use(codes, this.#ranges, names);
   }
 
   /** Show the point that the address names, or a draw. */
@@ -155,6 +169,7 @@ export class Explore {
     });
     if (this.hasAxes && this.#point.z) {
       this.#axes.set(this.#point.z);
+      this.#map.set(this.#point.z);
       this.#preview();
     }
   }
@@ -229,7 +244,7 @@ export class Explore {
 
   async #saveAxis({ index, low, high }) {
     const points = Array.from({ length: STRIP }, (_, step) =>
-      this.#point.moved(index, low + ((high - low) * step) / (STRIP - 1)),
+      this.#point.moved([[index, low + ((high - low) * step) / (STRIP - 1)]]),
     );
     const examples = [];
     for (const { z } of points) examples.push(await this.#model.decode(z, this.#others("decode")));
@@ -237,11 +252,21 @@ export class Explore {
   }
 
   async #saveWalk(a, b, arc, count) {
+    await save(this.#kind, await this.#way(a, b, arc, count), `${this.#name}-walk`);
+  }
+
+  async #saveFilm(a, b, arc, count, pause) {
+    const there = await this.#way(a, b, arc, count);
+    const back = there.slice(1, -1).reverse(); // it begins anew without a jump
+    await saveFilm(this.#kind, [...there, ...back], `${this.#name}-film`, pause);
+  }
+
+  async #way(a, b, arc, count) {
     const examples = [];
     for (let step = 0; step < count; step++) {
       examples.push(await this.#between(a, b, step / (count - 1), arc));
     }
-    await save(this.#kind, examples, `${this.#name}-walk`);
+    return examples;
   }
 }
 

@@ -16,10 +16,10 @@ export class Point {
     this.others = others;
   }
 
-  /** Return the point with z changed in one place. */
-  moved(index, value) {
+  /** Return the point with z changed in some places: pairs of index and value. */
+  moved(pairs) {
     const z = Float32Array.from(this.z);
-    z[index] = value;
+    for (const [index, value] of pairs) z[index] = value;
     return new Point({ z }, this.others);
   }
 

@@ -3,12 +3,13 @@
 const element = (id) => document.getElementById(id);
 const STEPS = 40; // pictures of the film
 const STRIP = 10; // pictures of a strip
+const PAUSE = 40; // milliseconds between the pictures of the film
 
 export class Walk {
   #ends = { a: null, b: null };
   #on;
 
-  /** @param {{show: function, strip: function, attempt: function}} on What the page does for it. */
+  /** @param {{show: function, strip: function, film: function, attempt: function}} on What the page does. */
   constructor(on) {
     this.#on = on;
     const listen = (id, event, action) =>
@@ -17,12 +18,18 @@ export class Walk {
     listen("share", "input", () => this.#show());
     listen("arc", "change", () => this.#show());
     listen("walk-strip", "click", () => this.#strip());
+    listen("walk-film", "click", () => this.#keepFilm());
   }
 
   /** Whether a signature goes along an arc. */
   set hasArc(known) {
     element("arc-label").hidden = !known;
     if (!known) element("arc").checked = false;
+  }
+
+  /** Whether the film can be kept as a file. */
+  set hasFilm(known) {
+    element("walk-film").hidden = !known;
   }
 
   get arc() {
@@ -54,6 +61,11 @@ export class Walk {
     return this.#on.strip(a, b, this.arc, STRIP);
   }
 
+  #keepFilm() {
+    const { a, b } = this.#ends;
+    return this.#on.film(a, b, this.arc, STEPS + 1, PAUSE);
+  }
+
   async #film() {
     // Who asked for less motion gets a few pictures instead of a film.
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -61,7 +73,7 @@ export class Walk {
     for (let step = 0; step <= steps; step++) {
       element("share").value = step / steps;
       await this.#show();
-      await new Promise((resolve) => setTimeout(resolve, still ? 600 : 40));
+      await new Promise((resolve) => setTimeout(resolve, still ? 600 : PAUSE));
     }
   }
 }

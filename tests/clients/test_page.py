@@ -316,6 +316,55 @@ def test_a_walk_is_downloaded_as_an_animation(page, client_bundle):
     np.testing.assert_array_equal(frames[41:], frames[39:0:-1])
 
 
+# -- compare -------------------------------------------------------------------------------------
+
+
+def compared(page):
+    """Wait until both are drawn; return the rows of facts."""
+    page.wait("return document.getElementById('compared').ariaBusy === 'false'")
+    return page.cells("#compare .files")
+
+
+def test_two_precisions_decode_the_same_point(page, client_bundle):
+    page.open("?seed=3")
+    page.click("tab-compare")
+    facts = compared(page)
+    manifest = client_bundle.decoder.manifest
+    shown, other = (page.pixels(f"#compared figure:nth-child({k}) canvas") for k in (1, 2))
+    z = client_bundle.decoder.run("sample", seed=[[0, 3]])["z"]
+    assert_shows(shown, client_bundle.vae.decode(z)[0])
+    int8 = runtime.Model(client_bundle.path, preset="int8").decode(z)[0]
+    # The int8 kernels of the browser may round other than those here.
+    assert np.max(np.abs(other[..., :3].astype(int) - shades(int8))) <= 3
+    said = page.said("compared-words")
+    found = float(said.removeprefix("The largest difference is ").split(",")[0])
+    assert found == pytest.approx(np.max(np.abs(int8 - client_bundle.vae.decode(z)[0])), abs=0.01)
+    sizes = [round(each["size_bytes"] / 1e3) for each in manifest["artefacts"]]
+    assert facts[0] == ["Size", *(f"{size} kB" for size in sizes)]
+    assert facts[1][0] == "Time of a call"
+    page.click("next")
+    compared(page)
+    assert page.said("compared-words") != said
+
+
+def test_two_bundles_decode_the_same_point(page, client_bundle):
+    copy = page.root / "bundles" / "digits-copy"
+    shutil.copytree(page.root / "bundles" / "digits", copy)
+    try:
+        page.open("?bundle=bundles/digits-copy/&seed=3")
+        page.click("tab-compare")
+        page.set("other", "digits", "change")
+        compared(page)
+        same = "The largest difference is 0, its root mean square 0."
+        assert page.said("compared-words") == same
+        page.set("other", "people", "change")
+        page.wait("return !document.getElementById('error').hidden")
+        assert not page.find("comparison").is_displayed()
+        assert "Expected a model of examples of 8 × 8 × 1 from 5 latent variables" in page.error()
+    finally:
+        shutil.rmtree(copy)
+
+
 def test_a_condition_is_a_menu_and_stands_in_the_address(page, conditional_bundle):
     page.open("?bundle=bundles/conditional/&z=0.5,-1")
     assert page.find("input-condition").tag_name == "select"
@@ -593,7 +642,7 @@ def screen(page):
 @pytest.mark.parametrize("bundle", ["digits", "sensor", "people"])
 def test_the_page_fits_every_screen(page, screen, bundle):
     page.open(f"?bundle=bundles/{bundle}/")
-    for tab in ("explore", "judge", "about"):
+    for tab in ("explore", "judge", "compare", "about"):
         page.script("document.getElementById('judge-shown').click()")
         page.script(f"document.getElementById('tab-{tab}').click()")
         for width in (320, 360, 768, 1280, 2560):
@@ -645,6 +694,6 @@ def test_axe_finds_nothing(page, screen, scheme):
         page.script(axe.read_text("utf-8"))
         page.script("document.getElementById('judge-shown').click()")
         page.wait_judged()
-        for tab in ("explore", "judge", "about"):
+        for tab in ("explore", "judge", "compare", "about"):
             page.script(f"document.getElementById('tab-{tab}').click()")
             assert page.call(AXE) == [], (bundle, tab)

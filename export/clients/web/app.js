@@ -6,6 +6,7 @@
 import { nameOf, tellAbout } from "./about.js";
 import { openBundle } from "./bundle.js";
 import { readCodes } from "./codes.js";
+import { Compare } from "./compare.js";
 import { Explore } from "./explore.js";
 import { Fields } from "./fields.js";
 import { Judge } from "./judge.js";
@@ -44,6 +45,7 @@ const judge = new Judge({
     return Object.fromEntries(Object.entries(fields.values).filter(([name]) => name in taken));
   },
 });
+const compare = new Compare(attempt, explore, query.get("accelerator"));
 const tabs = new Tabs(element("tabs"));
 
 /** Compile the chosen file of the open bundle, and show the controls that it can serve. */
@@ -85,8 +87,16 @@ async function load(address, preset) {
     );
   }
   const judged = judge.use(model, kind);
+  const compared = compare.use(model, kind, bundle, [
+    ...options
+      .filter(({ value }) => value !== model.preset)
+      .map(({ text, value }) => ({ text, preset: value, address: null })),
+    ...[...element("bundle").options]
+      .filter(({ value }) => value !== address)
+      .map(({ text, value }) => ({ text, preset: null, address: value })),
+  ]);
   before?.delete(); // nothing calls it any more
-  await judged;
+  await Promise.all([judged, compared]);
 }
 
 async function open(address, preset, parameters) {
@@ -99,6 +109,7 @@ async function open(address, preset, parameters) {
     element("workbench").hidden = false;
     for (const id of ["view", "tab-explore"]) element(id).hidden = !explore.hasDraws;
     element("judge-shown").hidden = !explore.hasDraws;
+    element("tab-compare").hidden = !compare.hasChoices;
     element("tab-judge").hidden = !model.has("score") && !model.has("reconstruct");
     tabs.open(explore.hasDraws ? "tab-explore" : "tab-judge");
     if (explore.hasDraws) await explore.start(parameters);

@@ -18,6 +18,7 @@ const MOST_UNDONE = 200;
 export class Explore {
   #attempt;
   #axes;
+  #call;
   #committed = null;
   #drawing;
   #fields;
@@ -43,7 +44,8 @@ export class Explore {
     this.#attempt = attempt;
     this.#walk = new Walk({
       attempt,
-      show: (words, a, b, t, arc) => this.#show(words, () => this.#between(a, b, t, arc)),
+      show: (words, a, b, t, arc) =>
+        this.#show(words, (model) => this.#between(a, b, t, arc, model)),
       strip: (a, b, arc, count) => this.#saveWalk(a, b, arc, count),
       film: (a, b, arc, count, pause) => this.#saveFilm(a, b, arc, count, pause),
     });
@@ -161,12 +163,17 @@ export class Explore {
     if (point.seed !== null) element("seed").value = point.seed;
     const words =
       point.seed === null ? "A point set by the sliders" : `Draw ${point.seed} from the prior`;
-    await this.#show(words, async () => {
-      if (point.seed === null) return this.#model.decode(point.z, this.#others("decode"));
-      const { decoded, z } = await this.#model.sample(point.seed, 0, this.#others("sample"));
+    const decode = (model) => model.decode(point.z, this.#others("decode"));
+    const draw = (model) => model.sample(point.seed, 0, this.#others("sample"));
+    const first = async (model) => {
+      const { decoded, z } = await draw(model);
       point.z = z ?? null;
       return decoded;
-    });
+    };
+    // To compare, each model decodes the vector that was drawn.
+    const again = async (model) =>
+      point.z && model.has("decode") ? decode(model) : (await draw(model)).decoded;
+    await this.#show(words, point.seed === null ? decode : first, again);
     if (this.hasAxes && this.#point.z) {
       this.#axes.set(this.#point.z);
       this.#map.set(this.#point.z);
@@ -187,10 +194,15 @@ export class Explore {
     history.replaceState(null, "", `?${String(parameters).replaceAll("%2C", ",")}`);
   }
 
-  #show(words, call) {
+  /** Return what a model makes of the point that is shown. */
+  shownBy(model) {
+    return this.#call(model);
+  }
+
+  #show(words, call, again = call) {
     return this.#latest.run(async () => {
       const start = performance.now();
-      const values = await call();
+      const values = await call(this.#model);
       const milliseconds = performance.now() - start;
       this.values = values;
       this.#kind.scale.grow(values);
@@ -200,6 +212,8 @@ export class Explore {
       const where = { wasm: "WebAssembly", webgpu: "WebGPU" }[this.#model.accelerator];
       element("timing").textContent =
         `${milliseconds.toFixed(1)} ms, ${this.#model.preset}, ${where}`;
+      this.#call = again;
+      element("view").dispatchEvent(new Event("shown"));
     });
   }
 
@@ -223,9 +237,9 @@ export class Explore {
     return Object.fromEntries(known.filter(([name]) => name in taken));
   }
 
-  #between(a, b, t, arc) {
+  #between(a, b, t, arc, model = this.#model) {
     const others = this.#others(arc ? "interpolate_spherical" : "interpolate");
-    return this.#model.interpolate(a, b, t, arc, others);
+    return model.interpolate(a, b, t, arc, others);
   }
 
   async #vector(seed) {

@@ -3,16 +3,12 @@
 
 import { contributions, partsOf } from "./contribution.js";
 import { examplesOf } from "./csv.js";
-import { display } from "./display.js";
 import { distribution } from "./distribution.js";
 import { asData } from "./domain.js";
 import { Latest } from "./latest.js";
 import { plain } from "./number.js";
-import { Picture } from "./picture.js";
+import { panels } from "./panels.js";
 import { pixelsOf } from "./pixels.js";
-import { Row } from "./row.js";
-import { Scale } from "./scale.js";
-import { Series } from "./series.js";
 
 const element = (id) => document.getElementById(id);
 
@@ -121,16 +117,22 @@ export class Judge {
     element("judged").hidden = false;
     element("judged-words").textContent = words;
     this.#decide(score, model);
-    const { place, paint } = this.#panels(remade !== null, score !== null && remade !== null);
+    const place = element("panels");
+    const headings = {
+      one: "Given",
+      other: remade && "Recon\u00adstruction",
+      said: [`The ${kind.noun} that is judged`, "Its reconstruction"],
+    };
+    const parts = remade && score !== null ? "Contri\u00adbution" : null;
+    const paint = panels(place, kind, headings, parts);
     kind.scale.grow(x.filter((value) => !Number.isNaN(value)));
     if (remade) kind.scale.grow(remade);
     paint(x, remade, null);
     if (score === null || remade === null || x.some(Number.isNaN)) return;
     const repaired = asData(remade, kind.domain, kind.shape.at(-1) ?? 1);
-    const { parts } = partsOf(kind);
     const call = (each) => model.score(each, others("score"));
     place.ariaBusy = "true";
-    const found = await contributions(x, repaired, parts, call, stale);
+    const found = await contributions(x, repaired, partsOf(kind).parts, call, stale);
     if (found) paint(x, remade, found);
     place.ariaBusy = "false";
   }
@@ -169,104 +171,4 @@ export class Judge {
     verdict.dataset.p = p;
     chart.replaceChildren(distribution(score, calibration));
   }
-
-  /** Make the places of the drawings; return the last place and what paints them all. */
-  #panels(remade, contributing) {
-    const place = element("panels");
-    const kind = this.#kind;
-    place.replaceChildren();
-    place.className = `panels ${kind.name}`;
-    if (kind.name === "row") {
-      const row = new Row(
-        place,
-        kind,
-        "The row that is judged",
-        remade ? ["Recon\u00adstruction", "Contri\u00adbution, nats"] : [],
-      );
-      const paint = (x, other, found) =>
-        row.paint(
-          x,
-          ...(remade
-            ? [
-                (column) => column.text(other),
-                (column) => (found ? plain(found[kind.columns.indexOf(column)], 3) : ""),
-              ]
-            : []),
-        );
-      return { place, paint };
-    }
-    return kind.name === "picture"
-      ? pictures(place, kind, remade, contributing)
-      : lines(place, kind, remade, contributing);
-  }
-}
-
-function figure(place, words, note = "") {
-  const found = document.createElement("figure");
-  const inner = document.createElement("div");
-  const caption = document.createElement("figcaption");
-  const quiet = Object.assign(document.createElement("span"), {
-    className: "quiet",
-    textContent: note,
-  });
-  caption.append(`${words} `, quiet);
-  found.append(inner, caption);
-  place.append(found);
-  return { inner, quiet };
-}
-
-function pictures(place, kind, remade, contributing) {
-  const [height, width, channels] = kind.grid;
-  const given = display(figure(place, "Given").inner, kind, "The picture that is judged");
-  const made = remade && display(figure(place, "Reconstruction").inner, kind, "Its reconstruction");
-  const difference = remade && signed(place, kind, "Difference");
-  const parts = contributing && signed(place, kind, "Contribution");
-  const paint = (x, other, found) => {
-    given.paint(x);
-    if (!remade) return;
-    made.paint(other);
-    const mean = Array.from({ length: height * width }, (_, pixel) => {
-      let sum = 0;
-      for (let channel = 0; channel < channels; channel++) {
-        sum += x[pixel * channels + channel] - other[pixel * channels + channel];
-      }
-      return sum / channels;
-    });
-    difference.paint(mean, [height, width], "");
-    if (found) parts?.paint(found, partsOf(kind).grid, " nats");
-  };
-  return { place, paint };
-}
-
-function lines(place, kind, remade, contributing) {
-  const given = figure(place, remade ? "Given, and its reconstruction as a broken line" : "Given");
-  const line = new Series(given.inner, kind, "The window that is judged and its reconstruction");
-  const rest = { grid: kind.grid, scale: new Scale(kind.grid[1], { low: null, high: null }) };
-  const difference =
-    remade && new Series(figure(place, "Difference").inner, rest, "The difference");
-  const parts = contributing && signed(place, kind, "Contribution of each channel and stretch");
-  const paint = (x, other, found) => {
-    line.paint(x, other);
-    if (!remade) return;
-    const left = x.map((value, index) => value - other[index]);
-    rest.scale.grow(left);
-    difference.paint(left);
-    if (found) parts?.paint(found, partsOf(kind).grid, " nats");
-  };
-  return { place, paint };
-}
-
-function signed(place, kind, words) {
-  const { inner, quiet } = figure(place, words);
-  const [height, width] = kind.name === "picture" ? kind.grid : partsOf(kind).grid;
-  const drawing = new Picture(inner, { grid: [height, width, 1], scale: kind.scale }, words);
-  return {
-    paint: (values, size, unit) => {
-      const most = values.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
-      drawing.paintSigned(values, size, most);
-      quiet.textContent = `±${plain(most)}${unit}`;
-      drawing.label = `${words}, at most ${plain(most)}${unit}`;
-      drawing.canvas.dataset.values = JSON.stringify(Array.from(values));
-    },
-  };
 }

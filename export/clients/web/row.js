@@ -8,15 +8,16 @@ export class Row {
    * @param {Element} place Where the table goes.
    * @param {{columns: Column[]}} kind
    * @param {string} label Its caption.
+   * @param {string} heading Of the values, where there are further columns.
    * @param {string[]} more Headings of further columns, see `paint`.
    */
-  constructor(place, { columns }, label, more = []) {
+  constructor(place, { columns }, label, heading = "", more = []) {
     this.#table.className = "row-values";
     const caption = this.#table.createCaption();
     Object.assign(caption, { className: "hidden", textContent: label });
     if (more.length) {
       const head = this.#table.createTHead().insertRow();
-      head.append(...["Column", "Given", ...more].map((text) => cell("th", text, "col")));
+      head.append(...["Column", heading, ...more].map((text) => cell("th", text, "col")));
     }
     const body = this.#table.createTBody();
     this.#cells = columns.map((column) => {

@@ -1,0 +1,145 @@
+// Shows what another file of the bundle, or another bundle, makes of the point that is shown.
+
+import { openBundle } from "./bundle.js";
+import { Latest } from "./latest.js";
+import { bytes, plain } from "./number.js";
+import { panels } from "./panels.js";
+
+const element = (id) => document.getElementById(id);
+const TIMES = 20; // calls whose median is told
+
+export class Compare {
+  #accelerator;
+  #attempt;
+  #bundle;
+  #choices = [];
+  #explore;
+  #kind;
+  #latest = new Latest((busy) => {
+    element("compared").ariaBusy = String(busy);
+  });
+  #models = []; // that of the page, and the other one
+  #paint;
+  #times = [[], []];
+
+  /**
+   * @param {function(function)} attempt Runs an action and reports its error on the page.
+   * @param {Explore} explore What shows the point.
+   * @param {?string} accelerator Where the other file runs.
+   */
+  constructor(attempt, explore, accelerator) {
+    [this.#attempt, this.#explore, this.#accelerator] = [attempt, explore, accelerator];
+    element("other").addEventListener("change", () => attempt(() => this.#load()));
+    element("compare").addEventListener("opened", () => attempt(() => this.#load()));
+    element("view").addEventListener("shown", () => this.#show());
+  }
+
+  /** Whether there is anything to compare with. */
+  get hasChoices() {
+    return this.#choices.length > 0 && this.#explore.hasDraws;
+  }
+
+  /**
+   * Take a model with what it can be compared with.
+   *
+   * @param {Model} model
+   * @param {Kind} kind
+   * @param {object} bundle That the model is from.
+   * @param {{text: string, preset: ?string, address: ?string}[]} choices Other files of the bundle by their
+   *     preset, other bundles by their address.
+   */
+  use(model, kind, bundle, choices) {
+    this.#free();
+    [this.#models, this.#kind, this.#bundle, this.#choices] = [[model], kind, bundle, choices];
+    const before = element("other").value;
+    const options = choices.map(({ text }) => new Option(text, text));
+    // Another bundle may not fit: none is opened before it is asked for.
+    if (!choices[0]?.preset) options.unshift(new Option("…", ""));
+    element("other").replaceChildren(...options);
+    if (choices.some(({ text }) => text === before)) element("other").value = before;
+    return element("compare").hidden ? null : this.#load();
+  }
+
+  async #load() {
+    this.#free();
+    element("comparison").hidden = true;
+    const chosen = this.#choices.find(({ text }) => text === element("other").value);
+    if (!chosen) return;
+    const { preset, address, text } = chosen;
+    const [own] = this.#models;
+    const bundle = address ? await openBundle(address) : this.#bundle;
+    check(own.manifest, bundle.manifest);
+    const { Model } = await import("./model.js");
+    this.#models = [own, await Model.load(bundle, preset, this.#accelerator)];
+    this.#times = [[], []];
+    const words = { one: own.preset, other: text, said: ["As the page shows it", `By ${text}`] };
+    this.#paint = panels(element("compared"), this.#kind, words);
+    element("compared-names").replaceChildren(
+      document.createElement("td"),
+      ...[own.preset, text].map((name) =>
+        Object.assign(document.createElement("th"), { textContent: name, scope: "col" }),
+      ),
+    );
+    element("comparison").hidden = false;
+    await this.#show();
+  }
+
+  #free() {
+    this.#models[1]?.delete();
+    this.#models = this.#models.slice(0, 1);
+  }
+
+  #show() {
+    if (this.#models.length < 2) return null;
+    return this.#attempt(() => this.#latest.run((newer) => this.#both(newer)));
+  }
+
+  async #both(newer) {
+    const models = this.#models;
+    const found = [];
+    for (const [place, model] of models.entries()) {
+      const start = performance.now();
+      found.push(await this.#explore.shownBy(model));
+      this.#times[place] = [...this.#times[place], performance.now() - start].slice(-TIMES);
+      if (newer() || models !== this.#models) return;
+    }
+    for (const values of found) this.#kind.scale.grow(values);
+    this.#paint(...found, null);
+    const [one, other] = found;
+    const left = Array.from(one, (value, index) => Math.abs(value - other[index]));
+    const most = left.reduce((greatest, value) => Math.max(greatest, value), 0);
+    const square = left.reduce((sum, value) => sum + value * value, 0) / left.length;
+    element("compared-words").textContent =
+      `The largest difference is ${plain(most)}, its root mean square ${plain(Math.sqrt(square))}.`;
+    const sizes = models.map(({ manifest, preset }) => {
+      const file = manifest.artefacts.find((artefact) => artefact.preset === preset);
+      return bytes(file.size_bytes);
+    });
+    const times = this.#times.map((each) => `${plain(median(each))} ms`);
+    element("compared-facts").replaceChildren(line("Size", sizes), line("Time of a call", times));
+  }
+}
+
+/** Throw unless both models decode the same latent variables to examples of the same shape. */
+function check(own, other) {
+  const told = ({ model }) => {
+    const groups = Object.values(model.latents).map(({ shape }) => shape.join(" × "));
+    return `examples of ${model.event_shape.join(" × ")} from ${groups.join(", ")} latent variables`;
+  };
+  if (told(own) !== told(other)) {
+    throw new Error(`Expected a model of ${told(own)}. Received: one of ${told(other)}`);
+  }
+}
+
+function line(name, values) {
+  const row = document.createElement("tr");
+  const heading = Object.assign(document.createElement("th"), { textContent: name, scope: "row" });
+  row.append(heading);
+  for (const value of values) row.insertCell().textContent = value;
+  return row;
+}
+
+function median(values) {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)];
+}

@@ -1,6 +1,6 @@
 """Evaluate a trained model; no function here changes it.
 
-- `importance_sampled_log_likelihood`: a bound on log p(x); `factorized_bernoulli`: a baseline.
+- `log_likelihood`: log p(x) by importance sampling; `factorized_bernoulli`: a baseline.
 - `latent_axes`: latent dimensions by information, with their safe ranges.
 - `disentanglement`: scores against known factors.
 - `gaussian_vector`: the view of a model that diagnosis and exploration use.
@@ -18,18 +18,19 @@ from kvae.evaluation.disentanglement import (
     modularity,
     sap,
 )
-from kvae.evaluation.importance import importance_sampled_log_likelihood
+from kvae.evaluation.importance import LogLikelihood, log_likelihood
 
 __all__ = [
     "DCI",
     "DisentanglementScore",
     "LatentAxis",
+    "LogLikelihood",
     "beta_vae_score",
     "dci",
     "factor_vae_score",
     "factorized_bernoulli",
-    "importance_sampled_log_likelihood",
     "latent_axes",
+    "log_likelihood",
     "mig",
     "modularity",
     "sap",

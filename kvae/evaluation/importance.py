@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,24 +153,8 @@ def log_likelihood(
     size = min(given or max(EXAMPLES, rows // samples), rows, examples)
     draws = min(samples, max(1, rows // size))
     function = _of_a_batch(model, isinstance(x, dict), samples, draws)
-    starts = range(0, examples, size)
-    parts = []
-    with progress("Importance sampling", len(starts)) as begin:
-        for start in starts:
-            begin(f"examples from {start}")
-            # The last batch is filled up: a batch of another size would be traced again.
-            places = np.minimum(np.arange(start, start + size), examples - 1)
-            batch = {name: tf.convert_to_tensor(array[places]) for name, array in arrays.items()}
-            key = tf.cast(tf.random.fold_in([seed, 0], start), tf.int32)
-            found = np.stack([part.numpy() for part in function(batch, key)])
-            parts.append(found[:, : examples - start])
-    first, second = np.concatenate(parts, axis=1)
-    result = LogLikelihood(
-        first - math.log(samples),
-        np.exp(2.0 * first - second),
-        samples,
-        *_dimensions(model, arrays),
-    )
+    first, second = in_batches(function, arrays, size, seed, "Importance sampling")
+    result = of_log_weights(model, arrays, first, second, samples)
     if samples >= LEAST_SAMPLES and result.low_share > LOW_SHARE:
         warnings.warn(
             f"The importance weights of {result.low_share:.0%} of the examples have an effective "
@@ -181,8 +166,59 @@ def log_likelihood(
     return result
 
 
-def _of_a_batch(model: Any, named: bool, samples: int, draws: int) -> Any:
-    """Return a graph function from a batch and a seed to log sum w and log sum w^2, each (B,).
+def in_batches(
+    function: Callable[[dict[str, Any], Any], Any],
+    arrays: dict[str, Any],
+    size: int,
+    seed: int,
+    title: str,
+) -> np.ndarray:
+    """Return what a function gives for arrays, (..., examples), with a bar on a terminal.
+
+    It is traced once for a call of this: the last batch is filled up to the size of the others.
+
+    Args:
+        function: takes tensors (size, ...) by name and a seed of two int32, returns (..., size).
+        arrays: checked arrays by name.
+        size: examples at once.
+        seed: int; each batch gets its own.
+        title: of the bar.
+    """
+    examples, parts, traced = len(arrays["x"]), [], None
+    starts = range(0, examples, size)
+    with progress(title, len(starts)) as begin:
+        for start in starts:
+            begin(f"example {start + 1} of {examples}")
+            places = np.minimum(np.arange(start, start + size), examples - 1)
+            batch = {name: tf.convert_to_tensor(array[places]) for name, array in arrays.items()}
+            key = tf.cast(tf.random.fold_in([seed, 0], start), tf.int32)
+            if traced is None:  # see `BatchedFunction`: a call would warn of the fifth model
+                graph = tf.function(function, autograph=False)
+                traced = graph.get_concrete_function(batch, key)
+            parts.append(traced(batch, key).numpy()[..., : examples - start])
+    return np.concatenate(parts, axis=-1)
+
+
+def of_log_weights(
+    model: Any, arrays: dict[str, Any], first: np.ndarray, second: np.ndarray, samples: int
+) -> LogLikelihood:
+    """Return the estimates that weights give.
+
+    Args:
+        model: the `LatentModel`.
+        arrays: checked arrays by name.
+        first: log sum w of each example, (examples,).
+        second: log sum w^2.
+        samples: number of weights of each example.
+    """
+    per_example, effective = first - math.log(samples), np.exp(2.0 * first - second)
+    return LogLikelihood(per_example, effective, samples, *_dimensions(model, arrays))
+
+
+def _of_a_batch(
+    model: Any, named: bool, samples: int, draws: int
+) -> Callable[[dict[str, Any], Any], Any]:
+    """Return the function from a batch and a seed to log sum w and log sum w^2, (2, B).
 
     Args:
         model: the `LatentModel`.
@@ -202,7 +238,7 @@ def _of_a_batch(model: Any, named: bool, samples: int, draws: int) -> Any:
             tf.reduce_logsumexp(tf.stack(pair), axis=0) for pair in zip(one, other, strict=True)
         )
 
-    def of_a_batch(batch: dict[str, Any], seed: Any) -> tuple[Any, Any]:
+    def of_a_batch(batch: dict[str, Any], seed: Any) -> Any:
         inputs, _ = model.named_inputs().unpack(batch if named else batch["x"])
 
         def key(index: Any) -> Any:
@@ -219,9 +255,9 @@ def _of_a_batch(model: Any, named: bool, samples: int, draws: int) -> Any:
                 (1, *total),
                 parallel_iterations=1,
             )
-        return tuple(total)
+        return tf.stack(total)
 
-    return tf.function(of_a_batch, autograph=False)
+    return of_a_batch
 
 
 def _dimensions(model: Any, arrays: dict[str, Any]) -> tuple[np.ndarray, str]:

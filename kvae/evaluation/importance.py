@@ -151,7 +151,8 @@ def log_likelihood(
     examples = len(arrays["x"])
     rows = min(ROWS, memory.rows_at_once(model))
     size = min(given or max(EXAMPLES, rows // samples), rows, examples)
-    draws = min(samples, max(1, rows // size))
+    chunks = math.ceil(samples / max(1, rows // size))
+    draws = math.ceil(samples / chunks)
     function = _of_a_batch(model, isinstance(x, dict), samples, draws)
     first, second = in_batches(function, arrays, size, seed, "Importance sampling")
     result = of_log_weights(model, arrays, first, second, samples)
@@ -226,35 +227,33 @@ def _of_a_batch(
         samples: K.
         draws: how many of them are computed at once.
     """
-    chunks, rest = divmod(samples, draws)
+    chunks = math.ceil(samples / draws)
 
-    def sums(inputs: Any, count: int, seed: Any) -> tuple[Any, Any]:
-        latents = model.infer(inputs, seed, draws=count)
+    def sums(inputs: Any, chunk: Any, seed: Any) -> tuple[Any, Any]:
+        latents = model.infer(inputs, seed, draws=draws)
         weights = tf.cast(ordered_sum(log_weights(model, inputs, latents)), tf.float64)
+        if samples % draws:  # the last chunk has a few draws too many
+            within = chunk * draws + tf.range(draws) < samples
+            weights = tf.where(within[:, None], weights, tf.constant(-np.inf, tf.float64))
         return tuple(tf.reduce_logsumexp(power * weights, axis=0) for power in (1.0, 2.0))
 
-    def added(one: Any, other: Any) -> tuple[Any, Any]:
-        return tuple(
-            tf.reduce_logsumexp(tf.stack(pair), axis=0) for pair in zip(one, other, strict=True)
-        )
+    def add(chunk: Any, inputs: Any, seed: Any, total: Any) -> Any:
+        key = tf.random.experimental.stateless_fold_in(seed, chunk)
+        more = sums(inputs, chunk, key)
+        pairs = zip(total, more, strict=True)
+        return [tf.reduce_logsumexp(tf.stack(pair), axis=0) for pair in pairs]
 
     def of_a_batch(batch: dict[str, Any], seed: Any) -> Any:
         inputs, _ = model.named_inputs().unpack(batch if named else batch["x"])
-
-        def key(index: Any) -> Any:
-            return tf.random.experimental.stateless_fold_in(seed, index)
-
-        total = sums(inputs, rest or draws, key(0))
-        if chunks - (not rest) > 0:
-            _, *total = tf.while_loop(
-                lambda index, *_: index < chunks + bool(rest),
-                lambda index, *so_far: (
-                    index + 1,
-                    *added(so_far, sums(inputs, draws, key(index))),
-                ),
-                (1, *total),
-                parallel_iterations=1,
-            )
+        nothing = tf.fill([inputs["x"].shape[0]], tf.constant(-np.inf, tf.float64))
+        if chunks == 1:
+            return tf.stack(add(0, inputs, seed, (nothing, nothing)))
+        _, *total = tf.while_loop(
+            lambda chunk, *_: chunk < chunks,
+            lambda chunk, *total: (chunk + 1, *add(chunk, inputs, seed, total)),
+            (0, nothing, nothing),
+            parallel_iterations=1,
+        )
         return tf.stack(total)
 
     return of_a_batch

@@ -111,10 +111,10 @@ def log_likelihood(
     are products over them. Of missing values it is the log-likelihood of what is observed; of a
     conditional model log p(x|c).
 
-    The estimate is too low by about 1 / (2 ESS) nats, with the effective sample size ESS of the
-    weights. One warning names the share of examples whose effective sample size is below 5, so that
-    0.1 nats are missing, if this share is above 10%: then 0.01 nats of the mean are. With fewer
-    than 50 samples there is none.
+    The estimate is too low by about 1 / (2 ESS) - 1 / (2 K) nats, with the effective sample size
+    ESS of the weights. One warning names the share of examples whose effective sample size is below
+    5, which miss about 0.1 nats or more, if this share is above 10%: the mean then misses 0.01
+    nats. With fewer than 50 samples there is no warning.
 
     On a terminal a bar shows the progress.
 
@@ -159,8 +159,8 @@ def log_likelihood(
     if samples >= LEAST_SAMPLES and result.low_share > LOW_SHARE:
         warnings.warn(
             f"The importance weights of {result.low_share:.0%} of the examples have an effective "
-            f"sample size below {LOW_ESS:g} of {samples} samples: their log-likelihoods are 0.1 "
-            "nats or more too low in expectation. Take more samples, or a posterior that is nearer "
+            f"sample size below {LOW_ESS:g} of {samples} samples: their log-likelihoods are "
+            "about 0.1 nats or more too low. Take more samples, or a posterior that is nearer "
             "to the true one.",
             stacklevel=2,
         )

@@ -116,7 +116,8 @@ def log_likelihood(
     5, which miss about 0.1 nats or more, if this share is above 10%: the mean then misses 0.01
     nats. With fewer than 50 samples there is no warning.
 
-    On a terminal a bar shows the progress.
+    The draws of an example depend on its place and the seed, not on the examples that follow, if
+    there are at least 16 and K is at least 128. On a terminal a bar shows the progress.
 
     Args:
         vae: a built model with a density q(z|x): `kvae.VAE`, `ConditionalVAE`, `FactorVAE`,

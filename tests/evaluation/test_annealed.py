@@ -33,18 +33,6 @@ def test_conditions_count():
     assert found.mean == pytest.approx(expected.mean(), abs=0.03)
 
 
-def test_one_temperature_is_importance_sampling_from_the_prior():
-    x = np.repeat(linear_gaussian.data(4), 500, axis=0)
-    found = annealed_importance_sampling(linear_gaussian.wide(), x, 1, chains=1, leapfrogs=1)
-    # The mean of the logarithm of its one weight is E log p(x|z) over the prior.
-    s = linear_gaussian.NOISE
-    squares = np.sum(x**2, axis=1) + np.sum(linear_gaussian.W**2)
-    expected = -0.5 * squares / s**2 - 1.5 * np.log(2.0 * np.pi * s**2)
-    error = np.std(found.per_example - expected) / np.sqrt(len(x))
-    assert found.mean == pytest.approx(expected.mean(), abs=4.0 * error)
-    assert found.mean < linear_gaussian.log_evidence(x).mean() - 3.0
-
-
 def test_models_without_one_free_vector_are_refused(grey):
     with pytest.raises(ValueError, match="one latent vector for annealed importance sampling"):
         annealed_importance_sampling(make_hierarchy(), grey)

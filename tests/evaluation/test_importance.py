@@ -62,7 +62,7 @@ def test_the_estimate_rises_with_the_draws_to_the_likelihood(family):
 
 def test_the_bound_rises_with_each_number_of_draws():
     x = np.tile(linear_gaussian.data(), (20, 1))
-    bounds = [log_likelihood(linear_gaussian.wide(), x, samples=k).mean for k in (1, 2, 8, 64)]
+    bounds = [log_likelihood(linear_gaussian.wide(), x, samples=k).mean for k in (1, 3, 64)]
     assert bounds == sorted(bounds)
     assert bounds[-1] < linear_gaussian.log_evidence(x).mean() + 0.01
 
@@ -110,10 +110,13 @@ def test_one_sample_is_the_elbo():
     assert abs(bound - vae.elbo(x, seed=5).mean()) < 0.05
 
 
-def test_same_seed_same_number(vae, grey):
-    first, again, other = (log_likelihood(vae, grey, 5, seed).per_example for seed in (1, 1, 2))
-    assert_same_in_float32(first, again)
-    assert not np.array_equal(first, other)
+def test_the_draws_of_an_example_depend_on_its_place_and_the_seed():
+    vae, x = linear_gaussian.wide(), linear_gaussian.data(50)
+    whole, part, other = (
+        log_likelihood(vae, x[:n], 200, seed).per_example for n, seed in ((50, 1), (21, 1), (50, 2))
+    )
+    assert_same_in_float32(whole[:21], part)
+    assert not np.array_equal(whole, other)
 
 
 def test_one_warning_names_the_share_of_low_effective_sample_sizes():

@@ -121,7 +121,7 @@ def log_likelihood(
 
     Args:
         vae: a built model with a density q(z|x): `kvae.VAE`, `ConditionalVAE`, `FactorVAE`,
-            `PairVAE`, `HierarchicalVAE` or a family of your own.
+            `PairVAE`, `HierarchicalVAE` or a family of your own whose `infer` takes `draws`.
         x: array of shape (examples, *event_shape), or a dict of arrays by name, such as x and
             condition.
         samples: int K, posterior samples for each example.

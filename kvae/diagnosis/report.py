@@ -15,10 +15,10 @@ from kvae.diagnosis.plotted import PlottedEvents, PlottedPosteriors
 from kvae.diagnosis.sensitivity import DecoderSensitivity
 from kvae.diagnosis.training_settings import TrainingSettings
 from kvae.diagnosis.verdict import Verdict
+from kvae.evaluation.active_units import is_active
 
 __all__ = ["LatentDimension", "LatentReport"]
 
-ACTIVE_VARIANCE = 0.01  # Burda et al. 2016
 SHOWN_FINDINGS = 3
 
 
@@ -52,7 +52,7 @@ class LatentDimension:
     @property
     def active(self) -> bool:
         """Whether the variance of the posterior mean is above 0.01."""
-        return self.mean_variance.value > ACTIVE_VARIANCE
+        return bool(is_active(self.mean_variance.value))
 
 
 @dataclass(frozen=True)

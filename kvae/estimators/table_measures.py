@@ -1,28 +1,17 @@
 """The formulas of `TableQuality`, for arrays of a `kvae.data.TableSchema`."""
 
-import math
-from typing import Any
-
 import numpy as np
 from scipy.stats import ks_2samp, rankdata
 
 from kvae.data import TableSchema
 from kvae.data.tables.category import Category
 from kvae.data.tables.column import Column
+from kvae.evaluation.nearest_rows import some_rows
 
-__all__ = [
-    "MARGINALS",
-    "associations",
-    "marginal",
-    "nearest",
-    "place_of_target",
-    "train_and_test",
-]
+__all__ = ["MARGINALS", "associations", "marginal"]
 
 MARGINALS = {True: "total variation", False: "Kolmogorov-Smirnov"}  # by "is a class"
-MOST_NEAREST = 5_000  # rows whose nearest training row is looked for
 MOST_PAIRS = 10_000  # rows that associations are computed of
-MOST_CLASSES = 255  # of a column that scikit-learn's classifier takes as classes
 
 
 def marginal(column: Column, real: np.ndarray, synthetic: np.ndarray) -> float:
@@ -42,7 +31,7 @@ def marginal(column: Column, real: np.ndarray, synthetic: np.ndarray) -> float:
 
 def associations(schema: TableSchema, x: np.ndarray) -> dict[tuple[int, int], tuple[str, float]]:
     """Return measure and value of each pair of columns, by their places; see `Pair`."""
-    x = _some(x, MOST_PAIRS)
+    x = some_rows(x, MOST_PAIRS)
     classes = [column.kind == "category" for column in schema.modelled]
     found = {}
     for i in range(schema.width):
@@ -96,107 +85,3 @@ def correlation_ratio(classes: np.ndarray, numbers: np.ndarray) -> float:
     counts = np.bincount(places)
     means = np.bincount(places, ranks) / counts
     return float(np.sqrt(np.sum(counts * (means - ranks.mean()) ** 2) / len(ranks) / ranks.var()))
-
-
-def place_of_target(schema: TableSchema, target: Any) -> int:
-    """Return the place of a column of classes in the array, or raise."""
-    places = {
-        column.name: i for i, column in enumerate(schema.modelled) if column.kind == "category"
-    }
-    if target not in places:
-        raise ValueError(
-            f"Expected target to be one of the columns of classes, "
-            f"{', '.join(map(repr, places)) or 'of which there are none'}. Received: {target!r}"
-        )
-    return places[target]
-
-
-def train_and_test(
-    schema: TableSchema, train: np.ndarray, test: np.ndarray, synthetic: np.ndarray, place: int
-) -> tuple[float, float, float, float]:
-    """Return AUC trained on real, on synthetic rows, F1 trained on real, on synthetic rows."""
-    real = _auc_and_f1(schema, train, test, place)
-    other = _auc_and_f1(schema, synthetic, test, place)
-    return real[0], other[0], real[1], other[1]
-
-
-def _auc_and_f1(
-    schema: TableSchema, train: np.ndarray, test: np.ndarray, place: int
-) -> tuple[float, float]:
-    """Return AUC and F1 on test rows of gradient-boosted trees."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.metrics import f1_score, roc_auc_score
-    from threadpoolctl import threadpool_limits
-
-    train, test = (x[~np.isnan(x[:, place])] for x in (train, test))
-    y, truth = train[:, place].astype(int), test[:, place].astype(int)
-    # Classes that the training rows lack have the probability 0.
-    classes = np.unique(truth)
-    if len(np.unique(y)) < 2 or len(classes) < 2:
-        return float("nan"), float("nan")
-    others = [i for i in range(schema.width) if i != place]
-    named = [
-        isinstance(column, Category) and column.num_classes <= MOST_CLASSES
-        for column in (schema.modelled[i] for i in others)
-    ]
-    model = HistGradientBoostingClassifier(categorical_features=named, random_state=0)
-    # One thread: where cores are shared, OpenMP's threads wait for each other a hundred times as
-    # long as the trees of a table of this size take.
-    with threadpool_limits(1, "openmp"):
-        model.fit(train[:, others], y)
-    found = model.predict_proba(test[:, others])
-    probabilities = np.zeros((len(test), max(y.max(), truth.max()) + 1))
-    probabilities[:, model.classes_] = found
-    areas = [roc_auc_score(truth == each, probabilities[:, each]) for each in classes]
-    guess = probabilities.argmax(axis=1)
-    scores: Any = f1_score(truth, guess, labels=classes, average=None, zero_division=0.0)
-    rarer = np.argmin([np.sum(truth == each) for each in classes])
-    return float(np.mean(areas)), float(scores[rarer] if len(classes) == 2 else np.mean(scores))
-
-
-def nearest(
-    schema: TableSchema, train: np.ndarray, test: np.ndarray, synthetic: np.ndarray
-) -> tuple[float, ...]:
-    """Return shares of copies, medians and 5% quantiles, of synthetic before other real rows."""
-    from sklearn.neighbors import NearestNeighbors
-
-    search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(_points(schema, train, train))
-    rows = _keys(train)
-    copies, medians, low = [], [], []
-    for x in (synthetic, test):
-        copies.append(float(np.mean([key in rows for key in _key_list(x)])))
-        distances, _ = search.kneighbors(_points(schema, train, _some(x, MOST_NEAREST)))
-        medians.append(float(np.median(distances)))
-        low.append(float(np.quantile(distances, 0.05)))
-    return (*copies, *medians, *low)
-
-
-def _some(x: np.ndarray, most: int) -> np.ndarray:
-    """Return at most so many rows, from all parts of the table."""
-    return x[:: math.ceil(len(x) / most)]
-
-
-def _points(schema: TableSchema, train: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return points whose Euclidean distance is that of `Nearest`, float32 (rows, coordinates)."""
-    parts = []
-    for i, column in enumerate(schema.modelled):
-        missing = np.isnan(x[:, i])
-        if isinstance(column, Category):
-            places = np.where(missing, column.num_classes, np.nan_to_num(x[:, i])).astype(int)
-            parts.append(np.eye(column.num_classes + 1)[places] / np.sqrt(2))
-            continue
-        known = np.sort(train[~np.isnan(train[:, i]), i])
-        ends = [np.searchsorted(known, x[:, i], side) for side in ("left", "right")]
-        ranks = (ends[0] + ends[1]) / (2 * max(1, len(known)))
-        parts.append(np.stack([np.where(missing, 0.5, ranks), missing], axis=1))
-    return np.concatenate(parts, axis=1).astype("float32")
-
-
-def _keys(x: np.ndarray) -> set[bytes]:
-    return set(_key_list(x))
-
-
-def _key_list(x: np.ndarray) -> list[bytes]:
-    """Return a key of each row; equal rows have equal ones, missing values included."""
-    whole = np.where(np.isnan(x), -np.inf, x).astype("float32") + 0.0  # no negative zero
-    return [row.tobytes() for row in whole]

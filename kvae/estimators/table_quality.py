@@ -8,8 +8,9 @@ import numpy as np
 
 from kvae.data import TableSchema
 from kvae.estimators import table_measures as measures
+from kvae.evaluation import NearestRows, SyntheticTask, nearest_rows, train_on_synthetic
 
-__all__ = ["Marginal", "Nearest", "Pair", "TableQuality", "Task"]
+__all__ = ["Marginal", "Pair", "TableQuality"]
 
 WORST = 5  # columns and pairs that are printed
 
@@ -62,51 +63,6 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Task:
-    """A classifier of the target trained on real and on synthetic rows, and tested on real ones.
-
-    Args:
-        target: name of the column of classes.
-        real_auc: area under the ROC curve after training on real rows; the mean over the classes,
-            one against the rest, where there are more than two.
-        synthetic_auc: after training on synthetic rows.
-        real_f1: F1 of the rarer class of two after training on real rows; the mean over the
-            classes where there are more.
-        synthetic_f1: after training on synthetic rows.
-    """
-
-    target: str
-    real_auc: float
-    synthetic_auc: float
-    real_f1: float
-    synthetic_f1: float
-
-
-@dataclass(frozen=True)
-class Nearest:
-    """Distances to the nearest training row, of synthetic rows and of other real rows.
-
-    The distance is Euclidean: numbers count by their rank, from 0 to 1, and two different classes
-    are at the distance 1. Rows closer than other real rows are a sign of memorized rows.
-
-    Args:
-        synthetic_copies: share of synthetic rows that equal a training row in every column.
-        held_out_copies: share of other real rows that do, by chance.
-        synthetic_median: median distance of synthetic rows.
-        held_out_median: that of other real rows.
-        synthetic_low: the distance that 5% of the synthetic rows stay below.
-        held_out_low: that of other real rows.
-    """
-
-    synthetic_copies: float
-    held_out_copies: float
-    synthetic_median: float
-    held_out_median: float
-    synthetic_low: float
-    held_out_low: float
-
-
-@dataclass(frozen=True)
 class TableQuality:
     """Report on synthetic rows; prints as a table.
 
@@ -137,8 +93,8 @@ class TableQuality:
     marginals: tuple[Marginal, ...]
     pairs: tuple[Pair, ...]
     held_out_pairs: float
-    task: Task | None
-    nearest: Nearest
+    task: SyntheticTask | None
+    nearest: NearestRows
 
     @classmethod
     def measure(
@@ -156,7 +112,7 @@ class TableQuality:
             train: the rows that the model was trained on, as `schema.to_array` gives them.
             test: other real rows, at least two.
             synthetic: generated rows.
-            target: name of a column of classes, for `Task`.
+            target: name of a column of classes, for `kvae.evaluation.SyntheticTask`.
 
         Raises:
             ValueError: If there are fewer rows, or the target is not such a column.
@@ -166,7 +122,9 @@ class TableQuality:
                 "Expected at least two training, other real and synthetic rows. Received: "
                 f"{len(train)}, {len(test)} and {len(synthetic)}"
             )
-        place = None if target is None else measures.place_of_target(schema, target)
+        task = None
+        if target is not None:
+            task = train_on_synthetic(train, test, synthetic, target, schema)
         columns = list(schema.modelled)
         marginals = [
             Marginal(
@@ -192,10 +150,8 @@ class TableQuality:
             marginals=tuple(sorted(marginals, key=lambda each: -each.synthetic)),
             pairs=tuple(sorted(pairs, key=lambda each: -each.difference)),
             held_out_pairs=float(np.mean(chance)) if chance else 0.0,
-            task=None
-            if place is None
-            else Task(str(target), *measures.train_and_test(schema, train, test, synthetic, place)),
-            nearest=Nearest(*measures.nearest(schema, train, test, synthetic)),
+            task=task,
+            nearest=nearest_rows(train, test, synthetic, schema),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from kvae.estimators.table_conditions import Conditions
 from kvae.estimators.table_encoding import TableEncoding
 from kvae.estimators.table_model import table_model, train_table_model
 from kvae.estimators.table_quality import TableQuality
-from kvae.evaluation import importance_sampled_log_likelihood
+from kvae.evaluation import log_likelihood
 
 __all__ = ["TableSynthesizer"]
 
@@ -222,13 +222,13 @@ class TableSynthesizer(BaseEstimator):
         Args:
             frame: a DataFrame with the columns of the training frame.
             samples: draws of the latent vector for each row,
-                see `kvae.evaluation.importance_sampled_log_likelihood`.
+                see `kvae.evaluation.log_likelihood`.
         """
         check_is_fitted(self)
         x = self.schema_.to_array(frame)
         encoded = self.encoding_.forward(x)
-        bound = importance_sampled_log_likelihood(self.model_, encoded, samples)
-        return bound + self.encoding_.log_derivative(x)
+        bound = log_likelihood(self.model_, encoded, samples)
+        return bound.per_example + self.encoding_.log_derivative(x)
 
     def quality(self, train: Any, test: Any, target: Any = None) -> TableQuality:
         """Return how good as many generated rows as `train` has are; see `TableQuality`.

@@ -36,6 +36,7 @@ class OneHotCategorical(VectorLayer):
     """
 
     conversions = (*VectorLayer.conversions, "logits", "probs")
+    density = False
 
     def __init__(
         self,

@@ -86,6 +86,7 @@ class Columns(DistributionLayer):
         super().__init__(len(columns), convert_to_tensor_fn, validate_args, **kwargs)
         self.columns = columns
         self.domain = Domain.row([(column.name, column.domain) for column in columns])
+        self.density = any(column.density for column in columns)
         if any(column.center_name != "mean" for column in columns):
             self.center_name = "center"
 

@@ -45,6 +45,7 @@ class IndependentCategorical(DistributionLayer):
     """
 
     conversions = ("sample", "mean", "mode")
+    density = False
 
     def __init__(
         self,

@@ -89,7 +89,7 @@ def test_what_needs_a_posterior_is_refused_in_one_sentence(x):
     with pytest.raises(ValueError, match="a deterministic encoder has no ELBO"):
         model.elbo(x)
     with pytest.raises(ValueError, match="no importance weights"):
-        kvae.evaluation.importance_sampled_log_likelihood(model, x, samples=3)
+        kvae.evaluation.log_likelihood(model, x, samples=3)
     with pytest.raises(ValueError, match="deterministic encoder, whose codes have neither noise"):
         kvae.diagnose(model, x)
     with pytest.raises(ValueError, match="to have one KLDivergenceRegularizer as its KL"):

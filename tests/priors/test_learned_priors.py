@@ -272,5 +272,5 @@ def test_a_model_trains_its_prior_and_reloads(make_vae, grey, tmp_path, prior):
     again = keras.saving.load_model(tmp_path / "vae.keras", safe_mode=True)
     assert_same_in_float32(again.sample(3, seed=1), vae.sample(3, seed=1))
     assert_same_in_float32(again.elbo(grey, seed=1), vae.elbo(grey, seed=1))
-    bound = kvae.evaluation.importance_sampled_log_likelihood(vae, grey, samples=50)
-    assert bound.mean() > vae.elbo(grey, seed=1).mean()
+    bound = kvae.evaluation.log_likelihood(vae, grey, samples=50)
+    assert bound.mean > vae.elbo(grey, seed=1).mean()

@@ -6,6 +6,7 @@ model-PRESET.tflite  one file for each preset, with all the signatures it can ho
 golden.npz           inputs and Keras' outputs, to repeat the check anywhere
 domain.tsv           the values that the inputs may have, for clients that read no JSON
 decision.tsv         the thresholds for these, of a bundle that was calibrated
+model.keras          the model itself, where it was asked for
 runtime.py           runs the files on numpy and ai-edge-litert alone
 README.md            the model card, with the pictures beside it
 """
@@ -40,6 +41,7 @@ from ..verification.probe import examples_of, reference_of
 from ..verification.reference import Reference
 from .decision import calibrated, check_rate
 from .figures import draw, packed
+from .keras_file import KERAS_FILE, keras_file
 from .manifest import manifest_of
 from .measure import BRIEF
 from .measure import measure as measured
@@ -51,7 +53,7 @@ __all__ = ["bundle"]
 STAND_INS = 1_000
 DIAGNOSED = 2_000
 LEAST_DIAGNOSED = 50
-# The golden vectors take no more than this, or a tenth of the largest file.
+# The golden vectors take no more than this, or a tenth of the largest file, unless told otherwise.
 GOLDEN_BYTES = 2**20
 
 
@@ -76,6 +78,8 @@ def bundle(
     trainable: str | None = None,
     optimizer: Any = "adam",
     training_batch_size: int = 16,
+    keras: bool = False,
+    golden_bytes: int = GOLDEN_BYTES,
     measure: bool = True,
     overwrite: bool = False,
 ) -> dict[str, ExportResult]:
@@ -117,6 +121,10 @@ def bundle(
             whose scores are then those of what it has learned. The other presets do not change.
         optimizer: see `tflite`.
         training_batch_size: see `tflite`.
+        keras: whether the model itself is part of the bundle as model.keras, without its optimizer:
+            to be trained further and explored, with a digest as every other file.
+        golden_bytes: what the golden vectors may take, or a tenth of the largest file if that is
+            more; of every signature at least two rows are kept.
         measure: whether to measure time and memory of every file on this machine. Without, and
             with the variable SOURCE_DATE_EPOCH set, the same model gives the same bytes.
         overwrite: whether to replace what stands at `path`.
@@ -168,6 +176,7 @@ def bundle(
             f"signatures={names}, calibration=..."
         )
     rate = check_rate(false_alarm_rate)
+    golden_bytes = checks.positive_int("golden_bytes", golden_bytes)
     table = None if schema is None else _table(schema, vae)
     plan = plan_of(trainable, optimizer, training_batch_size, [each.name for each in chosen])
     given = data is not None
@@ -205,7 +214,9 @@ def bundle(
                 vae, results, tolerances, refused, axes, report, facts, examples, given
             )
             manifest["table"] = table
-            _write_others(reference, folder, manifest)
+            _write_others(reference, folder, manifest, golden_bytes)
+            if keras:
+                (folder / KERAS_FILE).write_bytes(keras_file(vae, facts["date"]))
             draw(vae, examples, bool(axes), folder)
             seal(folder, manifest, target.name)
             if calibration is not None:
@@ -277,10 +288,12 @@ def _analysed(
     return axes, report
 
 
-def _write_others(reference: Reference, folder: Path, manifest: dict[str, Any]) -> None:
+def _write_others(
+    reference: Reference, folder: Path, manifest: dict[str, Any], golden_bytes: int
+) -> None:
     """Write the golden vectors and the runtime."""
     largest = max(artefact["size_bytes"] for artefact in manifest["artefacts"])
-    golden = reference.thinned(max(GOLDEN_BYTES, largest // 10))
+    golden = reference.thinned(max(golden_bytes, largest // 10))
     (folder / "golden.npz").write_bytes(_npz(golden))
     (folder / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
 

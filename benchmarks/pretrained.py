@@ -20,6 +20,7 @@ from typing import Any
 import keras
 import numpy as np
 import pretrained_data
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import kvae
@@ -31,7 +32,8 @@ BATCH_SIZE = 128
 TESTED, DRAWS = 1_000, 500  # examples and importance samples of the log-likelihood
 CALIBRATED = 500  # windows of the sensor
 GOLDEN_BYTES = 2**16
-SIGNATURES = ("decode", "encode", "reconstruct", "score", "sample", "interpolate")
+COLOURS = 128  # of a figure
+SIGNATURES = ("decode", "encode", "reconstruct", "score", "sample")
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,11 @@ class Recipe:
     learning_rate: float = 2e-3
 
 
-def pictures(likelihood, latent_dim, filters, dense):
+def pictures(likelihood, dense, flow_steps, latent_dim=16, filters=(16, 24, 24)):
     """Return a residual VAE of pictures with a flow as its prior."""
     shape = likelihood.event_shape
-    kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.Flow(latent_dim, hidden=(32, 32)))
+    prior = kvae.priors.Flow(latent_dim, num_steps=flow_steps, hidden=(32, 32))
+    kl = kvae.regularizers.KLDivergenceRegularizer(prior)
     posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)
     return kvae.VAE(
         encoder=kvae.networks.residual_encoder(
@@ -66,15 +69,15 @@ def pictures(likelihood, latent_dim, filters, dense):
 
 
 def digits(x):
-    return pictures(kvae.layers.IndependentBernoulli((28, 28, 1)), 16, (16, 24, 24), 48)
+    return pictures(kvae.layers.IndependentBernoulli((28, 28, 1)), dense=48, flow_steps=6)
 
 
 def fashion(x):
-    return pictures(in_bytes((28, 28, 1)), 16, (16, 24, 24), 48)
+    return pictures(in_bytes((28, 28, 1)), dense=48, flow_steps=6)
 
 
 def emoji(x):
-    return pictures(in_bytes((32, 32, 3)), 16, (16, 24, 24), 48)
+    return pictures(in_bytes((32, 32, 3)), dense=32, flow_steps=4)
 
 
 def in_bytes(shape):
@@ -132,7 +135,7 @@ RECIPES = {
     "fashion-28": Recipe(
         pretrained_data.fashion,
         fashion,
-        epochs=12,
+        epochs=8,
         description="Grey pictures of clothes, 28 x 28 pixels.",
         licence="MIT",
         training_data="The 60,000 training pictures of Fashion-MNIST, MIT licence, copyright 2017 "
@@ -142,7 +145,7 @@ RECIPES = {
     "emoji-32": Recipe(
         pretrained_data.emoji,
         emoji,
-        epochs=250,
+        epochs=200,
         description="Emoji of faces and people, 32 x 32 pixels in colour.",
         licence="CC-BY-4.0",
         training_data="704 of the graphics of Twemoji, CC BY 4.0, copyright Twitter, Inc. and "
@@ -152,7 +155,7 @@ RECIPES = {
     "sensor-64": Recipe(
         pretrained_data.sensor,
         sensor,
-        epochs=60,
+        epochs=40,
         description="Windows of 64 steps of a simulated machine: vibration in mm/s, current in A.",
         licence="Apache-2.0",
         training_data="7,493 windows of a series simulated by benchmarks/pretrained_data.py of "
@@ -162,7 +165,7 @@ RECIPES = {
     "adult": Recipe(
         pretrained_data.adult,
         adult,
-        epochs=60,
+        epochs=25,
         description="Rows of the 1994 census of the United States, 13 columns of mixed kinds.",
         licence="CC-BY-4.0",
         training_data="The 32,561 training rows of Adult (Barry Becker, Ronny Kohavi, 1996, UCI "
@@ -204,10 +207,14 @@ def measured(vae, x_test):
     )
 
 
-def without_runtime(path):
-    """Remove runtime.py from a bundle, which the package has already; return the path."""
+def reduced(path):
+    """Make a bundle smaller: its figures, and without runtime.py, which the package has."""
     manifest = Bundle(path).manifest
-    (path / "runtime.py").unlink()
+    (path / "runtime.py").unlink(missing_ok=True)
+    for file in path.glob("*.png"):
+        with Image.open(file) as figure:
+            small = figure.convert("RGB").reduce(2).quantize(COLOURS)
+        small.save(file, optimize=True)
     seal(path, manifest, path.name)
     return path
 
@@ -247,7 +254,8 @@ def main():
     if arguments.name == "sensor-64":
         scores = [vae.score(each) for each in (x_test, pretrained_data.sensor_faults())]
         truth = np.repeat([0, 1], [len(each) for each in scores])
-        said += f" AUROC of simulated bearing faults {roc_auc_score(truth, np.concatenate(scores)):.3f}."
+        auroc = roc_auc_score(truth, np.concatenate(scores))
+        said += f" AUROC of simulated bearing faults {auroc:.3f}."
     report = kvae.diagnose(vae, x_test[:2_000])
     print(f"{vae.count_params():,} weights. {said} Diagnosis: {report.verdict.state}")
     results = kvae.export.bundle(
@@ -268,7 +276,7 @@ def main():
         **more,
     )
     print(results["float16"])
-    bundle = without_runtime(arguments.output / arguments.name)
+    bundle = reduced(arguments.output / arguments.name)
     print(f"{sum(file.stat().st_size for file in bundle.iterdir()):,} bytes")
 
 

@@ -10,6 +10,6 @@
 
 from kvae.zoo.copying import copy
 from kvae.zoo.names import NAMES, folder
-from kvae.zoo.pretrained import pretrained
+from kvae.zoo.pretrained_model import pretrained
 
 __all__ = ["NAMES", "copy", "folder", "pretrained"]

@@ -13,8 +13,8 @@ NAMES = ("adult", "digits-28", "emoji-32", "fashion-28", "sensor-64")
 def folder(name: str) -> Path:
     """Return the folder of the bundle of a pretrained model, as a part of the package.
 
-    It holds the files of docs/bundle.md, model.keras among them. `runtime.py` is missing: installers
-    compile what ends in .py, and a bundle with a compiled file in it is refused.
+    It holds the files of docs/bundle.md, model.keras among them. `runtime.py` is missing:
+    installers compile what ends in .py, and a bundle with a compiled file in it is refused.
 
     Args:
         name: one of `kvae.zoo.NAMES`.

@@ -249,6 +249,7 @@ def main():
         vae, minutes = trained(recipe, x, make, arguments.epochs or recipe.epochs)
         print(f"{arguments.name}: trained in {minutes:.1f} minutes on {machine()}")
         vae.save(saved)
+    vae.name = arguments.name  # the title of the card
     round_weights(vae)
     said = measured(vae, x_test)
     if arguments.name == "sensor-64":

@@ -135,7 +135,7 @@ RECIPES = {
     "fashion-28": Recipe(
         pretrained_data.fashion,
         fashion,
-        epochs=6,
+        epochs=5,
         description="Grey pictures of clothes, 28 x 28 pixels.",
         licence="MIT",
         training_data="The 60,000 training pictures of Fashion-MNIST, MIT licence, copyright 2017 "
@@ -155,7 +155,7 @@ RECIPES = {
     "sensor-64": Recipe(
         pretrained_data.sensor,
         sensor,
-        epochs=30,
+        epochs=25,
         description="Windows of 64 steps of a simulated machine: vibration in mm/s, current in A.",
         licence="Apache-2.0",
         training_data="7,493 windows of a series simulated by benchmarks/pretrained_data.py of "
@@ -165,7 +165,7 @@ RECIPES = {
     "adult": Recipe(
         pretrained_data.adult,
         adult,
-        epochs=20,
+        epochs=15,
         description="Rows of the 1994 census of the United States, 13 columns of mixed kinds.",
         licence="CC-BY-4.0",
         training_data="The 32,561 training rows of Adult (Barry Becker, Ronny Kohavi, 1996, UCI "

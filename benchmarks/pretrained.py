@@ -6,8 +6,9 @@ FOLDER holds binarized_mnist.npz, fashion_mnist.npz, emoji64.npz and adult_train
 adult_test.csv; see pretrained_data.py. The trained model is written to DIR/NAME.keras and the
 bundle to DIR/NAME; `--reuse` takes the model that is there. Training is a plain `fit` with a fixed
 seed and a learning rate that falls to zero; no setting was chosen on the test set. The weights are
-then rounded to float16, so that the model and its file, whose weights are float16, are one: all
-figures are of the rounded model.
+then rounded to float16, as those of the exported file are, and all figures are of the rounded
+model. What divides bytes by 255 is folded into a kernel of the file, which is rounded once more:
+the card has the differences.
 """
 
 import argparse

@@ -8,7 +8,7 @@ import pytest
 import kvae
 from kvae.export import runtime
 from kvae.zoo import names
-from tests.helpers import assert_same_in_float32, run_python
+from tests.helpers import run_python
 
 MOST_BYTES, MOST_OF_ALL = 1_000_000, 6_000_000
 NAMES = pytest.mark.parametrize("name", kvae.zoo.NAMES)
@@ -83,14 +83,23 @@ def test_the_keras_model_is_that_of_the_manifest(name, loaded):
 def test_keras_and_litert_agree_on_finite_values(name, loaded):
     vae, model = loaded[name]
     drawn = vae.sample(4, seed=1)
-    assert_same_in_float32(drawn, model.sample(4, seed=1))
+    assert np.isfinite(drawn).all()
+    assert largest_share(model.sample(4, seed=1), drawn) < 1e-4
     x = vae.sample(4, seed=2, kind="draw")
+    mean, stddev = vae.encode(x)
+    assert largest_share(model.decode(mean), vae.decode(mean)) < 1e-4
+    # The weights are float16 in both, but what divides bytes by 255 is folded into a kernel of the
+    # .tflite file, which is rounded once more.
+    codes = (model.encode(x)[0] - mean) / stddev
+    assert np.sqrt(np.mean(codes**2)) < 0.05  # the tolerance of the preset
     scores = vae.score(x)
     assert np.isfinite(scores).all()
-    assert_same_in_float32(scores, model.score(x))
-    mean, _ = vae.encode(x)
-    assert_same_in_float32(mean, model.encode(x)[0])
-    assert_same_in_float32(vae.decode(mean), model.decode(mean))
+    np.testing.assert_allclose(model.score(x), scores, rtol=1e-3)
+
+
+def largest_share(found, expected):
+    """The largest difference as a share of the largest value."""
+    return np.abs(found - expected).max() / np.abs(expected).max()
 
 
 @NAMES

@@ -159,7 +159,7 @@ RECIPES = {
     "sensor-64": Recipe(
         pretrained_data.sensor,
         sensor,
-        epochs=25,
+        epochs=80,
         description="Windows of 64 steps of a simulated machine: vibration in mm/s, current in A.",
         licence="Apache-2.0",
         training_data="7,493 windows of a series simulated by benchmarks/pretrained_data.py of "
@@ -169,7 +169,7 @@ RECIPES = {
     "adult": Recipe(
         pretrained_data.adult,
         adult,
-        epochs=15,
+        epochs=60,
         description="Rows of the 1994 census of the United States, 13 columns of mixed kinds.",
         licence="CC-BY-4.0",
         training_data="The 32,561 training rows of Adult (Barry Becker, Ronny Kohavi, 1996, UCI "

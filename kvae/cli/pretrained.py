@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from kvae import zoo
+from kvae import files, zoo
 from kvae.cli.terminal import console
 
 __all__ = ["place", "run"]
@@ -37,7 +37,8 @@ def run(name: str | None, output: Path | None, overwrite: bool, as_json: bool) -
             raise ValueError("Expected a name with --output. Received: none")
         _list(as_json)
         return
-    target = zoo.copy(name, Path(name) if output is None else output, overwrite)
+    target = files.destination(Path(name) if output is None else output, overwrite, "--output")
+    zoo.copy(name, target, overwrite)
     if as_json:
         print(json.dumps({"name": name, "output": str(target)}))
         return

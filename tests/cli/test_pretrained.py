@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 import kvae
 from kvae.cli.main import app
 from kvae.export import runtime
+from kvae.export.bundles.seal import seal
 
 
 def invoke(*arguments):
@@ -51,6 +52,16 @@ def test_commands_take_a_name_in_the_place_of_a_model(tmp_path):
     assert len(json.loads(scored.stdout)["rows"]["score"]) == 7
     verified = invoke("verify", "pretrained:digits-28")
     assert verified.exit_code == 0, verified.output
+
+
+def test_a_bundle_without_the_keras_model_is_named_where_one_is_needed(tmp_path):
+    path = kvae.zoo.copy("adult", tmp_path / "adult")
+    manifest = runtime.Bundle(path).manifest
+    (path / "model.keras").unlink()
+    seal(path, manifest, "adult")
+    done = invoke("sample", path, "-o", tmp_path / "rows.csv")
+    assert done.exit_code == 2
+    assert "Expected MODEL to be a bundle with model.keras" in done.stderr
 
 
 def test_windows_of_the_sensor_are_decided_on(tmp_path):

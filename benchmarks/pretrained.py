@@ -5,11 +5,11 @@
 FOLDER holds binarized_mnist.npz, fashion_mnist.npz, emoji64.npz and adult_train.csv with
 adult_test.csv; see pretrained_data.py. The trained model is written to DIR/NAME.keras and the
 bundle to DIR/NAME; `--reuse` takes the model that is there. Training is a plain `fit` with a fixed
-seed and a learning rate that falls to zero. Epochs follow from the minutes that were there; those of
-the sensor and the table were raised once after their first test figures. The weights are
-then rounded to float16, as those of the exported file are, and all figures are of the rounded
-model. What divides bytes by 255 is folded into a kernel of the file, which is rounded once more:
-the card has the differences.
+seed and a learning rate that falls to zero. Epochs follow from the minutes that were there; those
+of the sensor and the table were raised once after their first test figures. The weights are then
+rounded to float16, as those of the exported file are, and all figures are of the rounded model.
+What divides bytes by 255 is folded into a kernel of the file, which is rounded once more: the card
+has the differences.
 """
 
 import argparse

@@ -16,6 +16,7 @@ setup(
     package_dir={"kvae": "kvae", "kvae.export": "export"},
     package_data={
         "kvae": ["py.typed"],
+        "kvae.zoo": ["bundles/LICENSES.md", "bundles/*/*"],
         # Named one by one, so that web/node_modules stays out.
         "kvae.export": [
             "clients/c/*.c",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         priors,
         regularizers,
         transforms,
+        zoo,
     )
     from kvae.choices import choices_for, vae_for
     from kvae.diagnosis import diagnose
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         PairVAE,
         QuantizedVAE,
     )
+    from kvae.zoo import pretrained
 
 __all__ = [
     "VAE",
@@ -74,11 +76,13 @@ __all__ = [
     "nearest",
     "networks",
     "pictures",
+    "pretrained",
     "priors",
     "regularizers",
     "transforms",
     "traverse",
     "vae_for",
+    "zoo",
 ]
 
 _OBJECTS = {
@@ -93,6 +97,7 @@ _OBJECTS = {
     "diagnose": "kvae.diagnosis",
     "interpolate": "kvae.exploration",
     "nearest": "kvae.exploration",
+    "pretrained": "kvae.zoo",
     "traverse": "kvae.exploration",
     "vae_for": "kvae.choices",
 }

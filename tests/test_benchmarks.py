@@ -5,7 +5,7 @@ import pytest
 from tests.helpers import ROOT
 from tests.prepared import Process
 
-PARTS = {"contender", "model_kinds", "page"}  # of other scripts
+PARTS = {"contender", "model_kinds", "page", "pretrained_data"}  # of other scripts
 SCRIPTS = sorted({path.stem for path in (ROOT / "benchmarks").glob("*.py")} - PARTS)
 
 

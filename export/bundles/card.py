@@ -19,6 +19,13 @@ LATENTS = {
 }
 # Whose error stands for what is decoded: of the first that a file has.
 DECODING = ("decode", "reconstruct", "sample")
+# Where what runs the files is found: in the bundle or not.
+RUNTIME = {
+    True: "Copy `runtime.py` out of this folder, beside your program: files that are not listed "
+    "here are refused, those that Python leaves beside an imported module included.",
+    False: "Copy the file `runtime.py` of the package `kvae.export` beside your program, or import "
+    "it from there.",
+}
 FACTS = {
     "description": "description",
     "author": "author",
@@ -29,14 +36,16 @@ FACTS = {
 }
 
 
-def card(manifest: dict[str, Any], pictures: list[str], folder: str) -> str:
+def card(manifest: dict[str, Any], pictures: list[str], folder: str, own_runtime: bool) -> str:
     """Return the model card.
 
     Args:
         manifest: content of manifest.json.
         pictures: names of the pictures beside it.
         folder: name of the bundle's folder.
+        own_runtime: whether `runtime.py` is in it.
     """
+    module = "runtime" if own_runtime else "kvae.export.runtime"
     model = manifest["model"]
     shape = " x ".join(map(str, model["event_shape"]))
     lines = [
@@ -81,12 +90,10 @@ def card(manifest: dict[str, Any], pictures: list[str], folder: str) -> str:
         *_devices(manifest),
         "## Use",
         "",
-        "On the device `pip install ai-edge-litert numpy` suffices. Copy `runtime.py` out of this "
-        "folder, beside your program: files that are not listed here are refused, those that "
-        "Python leaves beside an imported module included.",
+        "On the device `pip install ai-edge-litert numpy` suffices. " + RUNTIME[own_runtime],
         "",
         "```python",
-        "from runtime import Model",
+        f"from {module} import Model",
         "",
         f"model = Model({folder!r})",
         *_use(manifest),

@@ -24,7 +24,9 @@ def seal(folder: Path, manifest: dict[str, Any], name: str) -> None:
         name: name of the folder to be.
     """
     pictures = sorted(file.name for file in folder.glob("*.png"))
-    (folder / "README.md").write_text(card(manifest, pictures, name), "utf-8", newline="\n")
+    own_runtime = (folder / "runtime.py").is_file()
+    text = card(manifest, pictures, name, own_runtime)
+    (folder / "README.md").write_text(text, "utf-8", newline="\n")
     table = domain_table(manifest["model"]["inputs"])
     (folder / "domain.tsv").write_text(table, "utf-8", newline="\n")
     decisions = decision_table(manifest["artefacts"])

@@ -7,6 +7,7 @@ golden.npz           inputs and Keras' outputs, to repeat the check anywhere
 codes.npy            the codes of the examples, if there are any, for a map of the latent space
 domain.tsv           the values that the inputs may have, for clients that read no JSON
 decision.tsv         the thresholds for these, of a bundle that was calibrated
+model.keras          the model itself, where it was asked for
 runtime.py           runs the files on numpy and ai-edge-litert alone
 README.md            the model card, with the pictures beside it
 """
@@ -39,9 +40,10 @@ from ..training.plan import Plan, plan_of
 from ..verification.compare import Tolerance
 from ..verification.probe import examples_of, reference_of
 from ..verification.reference import Reference
-from .codes import CODES, codes_of, npy
+from .codes import CODES, MOST_CODES, codes_of, npy
 from .decision import calibrated, check_rate
 from .figures import draw, packed
+from .keras_file import KERAS_FILE, keras_file
 from .manifest import manifest_of
 from .measure import BRIEF
 from .measure import measure as measured
@@ -53,7 +55,7 @@ __all__ = ["bundle"]
 STAND_INS = 1_000
 DIAGNOSED = 2_000
 LEAST_DIAGNOSED = 50
-# The golden vectors take no more than this, or a tenth of the largest file.
+# The golden vectors take no more than this, or a tenth of the largest file, unless told otherwise.
 GOLDEN_BYTES = 2**20
 
 
@@ -78,6 +80,9 @@ def bundle(
     trainable: str | None = None,
     optimizer: Any = "adam",
     training_batch_size: int = 16,
+    keras: bool = False,
+    golden_bytes: int = GOLDEN_BYTES,
+    codes: int = MOST_CODES,
     measure: bool = True,
     overwrite: bool = False,
 ) -> dict[str, ExportResult]:
@@ -119,6 +124,12 @@ def bundle(
             whose scores are then those of what it has learned. The other presets do not change.
         optimizer: see `tflite`.
         training_batch_size: see `tflite`.
+        keras: whether the model itself is part of the bundle as model.keras, without its optimizer:
+            to be trained further and explored, with a digest as every other file.
+        golden_bytes: what the golden vectors may take, or a tenth of the largest file if that is
+            more; of every signature at least two rows are kept.
+        codes: how many codes of given examples are kept at most, for a map of the latent space;
+            fewer where they would take more than 200,000 bytes. 0 for none.
         measure: whether to measure time and memory of every file on this machine. Without, and
             with the variable SOURCE_DATE_EPOCH set, the same model gives the same bytes.
         overwrite: whether to replace what stands at `path`.
@@ -170,6 +181,8 @@ def bundle(
             f"signatures={names}, calibration=..."
         )
     rate = check_rate(false_alarm_rate)
+    golden_bytes = checks.positive_int("golden_bytes", golden_bytes)
+    codes = checks.non_negative_int("codes", codes)
     table = None if schema is None else _table(schema, vae)
     plan = plan_of(trainable, optimizer, training_batch_size, [each.name for each in chosen])
     given = data is not None
@@ -207,11 +220,13 @@ def bundle(
                 vae, results, tolerances, refused, axes, report, facts, examples, given
             )
             manifest["table"] = table
-            codes = codes_of(vae, examples) if given and axes else None
-            if codes is not None:
-                (folder / CODES).write_bytes(npy(codes))
-            manifest["codes"] = None if codes is None else len(codes)
-            _write_others(reference, folder, manifest)
+            kept = codes_of(vae, examples, codes) if codes and given and axes else None
+            if kept is not None:
+                (folder / CODES).write_bytes(npy(kept))
+            manifest["codes"] = None if kept is None else len(kept)
+            _write_others(reference, folder, manifest, golden_bytes)
+            if keras:
+                (folder / KERAS_FILE).write_bytes(keras_file(vae, facts["date"]))
             draw(vae, examples, bool(axes), folder)
             seal(folder, manifest, target.name)
             if calibration is not None:
@@ -283,10 +298,12 @@ def _analysed(
     return axes, report
 
 
-def _write_others(reference: Reference, folder: Path, manifest: dict[str, Any]) -> None:
+def _write_others(
+    reference: Reference, folder: Path, manifest: dict[str, Any], golden_bytes: int
+) -> None:
     """Write the golden vectors and the runtime."""
     largest = max(artefact["size_bytes"] for artefact in manifest["artefacts"])
-    golden = reference.thinned(max(GOLDEN_BYTES, largest // 10))
+    golden = reference.thinned(max(golden_bytes, largest // 10))
     (folder / "golden.npz").write_bytes(_npz(golden))
     (folder / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
 

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples
+from kvae.cli.run_folder import model_of, schema_file_of
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -27,12 +28,13 @@ def run(
     for path, option in ((picture, "--picture"), (report, "--report")):
         if path is not None:
             files.destination(path, True, option)
+    schema = schema or schema_file_of(model)
     examples = read_examples(data)
     seen = None if train_data is None else read_examples(train_data, option="--train-data")
     with quiet_native_logs():
         import kvae
 
-        vae = load_vae(model)
+        vae = load_vae(model_of(model))
         if condition is not None:
             vae = _given(vae, condition)
         if isinstance(vae, kvae.models.LatentModel):

@@ -119,7 +119,7 @@ def examples_of(found: Any, model: Any, schema: Path | None = None, option: str 
 
 
 def schema_of(path: Path) -> Any:
-    """Return the `kvae.data.TableSchema` whose configuration a .json file holds.
+    """Return the `kvae.data.TableSchema` whose configuration a .json file or a manifest holds.
 
     Raises:
         ValueError: If it holds none.
@@ -133,7 +133,8 @@ def schema_of(path: Path) -> Any:
             "Expected --schema to be a .json file of kvae.data.TableSchema.get_config(). Received: "
             f"{str(path)!r} ({type(error).__name__}: {first_sentence(error)})"
         ) from error
-    return TableSchema.from_config(config)
+    inside = isinstance(config, dict) and "table" in config  # the manifest of a bundle
+    return TableSchema.from_config(config["table"] if inside else config)
 
 
 def _pictures(folder: Path, model: Any, option: str) -> Any:

@@ -9,6 +9,8 @@ from kvae._version import __version__
 
 __all__ = ["app"]
 
+MODEL = "A model saved as .keras, a run folder, or pretrained:NAME."
+
 app = typer.Typer(
     help="Train, diagnose and export variational autoencoders for Keras 3.",
     no_args_is_help=True,
@@ -159,7 +161,7 @@ def train(
 
 @app.command()
 def sample(
-    model: Annotated[Path, typer.Argument(help="A model saved as .keras, or a run folder.")],
+    model: Annotated[Path, typer.Argument(help=MODEL)],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="A .npy, .csv, .parquet or .png file.")
     ],
@@ -171,15 +173,16 @@ def sample(
 ) -> None:
     """Draw examples from a trained model."""
     from kvae.cli import sample as sampling
+    from kvae.cli.pretrained import place
     from kvae.cli.terminal import errors
 
     with errors():
-        sampling.run(model, output, count, kind, seed, overwrite, as_json)
+        sampling.run(place(model), output, count, kind, seed, overwrite, as_json)
 
 
 @app.command()
 def interpolate(
-    model: Annotated[Path, typer.Argument(help="A model saved as .keras, or a run folder.")],
+    model: Annotated[Path, typer.Argument(help=MODEL)],
     data: Annotated[
         Path, typer.Argument(help="A .csv, .parquet, .npy or .npz file, or a folder of pictures.")
     ],
@@ -196,10 +199,11 @@ def interpolate(
 ) -> None:
     """Decode what lies between two examples."""
     from kvae.cli import interpolate as interpolation
+    from kvae.cli.pretrained import place
     from kvae.cli.terminal import errors
 
     with errors():
-        interpolation.run(model, data, output, between, steps, path, overwrite, as_json)
+        interpolation.run(place(model), data, output, between, steps, path, overwrite, as_json)
 
 
 @app.command()
@@ -225,16 +229,36 @@ def impute(
 @app.command()
 def info(
     file: Annotated[
-        Path, typer.Argument(help="A model saved as .keras, a bundle, or a run folder.")
+        Path,
+        typer.Argument(help="A model saved as .keras, a bundle, a run folder or pretrained:NAME."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Say what a file is: model, inputs, latent variables, signatures, health, thresholds."""
     from kvae.cli import info as information
+    from kvae.cli.pretrained import place
     from kvae.cli.terminal import errors
 
     with errors():
-        information.run(file, as_json)
+        information.run(place(file), as_json)
+
+
+@app.command()
+def pretrained(
+    name: Annotated[str | None, typer.Argument(help="Name of a model; none: list all.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Folder to create; by default NAME."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """List the trained models that are part of the package, or copy the bundle of one."""
+    from kvae.cli import pretrained as models
+    from kvae.cli.terminal import errors
+
+    with errors():
+        models.run(name, output, overwrite, as_json)
 
 
 @app.command()
@@ -318,6 +342,13 @@ def export(
     training_batch_size: Annotated[
         int, typer.Option(min=1, help="Rows of a training step with --trainable.")
     ] = 16,
+    keras: Annotated[bool, typer.Option(help="Add the model itself, as model.keras.")] = False,
+    golden_bytes: Annotated[
+        int, typer.Option(min=1, help="What the golden vectors may take, in bytes.")
+    ] = 2**20,
+    codes: Annotated[
+        int, typer.Option(min=0, help="Codes of the data that are kept for a map; 0 for none.")
+    ] = 2_000,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
@@ -349,27 +380,33 @@ def export(
             trainable=trainable,
             optimizer=optimizer,
             training_batch_size=training_batch_size,
+            keras=keras,
+            golden_bytes=golden_bytes,
+            codes=codes,
         )
 
 
 @app.command()
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle, or pretrained:NAME.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Verify a bundle: compare its files with the golden vectors that it contains."""
     from kvae.cli import bundles
+    from kvae.cli.pretrained import place
     from kvae.cli.terminal import errors
 
     with errors():
-        bundles.verify(bundle, as_json)
+        bundles.verify(place(bundle), as_json)
 
 
 @app.command()
 def web(
     model: Annotated[
         list[Path],
-        typer.Argument(help="Folders of bundles, .keras files, or run folders of kvae train."),
+        typer.Argument(
+            help="Folders of bundles, .keras files, run folders of kvae train, or pretrained:NAME."
+        ),
     ],
     data: Annotated[
         Path | None,
@@ -393,16 +430,22 @@ def web(
 ) -> None:
     """Show models on a page in the browser: draw, explore, and judge data."""
     from kvae.cli import web as page
+    from kvae.cli.pretrained import place
     from kvae.cli.terminal import errors
 
     with errors():
-        page.run(model, data, schema, port, open_browser, static, overwrite)
+        page.run(
+            [place(each) for each in model], data, schema, port, open_browser, static, overwrite
+        )
 
 
 @app.command()
 def score(
     bundle: Annotated[
-        str, typer.Argument(help="Folder of a bundle, or of a run of kvae train --job anomaly.")
+        str,
+        typer.Argument(
+            help="Folder of a bundle or of a run of kvae train --job anomaly, or pretrained:NAME."
+        ),
     ],
     data: Annotated[
         list[str],
@@ -430,6 +473,7 @@ def score(
 ) -> None:
     """Score rows by a bundle, and decide which are anomalies where it has thresholds."""
     from kvae.cli import score as scoring
+    from kvae.cli.pretrained import place
     from kvae.cli.terminal import errors
 
     with errors():
@@ -441,7 +485,7 @@ def score(
         if len(data) != 1:
             raise ValueError(f"Expected one file, or --beam. Received: {len(data)} of them")
         target = None if output is None else Path(output)
-        scoring.run(bundle, Path(data[0]), target, preset, overwrite, as_json)
+        scoring.run(str(place(Path(bundle))), Path(data[0]), target, preset, overwrite, as_json)
 
 
 @app.command()
@@ -469,7 +513,7 @@ def bench(
 
 @app.command()
 def diagnose(
-    model: Annotated[Path, typer.Argument(help="A VAE saved as .keras.")],
+    model: Annotated[Path, typer.Argument(help="A VAE saved as .keras, or pretrained:NAME.")],
     data: Annotated[
         Path,
         typer.Option(
@@ -493,10 +537,13 @@ def diagnose(
 ) -> None:
     """Diagnose the latent space of a saved VAE: estimates, state and advice."""
     from kvae.cli import diagnose as diagnosis
+    from kvae.cli.pretrained import place
     from kvae.cli.terminal import errors
 
     with errors():
-        diagnosis.run(model, data, seed, picture, as_json, condition, train_data, report, schema)
+        diagnosis.run(
+            place(model), data, seed, picture, as_json, condition, train_data, report, schema
+        )
 
 
 @app.command()

@@ -10,10 +10,12 @@ from typing import Any
 
 from kvae import files
 from kvae.cli.training_data import TrainingData
+from kvae.export.runtime import SUMS, Bundle
 
 __all__ = [
     "bundle_of",
     "description",
+    "is_bundle",
     "model_of",
     "schema_file_of",
     "series_of",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 VERSION = 1  # of run.json
+MODEL = "model.keras"
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "kvae-keras")
 
 
@@ -85,13 +88,34 @@ def bundle_of(folder: Path) -> Path:
     return inside if (folder / "run.json").is_file() and inside.is_dir() else folder
 
 
+def is_bundle(path: Path) -> bool:
+    """Return whether a path is the folder of a bundle."""
+    return (path / SUMS).is_file()
+
+
 def model_of(path: Path) -> Path:
-    """Return the .keras file of a run folder, or the path itself where it is no folder."""
-    return path / "model.keras" if path.is_dir() else path
+    """Return the .keras file of a run folder or a bundle, or the path itself if it is no folder.
+
+    Raises:
+        ValueError: If it is a bundle without one, or the digest of the file is another.
+    """
+    if not path.is_dir():
+        return path
+    if is_bundle(path):
+        if not (path / MODEL).is_file():
+            raise ValueError(
+                f"Expected MODEL to be a bundle with {MODEL}, which kvae export --keras adds. "
+                f"Received: {str(path)!r}"
+            )
+        Bundle(path).read(MODEL, sys.maxsize)
+    return path / MODEL
 
 
 def schema_file_of(path: Path) -> Path | None:
-    """Return the file with the schema of a run folder's table; None if there is none."""
+    """Return the file with the schema of the table of a run folder or bundle; None if none."""
+    if is_bundle(path):
+        table = Bundle(path).manifest.get("table")
+        return None if table is None else path / "manifest.json"
     schema = path / "schema.json"
     return schema if schema.is_file() else None
 

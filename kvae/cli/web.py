@@ -10,7 +10,7 @@ from typing import Any
 
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
-from kvae.cli.run_folder import schema_file_of
+from kvae.cli.run_folder import is_bundle, schema_file_of
 from kvae.cli.terminal import console, quiet_native_logs, warn
 
 __all__ = ["run"]
@@ -68,7 +68,7 @@ def _bundle(
 ) -> Path:
     """Return a bundle as it is, or that of a model, exported for as long as the stack is open."""
     saved = path / "model.keras" if (path / "model.keras").is_file() else path
-    if saved.is_dir():
+    if is_bundle(path) or saved.is_dir():
         return path
     if saved.suffix != ".keras":
         raise ValueError(

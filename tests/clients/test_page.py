@@ -18,7 +18,7 @@ from tests.helpers import relative
 
 pytestmark = pytest.mark.slow
 
-MINUS = "\u2212"
+MINUS, TIMES = "\u2212", "\u00d7"
 TOLERANCE = 1e-5
 SAMPLE_TOLERANCE = 1e-4
 
@@ -360,7 +360,8 @@ def test_two_bundles_decode_the_same_point(page, client_bundle):
         page.set("other", "people", "change")
         page.wait("return !document.getElementById('error').hidden")
         assert not page.find("comparison").is_displayed()
-        assert "Expected a model of examples of 8 × 8 × 1 from 5 latent variables" in page.error()
+        said = f"Expected a model of examples of 8 {TIMES} 8 {TIMES} 1 from 5 latent variables. "
+        assert said + "Received: one of examples of" in page.error()
     finally:
         shutil.rmtree(copy)
 

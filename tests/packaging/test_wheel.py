@@ -87,6 +87,14 @@ def test_the_wheel_holds_the_sources_of_every_client(wheel):
     assert missing == set()
 
 
+def test_the_wheel_holds_the_files_of_every_pretrained_model(wheel):
+    bundles = ROOT / "kvae" / "zoo" / "bundles"
+    files = {path.relative_to(ROOT).as_posix() for path in bundles.rglob("*") if path.is_file()}
+    assert len(files) > 5 * len(kvae.zoo.NAMES)
+    with zipfile.ZipFile(wheel) as archive:
+        assert files <= set(archive.namelist())
+
+
 def test_the_metadata_name_the_distribution_and_its_command(wheel):
     assert wheel.name == f"kvae_keras-{kvae.__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
@@ -127,6 +135,19 @@ def test_the_installed_wheel_trains_and_exports_from_another_folder(installed, t
     said = run_python(TRAIN_AND_EXPORT, tmp_path, installed, path=installed)
     assert said.split() == ["True"]
     assert [path.name for path in tmp_path.iterdir()] == ["decoder.tflite"]
+
+
+def test_a_pretrained_model_of_the_installed_wheel_is_whole(installed, tmp_path):
+    """Installers compile what ends in .py, and a bundle with an unlisted file is refused."""
+    code = (
+        "import sys, kvae\n"
+        "from kvae.export.runtime import Bundle\n"
+        "assert kvae.__file__.startswith(sys.argv[1]), kvae.__file__\n"
+        "for name in kvae.zoo.NAMES:\n"
+        "    Bundle(kvae.zoo.folder(name)).check()\n"
+        "print(len(kvae.zoo.NAMES))\n"
+    )
+    assert run_python(code, tmp_path, installed, path=installed).split() == ["5"]
 
 
 def test_the_installed_command_runs(installed, tmp_path):

@@ -1,0 +1,106 @@
+"""The page of the quality record, made of the rows and the JSON files of their runs."""
+
+import math
+from collections import defaultdict
+from typing import Any
+
+HEAD = """# The quality record
+
+Test sets, minus the log-likelihood in nats per example (lower is better), estimated by importance
+sampling from the posterior: an upper bound that falls to the exact value as the samples grow. The
+standard error is that over test examples; where several seeds were run, the figure is their mean.
+Each row trains by `model.fit` for at most 60 minutes unless its command says otherwise, keeps the
+weights with the best bound on the validation set, and looks at the test set once, at the end.
+
+`benchmarks/quality.py` runs a row and writes this page, which is not edited by hand:
+
+    python benchmarks/quality.py ROW --data FOLDER --output runs
+    python benchmarks/quality.py --page benchmarks/QUALITY.md --results benchmarks/quality_results
+
+An interrupted command resumes when it is given again. Minutes are of training, validation included,
+on the machine named with each run, which other programs may have used as well.
+"""
+
+
+def page(rows: dict[str, Any], results: list[dict[str, Any]]) -> str:
+    """Return the text of the page.
+
+    Args:
+        rows: the rows by name, in the order of the page.
+        results: what `quality_rows.run.run` returned, for any of the rows.
+
+    Raises:
+        ValueError: If a result is not of a row, or of other data than the row's.
+    """
+    by_row = defaultdict(list)
+    for result in results:
+        row = rows.get(result["row"])
+        if row is None or result["sha256"] != row.data.sha256:
+            raise ValueError(f"Expected results of the rows and their data. Received: {result}")
+        by_row[result["row"]].append(result)
+    parts = [HEAD, "## Rows\n", *_table(rows, by_row), "", "## Data\n", *_data(rows), ""]
+    runs = [(rows[name], each) for name in rows for each in by_row[name]]
+    if runs:
+        parts += ["## Runs", *(line for row, result in runs for line in _run(row, result))]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _table(rows: dict[str, Any], by_row: dict[str, list[dict[str, Any]]]) -> list[str]:
+    lines = [
+        "| row | data | model | target | published | measured | state |",
+        "| --- | --- | --- | ---: | --- | ---: | --- |",
+    ]
+    for name, row in rows.items():
+        measured, state = _measured(row.target, by_row[name])
+        cells = [
+            f"`{name}`",
+            row.data.title,
+            row.model,
+            f"<= {row.target:.1f}",
+            row.published,
+            measured,
+            state,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _measured(target: float, results: list[dict[str, Any]]) -> tuple[str, str]:
+    """Return the figure of a row over its seeds, and its state."""
+    if not results:
+        return "", "not run yet"
+    nats = sum(result["nats"] for result in results) / len(results)
+    # The seeds share the test set: their errors do not average out.
+    error = math.sqrt(sum(result["standard_error"] ** 2 for result in results) / len(results))
+    seeds = f" ({len(results)} seeds)" if len(results) > 1 else ""
+    state = "met" if nats <= target else f"open by {nats - target:.2f}"
+    return f"{nats:.2f} +- {error:.2f}{seeds}", state
+
+
+def _data(rows: dict[str, Any]) -> list[str]:
+    lines = ["| data | file | SHA-256 | protocol |", "| --- | --- | --- | --- |"]
+    for data in dict.fromkeys(row.data for row in rows.values()):
+        lines.append(f"| {data.title} | {data.file} | `{data.sha256}` | {data.protocol} |")
+    return lines
+
+
+def _run(row: Any, result: dict[str, Any]) -> list[str]:
+    recipe = ", ".join(f"{name} {value}" for name, value in result["recipe"].items())
+    versions = ", ".join(f"{name} {value}" for name, value in result["versions"].items())
+    curve = ", ".join(f"{minutes:.1f}: {nats:.1f}" for minutes, nats in result["curve"])
+    return [
+        "",
+        f"### `{result['row']}`, seed {result['seed']}",
+        "",
+        f"    {result['command']}",
+        "",
+        f"{result['nats']:.2f} +- {result['standard_error']:.2f} nats on {result['examples']:,} "
+        f"test examples with {result['samples']:,} samples each; negative ELBO of the same examples "
+        f"{result['negative_elbo']:.2f}. {result['parameters']:,} parameters, {result['epochs']} "
+        f"epochs in {result['minutes']:.1f} minutes, the best one {result['best_epoch']}; "
+        f"{result['evaluation_minutes']:.1f} minutes for the test. {result['machine']}. {versions}.",
+        "",
+        f"Recipe: {recipe}.",
+        "",
+        f"Minutes: negative ELBO of the validation set. {curve}.",
+    ]

@@ -100,5 +100,5 @@ def test_a_result_of_other_data_is_refused(quality):
 def test_a_file_of_another_digest_is_refused(quality, tmp_path):
     data = quality["data"].STATIC_MNIST
     (tmp_path / data.file).write_bytes(b"other")
-    with pytest.raises(ValueError, match="Expected .* with SHA-256"):
+    with pytest.raises(ValueError, match="with SHA-256"):
         data.read(tmp_path)

@@ -95,10 +95,11 @@ def _run(row: Any, result: dict[str, Any]) -> list[str]:
         f"    {result['command']}",
         "",
         f"{result['nats']:.2f} +- {result['standard_error']:.2f} nats on {result['examples']:,} "
-        f"test examples with {result['samples']:,} samples each; negative ELBO of the same examples "
-        f"{result['negative_elbo']:.2f}. {result['parameters']:,} parameters, {result['epochs']} "
-        f"epochs in {result['minutes']:.1f} minutes, the best one {result['best_epoch']}; "
-        f"{result['evaluation_minutes']:.1f} minutes for the test. {result['machine']}. {versions}.",
+        f"test examples with {result['samples']:,} samples each; negative ELBO of the same "
+        f"examples {result['negative_elbo']:.2f}. {result['parameters']:,} parameters, "
+        f"{result['epochs']} epochs in {result['minutes']:.1f} minutes, the best one "
+        f"{result['best_epoch']}; {result['evaluation_minutes']:.1f} minutes for the test. "
+        f"{result['machine']}. {versions}.",
         "",
         f"Recipe: {recipe}.",
         "",

@@ -15,22 +15,30 @@ import json
 import os
 from pathlib import Path
 
-from quality_rows.page import page
+from quality_rows.page import SCRIPT, page
+from quality_rows.recipe import WITHOUT
 from quality_rows.rows import ROWS
 from quality_rows.run import run
 
 
 def command_of(arguments):
     """Return the command that repeats a run."""
-    text = f"python benchmarks/quality.py {arguments.row}"
-    for name in ("epochs", "minutes", "seed", "samples", "examples"):
+    text = f"{SCRIPT} {arguments.row}"
+    for name, default in DEFAULTS.items():
         value = getattr(arguments, name)
-        if value != DEFAULTS[name]:
-            text += f" --{name} {value:g}"
+        if value != default:
+            text += f" --{name} {value if isinstance(value, str) else format(value, 'g')}"
     return text
 
 
-DEFAULTS = {"epochs": None, "minutes": 60.0, "seed": 0, "samples": 5_000, "examples": 10_000}
+DEFAULTS = {
+    "epochs": None,
+    "minutes": 60.0,
+    "seed": 0,
+    "samples": 5_000,
+    "examples": 10_000,
+    "without": None,
+}
 
 
 def main():
@@ -42,6 +50,7 @@ def main():
     parser.add_argument("--seed", type=int)
     parser.add_argument("--samples", type=int, help="importance samples of an example")
     parser.add_argument("--examples", type=int, help="of the test set, at random")
+    parser.add_argument("--without", choices=sorted(WITHOUT), help="a part of the recipe left out")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="folder of the runs")
     parser.add_argument("--page", type=Path, help="write this page from the results")
     parser.add_argument("--results", type=Path, help="folder of JSON files, for --page")
@@ -59,19 +68,22 @@ def main():
         parser.error("give a row and --data, or --page and --results")
     row = ROWS[arguments.row]
     if arguments.epochs:
-        recipe = dataclasses.replace(row.recipe, epochs=arguments.epochs)
-        row = dataclasses.replace(row, recipe=recipe)
+        row = row.trained(dataclasses.replace(row.recipe, epochs=arguments.epochs))
+    name = f"{row.name}-{arguments.seed}"
+    if arguments.without:
+        row = row.trained(row.recipe.without(arguments.without))
+        name += f"-without-{arguments.without}"
     result = run(
         row,
         arguments.data,
-        arguments.output,
+        arguments.output / name,
         arguments.seed,
         arguments.minutes,
         arguments.samples,
         arguments.examples,
-        command_of(arguments),
     )
-    file = arguments.output / f"{row.name}-{arguments.seed}.json"
+    result = {"command": command_of(arguments), "without": arguments.without, **result}
+    file = arguments.output / f"{name}.json"
     file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"{result['nats']:.2f} +- {result['standard_error']:.2f} nats: {file}")
 

@@ -1,5 +1,6 @@
 """The models of the quality record; each builder takes the training data and the KL's weight."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -78,6 +79,30 @@ def convolutional(
     )
 
 
+def _hierarchy(
+    x: np.ndarray, weight: Any, top: Any, lower: Sequence[Any], networks: Any
+) -> kvae.HierarchicalVAE:
+    """Return a hierarchy; `top` is the prior of its vector, `lower` the shapes of the others."""
+    priors = [top, *map(kvae.priors.GivenNormal, lower)]
+    kls = [kvae.regularizers.KLDivergenceRegularizer(prior, weight=weight) for prior in priors]
+    posteriors = [kvae.layers.MultivariateNormalDiag(top.latent_dim, activity_regularizer=kls[0])]
+    posteriors += [
+        kvae.layers.IndependentNormal(shape, activity_regularizer=kl)
+        for shape, kl in zip(lower, kls[1:], strict=True)
+    ]
+    likelihood = kvae.layers.IndependentBernoulli(x.shape[1:])
+    shapes = (x.shape[1:], [top.latent_dim, *lower], likelihood.params_shape)
+    return kvae.HierarchicalVAE(posteriors=posteriors, likelihood=likelihood, **networks(*shapes))
+
+
+def two_layers(
+    x: np.ndarray, weight: Any, prior: MakePrior, latent_dim: int = 40, width: int = 300
+) -> kvae.HierarchicalVAE:
+    """Return a dense hierarchy of two vectors of the same size."""
+    networks = functools.partial(kvae.networks.ladder_mlp, width=width)
+    return _hierarchy(x, weight, prior(latent_dim, x), [latent_dim], networks)
+
+
 def ladder(
     x: np.ndarray,
     weight: Any,
@@ -85,16 +110,6 @@ def ladder(
     filters: int = 32,
 ) -> kvae.HierarchicalVAE:
     """Return a convolutional hierarchy, the top layer a vector."""
-    likelihood = kvae.layers.IndependentBernoulli(x.shape[1:])
     top, *lower = latent_shapes
-    priors = [kvae.priors.StandardNormal(top), *map(kvae.priors.GivenNormal, lower)]
-    kls = [kvae.regularizers.KLDivergenceRegularizer(prior, weight=weight) for prior in priors]
-    posteriors = [kvae.layers.MultivariateNormalDiag(top, activity_regularizer=kls[0])]
-    posteriors += [
-        kvae.layers.IndependentNormal(shape, activity_regularizer=kl)
-        for shape, kl in zip(lower, kls[1:], strict=True)
-    ]
-    networks = kvae.networks.ladder_conv(
-        x.shape[1:], latent_shapes, likelihood.params_shape, filters=filters
-    )
-    return kvae.HierarchicalVAE(posteriors=posteriors, likelihood=likelihood, **networks)
+    networks = functools.partial(kvae.networks.ladder_conv, filters=filters)
+    return _hierarchy(x, weight, kvae.priors.StandardNormal(top), lower, networks)

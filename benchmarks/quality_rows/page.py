@@ -4,6 +4,9 @@ import math
 from collections import defaultdict
 from typing import Any
 
+from quality_rows.recipe import WHOLE
+
+SCRIPT = "python benchmarks/quality.py"
 HEAD = """# The quality record
 
 Test sets, minus the log-likelihood in nats per example (lower is better), estimated by importance
@@ -32,13 +35,15 @@ def page(rows: dict[str, Any], results: list[dict[str, Any]]) -> str:
     Raises:
         ValueError: If a result is not of a row, or of other data than the row's.
     """
-    by_row = defaultdict(list)
+    by_row, left_out = defaultdict(list), defaultdict(list)
     for result in results:
         row = rows.get(result["row"])
         if row is None or result["sha256"] != row.data.sha256:
             raise ValueError(f"Expected results of the rows and their data. Received: {result}")
-        by_row[result["row"]].append(result)
+        (left_out if result["without"] else by_row)[result["row"]].append(result)
     parts = [HEAD, "## Rows\n", *_table(rows, by_row), "", "## Data\n", *_data(rows), ""]
+    if left_out:
+        parts += ["## Parts of the recipe\n", *_ablation(left_out), ""]
     runs = [(rows[name], each) for name in rows for each in by_row[name]]
     if runs:
         parts += ["## Runs", *(line for row, result in runs for line in _run(row, result))]
@@ -47,19 +52,20 @@ def page(rows: dict[str, Any], results: list[dict[str, Any]]) -> str:
 
 def _table(rows: dict[str, Any], by_row: dict[str, list[dict[str, Any]]]) -> list[str]:
     lines = [
-        "| row | data | model | target | published | measured | state |",
-        "| --- | --- | --- | ---: | --- | ---: | --- |",
+        "| data | model | target | published | measured | state | command |",
+        "| --- | --- | ---: | --- | ---: | --- | --- |",
     ]
     for name, row in rows.items():
         measured, state = _measured(row.target, by_row[name])
+        command = by_row[name][0]["command"] if by_row[name] else f"{SCRIPT} {name}"
         cells = [
-            f"`{name}`",
             row.data.title,
             row.model,
             f"<= {row.target:.1f}",
             row.published,
             measured,
             state,
+            f"`{command}`",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -74,7 +80,34 @@ def _measured(target: float, results: list[dict[str, Any]]) -> tuple[str, str]:
     error = math.sqrt(sum(result["standard_error"] ** 2 for result in results) / len(results))
     seeds = f" ({len(results)} seeds)" if len(results) > 1 else ""
     state = "met" if nats <= target else f"open by {nats - target:.2f}"
-    return f"{nats:.2f} +- {error:.2f}{seeds}", state
+    return _figure(nats, error) + seeds, state
+
+
+def _ablation(left_out: dict[str, list[dict[str, Any]]]) -> list[str]:
+    lines = [
+        "One part left out of the recipe, with everything else the same.",
+        "",
+        "| row | left out | seed | epochs | minutes | measured | minus the whole recipe |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, results in left_out.items():
+        whole = {_setting(each): each["nats"] for each in results if each["without"] == WHOLE}
+        for each in sorted(results, key=lambda each: (*_setting(each), -each["nats"])):
+            reference = whole.get(_setting(each))
+            more = "" if reference is None else f"{each['nats'] - reference:+.2f}"
+            cells = [f"`{name}`", each["without"], str(each["seed"]), str(each["epochs"])]
+            cells += [f"{each['minutes']:.1f}", _figure(each["nats"], each["standard_error"]), more]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _setting(result: dict[str, Any]) -> tuple[int, ...]:
+    """Return what two runs have in common that are compared."""
+    return tuple(result[name] for name in ("epochs", "seed", "samples", "examples"))
+
+
+def _figure(nats: float, error: float) -> str:
+    return f"{nats:.2f} +- {error:.2f}"
 
 
 def _data(rows: dict[str, Any]) -> list[str]:
@@ -94,8 +127,8 @@ def _run(row: Any, result: dict[str, Any]) -> list[str]:
         "",
         f"    {result['command']}",
         "",
-        f"{result['nats']:.2f} +- {result['standard_error']:.2f} nats on {result['examples']:,} "
-        f"test examples with {result['samples']:,} samples each; negative ELBO of the same "
+        f"{_figure(result['nats'], result['standard_error'])} nats on {result['examples']:,} test "
+        f" examples with {result['samples']:,} samples each; negative ELBO of the same "
         f"examples {result['negative_elbo']:.2f}. {result['parameters']:,} parameters, "
         f"{result['epochs']} epochs in {result['minutes']:.1f} minutes, the best one "
         f"{result['best_epoch']}; {result['evaluation_minutes']:.1f} minutes for the test. "

@@ -1,5 +1,6 @@
 """How a row is trained: plain Keras and kvae, put together in one place."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,17 @@ from typing import Any
 import keras
 
 import kvae
+
+# What can be left out of a recipe, with the setting that is without it. "nothing" is what the
+# others are compared with, in as many epochs.
+WHOLE = "nothing"
+WITHOUT: dict[str, dict[str, Any]] = {
+    WHOLE: {},
+    "cosine": {"cosine": False},
+    "warm_up": {"warm_up": 0.0},
+    "clip": {"clip": None},
+    "average": {"average": None},
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,10 @@ class Recipe:
     clip: float | None = 100.0
     average: float | None = 0.999
     draws: int = 1
+
+    def without(self, part: str) -> "Recipe":
+        """Return the recipe without one of its parts, a key of `WITHOUT`."""
+        return dataclasses.replace(self, **WITHOUT[part])
 
     def steps(self, examples: int) -> int:
         """Return the number of steps of the training."""

@@ -73,15 +73,23 @@ def training_data(row: Row, x: np.ndarray, seed: int) -> dict[str, Any]:
 def run(
     row: Row,
     data: Path,
-    output: Path,
+    folder: Path,
     seed: int = 0,
     minutes: float = 60.0,
     samples: int = 5_000,
     examples: int = 10_000,
-    command: str = "",
 ) -> dict[str, Any]:
-    """Train a row until its epochs or minutes are over, and return its result."""
-    folder = output / f"{row.name}-{seed}"
+    """Train a row until its epochs or minutes are over, and return its result.
+
+    Args:
+        row: the row.
+        data: folder of the data files.
+        folder: of this run, which resumes what it holds.
+        seed: int, seeds the weights, the training and the test.
+        minutes: of training, at most.
+        samples: importance samples of an example.
+        examples: of the test set, at random.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
     x, valid, test = row.data.read(data)
@@ -105,7 +113,6 @@ def run(
     return {
         "row": row.name,
         "seed": seed,
-        "command": command,
         "nats": round(float(nats.mean()), 3),
         "standard_error": round(float(nats.std(ddof=1) / np.sqrt(len(nats))), 3),
         "negative_elbo": round(-float(np.mean(model.elbo(x_test, seed=seed))), 3),

@@ -37,8 +37,8 @@ class Recipe:
     """
 
     epochs: int = 100
-    batch_size: int = 100
-    learning_rate: float = 1e-3
+    batch_size: int = 200
+    learning_rate: float = 2e-3
     cosine: bool = True
     warm_up: float = 0.1
     clip: float | None = 100.0

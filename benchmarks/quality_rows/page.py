@@ -139,7 +139,7 @@ def _run(row: Any, result: dict[str, Any]) -> list[str]:
         "",
         f"    {result['command']}",
         "",
-        f"{_figure(result['nats'], result['standard_error'])} nats on {result['examples']:,} test "
+        f"{_figure(result['nats'], result['standard_error'])} nats on {result['examples']:,} test"
         f" examples with {result['samples']:,} samples each; negative ELBO of the same "
         f"examples {result['negative_elbo']:.2f}. {result['parameters']:,} parameters, "
         f"{result['epochs']} epochs in {result['minutes']:.1f} minutes, the best one "

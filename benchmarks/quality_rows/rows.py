@@ -48,7 +48,8 @@ def _dense(**arguments: Any) -> Callable[[Any, Any], Any]:
 
 
 GATED = "2 x 300 gated, 40 dimensions"
-LONG = Recipe(epochs=200)
+# Of a fixed binarization more epochs are learned by heart; pixels drawn anew are not.
+STATIC, DYNAMIC = Recipe(epochs=80), Recipe(epochs=500)
 BURDA = {"latent_dim": 50, "hidden": (200, 200), "gated": False, "activation": "tanh"}
 
 ROWS = {
@@ -59,7 +60,7 @@ ROWS = {
             f"VAE, {GATED}",
             STATIC_MNIST,
             _dense(),
-            Recipe(epochs=80),
+            STATIC,
             89.0,
             f"89.78 ({PYTHAE}), 88.56 ({VAMP_PAPER}, 5,000 samples)",
         ),
@@ -77,7 +78,7 @@ ROWS = {
             f"VampPrior of 500, {GATED}",
             STATIC_MNIST,
             _dense(prior=models.vamp(500)),
-            LONG,
+            STATIC,
             85.8,
             f"85.57 ({VAMP_PAPER}, 5,000 samples), 85.79 ({PYTHAE})",
         ),
@@ -86,7 +87,7 @@ ROWS = {
             f"flow prior, {GATED}",
             STATIC_MNIST,
             _dense(prior=models.flow),
-            LONG,
+            STATIC,
             85.0,
             "none found",
         ),
@@ -95,7 +96,7 @@ ROWS = {
             "hierarchy of 40 and 40 dimensions, dense, VampPrior of 500",
             STATIC_MNIST,
             functools.partial(models.two_layers, prior=models.vamp(500)),
-            LONG,
+            STATIC,
             83.2,
             f"83.19 ({VAMP_PAPER}, 5,000 samples)",
         ),
@@ -122,7 +123,7 @@ ROWS = {
             f"VAE, {GATED}",
             DYNAMIC_MNIST,
             _dense(),
-            LONG,
+            DYNAMIC,
             84.5,
             f"84.45 ({KORENIC}: 930 epochs, 5,000 samples)",
         ),
@@ -131,7 +132,7 @@ ROWS = {
             "VAE, 2 x 200 tanh, 50 dimensions",
             DYNAMIC_MNIST,
             _dense(**BURDA),
-            LONG,
+            DYNAMIC,
             86.8,
             f"86.76 ({BURDA_PAPER})",
         ),
@@ -149,7 +150,7 @@ ROWS = {
             f"VampPrior of 500, {GATED}",
             DYNAMIC_MNIST,
             _dense(prior=models.vamp(500)),
-            LONG,
+            DYNAMIC,
             82.5,
             f"82.29 ({KORENIC}: 934 epochs, 5,000 samples)",
         ),
@@ -158,7 +159,7 @@ ROWS = {
             f"VAE, {GATED}",
             DYNAMIC_FASHION,
             _dense(),
-            LONG,
+            DYNAMIC,
             228.7,
             "228.70, source to be found",
         ),
@@ -167,7 +168,7 @@ ROWS = {
             f"VampPrior of 500, {GATED}",
             DYNAMIC_FASHION,
             _dense(prior=models.vamp(500)),
-            LONG,
+            DYNAMIC,
             227.4,
             "227.35, source to be found",
         ),

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import kvae
 from kvae.export.bundles.machine import machine
+from kvae.files import replacing
 from quality_rows.data import Binarized
 from quality_rows.rows import Row
 
@@ -45,7 +46,8 @@ class Curve(keras.callbacks.Callback):
         """Note the epoch."""
         minutes = self.spent + (time.perf_counter() - self.start) / 60.0
         self.points.append([round(minutes, 4), round(-float(logs["val_elbo"]), 3)])
-        self.file.write_text(json.dumps(self.points))
+        with replacing(self.file) as temporary:
+            temporary.write_text(json.dumps(self.points))
         print(f"epoch {epoch + 1}, {minutes:.2f} minutes: {self.points[-1][1]:.2f}", flush=True)
         if minutes >= self.minutes:
             self.model.stop_training = True

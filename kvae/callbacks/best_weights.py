@@ -9,7 +9,7 @@ import keras
 
 from kvae import checks
 from kvae.files import replacing, sync
-from kvae.training.distribution import is_chief
+from kvae.training.distribution import from_all_workers, is_chief
 from kvae.training.optimizers import swap_averages
 
 __all__ = ["BestWeights"]
@@ -21,16 +21,15 @@ class BestWeights(keras.callbacks.Callback):
     """Keep the weights of the epoch with the best held-out value; the model ends with them.
 
     Where the optimizer averages the weights (`use_ema=True`), validation is computed with the
-    averages and the averages are kept; the training itself continues from its own weights. So a
-    learning rate needs no decay for the held-out bound to be read without the noise of the last
-    steps.
+    averages and the averages are kept; the training itself continues from its own weights.
 
     The folder makes it resumable: beside a `Checkpoint` an interrupted run continues with the best
     epoch so far and with the patience left, and ends with the same weights as an uninterrupted one.
     `keras.callbacks.EarlyStopping` forgets both, and `keras.callbacks.SwapEMAWeights(
     swap_on_epoch=True)` leaves the averages in the place of the weights in a checkpoint.
 
-    A run that was stopped by `patience` trains one more epoch when it is started again.
+    A run that was stopped by `patience` trains one more epoch when it is started again. Under a
+    `tf.distribute.MultiWorkerMirroredStrategy` the chief writes, and all workers read the folder.
 
     Args:
         directory: folder of this one run's best weights; it is made, and replaced as a whole.
@@ -114,6 +113,7 @@ class BestWeights(keras.callbacks.Callback):
                 f"Expected the logs to hold {self.monitor!r}: give fit validation_data. The model "
                 "has the weights of the last epoch. Received: no such log"
             )
+        from_all_workers(self.model.distribute_strategy, 0)  # the chief has written by now
         self.model.load_weights(self.directory / WEIGHTS)
 
     def _keep(self) -> None:

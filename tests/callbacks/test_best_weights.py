@@ -8,7 +8,7 @@ import pytest
 
 import kvae
 from tests.callbacks.test_checkpoint import BreakAt, BrokenOffError, assert_same, state
-from tests.helpers import assert_same_in_float32
+from tests.helpers import assert_same_in_float32, run_python
 from tests.small import make_vae
 
 MOMENTUM = 0.8
@@ -230,3 +230,32 @@ def test_what_is_exported_after_fit_has_the_averages(grey, tmp_path):
     assert_same(weights(loaded), averages)
     # The export compares the file with the model, and raises where they differ.
     assert kvae.export.tflite(vae, tmp_path / "vae.tflite").max_error < 1e-5
+
+
+REPLICAS = """
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+import kvae
+from tests.callbacks.test_best_weights import EachEpoch, new_vae
+
+with strategy.scope():
+    vae = new_vae(run_eagerly=False)
+x = (np.random.default_rng(0).random((24, 8, 8, 1)) < 0.5).astype("float32")
+noted, best = EachEpoch(), kvae.callbacks.BestWeights("best")
+vae.fit(
+    x, batch_size=8, epochs=2, validation_data=x, verbose=0, callbacks=[best, noted]
+)
+for variable, average in zip(vae.trainable_variables, noted.averages[best.epoch], strict=True):
+    for part in strategy.experimental_local_results(variable.value):
+        np.testing.assert_array_equal(part.numpy(), average)
+print("the same")
+"""
+
+
+@pytest.mark.slow
+def test_every_replica_ends_with_the_best_weights(tmp_path):
+    assert "the same" in run_python(REPLICAS, tmp_path, prepared=True)

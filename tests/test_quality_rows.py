@@ -42,9 +42,7 @@ def test_a_row_trains(name, quality, rng):
     model = quality["run"].build(row, x)
     model.run_eagerly = True
     before = [np.array(variable) for variable in model.trainable_variables]
-    history = model.fit(
-        **quality["run"].training_data(row, x, 0), validation_data=x, verbose=0
-    ).history
+    history = quality["run"].train(row, model, x, 0, [], validation_data=x).history
     assert np.isfinite(history["loss"]).all()
     assert np.isfinite(history["val_elbo"]).all()
     after = [np.array(variable) for variable in model.trainable_variables]
@@ -56,12 +54,33 @@ def test_dynamic_pixels_are_drawn_anew_in_each_epoch_with_their_probabilities(qu
     batches = quality["data"].Binarized(x, batch_size=2_000)
     first = np.concatenate([batches[index] for index in range(len(batches))])
     np.testing.assert_array_equal(first[:2_000], batches[0])
-    batches.on_epoch_end()
+    batches.seek(1)
     second = np.concatenate([batches[index] for index in range(len(batches))])
     assert (first != second).any()
     for drawn in (first, second):
         assert set(np.unique(drawn)) == {0.0, 1.0}
         np.testing.assert_allclose(drawn.mean(axis=0), x[0], atol=5.0 * 0.5 / np.sqrt(4_000))
+
+
+def test_dynamic_pixels_follow_the_epochs_of_a_training(quality, rng, monkeypatch):
+    seen = set()
+
+    class Noting(quality["data"].Binarized):
+        def __getitem__(self, index):
+            seen.add((self.epoch, index))
+            return super().__getitem__(index)
+
+    monkeypatch.setattr(quality["run"], "Binarized", Noting)
+    x = rng.random((8, 28, 28, 1)).astype("float32")
+    recipe = quality["recipe"].Recipe(epochs=4, batch_size=4, warm_up=0.0)
+    row = quality["rows"].ROWS["dynamic-vae"].trained(recipe)
+    model = quality["run"].build(row, x)
+    model.run_eagerly = True
+    quality["run"].train(row, model, x, seed=0, callbacks=[], epochs=2)
+    assert seen == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    seen.clear()
+    quality["run"].train(row, model, x, seed=0, callbacks=[], initial_epoch=2, epochs=3)
+    assert seen >= {(2, 0), (2, 1)}
 
 
 @pytest.mark.slow

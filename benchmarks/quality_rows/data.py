@@ -62,7 +62,7 @@ def binarized(pixels: np.ndarray, draws: np.random.Generator) -> np.ndarray:
 
 
 class Binarized(keras.utils.PyDataset):
-    """Batches whose pixels and order are drawn anew in each epoch.
+    """Batches whose pixels and order are drawn anew in each epoch; needs its `callback`.
 
     Args:
         x: probabilities, (examples, ...).
@@ -73,8 +73,7 @@ class Binarized(keras.utils.PyDataset):
     def __init__(self, x: np.ndarray, batch_size: int, seed: int = 0):
         super().__init__()
         self.x, self.batch_size, self.seed = x, batch_size, seed
-        self.epoch = -1
-        self.on_epoch_end()
+        self.seek(0)
 
     def __len__(self) -> int:
         return -(-len(self.x) // self.batch_size)
@@ -85,10 +84,14 @@ class Binarized(keras.utils.PyDataset):
         draws = np.random.default_rng([self.seed, self.epoch, index])
         return (draws.random(x.shape, "float32") < x).astype("float32")
 
-    def on_epoch_end(self) -> None:
-        """Draw the order of the next epoch."""
-        self.epoch += 1
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.x))
+    def seek(self, epoch: int) -> None:
+        """Draw the order and the pixels of an epoch."""
+        self.epoch = epoch
+        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.x))
+
+    def callback(self) -> keras.callbacks.Callback:
+        """Return a callback for `fit`, which says the epoch, of a resumed training as well."""
+        return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: self.seek(epoch))
 
 
 STATIC_MNIST = DataSet(

@@ -65,11 +65,21 @@ def build(row: Row, x: np.ndarray) -> Any:
     return model
 
 
-def training_data(row: Row, x: np.ndarray, seed: int) -> dict[str, Any]:
-    """Return the arguments of `fit` that are the training data."""
+def train(row: Row, model: Any, x: np.ndarray, seed: int, callbacks: list[Any], **more: Any) -> Any:
+    """Train with the row's batches, and return what `fit` returns.
+
+    Args:
+        row: the row.
+        model: its compiled model.
+        x: training set.
+        seed: int, seeds dynamic pixels.
+        callbacks: of `fit`.
+        **more: arguments of `fit`.
+    """
     if row.data.dynamic:
-        return {"x": Binarized(x, row.recipe.batch_size, seed)}
-    return {"x": x, "batch_size": row.recipe.batch_size}
+        data = Binarized(x, row.recipe.batch_size, seed)
+        return model.fit(data, callbacks=[data.callback(), *callbacks], verbose=0, **more)
+    return model.fit(x, batch_size=row.recipe.batch_size, callbacks=callbacks, verbose=0, **more)
 
 
 def run(
@@ -100,13 +110,15 @@ def run(
     best = kvae.callbacks.BestWeights(folder / "best")
     checkpoint = kvae.callbacks.Checkpoint(folder / "checkpoints", keep=2)
     over = curve.spent >= minutes
-    model.fit(
-        **training_data(row, x, seed),
+    train(
+        row,
+        model,
+        x,
+        seed,
+        callbacks=[best, curve, checkpoint],
         epochs=len(curve.points) if over else row.recipe.epochs,
         validation_data=valid,
         validation_batch_size=VALID_BATCH,
-        verbose=0,
-        callbacks=[best, curve, checkpoint],
     )
     chosen = np.random.default_rng(seed).permutation(len(test))[:examples]
     x_test = test[np.sort(chosen)]

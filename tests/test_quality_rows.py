@@ -89,20 +89,22 @@ def test_a_run_is_resumed_and_written_to_the_page(quality, tmp_path, monkeypatch
     parts = [(rng.random((size, 28, 28, 1)) < 0.3).astype("uint8") for size in (40, 10, 10)]
     monkeypatch.setattr(quality["data"].DataSet, "read", lambda self, folder: parts)
 
-    def result(epochs, **more):
-        row = rows["static-vae"]
-        recipe = quality["recipe"].Recipe(epochs=epochs, batch_size=20, cosine=False, warm_up=0.0)
+    def result(minutes, epochs=3):
+        recipe = quality["recipe"].Recipe(epochs, batch_size=20)
+        row = rows["static-vae"].trained(recipe)
         done = quality["run"].run(
-            row.trained(recipe), tmp_path, tmp_path, samples=3, examples=6, **more
+            row, tmp_path, tmp_path / "run", minutes=minutes, samples=3, examples=6
         )
         return {"command": "python run", "without": None, **done}
 
-    assert result(1)["epochs"] == 1
-    found = result(3)
-    assert found["epochs"] == 3, "the first epoch is not trained again"
-    assert len(found["curve"]) == 3
+    over = 1e-9
+    assert result(over)["epochs"] == 1
+    assert result(over)["epochs"] == 1, "its minutes are over"
+    found = result(60.0)
+    assert found["epochs"] == len(found["curve"]) == 3
     assert len(json.dumps(found)) < 4_000
-    assert result(9, minutes=1e-9)["epochs"] == 3, "its minutes are over"
+    with pytest.raises(ValueError, match="Expected the recipe of the run"):
+        result(60.0, epochs=4)
 
     text = quality["page"].page(rows, [found])
     lines = [line for line in text.split("## Data")[0].splitlines() if "MNIST" in line]

@@ -42,13 +42,20 @@ class DataSet:
             raise ValueError(f"Expected {path} with SHA-256 {self.sha256}. Received: {found}")
         with np.load(path) as arrays:
             if "train" in arrays:
-                packed = [arrays[name] for name in ("train", "valid", "test")]
-                unpacked = [np.unpackbits(part, axis=-1).reshape(-1, *EVENT) for part in packed]
-                return unpacked[0], unpacked[1], unpacked[2]
+                return unpacked(arrays)
             pixels, test = arrays["x_train"][..., None], arrays["x_test"][..., None]
         draws = np.random.default_rng(TEST_SEED)
         train, valid = pixels[:50_000], pixels[50_000:]
         return intensities(train), binarized(valid, draws), binarized(test, draws)
+
+
+def unpacked(arrays: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the statically binarized MNIST of an archive of packed bits, zeros and ones."""
+    train, valid, test = (
+        np.unpackbits(arrays[name], axis=-1).reshape(-1, *EVENT)
+        for name in ("train", "valid", "test")
+    )
+    return train, valid, test
 
 
 def intensities(pixels: np.ndarray) -> np.ndarray:

@@ -101,8 +101,12 @@ def run(
         minutes: of training, at most.
         samples: importance samples of an example.
         examples: of the test set, at random.
+
+    Raises:
+        ValueError: If the folder holds a run of another recipe.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _check_recipe(row, folder / "recipe.json")
     keras.utils.set_random_seed(seed)
     x, valid, test = row.data.read(data)
     model = build(row, x)
@@ -148,6 +152,19 @@ def run(
         },
         "curve": thinned(curve.points),
     }
+
+
+def _check_recipe(row: Row, file: Path) -> None:
+    """Raise if a folder's run has another recipe than the row; note it in a new folder."""
+    recipe = asdict(row.recipe)
+    before = json.loads(file.read_text()) if file.is_file() else recipe
+    if before != recipe:
+        raise ValueError(
+            f"Expected the recipe of the run in {file.parent}, {before}; give a new run another "
+            f"--output. Received: {recipe}"
+        )
+    with replacing(file) as temporary:
+        temporary.write_text(json.dumps(recipe))
 
 
 def log_likelihood(model: Any, x: np.ndarray, samples: int, seed: int) -> np.ndarray:

@@ -15,10 +15,10 @@ import time
 
 import keras
 import numpy as np
+from quality_rows.data import EVENT, unpacked
 
 import kvae
 from kvae.export.bundles.machine import machine
-from quality_rows.data import EVENT, unpacked
 
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3

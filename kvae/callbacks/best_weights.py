@@ -74,6 +74,7 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Read what an interrupted run has kept."""
+        self._swap(False)  # an error in a validation has left the averages in the model
         self._forget()
         note = self.directory / NOTE
         if note.is_file():
@@ -97,24 +98,27 @@ class BestWeights(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Keep the weights if they are the best so far; stop where none were for too long."""
         value = (logs or {}).get(self.monitor)
-        if value is None:  # validation_freq
-            return
-        sign = 1.0 if self.mode == "max" else -1.0
-        if self.epoch is None or sign * (float(value) - self.value) > 0.0:
+        if value is not None and self._is_better(float(value)):  # None: validation_freq
             self.epoch, self.value = epoch, float(value)
             self._keep()
-        if self.patience is not None and epoch - self.epoch >= self.patience:
+        waited = 0 if self.epoch is None else epoch - self.epoch
+        if self.patience is not None and waited >= self.patience:
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
         """Give the model the best weights."""
         if self.epoch is None:
             raise ValueError(
-                f"Expected the logs to hold {self.monitor!r}: give fit validation_data. The model "
-                "has the weights of the last epoch. Received: no such log"
+                f"Expected the logs to hold {self.monitor!r}, a finite number: give fit "
+                "validation_data. The model has the weights of the last epoch. Received: none"
             )
         from_all_workers(self.model.distribute_strategy, 0)  # the chief has written by now
         self.model.load_weights(self.directory / WEIGHTS)
+
+    def _is_better(self, value: float) -> bool:
+        if self.epoch is None or not math.isfinite(value):
+            return math.isfinite(value)
+        return value > self.value if self.mode == "max" else value < self.value
 
     def _keep(self) -> None:
         if not is_chief(self.model.distribute_strategy):

@@ -72,9 +72,12 @@ def swap_averages(model: Any) -> None:
     `SwapEMAWeights` exchanges by additions, which round, and knows one optimizer only.
 
     Args:
-        model: a built and compiled `LatentModel`.
+        model: a built and compiled `keras.Model`.
     """
-    for optimizer, variables in model.update_groups().values():
+    groups = {MAIN: (model.optimizer, model.trainable_variables)}
+    if hasattr(model, "update_groups"):
+        groups = model.update_groups()
+    for optimizer, variables in groups.values():
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if not optimizer.use_ema or not optimizer.built:
             continue

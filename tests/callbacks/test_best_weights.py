@@ -194,6 +194,47 @@ def test_a_run_without_validation_data_is_refused_at_its_end(grey, tmp_path):
         new_vae().fit(grey[:24], verbose=0, callbacks=[best])
 
 
+def test_a_bound_that_is_not_finite_is_never_the_best(grey, tmp_path):
+    class NotFinite(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_elbo"] = [float("nan"), -3.0, float("inf")][epoch]
+
+    best = kvae.callbacks.BestWeights(tmp_path / "best")
+    new_vae().fit(
+        grey[:24], epochs=3, validation_data=grey[24:32], verbose=0, callbacks=[NotFinite(), best]
+    )
+    assert (best.epoch, best.value) == (1, -3.0)
+
+
+def test_an_error_in_a_validation_does_not_leave_the_averages_behind(grey, tmp_path):
+    class Raises(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            raise BrokenOffError
+
+    best, vae = kvae.callbacks.BestWeights(tmp_path / "best"), new_vae()
+    given = {"batch_size": 8, "validation_data": grey[24:32], "verbose": 0}
+    with pytest.raises(BrokenOffError):
+        vae.fit(grey[:24], callbacks=[best, Raises()], **given)
+    averages = weights(vae)
+    best.on_train_begin()
+    assert any((one != other).any() for one, other in zip(weights(vae), averages, strict=True))
+    # The other way round: the optimizer holds the averages again.
+    assert_same(map(np.array, vae.optimizer._model_variables_moving_average), averages)
+
+
+def test_a_functional_model_ends_with_its_best_weights(grey, tmp_path):
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1e-2, use_ema=True), loss="mse")
+    best = kvae.callbacks.BestWeights(tmp_path / "best", monitor="val_loss", mode="min")
+    x, y = grey[:24, 0, :, 0], grey[:24, 1, 0]
+    noted = EachEpoch()
+    history = model.fit(
+        x, y, epochs=3, validation_data=(x, y), verbose=0, callbacks=[best, noted]
+    ).history["val_loss"]
+    assert best.value == min(history) == history[best.epoch]
+    assert_same(weights(model), noted.averages[best.epoch])
+
+
 def test_a_bad_mode_is_named(tmp_path):
     with pytest.raises(ValueError, match="Received: mode='auto'"):
         kvae.callbacks.BestWeights(tmp_path, mode="auto")

@@ -18,6 +18,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "warm_up": {"warm_up": 0.0},
     "clip": {"clip": None},
     "average": {"average": None},
+    "slow_average": {"average": 0.99},  # over 100 steps in place of 1,000
 }
 
 

@@ -55,7 +55,7 @@ def page(rows: dict[str, Any], results: list[dict[str, Any]]) -> str:
         (left_out if result["without"] else by_row)[result["row"]].append(result)
     parts = [HEAD, "## Rows\n", *_table(rows, by_row), "", OTHERS, "## Data\n", *_data(rows), ""]
     if left_out:
-        parts += ["## Parts of the recipe\n", *_ablation(left_out), ""]
+        parts += ["## Parts of the recipe\n", *_ablation(by_row, left_out), ""]
     runs = [(rows[name], each) for name in rows for each in by_row[name]]
     if runs:
         parts += ["## Runs", *(line for row, result in runs for line in _run(row, result))]
@@ -95,7 +95,9 @@ def _measured(target: float, results: list[dict[str, Any]]) -> tuple[str, str]:
     return _figure(nats, error) + seeds, state
 
 
-def _ablation(left_out: dict[str, list[dict[str, Any]]]) -> list[str]:
+def _ablation(
+    by_row: dict[str, list[dict[str, Any]]], left_out: dict[str, list[dict[str, Any]]]
+) -> list[str]:
     lines = [
         "One part left out of the recipe, with everything else the same; one seed, so that small",
         "differences may be chance. `slow_average` has a momentum of 0.99 in place of 0.999: the",
@@ -106,7 +108,8 @@ def _ablation(left_out: dict[str, list[dict[str, Any]]]) -> list[str]:
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, results in left_out.items():
-        whole = {_setting(each): each["nats"] for each in results if each["without"] == WHOLE}
+        references = by_row[name] + [each for each in results if each["without"] == WHOLE]
+        whole = {_setting(each): each["nats"] for each in references}
         for each in sorted(results, key=lambda each: (*_setting(each), -each["nats"])):
             reference = whole.get(_setting(each))
             more = "" if reference is None else f"{each['nats'] - reference:+.2f}"

@@ -15,11 +15,11 @@ import time
 
 import keras
 import numpy as np
+from quality_rows.data import EVENT, unpacked
 
 import kvae
 from kvae.export.bundles.machine import machine
 
-EVENT = (28, 28, 1)
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
 
@@ -27,8 +27,7 @@ LEARNING_RATE = 1e-3
 def read(path):
     """Return the training and the test set as zeros and ones, (examples, 28, 28, 1)."""
     with np.load(path) as arrays:
-        parts = [np.unpackbits(arrays[name], axis=-1) for name in ("train", "valid", "test")]
-    train, valid, test = (part.reshape(-1, *EVENT) for part in parts)
+        train, valid, test = unpacked(arrays)
     return np.concatenate([train, valid]), test
 
 

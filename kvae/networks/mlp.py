@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from kvae import checks
+from kvae.networks import blocks
 from kvae.networks.condition import joined
 
 __all__ = ["mlp_decoder", "mlp_encoder"]
@@ -23,6 +24,7 @@ def mlp_encoder(
     activation: str = "relu",
     name: str = "encoder",
     condition_dim: int | None = None,
+    gated: bool = False,
 ) -> keras.Model:
     """Return a dense network (batch, *event_shape) -> (batch, params_size).
 
@@ -34,6 +36,8 @@ def mlp_encoder(
         name: name of the model, and the prefix of its layers' names.
         condition_dim: elements of the vector of a condition, which becomes the network's second
             input and is joined to the data; None for a network without one.
+        gated: whether hidden layers are gated: the product of a linear layer and a sigmoid of
+            another one, (W x + b) sigmoid(V x + c), instead of an activation.
 
     Raises:
         ValueError: If a size is not a positive integer.
@@ -41,16 +45,14 @@ def mlp_encoder(
     Example:
         >>> kvae.networks.mlp_encoder((8, 8, 1), 32).output_shape
         (None, 32)
+
+    References:
+        Tomczak, Welling: VAE with a VampPrior, 2018, section 5.2, https://arxiv.org/abs/1705.07120
+        (two gated hidden layers of 300)
     """
     inputs = keras.Input(checks.event_shape(event_shape))
     outer, outputs = joined(inputs, keras.layers.Flatten()(inputs), condition_dim, name)
-    for index, units in enumerate(hidden):
-        outputs = keras.layers.Dense(
-            checks.positive_int("hidden", units),
-            activation,
-            kernel_initializer="he_normal",
-            name=f"{name}_dense_{index}",
-        )(outputs)
+    outputs = _hidden(outputs, hidden, activation, gated, name)
     params_size = checks.positive_int("params_size", params_size)
     outputs = keras.layers.Dense(params_size, name=f"{name}_params")(outputs)
     return keras.Model(outer, outputs, name=name)
@@ -63,6 +65,7 @@ def mlp_decoder(
     activation: str = "relu",
     name: str = "decoder",
     condition_dim: int | None = None,
+    gated: bool = False,
 ) -> keras.Model:
     """Return a dense network (batch, latent_dim) -> (batch, *params_shape).
 
@@ -74,6 +77,7 @@ def mlp_decoder(
         name: name of the model, and the prefix of its layers' names.
         condition_dim: elements of the vector of a condition, which becomes the network's second
             input and is joined to z; None for a network without one.
+        gated: whether hidden layers are gated, see `mlp_encoder`.
 
     Raises:
         ValueError: If a size is not a positive integer.
@@ -85,14 +89,20 @@ def mlp_decoder(
     params_shape = checks.event_shape(params_shape, "params_shape")
     inputs = keras.Input((checks.positive_int("latent_dim", latent_dim),))
     outer, outputs = joined(inputs, inputs, condition_dim, name)
-    for index, units in enumerate(hidden):
-        outputs = keras.layers.Dense(
-            checks.positive_int("hidden", units),
-            activation,
-            kernel_initializer="he_normal",
-            name=f"{name}_dense_{index}",
-        )(outputs)
+    outputs = _hidden(outputs, hidden, activation, gated, name)
     outputs = keras.layers.Dense(math.prod(params_shape), name=f"{name}_params")(outputs)
     if len(params_shape) > 1:
         outputs = keras.layers.Reshape(params_shape)(outputs)
     return keras.Model(outer, outputs, name=name)
+
+
+def _hidden(x: Any, hidden: Sequence[int], activation: str, gated: bool, name: str) -> Any:
+    for index, units in enumerate(hidden):
+        units, seen = checks.positive_int("hidden", units), x
+        x = blocks.dense(
+            units, activation=None if gated else activation, name=f"{name}_dense_{index}"
+        )(seen)
+        if gated:
+            gate = blocks.dense(units, activation="sigmoid", name=f"{name}_gate_{index}")(seen)
+            x = keras.layers.Multiply(name=f"{name}_gated_{index}")([x, gate])
+    return x

@@ -18,7 +18,34 @@ import tensorflow as tf
 from kvae.training.inputs.parts import are_parts
 from kvae.training.inputs.streams import split
 
-__all__ = ["quiet_arrays", "symbolic_build"]
+__all__ = ["averages_by_group", "quiet_arrays", "symbolic_build"]
+
+
+@contextlib.contextmanager
+def averages_by_group(model: Any) -> Iterator[None]:
+    """Within it the end of Keras' `fit` sets the weights of every optimizer to their averages.
+
+    Keras 3.15 asks the optimizer of `compile` alone, for all trainable weights of the model: with
+    `use_ema=True` it fails where a second optimizer has some of them, and averages of the second
+    one are never used. To be dropped when `fit` asks a method of the model which weights those are.
+
+    Args:
+        model: a compiled `LatentModel`.
+    """
+    groups = model.update_groups()
+    if len(groups) == 1:
+        yield
+        return
+
+    def finalize(_: Any) -> None:
+        for optimizer, variables in groups.values():
+            type(optimizer).finalize_variable_values(optimizer, list(variables))
+
+    model.optimizer.finalize_variable_values = finalize
+    try:
+        yield
+    finally:
+        del model.optimizer.finalize_variable_values
 
 
 def symbolic_build(

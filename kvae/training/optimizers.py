@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kvae.training.resume import batch_spec
 
-__all__ = ["all_optimizers", "build_optimizers"]
+__all__ = ["all_optimizers", "build_optimizers", "swap_averages"]
 
 MAIN = "optimizer"
 
@@ -63,6 +63,29 @@ def all_optimizers(model: keras.Model, data: Any = None) -> dict[str, keras.opti
             "optimizer.build(variables) before fit."
         )
     return found
+
+
+def swap_averages(model: Any) -> None:
+    """Exchange the weights of a model with their moving averages.
+
+    Nothing happens to weights whose optimizer has no averages (`use_ema=False`). Keras' own
+    `SwapEMAWeights` exchanges by additions, which round, and knows one optimizer only.
+
+    Args:
+        model: a built and compiled `keras.Model`.
+    """
+    groups = {MAIN: (model.optimizer, model.trainable_variables)}
+    if hasattr(model, "update_groups"):
+        groups = model.update_groups()
+    for optimizer, variables in groups.values():
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        if not optimizer.use_ema or not optimizer.built:
+            continue
+        averages = optimizer._model_variables_moving_average
+        for variable, average in zip(variables, averages, strict=True):
+            value = keras.ops.copy(variable.value)
+            variable.assign(average)
+            average.assign(value)
 
 
 def _add(found: dict[str, Any], name: str, optimizer: Any) -> None:

@@ -8,6 +8,7 @@ from kvae.contract.failures import explained
 from kvae.training.adapt import check_adapted
 from kvae.training.distribution import explained_peers
 from kvae.training.inputs import TrainingData
+from kvae.training.keras_compat import averages_by_group
 from kvae.training.resume import RunCallbacks
 
 __all__ = ["evaluate", "fit"]
@@ -71,7 +72,8 @@ def fit(
     )
     given = data.steps_per_epoch, validation_steps
     tuned = model.execution.tuned(model, data.x, epochs, run, given)
-    with run, explained(), explained_peers(model.distribute_strategy), tuned:
+    averages = averages_by_group(model)
+    with run, explained(), explained_peers(model.distribute_strategy), tuned, averages:
         return keras_fit(
             data.x,
             epochs=epochs,

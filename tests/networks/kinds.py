@@ -37,6 +37,11 @@ KINDS = {
         partial(networks.residual_mlp_encoder, **TABLE),
         partial(networks.residual_mlp_decoder, **TABLE),
     ),
+    "gated_mlp": (
+        (4, 4, 1),
+        partial(networks.mlp_encoder, hidden=(8, 6), gated=True),
+        partial(networks.mlp_decoder, hidden=(6, 8), gated=True),
+    ),
 }
 
 

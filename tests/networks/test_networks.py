@@ -58,6 +58,22 @@ def test_layer_sizes_and_names_follow_the_arguments():
     assert [layer.filters for layer in convs] == [5, 3]
 
 
+def test_a_gated_layer_is_a_linear_one_times_a_sigmoid(rng):
+    encoder = networks.mlp_encoder(5, 2, hidden=(3,), gated=True)
+    weights = [np.array(layer.get_weights()[0]) for layer in encoder.layers if layer.weights]
+    biases = {}
+    for layer in encoder.layers:
+        if layer.weights:
+            biases[layer.name] = rng.normal(size=layer.bias.shape)
+            layer.bias.assign(biases[layer.name])
+    linear, gate, last = weights
+    x = rng.normal(size=(7, 5))
+    opened = 1.0 / (1.0 + np.exp(-(x @ gate + biases["encoder_gate_0"])))
+    hidden = (x @ linear + biases["encoder_dense_0"]) * opened
+    expected = (hidden @ last + biases["encoder_params"]).astype("float32")
+    assert_same_in_float32(encoder(x), expected)
+
+
 BAD = {
     "event_shape=(0, 3)": lambda: networks.mlp_encoder((0, 3), 4),
     "event_shape=(8, 8)": lambda: networks.conv_encoder((8, 8), 4),

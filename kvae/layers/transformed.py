@@ -172,7 +172,13 @@ class Transformed(DistributionLayer):
 
     def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
         """Return draws of x, see `DistributionLayer.draw`."""
-        return self.transform.inverse(self.layer.draw(distribution.inner, seed, draws))
+        return self.data_of(self.layer.draw(distribution.inner, seed, draws))
+
+    def data_of(self, drawn: Any) -> Any:
+        """Return f^-1 of draws: where x are whole numbers and p their mass, whole numbers."""
+        x = self.transform.inverse(drawn)
+        # 23 / 255 * 255 is 23.000002 in float32: no whole number, and refused as data.
+        return tf.round(x) if self.domain.integer and not self.density else x
 
     def weighted_center(self, params: Any, weights: Any) -> Any:
         """Return f^-1 of the inner layer's, see `DistributionLayer.weighted_center`."""
@@ -250,7 +256,7 @@ class _Transformed(tfp.distributions.Distribution):
         return log_prob + self.layer.log_derivative(value)
 
     def _sample_n(self, n: int, seed: Any = None) -> Any:
-        return self.layer.transform.inverse(self.inner.sample(n, seed=seed))
+        return self.layer.data_of(self.inner.sample(n, seed=seed))
 
     def median(self) -> Any:
         """Return f^-1(median of `inner`)."""

@@ -171,6 +171,19 @@ def test_a_table_of_raw_columns_trains_and_is_saved(rng, tmp_path):
     np.testing.assert_array_equal(again.score(x), vae.score(x))
 
 
+@pytest.mark.parametrize("bits", [8, 12])
+def test_draws_of_pixels_are_pixels(bits):
+    """Divided by 255 and multiplied by it, a whole number is not one in float32."""
+    inner = layers.DiscretizedLogistic((16, 16, 1), levels=2**bits)
+    likelihood = layers.Transformed(inner, transforms.Pixels(bits))
+    vae = make_vae((16, 16, 1), 2, likelihood=likelihood)
+    x = vae.sample(8, seed=0, kind="draw")
+    np.testing.assert_array_equal(x, np.round(x))
+    assert np.isfinite(vae.score(x)).all()
+    sampled = likelihood.distribution(tf.zeros((8, *likelihood.params_shape))).sample(seed=0)
+    np.testing.assert_array_equal(sampled, np.round(sampled))
+
+
 def test_the_unit_of_the_data_changes_neither_codes_nor_elbo(rng):
     """Grams and kilograms: the same training, and nats that differ by log 1000 a column.
 

@@ -30,10 +30,10 @@ def averages_by_group(model: Any) -> Iterator[None]:
     one are never used. To be dropped when `fit` asks a method of the model which weights those are.
 
     Args:
-        model: a compiled `LatentModel`.
+        model: a `LatentModel`; of one that is not compiled Keras says so.
     """
-    groups = model.update_groups()
-    if len(groups) == 1:
+    groups = model.update_groups() if model.compiled else {}
+    if len(groups) < 2:
         yield
         return
 

@@ -86,8 +86,8 @@ class Bundle:
     Example:
         >>> from kvae.export import runtime
         >>> opened = runtime.Bundle(bundle)
-        >>> opened.names[:2]
-        ['README.md', 'domain.tsv']
+        >>> opened.names[0]
+        'README.md'
         >>> opened.check()
     """
 

@@ -50,8 +50,10 @@ def new(cls: type, params: Any, *args: Any, **kwargs: Any) -> Any:
     """
     names = [
         name
-        for name, parameter in inspect.signature(cls).parameters.items()
-        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and name != "convert_to_tensor_fn"
+        # Of the class Python before 3.11.4 gives that of Keras' __new__ (python/cpython#105080).
+        for name, parameter in inspect.signature(cls.__init__).parameters.items()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        and name not in ("self", "convert_to_tensor_fn")
     ]
     if len(args) > len(names):
         raise TypeError(f"Expected at most params, {', '.join(names)}. Received: {args!r}")

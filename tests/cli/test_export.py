@@ -79,6 +79,7 @@ def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
         *("--calibration", folder / "x.csv", "--false-alarm-rate", 0.1, "--two-sided"),
         *("--schema", folder / "schema.json"),
         *("--trainable", "scale", "--optimizer", "sgd", "--training-batch-size", 4),
+        *("--keras", "--golden-bytes", 5000, "--codes", 30),
     )
     assert done.exit_code == 0, done.output
     assert received.pop("schema").width == 6
@@ -90,6 +91,9 @@ def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
         "trainable": "scale",
         "optimizer": "sgd",
         "training_batch_size": 4,
+        "keras": True,
+        "golden_bytes": 5000,
+        "codes": 30,
         "path": tmp_path / "b",
         "presets": ["float32", "int8-full"],
         "signatures": ["decode"],

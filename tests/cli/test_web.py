@@ -34,7 +34,8 @@ def run(*arguments):
 
 
 SERVE = """
-import pathlib, sys
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from kvae.cli.main import app
 from kvae.export.web import litert_js
 litert_js.installed = lambda report: pathlib.Path("node_modules")
@@ -59,12 +60,6 @@ def test_a_bundle_is_served_until_ctrl_c_without_tensorflow():
         process.send_signal(2)
         assert process.stdout.read().strip() == "False"
     assert process.returncode == 0
-
-
-def _environment():
-    import os
-
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def test_a_run_folder_is_exported_and_written_with_a_bundle(tmp_path, monkeypatch):

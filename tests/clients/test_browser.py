@@ -58,7 +58,7 @@ def test_only_what_is_needed_is_fetched(page):
       return performance.getEntriesByType("resource").map((entry) => entry.name)
         .filter((name) => name.includes("/bundles/")).map((name) => name.split("/digits/")[1]);
     """)
-    assert sorted(names) == ["SHA256SUMS", "manifest.json", "model-int8.tflite"]
+    assert sorted(names) == ["SHA256SUMS", "codes.npy", "manifest.json", "model-int8.tflite"]
 
 
 DOMAIN = """

@@ -39,7 +39,7 @@ class MixtureParamsSize(ParamsSize):
         )
 
 
-def new(cls: type, params: Any, *args: Any, **kwargs: Any) -> Any:
+def new(cls: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
     """Return the distribution of `params` under a layer of class `cls` that is not kept.
 
     The other arguments are the layer's without `convert_to_tensor_fn`, as in TFP, which calls

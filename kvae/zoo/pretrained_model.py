@@ -6,7 +6,6 @@ from kvae.zoo.names import folder
 
 __all__ = ["pretrained"]
 
-MODEL = "model.keras"
 MOST_BYTES = 2**20
 
 
@@ -44,8 +43,9 @@ def pretrained(name: str) -> Any:
     """
     import keras
 
+    from kvae.export.bundles.keras_file import KERAS_FILE
     from kvae.export.runtime import Bundle
 
     bundle = Bundle(folder(name))
-    bundle.read(MODEL, MOST_BYTES)
-    return keras.saving.load_model(bundle.root / MODEL)
+    bundle.read(KERAS_FILE, MOST_BYTES)
+    return keras.saving.load_model(bundle.root / KERAS_FILE)

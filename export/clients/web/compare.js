@@ -70,7 +70,13 @@ export class Compare {
     const bundle = address ? await openBundle(address) : this.#bundle;
     check(own.manifest, bundle.manifest);
     const { Model } = await import("./model.js");
-    this.#models = [own, await Model.load(bundle, preset, this.#accelerator)];
+    const model = await Model.load(bundle, preset, this.#accelerator);
+    if (own !== this.#models[0] || element("other").value !== text) {
+      model.delete(); // something else was chosen meanwhile
+      return;
+    }
+    this.#free(); // of two loads of one choice the later one counts
+    this.#models = [own, model];
     this.#times = [[], []];
     const words = { one: own.preset, other: text, said: ["As the page shows it", `By ${text}`] };
     this.#paint = panels(element("compared"), this.#kind, words);

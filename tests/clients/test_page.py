@@ -334,8 +334,11 @@ return performance.now() - Math.max(...last) > 500;
 
 
 def compared(page):
-    """Wait until both are drawn; return the rows of facts."""
-    page.wait("return document.getElementById('compared').ariaBusy === 'false'")
+    """Wait until the other model is there and both are drawn; return the rows of facts."""
+    page.wait("""
+      return !document.getElementById("comparison").hidden &&
+        document.getElementById("compared").ariaBusy === "false";
+    """)
     return page.cells("#compare .files")
 
 
@@ -373,7 +376,7 @@ def test_two_bundles_decode_the_same_point(page, client_bundle):
         assert page.said("compared-words") == same
         int8 = page.script("return document.getElementById('other').options[0].value")
         page.script(CHOOSE, ["digits", int8])  # before the first one is there
-        page.wait("return !document.getElementById('comparison').hidden")
+        compared(page)
         page.wait(AT_REST)
         assert page.said("compared-names").endswith(int8)
         page.set("other", "people", "change")

@@ -15,6 +15,7 @@ from kvae.export.web import folder
 from kvae.export.web.litert_js import PAGE
 from kvae.export.web.site import Site
 from tests.clients.c_project import build
+from tests.clients.gap_models import GAP_MODELS, make_gap_model
 from tests.clients.needed import need
 from tests.clients.page import Page
 from tests.clients.raw_models import RAW_MODELS, make_raw_model
@@ -93,6 +94,13 @@ def raw_models(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def gap_models(tmp_path_factory):
+    """Models of data with missing values by kind, see `tests/clients/gap_models.py`."""
+    folder = tmp_path_factory.mktemp("gaps")
+    return {kind: make_gap_model(kind, folder) for kind in GAP_MODELS}
+
+
+@pytest.fixture(scope="session")
 def table_bundle(tmp_path_factory):
     """A bundle of rows of a table with a schema, see `client_bundle`; `frame` are the rows."""
     keras.utils.set_random_seed(0)
@@ -145,6 +153,7 @@ def site_folder(
     conditional_bundle,
     code_bundle,
     raw_models,
+    gap_models,
     table_bundle,
     tmp_path_factory,
 ):
@@ -157,7 +166,7 @@ def site_folder(
         "people": table_bundle.path,
         "hierarchy": GOLDENS / "hierarchical" / "bundle",
         "factor": GOLDENS / "factor" / "bundle",  # without the signature sample
-        **{kind: made.bundle for kind, made in raw_models.items()},
+        **{kind: made.bundle for kind, made in {**raw_models, **gap_models}.items()},
     }
     for name, path in bundles.items():
         shutil.copytree(path, links / name)

@@ -662,7 +662,7 @@ def screen(page):
     page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-@pytest.mark.parametrize("bundle", ["digits", "sensor", "people"])
+@pytest.mark.parametrize("bundle", ["digits", "sensor", "people", "survey"])
 def test_the_page_fits_every_screen(page, screen, bundle):
     page.open(f"?bundle=bundles/{bundle}/")
     for tab in ("explore", "judge", "compare", "about"):
@@ -710,13 +710,14 @@ def test_axe_finds_nothing(page, screen, scheme):
 
     axe = PAGE / "node_modules" / "axe-core" / "axe.min.js"
     need(axe.exists(), "axe-core", "Run: npm install --prefix export/clients/web")
-    for bundle in ("digits", "sensor", "people", "conditional"):
+    for bundle in ("digits", "sensor", "people", "conditional", "survey"):
         screen(1280, scheme)
         page.open(f"?bundle=bundles/{bundle}/")
         page.settle_axes()
         page.script(axe.read_text("utf-8"))
         page.script("document.getElementById('judge-shown').click()")
         page.wait_judged()
+        page.script("document.querySelector('#gap-choices input')?.click()")
         for tab in ("explore", "judge", "compare", "about"):
             page.script(f"document.getElementById('tab-{tab}').click()")
             assert page.call(AXE) == [], (bundle, tab)

@@ -5,6 +5,7 @@ import { contributions, partsOf } from "./contribution.js";
 import { examplesOf } from "./csv.js";
 import { distribution } from "./distribution.js";
 import { asData } from "./domain.js";
+import { Gaps, showGaps } from "./gaps.js";
 import { Latest } from "./latest.js";
 import { plain } from "./number.js";
 import { panels } from "./panels.js";
@@ -13,6 +14,9 @@ import { pixelsOf } from "./pixels.js";
 const element = (id) => document.getElementById(id);
 
 export class Judge {
+  #gaps = new Gaps(element("gaps"), element("gap-choices"), () =>
+    this.#on.attempt(() => this.#choose()),
+  );
   #kind;
   #latest = new Latest((busy) => {
     element("judged").ariaBusy = String(busy);
@@ -50,7 +54,9 @@ export class Judge {
       element("file").value = "";
       element("judged").hidden = true;
       element("row-label").hidden = true;
+      this.#gaps.use(kind);
     }
+    this.#gaps.known = imputes(model);
     [this.#model, this.#kind] = [model, kind];
     const picture = kind.name === "picture";
     const size = kind.grid.slice(0, 2).join(" × ");
@@ -103,8 +109,36 @@ export class Judge {
       const { low, high } = this.#kind.domain;
       x = x.map((value) => low + high - value);
     }
-    const said = count > 1 ? [...words, `${this.#kind.noun} ${row}`] : words;
-    return this.#latest.run((stale) => this.#show(x, said.filter(Boolean).join(", "), stale));
+    const whole = x;
+    x = this.#gaps.erased(x);
+    const missing = x.filter(Number.isNaN).length;
+    const said = [
+      ...words,
+      count > 1 && `${this.#kind.noun} ${row}`,
+      missing && `${missing} of ${x.length} values missing`,
+    ];
+    const told = said.filter(Boolean).join(", ");
+    return this.#latest.run((stale) =>
+      missing && imputes(this.#model)
+        ? this.#impute(x, whole, row - 1, told)
+        : this.#show(x, told, stale),
+    );
+  }
+
+  /** Show what the model puts in the place of what is missing. */
+  async #impute(x, whole, row, words) {
+    const [model, kind] = [this.#model, this.#kind];
+    const others = (signature) => this.#on.others(signature);
+    const score = model.has("score") ? await model.score(x, others("score")) : null;
+    const imputed = await model.impute(x, row, others("impute"));
+    for (const each of [whole.filter((value) => !Number.isNaN(value)), imputed])
+      kind.scale.grow(each);
+    element("judged").hidden = false;
+    element("contribution-words").hidden = true;
+    element("gap-words").hidden = false;
+    element("judged-words").textContent = words;
+    this.#decide(score, model);
+    showGaps(element("panels"), kind, x, imputed, whole);
   }
 
   async #show(x, words, stale) {
@@ -115,6 +149,8 @@ export class Judge {
       ? await model.reconstruct(x, others("reconstruct"))
       : null;
     element("judged").hidden = false;
+    element("contribution-words").hidden = false;
+    element("gap-words").hidden = true;
     element("judged-words").textContent = words;
     this.#decide(score, model);
     const place = element("panels");
@@ -171,4 +207,9 @@ export class Judge {
     verdict.dataset.p = p;
     chart.replaceChildren(distribution(score, calibration));
   }
+}
+
+/** Return whether a model estimates missing values; pixels of 8 bits cannot be missing in a file. */
+function imputes(model) {
+  return model.signatures.impute?.inputs.x.dtype === "float32";
 }

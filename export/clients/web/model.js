@@ -171,6 +171,17 @@ export class Model {
     return this.#decoded(await this.run("reconstruct", { x, ...others }));
   }
 
+  /**
+   * Return `x` with an estimate in the place of what is missing, flat.
+   *
+   * @param {ArrayLike<number>} x NaN where a number is missing.
+   * @param {number} [row] Of the example among others: with it `VAE.impute(examples, seed=0)` draws.
+   * @param {Object<string, ArrayLike<number>>} [others] See `decode`.
+   */
+  async impute(x, row = 0, others = {}) {
+    return (await this.run("impute", { x, seed: [row, 0], ...others })).imputed;
+  }
+
   /** Return the anomaly score of `x` in nats. */
   async score(x, others = {}) {
     return (await this.run("score", { x, ...others })).score[0];

@@ -75,7 +75,8 @@ function lines(place, kind, { one, other, said }, parts) {
   };
 }
 
-function figure(place, words) {
+/** Return the place of a drawing with a caption below it, and one for a remark in the caption. */
+export function figure(place, words) {
   const found = document.createElement("figure");
   const inner = document.createElement("div");
   const caption = document.createElement("figcaption");

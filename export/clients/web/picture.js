@@ -14,7 +14,7 @@ export class Picture {
     [this.#grid, this.#scale] = [grid, scale];
     const [height, width, channels] = grid;
     Object.assign(this.#canvas, { width, height, role: "img", ariaLabel: label });
-    this.#canvas.className = channels % 2 ? "pixels" : "pixels clear";
+    this.#canvas.className = "pixels";
     place.replaceChildren(this.#canvas);
   }
 
@@ -26,13 +26,16 @@ export class Picture {
     this.#canvas.ariaLabel = text;
   }
 
-  /** Draw an example, given flat. */
+  /** Draw an example, given flat; pixels that are missing are transparent. */
   paint(values) {
     const [height, width, channels] = this.#grid;
+    const clear = channels % 2 === 0 || Array.prototype.some.call(values, Number.isNaN);
+    this.#canvas.classList.toggle("clear", clear);
     const colours = channels >= 3 ? 3 : 1;
     this.#put(height, width, (pixel) => {
       const shade = (channel) => 255 * this.#scale.share(values[pixel * channels + channel]);
       const alpha = channels % 2 ? 255 : shade(channels - 1);
+      if (Number.isNaN(values[pixel * channels])) return [0, 0, 0, 0];
       return [shade(0), shade(colours > 1 ? 1 : 0), shade(colours > 1 ? 2 : 0), alpha];
     });
   }

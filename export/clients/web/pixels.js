@@ -10,7 +10,7 @@
  * @returns {Promise<{values: Float32Array, words: string}>}
  */
 export async function pixelsOf(file, { grid: [height, width, channels], domain }) {
-  const { low, high } = domain;
+  const { low, high, missing } = domain;
   if (low === null || high === null) {
     throw new Error("Expected a model of pixels with a known range. Received: one of any numbers");
   }
@@ -44,8 +44,10 @@ export async function pixelsOf(file, { grid: [height, width, channels], domain }
       3: [red, green, blue],
       4: [red, green, blue, alpha],
     };
+    // What nothing was painted on is missing, where a model takes that.
+    const absent = missing && channels % 2 === 1 && alpha < 128;
     found[channels].forEach((value, channel) => {
-      values[pixel * channels + channel] = low + ((high - low) * value) / 255;
+      values[pixel * channels + channel] = absent ? NaN : low + ((high - low) * value) / 255;
     });
   }
   const words =

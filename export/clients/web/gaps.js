@@ -1,0 +1,126 @@
+// Parts of an example that a person takes as missing, and what the model puts in the place of missing
+// values.
+
+import { display } from "./display.js";
+import { figure } from "./panels.js";
+import { Row } from "./row.js";
+
+const ESTIMATED = "Imputed";
+const ERASED = "Before";
+
+export class Gaps {
+  #boxes = [];
+  #choices;
+  #change;
+  #group;
+
+  /**
+   * @param {Element} group A fieldset.
+   * @param {Element} choices In it, where the checkboxes go.
+   * @param {function()} change Called after a change.
+   */
+  constructor(group, choices, change) {
+    [this.#group, this.#choices, this.#change] = [group, choices, change];
+  }
+
+  /** Whether the model imputes. */
+  set known(known) {
+    this.#group.hidden = !known;
+  }
+
+  /** Offer the regions of a kind of example. */
+  use(kind) {
+    this.#boxes = regionsOf(kind).map(({ name, indices }) => {
+      const box = Object.assign(document.createElement("input"), { type: "checkbox" });
+      box.addEventListener("change", this.#change);
+      const label = document.createElement("label");
+      label.append(box, ` ${name}`);
+      return { box, label, indices };
+    });
+    this.#choices.replaceChildren(...this.#boxes.map(({ label }) => label));
+  }
+
+  /** Return an example without the regions that are ticked. */
+  erased(x) {
+    if (this.#group.hidden) return x;
+    const left = Float32Array.from(x);
+    for (const { box, indices } of this.#boxes) {
+      if (box.checked) for (const index of indices) left[index] = NaN;
+    }
+    return left;
+  }
+}
+
+/**
+ * Return the regions of an example by name, each a list of indices of its numbers: columns of a row, halves
+ * and the middle of a picture, thirds and channels of a series.
+ *
+ * @param {Kind} kind
+ * @returns {{name: string, indices: number[]}[]}
+ */
+export function regionsOf(kind) {
+  if (kind.name === "row") {
+    return kind.columns.map(({ name, start, span }) => {
+      return { name, indices: Array.from({ length: span }, (_, index) => start + index) };
+    });
+  }
+  const all = Array.from({ length: kind.size }, (_, index) => index);
+  const region = (name, inside) => ({ name, indices: all.filter(inside) });
+  if (kind.name === "series") {
+    const [samples, channels] = kind.grid;
+    const third = (index) => Math.floor((3 * Math.floor(index / channels)) / samples);
+    const parts = ["beginning", "middle", "end"].map((name, place) =>
+      region(name, (index) => third(index) === place),
+    );
+    const single = Array.from({ length: channels > 1 ? channels : 0 }, (_, channel) =>
+      region(`channel ${channel}`, (index) => index % channels === channel),
+    );
+    return [...parts, ...single];
+  }
+  const [height, width, depth] = kind.grid;
+  const row = (index) => Math.floor(index / depth / width) + 0.5;
+  const column = (index) => (Math.floor(index / depth) % width) + 0.5;
+  const inner = (place, length) => place > length / 4 && place < (3 * length) / 4;
+  return [
+    region("top", (index) => row(index) < height / 2),
+    region("bottom", (index) => row(index) > height / 2),
+    region("left", (index) => column(index) < width / 2),
+    region("right", (index) => column(index) > width / 2),
+    region("middle", (index) => inner(row(index), height) && inner(column(index), width)),
+  ];
+}
+
+/**
+ * Show an example with gaps and what is imputed.
+ *
+ * @param {Element} place
+ * @param {Kind} kind
+ * @param {ArrayLike<number>} x NaN where something is missing.
+ * @param {ArrayLike<number>} imputed
+ * @param {ArrayLike<number>} before The example before a part was taken as missing.
+ */
+export function showGaps(place, kind, x, imputed, before) {
+  place.replaceChildren();
+  place.className = `panels ${kind.name}`;
+  const erased = before.some((value, index) => Number.isNaN(x[index]) && !Number.isNaN(value));
+  const said = `The ${kind.noun} that is judged`;
+  if (kind.name === "row") {
+    const missing = (column, row) => Number.isNaN(column.number(row));
+    const estimate = (column) => (missing(column, x) ? column.text(imputed) : "");
+    const original = (column) =>
+      missing(column, x) && !missing(column, before) ? column.text(before) : "";
+    const more = erased ? [ESTIMATED, ERASED] : [ESTIMATED];
+    new Row(place, kind, said, "Given", more).paint(x, estimate, original);
+    return;
+  }
+  if (kind.name === "series") {
+    const words = `Given; broken line: ${ESTIMATED.toLowerCase()}`;
+    display(figure(place, words).inner, kind, `${said}, with what is imputed`).paint(x, imputed);
+  } else {
+    display(figure(place, "Given").inner, kind, said).paint(x);
+    display(figure(place, ESTIMATED).inner, kind, "What is imputed").paint(imputed);
+  }
+  if (!erased) return;
+  const words = `The ${kind.noun} before a part was taken as missing`;
+  display(figure(place, ERASED).inner, kind, words).paint(before);
+}

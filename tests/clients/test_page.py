@@ -206,7 +206,7 @@ def test_a_walk_ends_at_the_second_point(page, client_bundle):
     page.open("?preset=float32&seed=4")
     page.script("document.getElementById('walk').open = true")
     page.find("keep-b").click()
-    page.find("arc").click()
+    page.set("way", "arc", "change")
     page.find("interpolate").click()
     page.wait("return document.getElementById('shown').textContent.startsWith('100%')")
     page.settle()

@@ -9,6 +9,7 @@ import { Names } from "./names.js";
 import { Point } from "./point.js";
 import { randomPoint } from "./random_point.js";
 import { Walk } from "./walk.js";
+import { Ways } from "./ways.js";
 
 const element = (id) => document.getElementById(id);
 const STRIP = 10; // pictures along an axis
@@ -36,6 +37,15 @@ export class Explore {
   });
   #ranges;
   #walk;
+  #ways = new Ways({
+    others: (signature) => this.#others(signature),
+    search: (busy) => {
+      element("said").textContent = busy ? "Searching the way through the examples …" : "";
+    },
+    found: (points) => {
+      this.#map.way = points;
+    },
+  });
   /** The numbers that are shown. */
   values = null;
 
@@ -44,10 +54,10 @@ export class Explore {
     this.#attempt = attempt;
     this.#walk = new Walk({
       attempt,
-      show: (words, a, b, t, arc) =>
-        this.#show(words, (model) => this.#between(a, b, t, arc, model)),
-      strip: (a, b, arc, count) => this.#saveWalk(a, b, arc, count),
-      film: (a, b, arc, count, pause) => this.#saveFilm(a, b, arc, count, pause),
+      show: (words, a, b, t, way) =>
+        this.#show(words, (model) => this.#ways.decoded(way, a, b, t, model)),
+      strip: (a, b, way, count) => this.#saveWalk(a, b, way, count),
+      film: (a, b, way, count, pause) => this.#saveFilm(a, b, way, count, pause),
     });
     this.#map = new LatentMap({
       move: (pairs) => this.#point.z && attempt(() => this.#to(this.#point.moved(pairs), false)),
@@ -102,8 +112,10 @@ export class Explore {
     this.#ranges = rangesOf(model);
     element("explorable").hidden = !this.hasAxes;
     element("not-explorable").hidden = this.hasAxes;
-    element("walk").hidden = !(this.hasAxes && model.has("interpolate"));
-    this.#walk.hasArc = model.has("interpolate_spherical");
+    this.#ways.use(model, kind, codes);
+    this.#map.way = null;
+    this.#walk.ways = this.#ways.known;
+    element("walk").hidden = !(this.hasAxes && this.#ways.known.length);
     this.#walk.hasFilm = kind.name === "picture";
     if (!other) return;
     [this.#past, this.#committed, this.#point] = [[], null, null];
@@ -204,6 +216,7 @@ export class Explore {
       const start = performance.now();
       const values = await call(this.#model);
       const milliseconds = performance.now() - start;
+      if (!values) return; // another model was taken meanwhile
       this.values = values;
       this.#kind.scale.grow(values);
       this.#drawing.paint(values);
@@ -237,11 +250,6 @@ export class Explore {
     return Object.fromEntries(known.filter(([name]) => name in taken));
   }
 
-  #between(a, b, t, arc, model = this.#model) {
-    const others = this.#others(arc ? "interpolate_spherical" : "interpolate");
-    return model.interpolate(a, b, t, arc, others);
-  }
-
   async #vector(seed) {
     if (!this.#model.has("sample")) return this.#random(seed);
     return (await this.#model.sample(seed, 0, this.#others("sample"))).z;
@@ -253,6 +261,7 @@ export class Explore {
 
   #keep(end) {
     this.#walk.keep(end, this.#point.z);
+    this.#map.way = null;
     element("said").textContent = `Kept as ${end.toUpperCase()}.`;
   }
 
@@ -265,20 +274,20 @@ export class Explore {
     await save(this.#kind, examples, `${this.#name}-axis-${index}`);
   }
 
-  async #saveWalk(a, b, arc, count) {
-    await save(this.#kind, await this.#way(a, b, arc, count), `${this.#name}-walk`);
+  async #saveWalk(a, b, way, count) {
+    await save(this.#kind, await this.#along(a, b, way, count), `${this.#name}-walk`);
   }
 
-  async #saveFilm(a, b, arc, count, pause) {
-    const there = await this.#way(a, b, arc, count);
+  async #saveFilm(a, b, way, count, pause) {
+    const there = await this.#along(a, b, way, count);
     const back = there.slice(1, -1).reverse(); // it begins anew without a jump
     await saveFilm(this.#kind, [...there, ...back], `${this.#name}-film`, pause);
   }
 
-  async #way(a, b, arc, count) {
+  async #along(a, b, way, count) {
     const examples = [];
     for (let step = 0; step < count; step++) {
-      examples.push(await this.#between(a, b, step / (count - 1), arc));
+      examples.push(await this.#ways.decoded(way, a, b, step / (count - 1)));
     }
     return examples;
   }

@@ -14,6 +14,7 @@ export class LatentMap {
   #codes = null;
   #names;
   #on;
+  #way = null;
   #z = null;
 
   /**
@@ -73,6 +74,12 @@ export class LatentMap {
     this.#draw();
   }
 
+  /** The points of a way through the codes, null for none. */
+  set way(points) {
+    this.#way = points;
+    this.#draw();
+  }
+
   get #shown() {
     return [element("map-across").value, element("map-up").value].map(Number);
   }
@@ -122,6 +129,7 @@ export class LatentMap {
       disc(context, x(values[code * size + first]), y(values[code * size + second]), DOT);
     }
     context.globalAlpha = 1;
+    this.#drawWay(context, colour("accent"), (z) => [x(z[first]), y(z[second])]);
     if (!this.#z) return;
     const [left, top] = [x(this.#z[first]), y(this.#z[second])];
     context.fillStyle = colour("accent");
@@ -130,6 +138,14 @@ export class LatentMap {
     disc(context, within(left, POINT, width), within(top, POINT, height), POINT);
     context.stroke();
     this.#say(first, second);
+  }
+
+  #drawWay(context, colour, place) {
+    if (!this.#way) return;
+    Object.assign(context, { strokeStyle: colour, lineWidth: 1.5 });
+    context.beginPath();
+    for (const z of this.#way) context.lineTo(...place(z));
+    context.stroke();
   }
 
   #say(first, second) {

@@ -1,9 +1,10 @@
-// The way from a point A to a point B, straight or along the arc.
+// The controls of a walk from a point A to a point B.
 
 const element = (id) => document.getElementById(id);
 const STEPS = 40; // pictures of the film
 const STRIP = 10; // pictures of a strip
 const PAUSE = 40; // milliseconds between the pictures of the film
+const WAYS = { line: "straight", arc: "along the arc", examples: "through the examples" };
 
 export class Walk {
   #ends = { a: null, b: null };
@@ -16,15 +17,21 @@ export class Walk {
       element(id).addEventListener(event, () => on.attempt(action));
     listen("interpolate", "click", () => this.#film());
     listen("share", "input", () => this.#show());
-    listen("arc", "change", () => this.#show());
+    listen("way", "change", () => {
+      this.#explain();
+      return this.#show();
+    });
     listen("walk-strip", "click", () => this.#strip());
     listen("walk-film", "click", () => this.#keepFilm());
   }
 
-  /** Whether a signature goes along an arc. */
-  set hasArc(known) {
-    element("arc-label").hidden = !known;
-    if (!known) element("arc").checked = false;
+  /** The names of the ways that can be gone. */
+  set ways(names) {
+    const before = this.way;
+    element("way").replaceChildren(...names.map((name) => new Option(WAYS[name], name)));
+    if (names.includes(before)) element("way").value = before;
+    element("way-label").hidden = names.length < 2;
+    this.#explain();
   }
 
   /** Whether the film can be kept as a file. */
@@ -32,8 +39,8 @@ export class Walk {
     element("walk-film").hidden = !known;
   }
 
-  get arc() {
-    return element("arc").checked;
+  get way() {
+    return element("way").value;
   }
 
   /** Set an end, "a" or "b", to a latent vector. */
@@ -48,22 +55,27 @@ export class Walk {
     element("share").ariaValueText = `${Math.round(100 * t)}% of the way from A to B`;
   }
 
+  #explain() {
+    element("way-words").hidden = this.way !== "examples";
+  }
+
   #show() {
     const t = Number(element("share").value);
     this.#say(t);
     const { a, b } = this.#ends;
-    const words = `${Math.round(100 * t)}% of the way from A to B${this.arc ? ", along the arc" : ""}`;
-    return this.#on.show(words, a, b, t, this.arc);
+    const how = this.way === "line" ? "" : `, ${WAYS[this.way]}`;
+    const words = `${Math.round(100 * t)}% of the way from A to B${how}`;
+    return this.#on.show(words, a, b, t, this.way);
   }
 
   #strip() {
     const { a, b } = this.#ends;
-    return this.#on.strip(a, b, this.arc, STRIP);
+    return this.#on.strip(a, b, this.way, STRIP);
   }
 
   #keepFilm() {
     const { a, b } = this.#ends;
-    return this.#on.film(a, b, this.arc, STEPS + 1, PAUSE);
+    return this.#on.film(a, b, this.way, STEPS + 1, PAUSE);
   }
 
   async #film() {

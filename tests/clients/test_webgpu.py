@@ -58,6 +58,13 @@ def test_the_page_says_where_it_runs(page, client_bundle):
     assert np.max(np.abs(page.shown()[..., :3].astype(int) - shades)) <= 1
 
 
+def test_webgpu_is_taken_without_being_asked_for(page):
+    page.open()
+    assert page.error() == ""
+    assert page.said("timing").endswith(", WebGPU")
+    assert page.said("runs").startswith("WebGPU: it differs from WebAssembly by at most ")
+
+
 def test_an_unknown_accelerator_is_refused_in_words(page):
     page.open("?accelerator=tpu")
     assert page.error() == ("Expected accelerator to be one of wasm, webgpu. Received: tpu")

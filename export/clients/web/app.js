@@ -1,7 +1,7 @@
 // The page: a bundle is opened, shown, explored and used to judge data.
 //
 // `?bundle=ADDRESS&preset=NAME&accelerator=webgpu` in the page's address says what to open, and where it
-// runs; by default on the CPU. `seed=7` or `z=0.1,...` and other inputs by name say which point is shown.
+// runs; by default by WebGPU where that is verified, else on the CPU. `seed=7` or `z=0.1,...` and other inputs by name say which point is shown.
 
 import { nameOf, tellAbout } from "./about.js";
 import { openBundle } from "./bundle.js";
@@ -45,7 +45,7 @@ const judge = new Judge({
     return Object.fromEntries(Object.entries(fields.values).filter(([name]) => name in taken));
   },
 });
-const compare = new Compare(attempt, explore, query.get("accelerator"));
+const compare = new Compare(attempt, explore);
 const tabs = new Tabs(element("tabs"));
 
 /** Compile the chosen file of the open bundle, and show the controls that it can serve. */
@@ -56,7 +56,7 @@ async function load(address, preset) {
       `LiteRT.js is missing: start the page by 'kvae web', or run 'npm install' in its folder. (${error.message})`,
     );
   });
-  const loaded = await Model.load(bundle, preset, query.get("accelerator"));
+  const loaded = await Model.verified(bundle, preset, query.get("accelerator"));
   const { manifest } = bundle;
   if (model?.manifest !== manifest) {
     [kind, codes] = [new Kind(manifest), await readCodes(bundle)];
@@ -72,6 +72,7 @@ async function load(address, preset) {
   }
   const before = model;
   model = loaded;
+  element("runs").textContent = model.why;
   const sizes = Object.fromEntries(
     manifest.artefacts.map((file) => [file.preset, file.size_bytes]),
   );

@@ -9,7 +9,6 @@ const element = (id) => document.getElementById(id);
 const TIMES = 20; // calls whose median is told
 
 export class Compare {
-  #accelerator;
   #attempt;
   #bundle;
   #choices = [];
@@ -25,10 +24,9 @@ export class Compare {
   /**
    * @param {function(function)} attempt Runs an action and reports its error on the page.
    * @param {Explore} explore What shows the point.
-   * @param {?string} accelerator Where the other file runs.
    */
-  constructor(attempt, explore, accelerator) {
-    [this.#attempt, this.#explore, this.#accelerator] = [attempt, explore, accelerator];
+  constructor(attempt, explore) {
+    [this.#attempt, this.#explore] = [attempt, explore];
     element("other").addEventListener("change", () => attempt(() => this.#load()));
     element("compare").addEventListener("opened", () => attempt(() => this.#load()));
     element("view").addEventListener("shown", () => this.#show());
@@ -70,7 +68,7 @@ export class Compare {
     const bundle = address ? await openBundle(address) : this.#bundle;
     check(own.manifest, bundle.manifest);
     const { Model } = await import("./model.js");
-    const model = await Model.load(bundle, preset, this.#accelerator);
+    const model = await Model.load(bundle, preset, own.accelerator);
     if (own !== this.#models[0] || element("other").value !== text) {
       model.delete(); // something else was chosen meanwhile
       return;

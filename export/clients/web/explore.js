@@ -222,9 +222,8 @@ export class Explore {
       this.#drawing.paint(values);
       this.#drawing.label = words;
       element("shown").textContent = words;
-      const where = { wasm: "WebAssembly", webgpu: "WebGPU" }[this.#model.accelerator];
-      element("timing").textContent =
-        `${milliseconds.toFixed(1)} ms, ${this.#model.preset}, ${where}`;
+      const { preset, where } = this.#model;
+      element("timing").textContent = `${milliseconds.toFixed(1)} ms, ${preset}, ${where}`;
       this.#call = again;
       element("view").dispatchEvent(new Event("shown"));
     });

@@ -1,16 +1,18 @@
 // Runs a bundle's .tflite file by LiteRT.js, one row at a time: on the CPU in WebAssembly, or by
 // WebGPU where that is asked for.
 //
-// The page's import map says where @litertjs/core lies; its WebAssembly files lie beside it. WebGPU
-// is not the default: its numbers differ between devices, and so small a network gains nothing there.
+// The page's import map says where @litertjs/core lies; its WebAssembly files lie beside it. The numbers of
+// WebGPU differ between devices: `Model.verified` compares them first.
 
 import { Tensor, loadAndCompile, loadLiteRt } from "@litertjs/core";
 
+import { place } from "./accelerator.js";
 import { decide } from "./decision.js";
 import { checkDomain } from "./domain.js";
 
 const WASM = new URL("../wasm/", import.meta.resolve("@litertjs/core")).href;
 const ACCELERATORS = ["wasm", "webgpu"];
+const NAMES = { wasm: "WebAssembly", webgpu: "WebGPU" };
 const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array };
 
 let runtime; // LiteRT.js loads once for a page
@@ -41,6 +43,7 @@ export class Model {
     this.signatures = artefact.signatures;
     /** "wasm" also where LiteRT.js could not run the whole file by WebGPU and fell back. */
     this.accelerator = compiled.options.accelerator;
+    this.where = NAMES[this.accelerator];
     this.#compiled = compiled;
   }
 
@@ -73,6 +76,26 @@ export class Model {
     await start();
     const content = await read(artefact.file);
     return new Model(manifest, artefact, await loadAndCompile(content, options));
+  }
+
+  /**
+   * Compile one file of a bundle for WebGPU where that passes its verification on the golden vectors, else
+   * for WebAssembly; `why` of the model says in a sentence which, and why.
+   *
+   * @param {object} bundle As in `load`.
+   * @param {string} [preset] As in `load`.
+   * @param {string} [accelerator] Where one is given, nothing is compared.
+   * @returns {Promise<Model>}
+   */
+  static async verified(bundle, preset, accelerator) {
+    if (accelerator) {
+      const asked = await Model.load(bundle, preset, accelerator);
+      asked.why = `${asked.where}: the address of the page asks for ${NAMES[accelerator]}`;
+      return asked;
+    }
+    const { model, why } = await place(bundle, (name) => Model.load(bundle, preset, name));
+    model.why = why;
+    return model;
   }
 
   /** Free the memory, which JavaScript's garbage collector does not see, after the calls so far. */

@@ -51,6 +51,7 @@ class Recipe:
     preprocessing: str
     learning_rate: float = 2e-3
     signatures: tuple[str, ...] = (*SIGNATURES, "reconstruct")
+    codes: int = 0  # for a map of the examples, where there is room for them
 
 
 def pictures(likelihood, dense, flow_steps, latent_dim=16, filters=(16, 24, 24)):
@@ -166,6 +167,7 @@ RECIPES = {
         training_data="7,493 windows of a series simulated by benchmarks/pretrained_data.py of "
         "kvae; no data of others.",
         preprocessing="None: raw units.",
+        codes=500,
     ),
     "adult": Recipe(
         pretrained_data.adult,
@@ -277,7 +279,7 @@ def main():
         preprocessing=recipe.preprocessing,
         keras=True,
         golden_bytes=GOLDEN_BYTES,
-        codes=0,
+        codes=recipe.codes,
         measure=False,
         overwrite=True,
         **more,

@@ -50,6 +50,16 @@ def test_every_file_has_its_digest(name):
     assert not any(file.endswith(".py") for file in bundle.names)  # installers compile these
 
 
+def test_the_sensor_has_codes_of_its_windows_for_a_map():
+    model = runtime.Model(kvae.zoo.folder("sensor-64"))
+    codes = np.load(kvae.zoo.folder("sensor-64") / "codes.npy")
+    assert codes.shape == (model.manifest["codes"], model.manifest["model"]["latent_dim"])
+    assert len(codes) == 500
+    for axis in model.manifest["axes"]:  # the range of an axis holds 99% of draws from posteriors
+        column = codes[:, axis["index"]]
+        assert np.mean((column >= axis["low"]) & (column <= axis["high"])) > 0.95
+
+
 def test_they_are_small():
     sizes = {
         name: sum(file.stat().st_size for file in kvae.zoo.folder(name).iterdir())

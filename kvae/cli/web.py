@@ -1,6 +1,7 @@
 """`kvae web`: the page with bundles, on this machine or as a folder for a web server."""
 
 import contextlib
+import shlex
 import tempfile
 import warnings
 import webbrowser
@@ -49,7 +50,11 @@ def run(
         site = Site(bundles, litert_js.installed(_tell))
         if static is not None:
             folder.write(site, static, overwrite)
-            _tell(f"The page is in {static.resolve()}: copy it to a web server with https.")
+            served = f"python -m http.server --directory {shlex.quote(str(static))}"
+            _tell(
+                f"The page is in {static.resolve()}: copy it to a web server with https. To see it "
+                f"here, run {served} and open http://localhost:8000"
+            )
             return
         with Server(site, port) as server:
             _tell(f"The page is at {server.address} on this machine. Stop it with Ctrl+C.")
@@ -81,6 +86,8 @@ def _bundle(
         load_vae(saved)
     schema = schema or schema_file_of(path)
     _tell(f"Exporting {saved} for the browser ...")
+    if data is None:
+        _tell("Without --data the page has no map of the examples and no state of health.")
     with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
         warnings.simplefilter("always")
         import kvae

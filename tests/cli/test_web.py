@@ -75,7 +75,10 @@ def test_a_run_folder_is_exported_and_written_with_a_bundle(tmp_path, monkeypatc
     assert bundles == ["bundle", "run"]
     exported = runtime.Bundle(tmp_path / "page" / "bundles" / "run")
     assert exported.manifest["table"] == json.loads(json.dumps(schema.get_config()))
-    assert "copy it to a web server" in done.output
+    said = " ".join(done.output.split())
+    assert "copy it to a web server" in said
+    assert "run python -m http.server --directory" in said
+    assert "Without --data the page has no map" in said
 
 
 @pytest.mark.parametrize(

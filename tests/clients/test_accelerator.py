@@ -79,6 +79,6 @@ def test_webassembly_is_taken_where_the_file_does_not_run_by_webgpu(page, refusa
 def test_the_page_says_that_it_runs_in_webassembly_and_why(page):
     page.open()
     assert page.said("timing").endswith(", WebAssembly")
-    assert page.said("runs") == "WebAssembly: this browser has no WebGPU on this device"
+    assert page.said("runs") == "WebAssembly: this browser has no WebGPU on this device."
     page.open("?accelerator=wasm")
-    assert page.said("runs") == "WebAssembly: the address of the page asks for WebAssembly"
+    assert page.said("runs") == "WebAssembly: the address of the page asks for WebAssembly."

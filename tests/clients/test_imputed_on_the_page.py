@@ -98,6 +98,8 @@ def test_empty_cells_of_a_table_are_imputed_beside_the_given_ones(page, gap_mode
     assert [row[1] for row in rows] == ["missing", "missing", "missing", cells[2][3]]
     assert float(rows[1][2]) == pytest.approx(expected["height"], abs=0.051)
     assert [row[3] for row in rows] == ["", cells[2][1], "", ""]
+    assert "There is no verdict" in page.said("verdict")
+    assert page.score() == pytest.approx(made.vae.score(x[1:2])[0], rel=1e-4)
     assert page.find("gap-words").is_displayed()
     assert not page.find("contribution-words").is_displayed()
 

@@ -75,6 +75,12 @@ def test_only_files_of_the_page_are_loaded(page):
     assert all(name.startswith((page.address, "data:")) for name in loaded)
 
 
+def test_a_page_opened_as_a_file_says_that_it_needs_a_server(page):
+    page.browser.get((page.root / "index.html").as_uri())
+    page.wait("return document.getElementById('loading').hidden")
+    assert "This page has to come from a web server" in page.error()
+
+
 def test_the_own_server_shows_the_page(page, client_bundle):
     import threading
 

@@ -72,7 +72,7 @@ async function load(address, preset) {
   }
   const before = model;
   model = loaded;
-  element("runs").textContent = model.why;
+  element("runs").textContent = `${model.why}.`;
   const sizes = Object.fromEntries(
     manifest.artefacts.map((file) => [file.preset, file.size_bytes]),
   );

@@ -42,9 +42,7 @@ export class Explore {
     search: (busy) => {
       element("said").textContent = busy ? "Searching the way through the examples …" : "";
     },
-    found: (points) => {
-      this.#map.way = points;
-    },
+    gone: (points, z) => this.#map.setWay(points, z),
   });
   /** The numbers that are shown. */
   values = null;
@@ -113,7 +111,6 @@ export class Explore {
     element("explorable").hidden = !this.hasAxes;
     element("not-explorable").hidden = this.hasAxes;
     this.#ways.use(model, kind, codes);
-    this.#map.way = null;
     this.#walk.ways = this.#ways.known;
     element("walk").hidden = !(this.hasAxes && this.#ways.known.length);
     this.#walk.hasFilm = kind.name === "picture";
@@ -171,6 +168,7 @@ export class Explore {
 
   async #to(point, commit = true) {
     this.#point = point;
+    this.#map.setWay(null);
     if (commit) this.#commit();
     if (point.seed !== null) element("seed").value = point.seed;
     const words =
@@ -260,7 +258,6 @@ export class Explore {
 
   #keep(end) {
     this.#walk.keep(end, this.#point.z);
-    this.#map.way = null;
     element("said").textContent = `Kept as ${end.toUpperCase()}.`;
   }
 

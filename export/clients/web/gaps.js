@@ -90,6 +90,11 @@ export function regionsOf(kind) {
   ];
 }
 
+/** Return whether more is missing of an example than before. */
+export function erased(x, before) {
+  return before.some((value, index) => Number.isNaN(x[index]) && !Number.isNaN(value));
+}
+
 /**
  * Show an example with gaps and what is imputed.
  *
@@ -102,14 +107,13 @@ export function regionsOf(kind) {
 export function showGaps(place, kind, x, imputed, before) {
   place.replaceChildren();
   place.className = `panels ${kind.name}`;
-  const erased = before.some((value, index) => Number.isNaN(x[index]) && !Number.isNaN(value));
   const said = `The ${kind.noun} that is judged`;
   if (kind.name === "row") {
     const missing = (column, row) => Number.isNaN(column.number(row));
     const estimate = (column) => (missing(column, x) ? column.text(imputed) : "");
     const original = (column) =>
       missing(column, x) && !missing(column, before) ? column.text(before) : "";
-    const more = erased ? [ESTIMATED, ERASED] : [ESTIMATED];
+    const more = erased(x, before) ? [ESTIMATED, ERASED] : [ESTIMATED];
     new Row(place, kind, said, "Given", more).paint(x, estimate, original);
     return;
   }
@@ -120,7 +124,7 @@ export function showGaps(place, kind, x, imputed, before) {
     display(figure(place, "Given").inner, kind, said).paint(x);
     display(figure(place, ESTIMATED).inner, kind, "What is imputed").paint(imputed);
   }
-  if (!erased) return;
+  if (!erased(x, before)) return;
   const words = `The ${kind.noun} before a part was taken as missing`;
   display(figure(place, ERASED).inner, kind, words).paint(before);
 }

@@ -5,7 +5,7 @@ import { contributions, partsOf } from "./contribution.js";
 import { examplesOf } from "./csv.js";
 import { distribution } from "./distribution.js";
 import { asData } from "./domain.js";
-import { Gaps, showGaps } from "./gaps.js";
+import { erased, Gaps, showGaps } from "./gaps.js";
 import { Latest } from "./latest.js";
 import { plain } from "./number.js";
 import { panels } from "./panels.js";
@@ -137,7 +137,8 @@ export class Judge {
     element("contribution-words").hidden = true;
     element("gap-words").hidden = false;
     element("judged-words").textContent = words;
-    this.#decide(score, model);
+    if (score !== null && erased(x, whole)) this.#sayScore(score);
+    else this.#decide(score, model);
     showGaps(element("panels"), kind, x, imputed, whole);
   }
 
@@ -171,6 +172,17 @@ export class Judge {
     const found = await contributions(x, repaired, partsOf(kind).parts, call, stale);
     if (found) paint(x, remade, found);
     place.ariaBusy = "false";
+  }
+
+  /** Say the score of an example that the threshold is not for, since a part was taken away. */
+  #sayScore(score) {
+    const verdict = element("verdict");
+    element("distribution").replaceChildren();
+    verdict.className = "verdict";
+    verdict.dataset.score = score;
+    verdict.textContent =
+      `Score ${plain(score, 5)} nats, of what is not missing. There is no verdict: thresholds are for ` +
+      "examples from which nothing was taken away.";
   }
 
   #decide(score, model) {

@@ -6,6 +6,7 @@ const element = (id) => document.getElementById(id);
 const MARGIN = 0.05; // of a side, beyond the outermost code
 const DOT = 2; // pixels
 const POINT = 7;
+const RING = 5;
 
 export class LatentMap {
   #axes = [];
@@ -74,9 +75,10 @@ export class LatentMap {
     this.#draw();
   }
 
-  /** The points of a way through the codes, null for none. */
-  set way(points) {
-    this.#way = points;
+  /** Show the points of a way through the codes, null for none, and the place on it. */
+  setWay(points, z) {
+    if (!points && !this.#way) return;
+    this.#way = points && { points, z };
     this.#draw();
   }
 
@@ -129,7 +131,10 @@ export class LatentMap {
       disc(context, x(values[code * size + first]), y(values[code * size + second]), DOT);
     }
     context.globalAlpha = 1;
-    this.#drawWay(context, colour("accent"), (z) => [x(z[first]), y(z[second])]);
+    if (this.#way) {
+      Object.assign(context, { fillStyle: colour("panel"), strokeStyle: colour("accent") });
+      drawWay(context, this.#way, (z) => [x(z[first]), y(z[second])]);
+    }
     if (!this.#z) return;
     const [left, top] = [x(this.#z[first]), y(this.#z[second])];
     context.fillStyle = colour("accent");
@@ -138,14 +143,6 @@ export class LatentMap {
     disc(context, within(left, POINT, width), within(top, POINT, height), POINT);
     context.stroke();
     this.#say(first, second);
-  }
-
-  #drawWay(context, colour, place) {
-    if (!this.#way) return;
-    Object.assign(context, { strokeStyle: colour, lineWidth: 1.5 });
-    context.beginPath();
-    for (const z of this.#way) context.lineTo(...place(z));
-    context.stroke();
   }
 
   #say(first, second) {
@@ -188,6 +185,16 @@ export class LatentMap {
 /** Return a number that lies in [margin, length - margin]. */
 function within(value, margin, length) {
   return Math.min(Math.max(value, margin), length - margin);
+}
+
+/** Draw a way and a ring at the place on it. */
+function drawWay(context, { points, z }, place) {
+  context.lineWidth = 2;
+  context.beginPath();
+  for (const point of points) context.lineTo(...place(point));
+  context.stroke();
+  disc(context, ...place(z), RING);
+  context.stroke();
 }
 
 function disc(context, x, y, radius) {

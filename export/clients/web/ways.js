@@ -13,8 +13,9 @@ export class Ways {
   #on;
 
   /**
-   * @param {{others: function(string): object, search: function(boolean), found: function(ArrayLike[])}} on
-   *     The other inputs of a signature; called with whether a way is searched, and with its points.
+   * @param {{others: function(string): object, search: function(boolean), gone: function(ArrayLike[], ArrayLike)}}
+   *     on The other inputs of a signature; called with whether a way through the examples is searched, and with
+   *     the points of such a way and the place on it.
    */
   constructor(on) {
     this.#on = on;
@@ -51,7 +52,10 @@ export class Ways {
     const others = this.#on.others(SIGNATURES[way]);
     if (way !== "examples") return model.interpolate(a, b, t, way === "arc", others);
     const found = await this.#through(a, b, others);
-    return found && model.decode(found.at(t), others);
+    if (!found) return null;
+    const z = found.at(t);
+    this.#on.gone(found.points, z);
+    return model.decode(z, others);
   }
 
   async #through(a, b, others) {
@@ -71,7 +75,6 @@ export class Ways {
       const way = await this.#graph.path(a, b, decode);
       if (!way || model !== this.#model) return null;
       this.#last = { key, way };
-      this.#on.found(way.points);
       return way;
     } finally {
       this.#on.search(false);

@@ -34,6 +34,14 @@ def test_the_lines_of_python(folder):
     assert said.split("\n")[0] == "(5, 8, 8, 1) (3, 8, 8, 1) (3,)"
 
 
+def test_the_page_of_ones_own(page):
+    text = block("Browser", "html").replace("bundles/bundle", "bundles/digits")
+    (page.root / "own.html").write_text(text)
+    page.browser.get(f"{page.address}own.html")
+    page.wait("return document.body?.lastChild?.textContent.startsWith('8 x')")
+    assert page.script("return document.body.lastChild.textContent") == "8 x 8 x 1: 64, 64, 64"
+
+
 def test_the_lines_of_c(folder, client_bundle):
     """The project is built, the program draws, and the example is built and run."""
     for program in ("cc", "cmake"):

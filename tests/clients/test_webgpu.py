@@ -65,6 +65,17 @@ def test_webgpu_is_taken_without_being_asked_for(page):
     assert page.said("runs").startswith("WebGPU: it differs from WebAssembly by at most ")
 
 
+def test_a_file_that_imputes_runs_in_webassembly(page, gap_models):
+    """LiteRT.js does not run `impute` by WebGPU; where it does, let it pass its budget instead."""
+    page.open("?bundle=bundles/holed/")
+    assert page.error() == ""
+    assert page.said("timing").endswith(", WebAssembly")
+    assert page.said("runs").startswith("WebAssembly: WebGPU cannot run impute here (")
+    drawn = gap_models["holed"].vae.sample(1, seed=0, kind="mean")[0]
+    shades = np.repeat(np.round(255 * drawn), 3, axis=2)
+    assert np.max(np.abs(page.shown()[..., :3].astype(int) - shades)) <= 1
+
+
 def test_an_unknown_accelerator_is_refused_in_words(page):
     page.open("?accelerator=tpu")
     assert page.error() == ("Expected accelerator to be one of wasm, webgpu. Received: tpu")

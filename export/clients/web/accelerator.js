@@ -51,7 +51,9 @@ async function compared(model, other, golden) {
     const first = ({ shape: [rows], values }) => values.slice(0, values.length / rows);
     const row = Object.fromEntries(arrays.map(([name, array]) => [name, first(array)]));
     const expected = await model.run(signature, row);
-    const found = await other.run(signature, row);
+    const found = await other.run(signature, row).catch((error) => {
+      throw new Error(`WebGPU cannot run ${signature} here (${error.message ?? error})`);
+    });
     const error = Math.max(
       ...Object.keys(expected).map((name) => far(found[name], expected[name])),
     );

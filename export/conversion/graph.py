@@ -63,6 +63,7 @@ class Graph:
         wanted = find(model, signatures)
         self.training: TrainingFunctions | None = None
         state = None if plan is None else plan.state(model)
+        within = None if state is None else state.read
         with builtin_only():
             self.functions = {
                 Key(signature.name, size): trace(

@@ -1,4 +1,4 @@
-"""Which parts of a model can be exported to TFLite: the tables of docs/exports.md.
+"""Which parts of a model can be exported to TFLite: a section of docs/exports.md.
 
 Every likelihood x prior x posterior is exported in float32, with each signature that the
 combination decides, and every preset on a selection in which each pair of two parts or of a part
@@ -14,12 +14,12 @@ import json
 import multiprocessing
 import tempfile
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
+from page import replace_section
 
 import kvae
 from kvae.cli.terminal import quiet_native_logs
@@ -57,6 +57,8 @@ NO_LIKELIHOODS = {
     "InverseAutoregressiveFlow": "a posterior, whose density is computed for its own samples",
     "KLDivergenceAddLoss": "adds a loss, is not a distribution",
 }
+# Priors of other models than a `VAE`: those are in the table of export_models.py.
+OTHER_PRIORS = {"AutoregressiveCodes", "ConditionalNormal", "GivenNormal", "UniformCodes"}
 POSTERIORS = (
     "MultivariateNormalDiag",
     "IndependentNormal",
@@ -68,6 +70,7 @@ POSTERIORS = (
     "PowerSpherical",
 )
 PRIORS = {
+    "Affine": lambda shape: kvae.priors.Affine(kvae.priors.StandardNormal(LATENT)),
     "Flow": lambda shape: kvae.priors.Flow(LATENT, num_steps=2, hidden=(8,)),
     "VampPrior": lambda shape: kvae.priors.VampPrior(LATENT, shape, num_components=4),
 }
@@ -107,7 +110,11 @@ def priors():
     found = dict(PRIORS)
     for name in kvae.priors.__all__:
         thing = getattr(kvae.priors, name)
-        if isinstance(thing, type) and thing is not kvae.priors.Prior:
+        if (
+            isinstance(thing, type)
+            and issubclass(thing, kvae.priors.Prior)
+            and (thing is not kvae.priors.Prior and name not in OTHER_PRIORS)
+        ):
             found.setdefault(name, lambda shape, thing=thing: thing(LATENT))
     return dict(sorted(found.items()))
 
@@ -190,6 +197,11 @@ def reasons(case):
         return {name: why for name, why in each.items() if why} or {"one file": whole}
 
 
+def tried(case):
+    """Return a case and its reasons."""
+    return case, reasons(case)
+
+
 def run(cases, path, processes):
     """Return the reasons of every case that was tried, and write them to `path` as they come."""
     found = {}
@@ -202,12 +214,12 @@ def run(cases, path, processes):
     context = multiprocessing.get_context("spawn")
     with (
         path.open("a", encoding="utf-8") as results,
-        ProcessPoolExecutor(processes, context, max_tasks_per_child=100) as pool,
+        # A process keeps memory of every export; a ProcessPoolExecutor would stop at the first that
+        # is replaced (python/cpython#115634).
+        context.Pool(processes, maxtasksperchild=100) as pool,
     ):
-        futures = {pool.submit(reasons, case): case for case in waiting}
-        for future in as_completed(futures):
-            case = futures[future]
-            found[case] = future.result()
+        for case, why in pool.imap_unordered(tried, waiting):
+            found[case] = why
             results.write(json.dumps([*case, found[case]]) + "\n")
             results.flush()
             said = found[case] or "yes"
@@ -217,7 +229,9 @@ def run(cases, path, processes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, help="Markdown file to write; printed by default")
+    parser.add_argument(
+        "--output", type=Path, help="page with a section 'parts' to write; printed by default"
+    )
     parser.add_argument("--results", type=Path, default=Path("exports.jsonl"))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="likelihoods to export")
@@ -229,7 +243,7 @@ def main():
     ]
     page = "\n".join(_page(run(cases, arguments.results, arguments.processes))) + "\n"
     if arguments.output:
-        arguments.output.write_text(page, "utf-8")
+        replace_section(arguments.output, "parts", page)
     else:
         print(page)
 
@@ -237,8 +251,6 @@ def main():
 def _page(found):
     float32 = {case: why for case, why in found.items() if case.preset == "float32"}
     yield from (
-        "# Supported TFLite exports",
-        "",
         "Written by `python benchmarks/export_table.py --output docs/exports.md`. Combinations of",
         "a likelihood, a prior and a posterior are exported and compared with Keras in LiteRT's",
         "Interpreter and CompiledModel. *yes*: `decode`, `encode`, `score` and `sample` can be",

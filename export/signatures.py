@@ -6,7 +6,9 @@ on it would give a SavedModel that Python loads and the C++ loader does not ("Co
 variable"), and a TFLite file without its weights.
 """
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import tensorflow as tf
@@ -43,10 +45,19 @@ def find(model: Any, names: Sequence[str]) -> list[Signature]:
     return [known[checks.choice("signature", name, tuple(known))] for name in names]
 
 
-def trace(signature: Signature, batch_size: int | None) -> Any:
+def trace(
+    signature: Signature,
+    batch_size: int | None,
+    within: Callable[[], AbstractContextManager[Any]] | None = None,
+) -> Any:
     """Return the concrete function of a signature for a batch size; None leaves it open.
 
     Its outputs are float32, or int32 where they are whole numbers, such as codes.
+
+    Args:
+        signature: the signature.
+        batch_size: rows, or None.
+        within: makes a context that the signature is computed in.
     """
     specs = {
         name: tf.TensorSpec((batch_size, *shape), dtype, name=name)
@@ -54,7 +65,8 @@ def trace(signature: Signature, batch_size: int | None) -> Any:
     }
 
     def call(**inputs: Any) -> dict[str, Any]:
-        outputs = signature.function(**inputs)
+        with contextlib.nullcontext() if within is None else within():
+            outputs = signature.function(**inputs)
         return {
             name: tf.identity(tf.cast(tensor, _dtype(tensor)), name=name)
             for name, tensor in outputs.items()

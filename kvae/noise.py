@@ -131,7 +131,8 @@ def logical_shift_right(word: Any, bits: int) -> Any:
     """Shift int32 words and fill with zeros.
 
     An arithmetic shift, plus 2^(32 - bits) where the sign was shifted in: TFLite has no unsigned
-    words.
+    words. The sign is -1 or 0.
     """
+    sign = tf.bitwise.right_shift(word, tf.constant(31))
     shifted = tf.bitwise.right_shift(word, tf.constant(bits))
-    return shifted + tf.cast(word < 0, tf.int32) * tf.constant(1 << (32 - bits), tf.int32)
+    return shifted - sign * tf.constant(1 << (32 - bits), tf.int32)

@@ -188,7 +188,15 @@ def log1p(x: Any) -> Any:
     """Return log(1 + x) with all digits of small x, for x > -1."""
     if not is_builtin_only():
         return tf.math.log1p(x)
-    return tf.where((x < -0.5) | (x > 1.0), tf.math.log(1.0 + x), _log1p_series(x))
+
+    # The derivative is written out here and below: that of the series is longer than the series,
+    # in the file of a model that trains on a device.
+    @tf.custom_gradient
+    def function(x: Any) -> Any:
+        value = tf.where((x < -0.5) | (x > 1.0), tf.math.log(1.0 + x), _log1p_series(x))
+        return value, lambda upstream: upstream / (1.0 + x)
+
+    return function(x)
 
 
 def log1psquare(x: Any) -> Any:
@@ -206,17 +214,29 @@ def expm1(x: Any) -> Any:
     """Return exp(x) - 1 with all digits of small x."""
     if not is_builtin_only():
         return tf.math.expm1(x)
-    small = tf.clip_by_value(x, -0.5, 0.5)
-    series = small * (1.0 + small * _polynomial(small, EXPM1))
-    return tf.where(tf.abs(x) > 0.5, tf.exp(x) - 1.0, series)
+
+    @tf.custom_gradient
+    def function(x: Any) -> Any:
+        small = tf.clip_by_value(x, -0.5, 0.5)
+        series = small * (1.0 + small * _polynomial(small, EXPM1))
+        value = tf.where(tf.abs(x) > 0.5, tf.exp(x) - 1.0, series)
+        return value, lambda upstream: upstream * tf.exp(x)
+
+    return function(x)
 
 
 def softplus(x: Any) -> Any:
     """Return log(1 + exp(x)) with all digits of small results."""
     if not is_builtin_only():
         return tf.math.softplus(x)
-    positive = tf.nn.relu(x)
-    return positive + _log1p_series(tf.exp(x - 2.0 * positive))
+
+    @tf.custom_gradient
+    def function(x: Any) -> Any:
+        positive = tf.nn.relu(x)
+        value = positive + _log1p_series(tf.exp(x - 2.0 * positive))
+        return value, lambda upstream: upstream * tf.sigmoid(x)
+
+    return function(x)
 
 
 def log_sigmoid(x: Any) -> Any:
@@ -292,8 +312,9 @@ def _stirling_derivative(x: Any) -> Any:
 
 
 def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
-    """Return c_0 + c_1 x + c_2 x^2 + ..."""
-    value = tf.zeros_like(x) + coefficients[-1]
+    """Return c_0 + c_1 x + c_2 x^2 + ..., of two coefficients or more."""
+    # The last one stays a number: a tensor of the shape of x would be a constant in the file.
+    value = coefficients[-1]
     for coefficient in coefficients[-2::-1]:
         value = coefficient + x * value
     return value

@@ -16,7 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kvae.noise import WORDS, box_muller, logical_shift_right, uniform_of_words
+from kvae.noise import WORDS, box_muller, uniform_of_words
 
 __all__ = ["counted_noise", "seed_rows", "standard_normal", "threefry2x32", "uniform", "words"]
 
@@ -141,5 +141,8 @@ def counted_noise() -> Iterator[None]:
 
 
 def _rotate_left(word: Any, bits: int) -> Any:
-    # The shifted-out and the shifted-in bits do not overlap, so their sum is their union.
-    return word * tf.constant(1 << bits, tf.int32) + logical_shift_right(word, 32 - bits)
+    # The shifted-out and the shifted-in bits do not overlap, so their sum is their union. Of a
+    # negative word the arithmetic shift to the right is 2^bits too small, and `sign` is -1.
+    sign = tf.bitwise.right_shift(word, tf.constant(31))
+    shifted = tf.bitwise.right_shift(word, tf.constant(32 - bits))
+    return (word - sign) * tf.constant(1 << bits, tf.int32) + shifted

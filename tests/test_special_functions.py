@@ -156,6 +156,23 @@ def test_differences_have_the_gradient_of_float64(name):
     np.testing.assert_allclose(*gradients, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "x", "derivative"),
+    [
+        ("softplus", np.linspace(-80, 80, 2_001), special.expit),
+        ("log1p", np.concatenate([-spread(-30, -0.1), spread(-30, 30)]), lambda x: 1 / (1 + x)),
+        ("expm1", np.linspace(-80, 80, 2_001), np.exp),
+    ],
+)
+def test_the_builtin_form_has_the_derivative_of_the_function(name, x, derivative):
+    x = tf.constant(x.astype("float32"))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = by_builtins(name)(x)
+    expected = derivative(x.numpy().astype("float64"))
+    np.testing.assert_allclose(tape.gradient(value, x), expected, rtol=1e-5)
+
+
 def test_forward_substitution_solves_the_triangular_system(rng):
     matrix = np.tril(rng.normal(size=(5, 6, 6))) + 3.0 * np.eye(6)
     vector = rng.normal(size=(4, 5, 6))

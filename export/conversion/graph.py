@@ -62,14 +62,18 @@ class Graph:
         model = vae.float32_copy(replace=by_phases if plan is None else None)
         wanted = find(model, signatures)
         self.training: TrainingFunctions | None = None
+        state = None if plan is None else plan.state(model)
+        within = None if state is None else state.read
         with builtin_only():
             self.functions = {
-                Key(signature.name, size): trace(signature, size)
+                Key(signature.name, size): trace(
+                    signature, size, None if state is None else state.read
+                )
                 for signature in wanted
                 for size in batch_sizes
             }
-            if plan is not None:
-                self.training = TrainingFunctions(model, vae.objective, plan)
+            if plan is not None and state is not None:
+                self.training = TrainingFunctions(model, vae.objective, plan, state)
         check_builtin(vae, self.functions)
         self.module = ExportModule(self.functions.values())
         self._folder = tempfile.TemporaryDirectory()

@@ -24,7 +24,7 @@ UNAVAILABLE = {
     "MatrixDiagPartV3": "the diagonal of a matrix",
     "MatrixTriangularSolve": "the solution of a triangular system",
 }
-PASSING = ("ReadVariableOp", "Identity", "Cast", "Reshape", "Squeeze", "ExpandDims")
+PASSING = ("ReadVariableOp", "Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "SplitV")
 
 
 def check_builtin(model: Any, functions: dict[Key, Any]) -> None:

@@ -14,6 +14,7 @@ from ..result import ExportError, ExportResult
 from ..signatures import find, main_signature
 from ..subject import exportable
 from ..training.description import described
+from ..training.functions import NAMES as TRAINING_NAMES
 from ..training.plan import plan_of
 from ..verification import litert
 from ..verification.compare import Tolerance, measure
@@ -21,6 +22,7 @@ from ..verification.probe import examples_of, reference_of
 from ..verification.processes import in_child
 from ..verification.reference import Reference
 from ..verification.training import checked_training
+from .compaction import compacted
 
 __all__ = ["tflite", "write_checked"]
 
@@ -146,6 +148,7 @@ def write_checked(
             f"The converted file has {len(content)} bytes; its weights alone need {least}: the "
             "converter has lost some of them."
         )
+    content = compacted(content, TRAINING_NAMES)
     kept = Reference(
         {name: reference.inputs[name] for name in held},
         {name: reference.expected[name] for name in held},

@@ -32,9 +32,7 @@ def chosen_weights(model: Any, trainable: str) -> list[Any]:
     """
     checks.choice("trainable", trainable, TRAINABLE)
     known = list(model.trainable_variables)
-    if trainable == "all":
-        return known
-    wanted: set[int] = set()
+    wanted: set[int] = {id(weight) for weight in known} if trainable == "all" else set()
     for network in model.networks():
         layers = _leaves(network)
         kernels = [i for i, each in enumerate(layers) if getattr(each, "kernel", None) is not None]
@@ -46,6 +44,7 @@ def chosen_weights(model: Any, trainable: str) -> list[Any]:
     if not found:
         needed = {
             "scale": "a decoder that ends in a kvae.layers.LearnedScale or ModulatedScale",
+            "all": "a model with weights that are not frozen",
             "heads": "networks whose layers Keras lists, such as a functional model's",
         }
         raise ValueError(

@@ -22,9 +22,9 @@ def described(training: TrainingFunctions, measured: Any) -> dict[str, Any]:
         "batch_size": training.plan.batch_size,
         "signatures": {name: describe(each) for name, each in training.functions.items()},
         "weights": [
-            {"name": weight.path, "shape": list(weight.shape)} for weight in training.weights
+            {"name": weight.path, "shape": list(weight.shape)} for weight in training.state.weights
         ],
-        "state_size": training.state_size,
+        "state_size": sum(training.state.sizes),
         # Without times: the same model gives the same manifest.
         "measured": {k: v for k, v in asdict(measured).items() if k != "step_ms"},
     }

@@ -6,8 +6,9 @@ from typing import Any
 
 from kvae import checks
 
-from .chosen import TRAINABLE
+from .chosen import TRAINABLE, chosen_weights
 from .optimizer import Optimizer, find_optimizer
+from .state import State
 
 __all__ = ["Plan", "plan_of"]
 
@@ -25,6 +26,14 @@ class Plan:
     trainable: str
     optimizer: Optimizer
     batch_size: int
+
+    def state(self, model: Any) -> State:
+        """Return what the file trains of a model, and the optimizer's numbers for it.
+
+        Raises:
+            ValueError: If the model has no weights that `trainable` names.
+        """
+        return State(chosen_weights(model, self.trainable), self.optimizer.slots)
 
 
 def plan_of(

@@ -75,10 +75,10 @@ def keras_steps(training: TrainingFunctions, inputs: dict[str, Any]) -> tuple[An
         inputs: see `steps_of`.
     """
     copies = [
-        keras.Variable(value, trainable=True, name=f"copy_{index}")
-        for index, value in enumerate(training.shipped)
+        keras.Variable(np.asarray(value), trainable=True, name=f"copy_{index}")
+        for index, value in enumerate(training.state.weights)
     ]
-    for copy, weight in zip(copies, training.weights, strict=True):
+    for copy, weight in zip(copies, training.state.weights, strict=True):
         copy.constraint = weight.constraint
     optimizer = training.optimizer.in_keras(float(inputs["learning_rate"]))
     optimizer.build(copies)
@@ -87,10 +87,11 @@ def keras_steps(training: TrainingFunctions, inputs: dict[str, Any]) -> tuple[An
     def step(rows: dict[str, Any], seed: Any) -> Any:
         with tf.GradientTape() as tape:
             values = [tf.convert_to_tensor(copy.value) for copy in copies]
-            mapping = list(zip(training.weights, values, strict=True))
+            mapping = list(zip(training.state.weights, values, strict=True))
             with keras.StatelessScope(state_mapping=mapping), counted_noise():
                 terms, batch = terms_of(training.model, training.objective, rows, seed)
-            terms += pull_to(training.shipped, values, training.optimizer.pull)
+            present = tf.concat([tf.reshape(value, [-1]) for value in values], axis=0)
+            terms += pull_to(training.state.shipped, present, training.optimizer.pull)
             loss = total(terms, batch)
         gradients = tape.gradient(loss, values, unconnected_gradients="zero")
         optimizer.apply(gradients, copies)

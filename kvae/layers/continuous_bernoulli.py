@@ -90,7 +90,7 @@ class _ContinuousBernoulli(tfd.ContinuousBernoulli):
         near = height < 1.0
         low, high = tf.where(near, height, 0.0), tf.where(near, tf.ones_like(height), height)
         square = tf.square(0.5 * low)
-        series = tf.zeros_like(square)
+        series: Any = 0.0
         for coefficient in reversed(LOG_SINH):
             series = square * (coefficient + series)
         normalization = tf.where(

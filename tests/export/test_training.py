@@ -167,6 +167,59 @@ def test_a_convolutional_model_trains_all_its_weights(networks, digits, tmp_path
     assert result.training["measured"]["loss_error"] < 1e-4
 
 
+def test_constraints_hold_after_a_step(tmp_path):
+    keras.utils.set_random_seed(0)
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2))
+    positive = {"kernel_constraint": keras.constraints.NonNeg()}
+    layers = [keras.layers.Dense(8, "relu"), keras.layers.Dense(4, **positive)]
+    vae = kvae.VAE(
+        encoder=keras.Sequential([keras.Input((6,)), *layers]),
+        posterior=posterior,
+        decoder=kvae.networks.mlp_decoder(2, (6,), hidden=(8,)),
+        likelihood=kvae.layers.IndependentBernoulli((6,)),
+    )
+    result = kvae.export.tflite(
+        *(vae, tmp_path / "m.tflite"),
+        signatures=["score"],
+        trainable="all",
+        optimizer=Optimizer("sgd", momentum=0.0),
+    )
+    assert result.training["measured"]["weight_error"] < 1e-4
+    run, rng = interpreter(str(result.path)), np.random.default_rng(0)
+    x = rng.integers(0, 2, (16, 6)).astype("float32")
+    run("train", x=x, seed=np.array([0, 0], "int32"), learning_rate=np.float32(1.0))
+    state, start = run("save")["state"], 0
+    for weight in result.training["weights"]:
+        values = state[start : start + int(np.prod(weight["shape"]))]
+        start += len(values)
+        if weight["shape"] == [8, 4]:
+            constrained = values
+    assert constrained.min() == 0.0  # some would have become negative
+    assert (constrained > 0.0).any()
+
+
+@pytest.mark.parametrize("trainable", ["scale", "heads", "all"])
+def test_training_takes_less_than_two_fifths_of_the_file(trainable, tmp_path):
+    """The model of docs/on_device_learning.md: 34 thousand weights."""
+    shape = (64, 3)
+    posterior = kvae.layers.MultivariateNormalDiag(4, activity_regularizer=kl(4))
+    decoder = kvae.networks.mlp_decoder(4, shape, hidden=(64, 64))
+    vae = kvae.VAE(
+        encoder=kvae.networks.mlp_encoder(shape, posterior.params_size, hidden=(64, 64)),
+        posterior=posterior,
+        decoder=keras.Sequential([decoder, kvae.layers.LearnedScale(initial=0.5)]),
+        likelihood=kvae.layers.IndependentNormal(shape),
+    )
+    rng = np.random.default_rng(0)
+    for weight in vae.trainable_variables:  # the converter leaves out zeros, such as biases here
+        weight.assign(weight + 0.01 * rng.normal(size=weight.shape))
+    sizes = [
+        kvae.export.tflite(vae, tmp_path / f"{name}.tflite", signatures=["score"], **more)
+        for name, more in (("plain", {}), ("trains", {"trainable": trainable}))
+    ]
+    assert sizes[1].size_bytes <= 1.4 * sizes[0].size_bytes, sizes
+
+
 # -- which weights, and what is refused ----------------------------------------------------------
 
 

@@ -42,8 +42,9 @@ class TableSynthesizer(BaseEstimator):
     Each generated row is given the pattern of missing values of a random training row, so that
     rates and combinations are those of the training data; they do not depend on the row's values.
 
-    Numbers and dates stay inside the range of the training data, and frequent values are values
-    of the training data. This is not a guarantee of privacy; `quality` shows copies.
+    Numbers and dates stay inside the range of the training data, unless the schema was made with
+    `TableSchema.infer(frame, within_range=False)`. Frequent values are values of the training
+    data. This is not a guarantee of privacy; `quality` shows copies.
 
     Args:
         schema: a `kvae.data.TableSchema`, such as `TableSchema.infer(frame, overrides={...})`;
@@ -204,8 +205,9 @@ class TableSynthesizer(BaseEstimator):
         seed = check_random_state(self.random_state).randint(LARGEST_SEED)
         encoded = self.encoding_.forward(x[rows])
         filled = self.model_.impute(encoded, IMPUTATION_DRAWS, seed, kind)
-        x[rows] = np.where(missing[rows], self.encoding_.inverse(filled), x[rows])
-        estimates = self.schema_.to_frame(x, frame.index)
+        estimated = x.copy()
+        estimated[rows] = self.encoding_.inverse(filled)
+        estimates = self.schema_.imputed(x, estimated, frame.index)
         for place, column in enumerate(self.schema_.modelled):
             if missing[:, place].any():
                 given, estimate = frame[column.name], estimates[column.name]

@@ -294,3 +294,65 @@ def test_bad_arguments_are_refused():
         schema.to_frame(np.full((3, 2), np.inf))
     with pytest.raises(ValueError, match="configuration of a schema"):
         TableSchema.from_config({"version": 1, "columns": [{"kind": "number", "size": 3}]})
+
+
+@pytest.fixture
+def hours():
+    return pd.DataFrame(
+        {
+            "hours": [20, 40, 65, 40],
+            "wage": [7.25, 12.5, 99.9, 30.0],
+            "visits": pd.array([2, None, 9, 3], dtype="Int64"),
+            "start": pd.to_datetime(["2020-01-01", "2020-03-01", None, "2021-01-01"]),
+            "account": [10**15, 10**15 + 1, 10**15 + 7, 10**15 + 3],
+        }
+    )
+
+
+EDGES = np.array([[-1e3], [1e3]], "float32") * np.ones(5, "float32")
+
+
+def test_what_lies_beyond_the_range_of_the_table_is_clipped_to_it(hours):
+    found = TableSchema.infer(hours).to_frame(EDGES)
+    for name in hours:
+        assert [found[name].min(), found[name].max()] == [hours[name].min(), hours[name].max()]
+
+
+def test_without_a_range_numbers_stay_what_they_are(hours):
+    schema = TableSchema.infer(hours, within_range=False)
+    assert schema == TableSchema.infer(hours).without_range()
+    found = schema.to_frame(EDGES)
+    assert found["hours"].tolist() == [-1000, 1000]
+    assert found["start"].tolist()[1] == pd.Timestamp("2020-01-01") + pd.Timedelta(1000, "D")
+    assert found["account"].tolist() == [10**15 - 1000, 10**15 + 1000]
+    other = hours.assign(hours=[80, -3, 1, 2])
+    pd.testing.assert_frame_equal(schema.to_frame(schema.to_array(other)), other, rtol=1e-6)
+
+
+def test_a_schema_of_a_file_without_ranges_has_none(hours):
+    config = TableSchema.infer(hours).get_config()
+    for column in config["columns"]:
+        del column["low"], column["high"]
+    assert TableSchema.from_config(config) == TableSchema.infer(hours, within_range=False)
+
+
+def test_a_value_beyond_the_range_keeps_its_density(hours):
+    """Rows that are not yet known may lie beyond the range of the table."""
+    x = np.array([[40.0, 30.0], [200.0, -30.0]], "float32")
+    found = []
+    for each in (True, False):
+        layer = TableSchema.infer(hours[["hours", "wage"]], within_range=each).likelihood()
+        layer.transform.adapt(x)
+        found.append(layer.log_prob(np.zeros((2, *layer.params_shape), "float32"), x))
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_imputed_leaves_observed_values_beyond_the_range(hours):
+    schema = TableSchema.infer(hours)
+    given = hours.assign(hours=[80.0, np.nan, np.nan, 40.0])
+    array = schema.to_array(given)
+    found = schema.imputed(array, np.where(np.isnan(array), 1e3, array), [5, 6, 7, 8])
+    assert found["hours"].tolist() == [80, 65, 65, 40]
+    assert found["visits"].tolist() == [2, 9, 9, 3]
+    assert found.index.tolist() == [5, 6, 7, 8]

@@ -14,6 +14,7 @@ from kvae.data.tables.column import Column, offending, shown
 from kvae.data.tables.date import STEPS, Date, as_dates
 from kvae.data.tables.fixed import Fixed
 from kvae.data.tables.number import Number
+from kvae.data.tables.ranged import Ranged
 
 __all__ = ["KINDS", "are_counts", "infer_column", "log_shift"]
 
@@ -30,7 +31,9 @@ OTHER = "other"
 NARROW = {"float32": "float32", "float16": "float16", "float[": "float32", "halffloat": "float16"}
 
 
-def infer_column(name: Any, series: Any, kind: str | None, ids: str, rare: int) -> Column:
+def infer_column(
+    name: Any, series: Any, kind: str | None, ids: str, rare: int, within_range: bool = True
+) -> Column:
     """Return the column of a Series.
 
     Args:
@@ -39,6 +42,7 @@ def infer_column(name: Any, series: Any, kind: str | None, ids: str, rare: int) 
         kind: one of `KINDS` to decide it, None to look at the values.
         ids: "refuse" or "drop".
         rare: rows below which a class of text is joined with others.
+        within_range: whether decoded numbers and dates stay in the range of the values.
 
     Raises:
         ValueError: If the values are of several kinds, of none that a model takes, or of `kind`.
@@ -64,6 +68,8 @@ def infer_column(name: Any, series: Any, kind: str | None, ids: str, rare: int) 
         raise offending(name, "numbers", row, series.iloc[row], f"overrides ask for {wanted!r}.")
     else:
         column = _number(basic, series, kind)
+    if within_range and isinstance(column, Ranged):
+        column = column.with_range(series)
     if kind is None and not basic["missing"]:
         constant = _constant(column, series)
         if constant is not None:

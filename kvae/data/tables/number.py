@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from kvae.data.tables.column import Column, offending
+from kvae.data.tables.column import offending
+from kvae.data.tables.ranged import Ranged
 
 __all__ = ["Number"]
 
@@ -14,7 +15,7 @@ LARGEST_INT = 2.0**63 - 2.0**12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Number(Column):
+class Number(Ranged):
     """A column of numbers: "number", "integer" or "count".
 
     Args:
@@ -86,10 +87,10 @@ class Number(Column):
         return values
 
     def decode(self, values: np.ndarray) -> Any:
-        """Return the numbers plus the offset, rounded to the decimals of the column."""
+        """Return the numbers in the range, plus the offset, rounded to the column's decimals."""
         import pandas as pd
 
-        values = np.asarray(values, "float64")
+        values = self.clipped(np.asarray(values, "float64"))
         known = ~np.isnan(values)
         if self.kind == "count" or self.shift is not None:
             values = np.maximum(values, -self.offset)

@@ -356,3 +356,19 @@ def test_imputed_leaves_observed_values_beyond_the_range(hours):
     assert found["hours"].tolist() == [80, 65, 65, 40]
     assert found["visits"].tolist() == [2, 9, 9, 3]
     assert found.index.tolist() == [5, 6, 7, 8]
+
+
+def test_zero_is_a_case_of_its_own_among_large_counts(rng):
+    """As in capital gains; among small counts it is one of them, however frequent."""
+    gain = np.where(rng.uniform(size=500) < 0.9, 0, rng.integers(100, 99_999, 500))
+    visits = np.where(rng.uniform(size=500) < 0.6, 0, rng.poisson(30.0, 500) // 10)
+    frame = pd.DataFrame({"gain": gain, "visits": visits, "wide": 300 + visits**9})
+    schema = TableSchema.infer(frame, {"visits": "count", "wide": "count"})
+    found = [type(layer).__name__ for layer in schema.likelihood().columns]
+    assert found[0] == "ZeroInflatedNegativeBinomial"
+    assert set(found[1:]) == {"IndependentNegativeBinomial"}
+    assert "zero-inflated" in str(schema).splitlines()[0]
+    assert_round_trip(frame, schema)
+    config = schema.get_config()
+    del config["columns"][0]["zero_inflated"]  # a file of an earlier version
+    assert TableSchema.from_config(config).likelihood().columns[0].name == "gain"

@@ -22,11 +22,13 @@ class Number(Ranged):
         decimals: decimals of all values, to which numbers are rounded; None for no rounding.
         offset: what is subtracted, in the unit of the column.
         shift: the shift of a logarithm, positive, for amounts with a long tail; None for none.
+        zero_inflated: whether zero is a case of its own among counts, such as that of no gain.
     """
 
     decimals: int | None = None
     offset: float = 0
     shift: float | None = None
+    zero_inflated: bool = False
 
     @property
     def standardized(self) -> bool:
@@ -121,6 +123,8 @@ class Number(Ranged):
         from kvae import layers, transforms
         from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 
+        if self.kind == "count" and self.zero_inflated:
+            return layers.ZeroInflatedNegativeBinomial((), name=name)
         if self.kind == "count":
             return layers.IndependentNegativeBinomial((), name=name)
         transform: Any = transforms.Standardization()
@@ -135,9 +139,10 @@ class Number(Ranged):
         return "count" if self.kind == "count" else "number"
 
     def details(self) -> str:
-        """Return the decimals, and whether the logarithm is taken."""
+        """Return the decimals, and whether the logarithm is taken or zero is apart."""
         parts = [] if not self.decimals else [f"{self.decimals} decimals"]
-        return ", ".join([*parts, *(["logarithm"] if self.shift is not None else [])])
+        parts += ["logarithm"] if self.shift is not None else []
+        return ", ".join(parts + (["zero-inflated"] if self.zero_inflated else []))
 
 
 def _bounds(dtype: Any) -> tuple[int, int]:

@@ -281,7 +281,8 @@ class TableSchema:
 
         Numbers and dates are normal after a standardization (of their logarithm where amounts have
         a long tail), with a scale of at least 0.05 standard deviations; counts are negative
-        binomial; classes are categorical. `vae.adapt(x)` learns the standardization.
+        binomial, zero-inflated where zero is a case of its own; classes are categorical.
+        `vae.adapt(x)` learns the standardization.
 
         It is a `kvae.layers.Columns`; where all columns are standardized numbers it is one
         `kvae.layers.Transformed`, the same computed at once.

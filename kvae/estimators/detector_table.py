@@ -15,13 +15,8 @@ from kvae.data.tables.column import Column
 from kvae.data.tables.date import Date
 from kvae.data.tables.fixed import Fixed
 from kvae.data.tables.number import Number
-from kvae.layers import (
-    Columns,
-    DistributionLayer,
-    IndependentCategorical,
-    IndependentNormal,
-    Transformed,
-)
+from kvae.estimators.table_likelihood import numbers_and_classes
+from kvae.layers import Columns, DistributionLayer, IndependentNormal, Transformed
 from kvae.transforms import Transform
 
 __all__ = ["detector_likelihood", "detector_schema", "is_frame", "scale_places"]
@@ -110,9 +105,6 @@ def detector_likelihood(
 ) -> DistributionLayer:
     """Return the likelihood of rows: normal numbers behind a transform, categorical classes.
 
-    All numbers share a layer, and so do columns of as many classes: the time to trace a function
-    does not grow with the columns of a table.
-
     Args:
         event_shape: shape of an example.
         schema: of a table, or None.
@@ -120,17 +112,14 @@ def detector_likelihood(
     """
     if schema is None or _all_numbers(schema):
         return Transformed(IndependentNormal(event_shape), transform())
-    groups: dict[int, list[int]] = {}  # places by number of classes, 0 for numbers
-    for place, column in enumerate(schema.modelled):
-        classes = column.num_classes if isinstance(column, Category) else 0
-        groups.setdefault(classes, []).append(place)
-    layers: list[DistributionLayer] = [
-        IndependentCategorical(len(places), classes, name=f"classes_{classes}")
-        if classes
-        else Transformed(IndependentNormal(len(places)), transform(), name="numbers")
-        for classes, places in groups.items()
+    classes = [
+        column.num_classes if isinstance(column, Category) else 0 for column in schema.modelled
     ]
-    return Columns(layers, places=list(groups.values()), names=schema.names())
+    return numbers_and_classes(
+        classes,
+        schema.names(),
+        lambda count: Transformed(IndependentNormal(count), transform(), name="numbers"),
+    )
 
 
 def scale_places(likelihood: DistributionLayer) -> tuple[list[int], list[int]] | None:

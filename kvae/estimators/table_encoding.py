@@ -15,7 +15,8 @@ from scipy.special import ndtri
 
 from kvae.data import TableSchema
 from kvae.data.tables.ranged import Ranged
-from kvae.layers import Columns, IndependentCategorical, IndependentNormal
+from kvae.estimators.table_likelihood import numbers_and_classes
+from kvae.layers import Columns, IndependentNormal
 from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 
 __all__ = ["NumberEncoding", "TableEncoding"]
@@ -188,13 +189,14 @@ class TableEncoding:
 
     def likelihood(self) -> Columns:
         """Return the likelihood of what `forward` returns: categorical and normal columns."""
-        layers: list[Any] = []
-        for name, classes in self._columns():
-            if isinstance(classes, int):
-                layers.append(IndependentCategorical((), classes, name=name))
-            else:
-                layers.append(IndependentNormal((), min_scale=STANDARDIZED_MIN_SCALE, name=name))
-        return Columns(layers)
+        columns = self._columns()
+        return numbers_and_classes(
+            [classes if isinstance(classes, int) else 0 for _, classes in columns],
+            [name for name, _ in columns],
+            lambda count: IndependentNormal(
+                count, min_scale=STANDARDIZED_MIN_SCALE, name="numbers"
+            ),
+        )
 
     def features(self) -> list[int | str]:
         """Return what an encoder reads of each column, see `kvae.networks.for_data`."""

@@ -8,7 +8,7 @@ import numpy as np
 from kvae import checks
 from kvae.choices.facts import Facts
 from kvae.choices.script import Call, call
-from kvae.data.tables.inference import are_counts, log_shift
+from kvae.data.tables.inference import are_counts, are_zero_inflated, log_shift
 from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 
 __all__ = ["LIKELIHOODS", "TRANSFORMS", "Part", "part_for"]
@@ -204,6 +204,8 @@ def _by_column(facts: Facts) -> Part | None:
             layers.append(call("kvae.layers.IndependentBernoulli", (), name=name))
         elif kind == "count":
             layers.append(call("kvae.layers.IndependentNegativeBinomial", (), name=name))
+        elif kind == "zero-inflated count":
+            layers.append(call("kvae.layers.ZeroInflatedNegativeBinomial", (), name=name))
         else:
             normal = call("kvae.layers.IndependentNormal", (), min_scale=STANDARDIZED_MIN_SCALE)
             if isinstance(kind, float):
@@ -212,7 +214,8 @@ def _by_column(facts: Facts) -> Part | None:
                 layers.append(_transformed(normal, "standardization", 8, 1.0, name=name))
     words = ["long tail" if isinstance(kind, float) else kind for kind in kinds]
     why = ", ".join(f"{word} ({words.count(word)})" for word in sorted(set(words)))
-    columns = ["count" if kind == "count" else "number" for kind in kinds]
+    counts = ("count", "zero-inflated count")
+    columns = ["count" if kind in counts else "number" for kind in kinds]
     return Part(
         layer=call("kvae.layers.Columns", layers),
         name="Columns",
@@ -224,7 +227,7 @@ def _by_column(facts: Facts) -> Part | None:
 
 
 def _kind(facts: Facts, place: int) -> str | float:
-    """Return "binary", "count" or "number", or the shift of the logarithm of a long tail."""
+    """Return a word for the kind of a column, or the shift of the logarithm of a long tail."""
     values = facts.sample[:, place]
     values = values[~np.isnan(values)]
     if facts.binary[place] and facts.low[place] < facts.high[place]:
@@ -232,6 +235,6 @@ def _kind(facts: Facts, place: int) -> str | float:
     if not len(values):
         return "number"
     if facts.whole[place] and facts.low[place] >= 0 and are_counts(values):
-        return "count"
+        return "zero-inflated count" if are_zero_inflated(values) else "count"
     shift = log_shift(values) if facts.low[place] >= 0 else None
     return "number" if shift is None else shift

@@ -73,7 +73,7 @@ def _filled(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
     if not hasattr(found, "columns"):
         return filled, count
     if schema is not None:
-        return schema_of(schema).to_frame(filled, found.index), count
+        return schema_of(schema).imputed(x, filled, found.index), count
     return type(found)(filled, found.index, found.columns), count
 
 

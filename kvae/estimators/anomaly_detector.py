@@ -70,7 +70,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         batch_size: rows of a batch.
         learning_rate: of Adam at the beginning; it goes to zero by half a cosine.
         trim: share of each training batch that is left out, the rows with the highest loss, in
-            [0, 1): robustness to anomalies among the training rows.
+            [0, 1): robustness to anomalies among the training rows. Normal rows of a rare kind, a
+            smaller share of all rows than `trim`, are left out with them and score as anomalies
+            do: set 0 where the training rows are clean and have such kinds.
         calibration_share: share of the rows that is kept for calibration, at most 2,000 rows. Of
             few rows up to two thirds are kept, where the rate needs so many, 2 / rate - 1.
         schema: a `kvae.data.TableSchema` of the DataFrame; by default it is inferred.

@@ -65,8 +65,9 @@ def detector_model(
             event_shape, posterior.params_size, latent_dim, likelihood.params_shape
         )
     # A scale of its own for each row would let the model explain anomalies by wide distributions.
-    if places != []:  # of classes alone
-        outputs = ModulatedScale(places=places, name="scale")(decoder.output)
+    if places != ([], []):  # of classes alone
+        locs, changes = places or (None, None)
+        outputs = ModulatedScale(places=locs, changes=changes, name="scale")(decoder.output)
         decoder = keras.Model(decoder.input, outputs, name=decoder.name)
     return VAE(encoder, posterior, decoder, likelihood, missing=missing)
 
@@ -135,11 +136,14 @@ def _start_at_frequencies(model: VAE, rows: np.ndarray) -> None:
         return
     dense = model.decoder.get_layer("decoder_params")
     bias, start = dense.bias.numpy(), 0
-    for values, layer in zip(rows.T, likelihood.columns, strict=True):
+    assert likelihood.blocks_of_row is not None
+    for places, layer in zip(likelihood.blocks_of_row.places, likelihood.columns, strict=True):
         if isinstance(layer, IndependentCategorical):
-            known = values[~np.isnan(values)].astype(int)
-            counts = np.bincount(known, minlength=layer.params_size) + 0.5
-            bias[start : start + layer.params_size] = np.log(counts / counts.sum())
+            one_hot = rows[:, places, None] == np.arange(layer.num_classes)  # (N, k, classes)
+            counts = one_hot.sum(axis=0) + 0.5
+            shares = counts / counts.sum(axis=1, keepdims=True)
+            # The params are a block of logits for each class.
+            bias[start : start + layer.params_size] = np.log(shares).T.ravel()
         start += layer.params_size
     dense.bias.assign(bias)
 

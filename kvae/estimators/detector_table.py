@@ -15,6 +15,7 @@ from kvae.data.tables.column import Column
 from kvae.data.tables.date import Date
 from kvae.data.tables.fixed import Fixed
 from kvae.data.tables.number import Number
+from kvae.estimators.table_likelihood import numbers_and_classes
 from kvae.layers import Columns, DistributionLayer, IndependentNormal, Transformed
 from kvae.transforms import Transform
 
@@ -22,8 +23,6 @@ __all__ = ["detector_likelihood", "detector_schema", "is_frame", "scale_places"]
 
 RARE = 5  # text that fewer rows hold belongs to the class of unknown values
 UNKNOWN = "other"
-# Beside text each column has a likelihood of its own, which takes about half a second to trace.
-MOST_MIXED = 300
 
 
 def is_frame(x: Any) -> bool:
@@ -42,8 +41,7 @@ def detector_schema(frame: Any) -> TableSchema:
         frame: a pandas DataFrame.
 
     Raises:
-        ValueError: As `TableSchema.infer`; and if there are more than 300 columns, and not all of
-            them numbers.
+        ValueError: As `TableSchema.infer`.
 
     Example:
         >>> import pandas as pd
@@ -54,13 +52,7 @@ def detector_schema(frame: Any) -> TableSchema:
         state  category  'off', 'on', 'other'
     """
     inferred = TableSchema.infer(frame, ids="drop", rare=RARE)
-    schema = TableSchema([_read(column) for column in inferred.columns])
-    if schema.width > MOST_MIXED and not _all_numbers(schema):
-        raise ValueError(
-            f"Expected at most {MOST_MIXED} columns in a table where some hold text or booleans. "
-            f"Received: {schema.width} columns. Leave some out, or encode text as numbers"
-        )
-    return schema
+    return TableSchema([_read(column) for column in inferred.columns])
 
 
 def _all_numbers(schema: TableSchema) -> bool:
@@ -120,22 +112,24 @@ def detector_likelihood(
     """
     if schema is None or _all_numbers(schema):
         return Transformed(IndependentNormal(event_shape), transform())
-    columns = [
-        column.layer(name)
-        if isinstance(column, Category)
-        else Transformed(IndependentNormal(()), transform(), name=name)
-        for column, name in zip(schema.modelled, schema.names(), strict=True)
+    classes = [
+        column.num_classes if isinstance(column, Category) else 0 for column in schema.modelled
     ]
-    return Columns(columns)
+    return numbers_and_classes(
+        classes,
+        schema.names(),
+        lambda count: Transformed(IndependentNormal(count), transform(), name="numbers"),
+    )
 
 
-def scale_places(likelihood: DistributionLayer) -> list[int] | None:
-    """Return where the locs of numbers stand in the params of a row; None where all are numbers."""
+def scale_places(likelihood: DistributionLayer) -> tuple[list[int], list[int]] | None:
+    """Return where locs and scales of numbers stand in the params; None where all are numbers."""
     if not isinstance(likelihood, Columns):
         return None
-    places, start = [], 0
+    start = 0
     for layer in likelihood.columns:
         if isinstance(layer, Transformed):
-            places.append(start)
+            middle, end = start + layer.params_size // 2, start + layer.params_size
+            return list(range(start, middle)), list(range(middle, end))
         start += layer.params_size
-    return places
+    return [], []

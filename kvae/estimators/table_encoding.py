@@ -6,7 +6,7 @@ class, which says which of its frequent values a row has, or none of them; and a
 rows with none, mapped to a standard normal by its rank. Classes stay what they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from kvae.data import TableSchema
-from kvae.layers import Columns, IndependentCategorical, IndependentNormal
+from kvae.data.tables.ranged import Ranged
+from kvae.estimators.table_likelihood import numbers_and_classes
+from kvae.layers import Columns, IndependentNormal
 from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 
 __all__ = ["NumberEncoding", "TableEncoding"]
@@ -32,6 +34,8 @@ class NumberEncoding:
         frequent: the values that are classes of their own, ascending.
         values: points of the map of the other values, ascending; empty if there are none.
         scores: their standard normals, ascending.
+        beyond: whether the map goes on beyond its first and last point, so that values outside
+            the range of the fitted column can be drawn.
 
     Example:
         >>> from kvae.estimators.table_encoding import NumberEncoding
@@ -48,13 +52,15 @@ class NumberEncoding:
     frequent: tuple[float, ...]
     values: tuple[float, ...]
     scores: tuple[float, ...]
+    beyond: bool = False
 
     @classmethod
-    def fit(cls, x: np.ndarray) -> "NumberEncoding":
+    def fit(cls, x: np.ndarray, beyond: bool = False) -> "NumberEncoding":
         """Return the encoding of a column.
 
         Args:
             x: numbers (rows,), NaN where missing.
+            beyond: see the class.
         """
         distinct, counts = np.unique(x[~np.isnan(x)], return_counts=True)
         rows = counts.sum()
@@ -69,7 +75,9 @@ class NumberEncoding:
         below = (np.cumsum(counts) - counts / 2) / counts.sum()
         kept = np.unique(np.searchsorted(below, np.linspace(below[0], below[-1], KNOTS)))
         scores = ndtri(below[kept])
-        return cls(*(tuple(each.tolist()) for each in (distinct[frequent], values[kept], scores)))
+        parts = (distinct[frequent], values[kept], scores)
+        spikes, points, normals = (tuple(each.tolist()) for each in parts)
+        return cls(spikes, points, normals, beyond)
 
     @property
     def num_classes(self) -> int:
@@ -95,14 +103,15 @@ class NumberEncoding:
                 place = np.where(rest, len(frequent), place)
             columns.append(np.where(missing, np.nan, place))
         if self.values:
-            columns.append(np.where(rest, self._extrapolated(x), np.nan))
+            columns.append(np.where(rest, _line(x, self.values, self.scores), np.nan))
         return np.stack(columns, axis=1)
 
     def inverse(self, encoded: np.ndarray) -> np.ndarray:
-        """Return the numbers of (rows, width), inside the range of the fitted column."""
+        """Return the numbers of (rows, width), in the range of the fitted column or `beyond`."""
         found = encoded[:, -1]
         if self.values:
-            found = np.interp(found, self.scores, self.values)
+            map_of = _line if self.beyond else np.interp
+            found = map_of(found, self.scores, self.values)
         if not self.frequent:
             return found
         place, last = encoded[:, 0], len(self.frequent) - 1
@@ -119,12 +128,12 @@ class NumberEncoding:
         place = np.searchsorted(values, np.where(rest, x, values[0]), side="right") - 1
         return np.where(rest, np.log(slopes[np.clip(place, 0, len(slopes) - 1)]), 0.0)
 
-    def _extrapolated(self, x: np.ndarray) -> np.ndarray:
-        """Return the normals of numbers, beyond the fitted range by the slope at its ends."""
-        values, scores = np.array(self.values), np.array(self.scores)
-        first, last = np.diff(scores)[[0, -1]] / np.diff(values)[[0, -1]]
-        inside = np.interp(x, values, scores)
-        return inside + first * np.minimum(x - values[0], 0) + last * np.maximum(x - values[-1], 0)
+
+def _line(x: np.ndarray, points: Sequence[float], values: Sequence[float]) -> np.ndarray:
+    """Return the interpolation of values at points, beyond the ends by the slope at each end."""
+    first, last = np.diff(values)[[0, -1]] / np.diff(points)[[0, -1]]
+    inside = np.interp(x, points, values)
+    return inside + first * np.minimum(x - points[0], 0) + last * np.maximum(x - points[-1], 0)
 
 
 class TableEncoding:
@@ -143,10 +152,16 @@ class TableEncoding:
     @classmethod
     def fit(cls, schema: TableSchema, x: np.ndarray) -> "TableEncoding":
         """Return the encoding of `schema.to_array(frame)`."""
-        classes = [column.kind == "category" for column in schema.modelled]
-        columns = np.asarray(x, "float64").T
-        fitted = zip(classes, columns, strict=True)
-        return cls(schema, [None if known else NumberEncoding.fit(c) for known, c in fitted])
+        columns = zip(schema.modelled, np.asarray(x, "float64").T, strict=True)
+        return cls(
+            schema,
+            [
+                NumberEncoding.fit(values, beyond=column.low is None)
+                if isinstance(column, Ranged)
+                else None
+                for column, values in columns
+            ],
+        )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Return what the VAE models, float32 (rows, sum of widths), NaN where unknown."""
@@ -174,13 +189,14 @@ class TableEncoding:
 
     def likelihood(self) -> Columns:
         """Return the likelihood of what `forward` returns: categorical and normal columns."""
-        layers: list[Any] = []
-        for name, classes in self._columns():
-            if isinstance(classes, int):
-                layers.append(IndependentCategorical((), classes, name=name))
-            else:
-                layers.append(IndependentNormal((), min_scale=STANDARDIZED_MIN_SCALE, name=name))
-        return Columns(layers)
+        columns = self._columns()
+        return numbers_and_classes(
+            [classes if isinstance(classes, int) else 0 for _, classes in columns],
+            [name for name, _ in columns],
+            lambda count: IndependentNormal(
+                count, min_scale=STANDARDIZED_MIN_SCALE, name="numbers"
+            ),
+        )
 
     def features(self) -> list[int | str]:
         """Return what an encoder reads of each column, see `kvae.networks.for_data`."""
@@ -209,7 +225,11 @@ class TableEncoding:
     def from_config(cls, config: Mapping[str, Any]) -> "TableEncoding":
         """Return the encoding of `get_config`."""
         numbers = [
-            None if each is None else NumberEncoding(**{k: tuple(v) for k, v in each.items()})
+            None if each is None else NumberEncoding(**{k: _plain(v) for k, v in each.items()})
             for each in config["numbers"]
         ]
         return cls(TableSchema.from_config(config["schema"]), numbers)
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -16,21 +16,25 @@ from kvae import checks, files
 from kvae._version import __version__
 from kvae.data import TableSchema
 from kvae.estimators.detector_model import seeded
+from kvae.estimators.detector_table import is_frame
 from kvae.estimators.table_conditions import Conditions
 from kvae.estimators.table_encoding import TableEncoding
+from kvae.estimators.table_frames import frame_of_array, inferred_schema
 from kvae.estimators.table_model import table_model, train_table_model
 from kvae.estimators.table_quality import TableQuality
 from kvae.evaluation import log_likelihood
 
 __all__ = ["TableSynthesizer"]
 
-LEAST_ROWS = 20
+LEAST_ROWS = 10
 LARGEST_SEED = 2**31 - 1
 IMPUTATION_DRAWS = 64
 
 
 class TableSynthesizer(BaseEstimator):
     """Learns a table and draws rows like its own: names, dtypes, categories, dates, decimals.
+
+    The table is a pandas DataFrame, or an array of numbers.
 
     Columns are those of a `kvae.data.TableSchema`. Frequent values of numbers, such as zero, are
     modelled as classes, the others by their rank (`kvae/estimators/table_encoding.py`). A
@@ -42,8 +46,9 @@ class TableSynthesizer(BaseEstimator):
     Each generated row is given the pattern of missing values of a random training row, so that
     rates and combinations are those of the training data; they do not depend on the row's values.
 
-    Numbers and dates stay inside the range of the training data, and frequent values are values
-    of the training data. This is not a guarantee of privacy; `quality` shows copies.
+    Numbers and dates stay inside the range of the training data, unless the schema was made with
+    `TableSchema.infer(frame, within_range=False)`. Frequent values are values of the training
+    data. This is not a guarantee of privacy; `quality` shows copies.
 
     Args:
         schema: a `kvae.data.TableSchema`, such as `TableSchema.infer(frame, overrides={...})`;
@@ -65,7 +70,8 @@ class TableSynthesizer(BaseEstimator):
         encoding_: the `TableEncoding`, with the schema.
         schema_: the schema.
         history_: losses by epoch, as Keras' `History.history`.
-        n_features_in_, feature_names_in_: number and names of the columns of the training frame.
+        n_features_in_: number of columns of the table.
+        feature_names_in_: names of the columns of a DataFrame.
 
     Raises:
         ValueError: In `fit`, if an argument or the frame is not valid.
@@ -110,15 +116,18 @@ class TableSynthesizer(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> "TableSynthesizer":  # noqa: N803
-        """Train on the rows of a DataFrame.
+        """Train on the rows of a table.
 
         Args:
-            X: a pandas DataFrame, at least 20 rows; its index is not used.
+            X: a pandas DataFrame, at least 10 rows; its index is not used. Or an array of numbers
+                (rows, columns), NaN where missing: then rows are arrays of the same dtype in all
+                methods, and the names of the columns are 0, 1, ...
             y: ignored.
         """
         self._check_arguments()
-        schema = self._schema_of(X)
-        x = schema.to_array(X)
+        frame = self._frame(X, reset=True)
+        schema = self._schema_of(frame)
+        x = schema.to_array(frame)
         if len(x) < LEAST_ROWS:
             raise ValueError(
                 f"Expected a frame with at least {LEAST_ROWS} rows. Received: {len(x)}"
@@ -144,8 +153,6 @@ class TableSynthesizer(BaseEstimator):
                 seed,
             )
         self._patterns, self._counts = np.unique(np.isnan(x), axis=0, return_counts=True)
-        self.n_features_in_ = X.shape[1]
-        self.feature_names_in_ = np.array(X.columns, object)
         return self
 
     @property
@@ -178,10 +185,10 @@ class TableSynthesizer(BaseEstimator):
         random = check_random_state(self.random_state)
         if not conditions:
             x = self._valid_rows(n, random)
-            return self.schema_.to_frame(self._with_missing(x, random, []))
+            return self._like_input(self._with_missing(x, random, []))
         wanted = Conditions(self.schema_, conditions)
         x = wanted.rows(lambda rows: self._valid_rows(rows, random), n, most)
-        return self.schema_.to_frame(self._with_missing(x, random, list(wanted.ranges)))
+        return self._like_input(self._with_missing(x, random, list(wanted.ranges)))
 
     def impute(self, frame: Any, kind: str = "draw") -> Any:
         """Return a DataFrame with an estimate in place of each missing value.
@@ -195,23 +202,25 @@ class TableSynthesizer(BaseEstimator):
         """
         check_is_fitted(self)
         checks.choice("kind", kind, ("draw", "mean"))
+        frame = self._frame(frame)
         x = self.schema_.to_array(frame)
         missing = np.isnan(x)
         rows = np.flatnonzero(missing.any(axis=1))
         result = frame.copy()
         if not len(rows):
-            return result
+            return result.to_numpy() if self._of_array else result
         seed = check_random_state(self.random_state).randint(LARGEST_SEED)
         encoded = self.encoding_.forward(x[rows])
         filled = self.model_.impute(encoded, IMPUTATION_DRAWS, seed, kind)
-        x[rows] = np.where(missing[rows], self.encoding_.inverse(filled), x[rows])
-        estimates = self.schema_.to_frame(x, frame.index)
+        estimated = x.copy()
+        estimated[rows] = self.encoding_.inverse(filled)
+        estimates = self.schema_.imputed(x, estimated, frame.index)
         for place, column in enumerate(self.schema_.modelled):
             if missing[:, place].any():
                 given, estimate = frame[column.name], estimates[column.name]
                 same = given.dtype == estimate.dtype
                 result[column.name] = given.where(given.notna(), estimate) if same else estimate
-        return result
+        return result.to_numpy() if self._of_array else result
 
     def log_likelihood(self, frame: Any, samples: int = 200) -> np.ndarray:
         """Return log p(observed values) of each row, nats, (rows,): an importance-weighted bound.
@@ -225,7 +234,7 @@ class TableSynthesizer(BaseEstimator):
                 see `kvae.evaluation.log_likelihood`.
         """
         check_is_fitted(self)
-        x = self.schema_.to_array(frame)
+        x = self.schema_.to_array(self._frame(frame))
         encoded = self.encoding_.forward(x)
         bound = log_likelihood(self.model_, encoded, samples)
         return bound.per_example + self.encoding_.log_derivative(x)
@@ -240,8 +249,8 @@ class TableSynthesizer(BaseEstimator):
                 synthetic rows.
         """
         check_is_fitted(self)
-        rows = [self.schema_.to_array(frame) for frame in (train, test)]
-        synthetic = self.schema_.to_array(self.sample(len(train)))
+        rows = [self.schema_.to_array(self._frame(frame)) for frame in (train, test)]
+        synthetic = self.schema_.to_array(self._frame(self.sample(len(train))))
         return TableQuality.measure(self.schema_, rows[0], rows[1], synthetic, target)
 
     def _valid_rows(self, n: int, random: np.random.RandomState) -> np.ndarray:
@@ -259,6 +268,38 @@ class TableSynthesizer(BaseEstimator):
         missing[:, kept] = False
         return np.where(missing, np.nan, x)
 
+    # -- tables and arrays -------------------------------------------------------------------
+
+    def _frame(self, table: Any, reset: bool = False) -> Any:
+        """Return a table as a DataFrame; with `reset` keep the names and whether it is an array."""
+        known = is_frame(table)
+        if reset:
+            self._of_array = not known
+        elif known and self._of_array:
+            table = table.to_numpy()
+        elif not known and not self._of_array:
+            raise ValueError(
+                "Expected a pandas DataFrame with the columns of the training frame. Received: "
+                f"{type(table).__name__}"
+            )
+        if self._of_array:
+            return frame_of_array(self, table, reset, LEAST_ROWS if reset else 1)
+        if reset:
+            self.n_features_in_ = table.shape[1]
+            self.feature_names_in_ = np.array(table.columns, object)
+        return table
+
+    def _like_input(self, x: np.ndarray) -> Any:
+        """Return rows of the array of the schema as what `fit` was given."""
+        frame = self.schema_.to_frame(x)
+        return frame.to_numpy() if self._of_array else frame
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: missing values are learned from."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     # -- arguments and files -----------------------------------------------------------------
 
     def _check_arguments(self) -> None:
@@ -273,7 +314,7 @@ class TableSynthesizer(BaseEstimator):
             )
 
     def _schema_of(self, frame: Any) -> TableSchema:
-        schema = TableSchema.infer(frame, ids="drop") if self.schema is None else self.schema
+        schema = inferred_schema(frame, self._of_array) if self.schema is None else self.schema
         dropped = [column.name for column in schema.columns if column.kind == "dropped"]
         if dropped and self.schema is None:
             warnings.warn(
@@ -303,7 +344,9 @@ class TableSynthesizer(BaseEstimator):
             "patterns": self._patterns.astype(int).tolist(),
             "counts": self._counts.tolist(),
             "history": self.history_,
-            "feature_names_in": self.feature_names_in_.tolist(),
+            "array": self._of_array,
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": list(getattr(self, "feature_names_in_", [])),
         }
         with files.replacing(files.destination(path, overwrite), overwrite) as folder:
             folder.mkdir()
@@ -323,6 +366,8 @@ class TableSynthesizer(BaseEstimator):
         synthesizer._patterns = np.array(state["patterns"], bool)
         synthesizer._counts = np.array(state["counts"])
         synthesizer.history_ = state["history"]
-        synthesizer.feature_names_in_ = np.array(state["feature_names_in"], object)
-        synthesizer.n_features_in_ = len(synthesizer.feature_names_in_)
+        synthesizer._of_array = state.get("array", False)
+        synthesizer.n_features_in_ = state.get("n_features_in", len(state["feature_names_in"]))
+        if not synthesizer._of_array:
+            synthesizer.feature_names_in_ = np.array(state["feature_names_in"], object)
         return synthesizer

@@ -34,6 +34,7 @@ class ModulatedScale(keras.layers.Layer):
         min_scale: lower bound of s_i in the unit of the data, a positive number.
         places: indices of each loc along the last axis, whose r follows it; None for an input that
             is all loc and all r.
+        changes: indices of the r of `places` where they do not follow them.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
@@ -56,6 +57,7 @@ class ModulatedScale(keras.layers.Layer):
         initial: float = 1.0,
         min_scale: float = STANDARDIZED_MIN_SCALE,
         places: Sequence[int] | None = None,
+        changes: Sequence[int] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -70,18 +72,25 @@ class ModulatedScale(keras.layers.Layer):
             )
         if places is not None:
             places = [checks.non_negative_int("places", place) for place in places]
-            if not places or np.min(np.diff(places), initial=2) < 2:
+            after = [place + 1 for place in places] if changes is None else changes
+            after = [checks.non_negative_int("changes", place) for place in after]
+            different = len({*places, *after}) == 2 * len(places) == len(places) + len(after)
+            if not places or np.min(np.diff(places), initial=1) < 1 or not different:
                 raise ValueError(
-                    "Expected places to hold increasing indices, none of them next to another. "
-                    f"Received: places={places}"
+                    "Expected places to hold increasing indices, none of them next to another "
+                    "unless changes says where their r are. Received: "
+                    f"places={places}, changes={changes}"
                 )
+        elif changes is not None:
+            raise ValueError(f"Expected changes with places alone. Received: changes={changes}")
         self.places = places
+        self.changes = None if changes is None else list(after)
 
     def build(self, input_shape: Any) -> None:
         """Create the weight of each element, for an input (batch, ..., 2 C)."""
         *outer, last = tuple(input_shape)[1:]
         if self.places is not None:
-            if last is None or self.places[-1] + 1 >= last:
+            if last is None or max(self._after()) >= last:
                 raise ValueError(
                     "Expected an input whose last axis holds a number after each of places="
                     f"{self.places}. Received: input_shape={tuple(input_shape)}"
@@ -107,12 +116,17 @@ class ModulatedScale(keras.layers.Layer):
             loc, change = tf.split(inputs, 2, axis=-1)
             return tf.concat([loc, self._raw(change)], axis=-1)
         width, count = inputs.shape[-1], len(self.places)
-        after = [place + 1 for place in self.places]
+        after = self._after()
         raw = self._raw(tf.gather(inputs, after, axis=-1))
         order = list(range(width))
         for place, own in zip(after, range(width, width + count), strict=True):
             order[place] = own
         return tf.gather(tf.concat([inputs, raw], axis=-1), order, axis=-1)
+
+    def _after(self) -> list[int]:
+        """Return the indices of the r of `places`."""
+        assert self.places is not None
+        return [place + 1 for place in self.places] if self.changes is None else self.changes
 
     def _raw(self, change: Any) -> Any:
         """Return the raw scale for the change r."""
@@ -132,4 +146,5 @@ class ModulatedScale(keras.layers.Layer):
             "initial": self.initial,
             "min_scale": self.min_scale,
             "places": self.places,
+            **({} if self.changes is None else {"changes": self.changes}),
         }

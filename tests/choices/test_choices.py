@@ -150,6 +150,17 @@ def chosen(choices, *names):
 
 
 @pytest.mark.slow
+def test_large_counts_with_many_zeros_are_zero_inflated(rng):
+    gain = np.where(rng.uniform(size=ROWS) < 0.9, 0, rng.integers(100, 99_999, ROWS))
+    columns = [rng.normal(size=ROWS), gain, rng.poisson(4.0, ROWS) * rng.integers(4, size=ROWS)]
+    layers = kvae.choices_for(np.column_stack(columns)).build().likelihood_layer.columns
+    assert [type(layer).__name__ for layer in layers] == [
+        "Transformed",
+        "ZeroInflatedNegativeBinomial",
+        "IndependentNegativeBinomial",
+    ]
+
+
 @pytest.mark.parametrize("kind", DATA)
 def test_the_printed_script_makes_the_model_that_is_built(kind, rng):
     make, expected = DATA[kind]

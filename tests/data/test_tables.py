@@ -294,3 +294,81 @@ def test_bad_arguments_are_refused():
         schema.to_frame(np.full((3, 2), np.inf))
     with pytest.raises(ValueError, match="configuration of a schema"):
         TableSchema.from_config({"version": 1, "columns": [{"kind": "number", "size": 3}]})
+
+
+@pytest.fixture
+def hours():
+    return pd.DataFrame(
+        {
+            "hours": [20, 40, 65, 40],
+            "wage": [7.25, 12.5, 99.9, 30.0],
+            "visits": pd.array([2, None, 9, 3], dtype="Int64"),
+            "start": pd.to_datetime(["2020-01-01", "2020-03-01", None, "2021-01-01"]),
+            "account": [10**15, 10**15 + 1, 10**15 + 7, 10**15 + 3],
+        }
+    )
+
+
+EDGES = np.array([[-1e3], [1e3]], "float32") * np.ones(5, "float32")
+
+
+def test_what_lies_beyond_the_range_of_the_table_is_clipped_to_it(hours):
+    found = TableSchema.infer(hours).to_frame(EDGES)
+    for name in hours:
+        assert [found[name].min(), found[name].max()] == [hours[name].min(), hours[name].max()]
+
+
+def test_without_a_range_numbers_stay_what_they_are(hours):
+    schema = TableSchema.infer(hours, within_range=False)
+    assert schema == TableSchema.infer(hours).without_range()
+    found = schema.to_frame(EDGES)
+    assert found["hours"].tolist() == [-1000, 1000]
+    assert found["start"].tolist()[1] == pd.Timestamp("2020-01-01") + pd.Timedelta(1000, "D")
+    assert found["account"].tolist() == [10**15 - 1000, 10**15 + 1000]
+    other = hours.assign(hours=[80, -3, 1, 2])
+    pd.testing.assert_frame_equal(schema.to_frame(schema.to_array(other)), other, rtol=1e-6)
+
+
+def test_a_schema_of_a_file_without_ranges_has_none(hours):
+    config = TableSchema.infer(hours).get_config()
+    for column in config["columns"]:
+        del column["low"], column["high"]
+    assert TableSchema.from_config(config) == TableSchema.infer(hours, within_range=False)
+
+
+def test_a_value_beyond_the_range_keeps_its_density(hours):
+    """Rows that are not yet known may lie beyond the range of the table."""
+    x = np.array([[40.0, 30.0], [200.0, -30.0]], "float32")
+    found = []
+    for each in (True, False):
+        layer = TableSchema.infer(hours[["hours", "wage"]], within_range=each).likelihood()
+        layer.transform.adapt(x)
+        found.append(layer.log_prob(np.zeros((2, *layer.params_shape), "float32"), x))
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_imputed_leaves_observed_values_beyond_the_range(hours):
+    schema = TableSchema.infer(hours)
+    given = hours.assign(hours=[80.0, np.nan, np.nan, 40.0])
+    array = schema.to_array(given)
+    found = schema.imputed(array, np.where(np.isnan(array), 1e3, array), [5, 6, 7, 8])
+    assert found["hours"].tolist() == [80, 65, 65, 40]
+    assert found["visits"].tolist() == [2, 9, 9, 3]
+    assert found.index.tolist() == [5, 6, 7, 8]
+
+
+def test_zero_is_a_case_of_its_own_among_large_counts(rng):
+    """As in capital gains; among small counts it is one of them, however frequent."""
+    gain = np.where(rng.uniform(size=500) < 0.9, 0, rng.integers(100, 99_999, 500))
+    visits = np.where(rng.uniform(size=500) < 0.6, 0, rng.poisson(30.0, 500) // 10)
+    frame = pd.DataFrame({"gain": gain, "visits": visits, "wide": 300 + visits**9})
+    schema = TableSchema.infer(frame, {"visits": "count", "wide": "count"})
+    found = [type(layer).__name__ for layer in schema.likelihood().columns]
+    assert found[0] == "ZeroInflatedNegativeBinomial"
+    assert set(found[1:]) == {"IndependentNegativeBinomial"}
+    assert "zero-inflated" in str(schema).splitlines()[0]
+    assert_round_trip(frame, schema)
+    config = schema.get_config()
+    del config["columns"][0]["zero_inflated"]  # a file of an earlier version
+    assert TableSchema.from_config(config).likelihood().columns[0].name == "gain"

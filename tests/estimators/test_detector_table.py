@@ -159,6 +159,18 @@ def test_a_schema_may_be_given(rows):
         AnomalyDetector(schema="all").fit(rows)
 
 
+def test_a_wide_table_of_numbers_and_text(rng):
+    """Columns of one kind share a layer, so that hundreds of them are traced at once."""
+    numbers = {f"n{place}": rng.normal(size=120) for place in range(250)}
+    text = {f"t{place}": rng.choice(["a", "b"], 120) for place in range(150)}
+    frame = pd.DataFrame(numbers | text).sample(frac=1.0, axis=1, random_state=0)
+    made = AnomalyDetector(false_alarm_rate=0.1, steps=5, random_state=0).fit(frame)
+    assert len(made.model_.likelihood_layer.columns) == 2
+    wrong = frame[:1].assign(n7=99.0)
+    assert made.contributions(wrong).columns.tolist() == list(frame)
+    assert made.contributions(wrong).idxmax(axis=1).item() == "n7"
+
+
 def test_columns_of_classes_alone(rng):
     frame = pd.DataFrame({name: rng.choice(["x", "y"], 200) for name in ("a", "b")})
     made = AnomalyDetector(false_alarm_rate=0.1, steps=5, random_state=0).fit(frame)

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -45,6 +46,22 @@ def test_any_draw_becomes_a_value_inside_the_range():
     found = encoding.inverse(draws)
     assert x.min() <= found.min() < found.max() <= x.max()
     np.testing.assert_array_equal(found[draws[:, 0] == 0], 0.0)
+
+
+def test_beyond_the_range_the_map_goes_on_and_comes_back():
+    x = COLUMNS["continuous"]
+    encoding = NumberEncoding.fit(x, beyond=True)
+    points = np.array([x.min() - 3.0, 1.0, x.max() + 5.0])
+    np.testing.assert_allclose(encoding.inverse(encoding.forward(points)), points, rtol=1e-9)
+    assert TableEncoding.from_config(_config(encoding)).numbers == [encoding]
+
+
+def _config(encoding):
+    frame = pd.DataFrame({"x": COLUMNS["continuous"]})
+    schema = kvae.data.TableSchema.infer(frame, within_range=False)
+    fitted = TableEncoding.fit(schema, frame.to_numpy())
+    assert fitted.numbers == [encoding]
+    return json.loads(json.dumps(fitted.get_config()))
 
 
 def test_the_derivative_is_that_of_the_map_also_beyond_the_range():

@@ -125,6 +125,17 @@ def test_an_unknown_name_is_one_sentence_with_the_known_ones(function):
         function("mnist")
 
 
+def test_drawn_people_are_in_the_range_of_the_table(loaded):
+    model, bundle = loaded["adult"]
+    schema = kvae.data.TableSchema.from_config(bundle.manifest["table"])
+    x = model.sample(2000, seed=0, kind="draw")
+    assert schema.without_range().to_frame(x)["hours_per_week"].min() < 1
+    people = schema.to_frame(x)
+    assert people["hours_per_week"].between(1, 99).all()
+    assert people["age"].between(17, 90).all()
+    assert people["capital_gain"].between(0, 99999).all()
+
+
 def test_a_copy_is_a_bundle_with_its_runtime(tmp_path):
     path = kvae.zoo.copy("sensor-64", tmp_path / "sensor")
     bundle = runtime.Bundle(path)

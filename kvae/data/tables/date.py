@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from kvae.data.tables.column import Column, offending, pandas_dtype, restored, shown
+from kvae.data.tables.column import offending, pandas_dtype, restored, shown
 from kvae.data.tables.number import Number
+from kvae.data.tables.ranged import Ranged
 
 __all__ = ["STEPS", "Date", "as_dates"]
 
@@ -16,7 +17,7 @@ FIRST_DAY, LAST_DAY = "0001-01-02", "9999-12-30"  # of Python's datetime, in all
 
 
 @dataclass(frozen=True, kw_only=True)
-class Date(Column):
+class Date(Ranged):
     """A column of dates or times, as steps since the first one.
 
     Args:
@@ -67,10 +68,10 @@ class Date(Column):
         return np.where(known, ticks, 0)
 
     def decode(self, values: np.ndarray) -> Any:
-        """Return the dates of the nearest steps."""
+        """Return the dates of the nearest steps in the range."""
         import pandas as pd
 
-        values = np.asarray(values, "float64")
+        values = self.clipped(np.asarray(values, "float64"))
         known = ~np.isnan(values)
         low, high = (_tick(day, self.unit) for day in (FIRST_DAY, LAST_DAY))
         steps = np.rint(np.where(known, values, 0.0))

@@ -14,8 +14,9 @@ from kvae.data.tables.column import Column, offending, shown
 from kvae.data.tables.date import STEPS, Date, as_dates
 from kvae.data.tables.fixed import Fixed
 from kvae.data.tables.number import Number
+from kvae.data.tables.ranged import Ranged
 
-__all__ = ["KINDS", "are_counts", "infer_column", "log_shift"]
+__all__ = ["KINDS", "are_counts", "are_zero_inflated", "infer_column", "log_shift"]
 
 KINDS = ("number", "integer", "count", "category", "date", "drop")
 FEW, ROWS_PER_CLASS = 10, 10  # whole numbers of so few values and so many rows each are classes
@@ -30,7 +31,9 @@ OTHER = "other"
 NARROW = {"float32": "float32", "float16": "float16", "float[": "float32", "halffloat": "float16"}
 
 
-def infer_column(name: Any, series: Any, kind: str | None, ids: str, rare: int) -> Column:
+def infer_column(
+    name: Any, series: Any, kind: str | None, ids: str, rare: int, within_range: bool = True
+) -> Column:
     """Return the column of a Series.
 
     Args:
@@ -39,6 +42,7 @@ def infer_column(name: Any, series: Any, kind: str | None, ids: str, rare: int) 
         kind: one of `KINDS` to decide it, None to look at the values.
         ids: "refuse" or "drop".
         rare: rows below which a class of text is joined with others.
+        within_range: whether decoded numbers and dates stay in the range of the values.
 
     Raises:
         ValueError: If the values are of several kinds, of none that a model takes, or of `kind`.
@@ -64,6 +68,8 @@ def infer_column(name: Any, series: Any, kind: str | None, ids: str, rare: int) 
         raise offending(name, "numbers", row, series.iloc[row], f"overrides ask for {wanted!r}.")
     else:
         column = _number(basic, series, kind)
+    if within_range and isinstance(column, Ranged):
+        column = column.with_range(series)
     if kind is None and not basic["missing"]:
         constant = _constant(column, series)
         if constant is not None:
@@ -162,7 +168,8 @@ def _number(basic: dict[str, Any], series: Any, kind: str | None) -> Column:
     chosen = kind or ("count" if are_counts(values) else "integer" if whole else "number")
     decimals = 0 if whole else _decimals(values, basic["dtype"])
     if chosen == "count":
-        return Number(**basic, kind="count", decimals=0)
+        zeros = are_zero_inflated(values)
+        return Number(**basic, kind="count", decimals=0, zero_inflated=zeros)
     shift = log_shift(values)
     offset: float = 0
     largest, span = max(abs(low), abs(high)), high - low
@@ -193,6 +200,21 @@ def are_counts(values: np.ndarray) -> bool:
     if not len(values) or values.min() not in (0.0, 1.0) or not np.all(values == np.rint(values)):
         return False
     return bool(values.var() >= values.mean() and np.median(values) < MEDIAN_COUNT)
+
+
+def are_zero_inflated(counts: np.ndarray) -> bool:
+    """Return whether zero is a case of its own among counts: the other ones are large.
+
+    A negative binomial with so many zeros has as many ones, twos and threes. Of 32,561 capital
+    gains 92% are zero and none is below 100; the best negative binomial draws 3.5% there, and its
+    Kolmogorov-Smirnov distance to them is 0.053. That of a zero-inflated one is 0.018.
+
+    Args:
+        counts: whole numbers of at least 0, without missing ones.
+    """
+    positive = counts[counts > 0]
+    some = 0 < len(positive) < len(counts)
+    return bool(some and np.median(positive) >= MEDIAN_COUNT)
 
 
 def log_shift(values: np.ndarray) -> float | None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from kvae.data.tables.column import Column, offending
+from kvae.data.tables.column import offending
+from kvae.data.tables.ranged import Ranged
 
 __all__ = ["Number"]
 
@@ -14,18 +15,20 @@ LARGEST_INT = 2.0**63 - 2.0**12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Number(Column):
+class Number(Ranged):
     """A column of numbers: "number", "integer" or "count".
 
     Args:
         decimals: decimals of all values, to which numbers are rounded; None for no rounding.
         offset: what is subtracted, in the unit of the column.
         shift: the shift of a logarithm, positive, for amounts with a long tail; None for none.
+        zero_inflated: whether zero is a case of its own among counts, such as that of no gain.
     """
 
     decimals: int | None = None
     offset: float = 0
     shift: float | None = None
+    zero_inflated: bool = False
 
     @property
     def standardized(self) -> bool:
@@ -86,10 +89,10 @@ class Number(Column):
         return values
 
     def decode(self, values: np.ndarray) -> Any:
-        """Return the numbers plus the offset, rounded to the decimals of the column."""
+        """Return the numbers in the range, plus the offset, rounded to the column's decimals."""
         import pandas as pd
 
-        values = np.asarray(values, "float64")
+        values = self.clipped(np.asarray(values, "float64"))
         known = ~np.isnan(values)
         if self.kind == "count" or self.shift is not None:
             values = np.maximum(values, -self.offset)
@@ -120,6 +123,8 @@ class Number(Column):
         from kvae import layers, transforms
         from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 
+        if self.kind == "count" and self.zero_inflated:
+            return layers.ZeroInflatedNegativeBinomial((), name=name)
         if self.kind == "count":
             return layers.IndependentNegativeBinomial((), name=name)
         transform: Any = transforms.Standardization()
@@ -134,9 +139,10 @@ class Number(Column):
         return "count" if self.kind == "count" else "number"
 
     def details(self) -> str:
-        """Return the decimals, and whether the logarithm is taken."""
+        """Return the decimals, and whether the logarithm is taken or zero is apart."""
         parts = [] if not self.decimals else [f"{self.decimals} decimals"]
-        return ", ".join([*parts, *(["logarithm"] if self.shift is not None else [])])
+        parts += ["logarithm"] if self.shift is not None else []
+        return ", ".join(parts + (["zero-inflated"] if self.zero_inflated else []))
 
 
 def _bounds(dtype: Any) -> tuple[int, int]:

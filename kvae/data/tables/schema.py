@@ -13,6 +13,7 @@ from kvae.data.tables.date import Date
 from kvae.data.tables.fixed import Fixed
 from kvae.data.tables.inference import KINDS, infer_column
 from kvae.data.tables.number import Number
+from kvae.data.tables.ranged import Ranged
 
 __all__ = ["TableSchema"]
 
@@ -85,6 +86,7 @@ class TableSchema:
         overrides: Mapping[Any, str] | None = None,
         ids: str = "refuse",
         rare: int = 0,
+        within_range: bool = True,
     ) -> "TableSchema":
         """Return the schema of a DataFrame.
 
@@ -96,6 +98,8 @@ class TableSchema:
                 numbers, in tables of 20 rows or more: "refuse" or "drop".
             rare: number of rows; text that fewer rows hold becomes the category "other", and so
                 does unknown text later.
+            within_range: whether `to_frame` keeps numbers and dates in the range of `frame`, so
+                that no drawn row has a negative age where no row of the table has one.
 
         Raises:
             ValueError: If the frame is empty, has two columns of one name, or a column mixes kinds,
@@ -119,7 +123,7 @@ class TableSchema:
         if not len(frame):
             raise ValueError("Expected a frame with at least one row. Received: none")
         columns = [
-            infer_column(name, frame.iloc[:, place], kinds.get(name), ids, rare)
+            infer_column(name, frame.iloc[:, place], kinds.get(name), ids, rare, within_range)
             for place, name in enumerate(frame.columns)
         ]
         return cls(columns)
@@ -196,7 +200,10 @@ class TableSchema:
         """Return the DataFrame of an array: names, dtypes, categories, dates, missing values.
 
         Every number becomes a valid value: classes and steps are rounded to the nearest one,
-        numbers to the decimals of their column.
+        numbers to the decimals of their column, and what lies beyond the range of the table is
+        clipped to it (`infer(within_range=)`). That is for rows that a model makes. Real rows of
+        another table may lie beyond the range: `without_range` has the schema for these, and
+        `imputed` leaves them as they are.
 
         Args:
             array: (rows, width), NaN where missing; from `to_array`, `kvae.VAE.sample`, ...
@@ -235,12 +242,47 @@ class TableSchema:
         frame = pd.concat(series.values(), axis=1, keys=list(series))
         return frame if index is None else frame.set_axis(index, axis=0)
 
+    def without_range(self) -> "TableSchema":
+        """Return the schema whose `to_frame` clips no number or date to a range.
+
+        Example:
+            >>> import pandas as pd
+            >>> schema = kvae.data.TableSchema.infer(pd.DataFrame({"hours": [20, 40, 65]}))
+            >>> schema.to_frame([[-10.2]])["hours"].item()
+            20
+            >>> schema.without_range().to_frame([[-10.2]])["hours"].item()
+            -10
+        """
+        ranged = (c.without_range() if isinstance(c, Ranged) else c for c in self.columns)
+        return TableSchema(list(ranged))
+
+    def imputed(self, array: Any, estimates: Any, index: Any = None) -> Any:
+        """Return the DataFrame of an array with estimates in place of its missing values.
+
+        Estimates become valid values as in `to_frame`; what is observed stays as it is.
+
+        Args:
+            array: (rows, width), NaN where missing.
+            estimates: (rows, width), such as `kvae.VAE.impute(array)`.
+            index: the index of the frame; by default 0, 1, ...
+
+        Example:
+            >>> import pandas as pd
+            >>> schema = kvae.data.TableSchema.infer(pd.DataFrame({"hours": [20, 40, 65]}))
+            >>> schema.imputed([[80.0], [float("nan")]], [[80.0], [70.3]])["hours"].tolist()
+            [80, 65]
+        """
+        array = np.asarray(array, "float32")
+        valid = self.to_array(self.to_frame(estimates))
+        return self.without_range().to_frame(np.where(np.isnan(array), valid, array), index)
+
     def likelihood(self) -> Any:
         """Return the likelihood of a row, a distribution layer with events (width,).
 
         Numbers and dates are normal after a standardization (of their logarithm where amounts have
         a long tail), with a scale of at least 0.05 standard deviations; counts are negative
-        binomial; classes are categorical. `vae.adapt(x)` learns the standardization.
+        binomial, zero-inflated where zero is a case of its own; classes are categorical.
+        `vae.adapt(x)` learns the standardization.
 
         It is a `kvae.layers.Columns`; where all columns are standardized numbers it is one
         `kvae.layers.Transformed`, the same computed at once.

@@ -40,6 +40,22 @@ def columns(**kwargs):
     )
 
 
+def blocks(**kwargs):
+    return layers.Columns(
+        [
+            layers.IndependentNormal(2, name="normals"),
+            layers.IndependentCategorical(1, 4, name="classes"),
+        ],
+        places=[[0, 2], [1]],
+        names=["a", "class", "b"],
+        **kwargs,
+    )
+
+
+def block_rows(rng, n):
+    return np.stack([rng.normal(size=n), rng.integers(4, size=n), rng.normal(size=n)], axis=1)
+
+
 def rows(rng, n):
     return np.stack(
         [
@@ -123,6 +139,7 @@ CASES = [
         reparameterized=False,
     ),
     LayerCase(columns, rows, reparameterized=False, equal_blocks=False),
+    LayerCase(blocks, block_rows, variant="blocks", reparameterized=False, equal_blocks=False),
     LayerCase(
         lambda **kw: layers.Transformed(
             layers.IndependentNormal(3),

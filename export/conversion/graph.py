@@ -66,9 +66,7 @@ class Graph:
         within = None if state is None else state.read
         with builtin_only():
             self.functions = {
-                Key(signature.name, size): trace(
-                    signature, size, None if state is None else state.read
-                )
+                Key(signature.name, size): trace(signature, size, within)
                 for signature in wanted
                 for size in batch_sizes
             }

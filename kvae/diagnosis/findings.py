@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.training_settings import TrainingSettings
 from kvae.diagnosis.verdict import THRESHOLDS
+from kvae.evaluation.estimate import Estimate
 
 __all__ = ["FINDINGS", "Finding", "findings"]
 

@@ -10,7 +10,6 @@ from kvae.diagnosis.aggregate import AggregatePosterior, Discrepancy, Gaps
 from kvae.diagnosis.components import LEAST_STDDEV, OwnDensities, components_of
 from kvae.diagnosis.data_distance import DataDistance
 from kvae.diagnosis.data_space import DataSpace
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.explained_variance import ExplainedVariance, explained_variance
 from kvae.diagnosis.path_quality import PathQuality, path_quality
 from kvae.diagnosis.plotted import PlottedEvents, PlottedPosteriors
@@ -19,6 +18,7 @@ from kvae.diagnosis.sensitivity import DecoderSensitivity, decoder_sensitivity
 from kvae.diagnosis.training_settings import TrainingSettings
 from kvae.diagnosis.verdict import Verdict
 from kvae.evaluation.axes import kl_by_axis, safe_ranges
+from kvae.evaluation.estimate import Estimate
 from kvae.evaluation.gaussian_vector import LatentVector
 from kvae.models.batches import BatchedFunction
 from kvae.streams import Stream, generator

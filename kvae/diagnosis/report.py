@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from kvae.diagnosis.aggregate import Discrepancy, Gaps
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.explained_variance import ExplainedVariance
 from kvae.diagnosis.findings import Finding
 from kvae.diagnosis.path_quality import PathQuality
@@ -16,6 +15,7 @@ from kvae.diagnosis.sensitivity import DecoderSensitivity
 from kvae.diagnosis.training_settings import TrainingSettings
 from kvae.diagnosis.verdict import Verdict
 from kvae.evaluation.active_units import is_active
+from kvae.evaluation.estimate import Estimate
 
 __all__ = ["LatentDimension", "LatentReport"]
 

@@ -11,8 +11,8 @@ only where the numbers and the settings of the model agree; otherwise it is a fi
 from dataclasses import dataclass
 from typing import Any
 
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.training_settings import TrainingSettings
+from kvae.evaluation.estimate import Estimate
 
 __all__ = ["NEXT_STEPS", "STATES", "THRESHOLDS", "Threshold", "Verdict", "assess", "not_finite"]
 

@@ -352,7 +352,7 @@ class TrainingMethods(keras.Model):
                 batch_size,
                 steps,
                 callbacks,
-                verbose=verbose,
+                verbose,
                 return_dict=return_dict,
                 **kwargs,
             )

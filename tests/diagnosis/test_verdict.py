@@ -7,9 +7,9 @@ import pytest
 
 import kvae
 from kvae.diagnosis import THRESHOLDS, TrainingSettings
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.findings import findings
 from kvae.diagnosis.verdict import NEXT_STEPS, STATES, assess
+from kvae.evaluation.estimate import Estimate
 
 ASSEMBLED = TrainingSettings(beta=1.0)
 FITTED = TrainingSettings(beta=1.0, sampled=True, steps=1_000)

@@ -105,7 +105,9 @@ class Latent:
         if self.posterior is None:
             raise ValueError(
                 "Expected a posterior with a density q(z|x): codes and deterministic encoders have "
-                f"no importance weights. Received: posterior={self.posterior!r}"
+                f"no importance weights. Received: posterior={self.posterior!r}. Compare such "
+                "models by score, or those with a deterministic encoder by "
+                "kvae.evaluation.annealed_importance_sampling, which needs no posterior."
             )
         return log_ratio(self.posterior, self.prior, self.value)
 

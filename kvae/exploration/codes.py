@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from kvae.evaluation.gaussian_vector import one_gaussian_vector, one_latent_vector
+from kvae.evaluation.gaussian_vector import one_encoded_vector, one_latent_vector
 
 __all__ = ["as_codes", "decode_paths"]
 
@@ -43,7 +43,7 @@ def as_codes(vae: Any, name: str, value: Any, encoded: bool | None = None) -> np
             f"shape. Received: encoded=None, {name} of shape {value.shape}"
         )
     if not fitting[0]:
-        one_gaussian_vector(vae)
+        one_encoded_vector(vae)
         return np.asarray(vae.encode(value)[0], "float32")
     if not (np.issubdtype(value.dtype, np.number) and len(value) and np.isfinite(value).all()):
         raise ValueError(

@@ -35,7 +35,7 @@ from ..formats.tflite import write_checked
 from ..presets import preset as find_preset
 from ..result import ExportError, ExportResult
 from ..signatures import find
-from ..subject import exportable
+from ..subject import to_export
 from ..training.plan import Plan, plan_of
 from ..verification.compare import Tolerance
 from ..verification.probe import examples_of, reference_of
@@ -148,7 +148,7 @@ def bundle(
         >>> results["float32"].max_error < 1e-5
         True
     """
-    vae = exportable(vae)
+    vae = to_export(vae)
     facts = {
         "description": description,
         "author": author,

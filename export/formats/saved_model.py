@@ -14,7 +14,7 @@ from ..presets import PRESETS
 from ..result import ExportResult
 from ..runtime import SCHEMA
 from ..signatures import ExportModule, describe, find, main_signature, trace
-from ..subject import description, exportable
+from ..subject import description, to_export
 from ..verification import fresh_process
 from ..verification.compare import measure
 from ..verification.probe import reference_of
@@ -64,7 +64,7 @@ def saved_model(
         >>> result.max_error < 1e-5
         True
     """
-    vae = exportable(vae)
+    vae = to_export(vae)
     if signatures is None:
         signatures = [signature.name for signature in vae.signatures()]
     if not signatures:

@@ -12,7 +12,7 @@ from ..presets import Preset
 from ..presets import preset as find_preset
 from ..result import ExportError, ExportResult
 from ..signatures import find, main_signature
-from ..subject import exportable
+from ..subject import to_export
 from ..training.description import described
 from ..training.plan import plan_of
 from ..verification import litert
@@ -94,7 +94,7 @@ def tflite(
         >>> result.max_error < 1e-5
         True
     """
-    vae = exportable(vae)
+    vae = to_export(vae)
     chosen = find_preset(preset)
     target = files.destination(path, overwrite)
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]

@@ -51,7 +51,7 @@ def diagnose(
         Burda, Grosse, Salakhutdinov: Importance Weighted Autoencoders, 2016,
         https://arxiv.org/abs/1509.00519
     """
-    vector = one_gaussian_vector(vae)
+    vector = one_gaussian_vector(vae, finite=False)
     x = _checked(vector, x, "x")
     if labels is not None and np.shape(labels) != (len(x),):
         raise ValueError(
@@ -59,7 +59,7 @@ def diagnose(
             f"{np.shape(labels)}"
         )
     settings = TrainingSettings.of(vector)
-    names = _not_finite_weights(vae)
+    names = checks.non_finite_weights(vae)
     if names:
         verdict = not_finite(names, settings)
         return unmeasured(vector, len(x), seed, verdict, settings)
@@ -93,7 +93,3 @@ def _checked(vector: LatentVector, x: Any, name: str) -> np.ndarray:
             f"Expected {name} to hold examples that differ. Received: {len(x)} equal examples"
         )
     return x
-
-
-def _not_finite_weights(vae: Any) -> tuple[str, ...]:
-    return tuple(weight.path for weight in vae.weights if checks.non_finite(weight))

@@ -11,6 +11,7 @@ only where the numbers and the settings of the model agree; otherwise it is a fi
 from dataclasses import dataclass
 from typing import Any
 
+from kvae import checks
 from kvae.diagnosis.training_settings import TrainingSettings
 from kvae.evaluation.estimate import Estimate
 
@@ -194,8 +195,7 @@ def not_finite(names: tuple[str, ...], settings: TrainingSettings) -> Verdict:
         names: paths of these weights.
         settings: what the model says of its training.
     """
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    evidence = (f"weights with NaN or infinity: {shown}",)
+    evidence = (f"weights with NaN or infinity: {checks.some(names)}",)
     return Verdict("not_finite", True, evidence, _advice("not_finite", settings))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kvae import checks
 from kvae.contract import Domain
 from kvae.contract.closed_form import kl_per_element
 from kvae.models.latent_model import LatentModel
@@ -114,8 +115,12 @@ class LatentVector:
         return self.model.named_inputs().check_x(x)
 
 
-def built_model(model: Any) -> LatentModel:
+def built_model(model: Any, finite: bool = True) -> LatentModel:
     """Return `model`, or raise a ValueError if it is no built `LatentModel`.
+
+    Args:
+        model: a `kvae.VAE`.
+        finite: whether its weights have to be finite.
 
     Example:
         >>> from kvae.evaluation.gaussian_vector import built_model
@@ -138,14 +143,17 @@ def built_model(model: Any) -> LatentModel:
             f"Expected vae to be built. Received: {model.name!r}, which has no weights yet; call "
             "its build((None, *event_shape)) first"
         )
+    if finite:
+        checks.finite_weights("vae", model)
     return model
 
 
-def one_latent_vector(model: Any) -> LatentVector:
+def one_latent_vector(model: Any, finite: bool = True) -> LatentVector:
     """Return the view of a built model with one latent vector.
 
     Args:
         model: a `kvae.VAE`.
+        finite: whether its weights have to be finite.
 
     Raises:
         ValueError: If `model` is not such a model. The message says what is needed.
@@ -155,7 +163,7 @@ def one_latent_vector(model: Any) -> LatentVector:
         >>> one_latent_vector(vae).latent_dim
         2
     """
-    model = built_model(model)
+    model = built_model(model, finite)
     groups = model.latent_specs()
     if len(groups) != 1 or len(next(iter(groups.values())).shape) != 1:
         shapes = ", ".join(f"{name} {spec.shape}" for name, spec in groups.items())
@@ -185,13 +193,14 @@ def one_latent_vector(model: Any) -> LatentVector:
     )
 
 
-def one_encoded_vector(model: Any) -> LatentVector:
+def one_encoded_vector(model: Any, finite: bool = True) -> LatentVector:
     """Return the view of a built model whose `encode` gives one code for each example.
 
     That is the mean of the posterior, or what a deterministic encoder emits.
 
     Args:
         model: a `kvae.VAE`.
+        finite: whether its weights have to be finite.
 
     Raises:
         ValueError: If `model` is not such a model. The message says what is needed.
@@ -201,7 +210,7 @@ def one_encoded_vector(model: Any) -> LatentVector:
         >>> one_encoded_vector(vae).latent_dim
         2
     """
-    vector = one_latent_vector(model)
+    vector = one_latent_vector(model, finite)
     posterior = vector.example_posterior()
     try:
         if posterior is not None:
@@ -215,13 +224,14 @@ def one_encoded_vector(model: Any) -> LatentVector:
     return vector
 
 
-def one_gaussian_vector(model: Any) -> LatentVector:
+def one_gaussian_vector(model: Any, finite: bool = True) -> LatentVector:
     """Return the view of a built model whose posterior has a mean and a standard deviation.
 
     The analyses that use it treat the posterior as a normal with these moments.
 
     Args:
         model: a `kvae.VAE`.
+        finite: whether its weights have to be finite.
 
     Raises:
         ValueError: If `model` is not such a model. The message says what is needed.
@@ -231,7 +241,7 @@ def one_gaussian_vector(model: Any) -> LatentVector:
         >>> one_gaussian_vector(vae).diagonal_posterior
         True
     """
-    vector = one_encoded_vector(model)
+    vector = one_encoded_vector(model, finite)
     if vector.example_posterior() is None:
         raise ValueError(
             f"{WITH_MOMENTS} Received: a {type(model).__name__} with a deterministic encoder, "

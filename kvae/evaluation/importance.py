@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks, memory
+from kvae.contract.latent import NO_WEIGHTS
 from kvae.evaluation.gaussian_vector import built_model
 from kvae.evaluation.target import target_and_known
 from kvae.layers import IndependentBernoulli
@@ -145,6 +146,9 @@ def log_likelihood(
         https://openreview.net/forum?id=HyZoi-WRb
     """
     model = built_model(vae)
+    for spec in model.latent_specs().values():
+        if spec.kind in NO_WEIGHTS:
+            raise ValueError(NO_WEIGHTS[spec.kind])
     samples = checks.positive_int("samples", samples)
     given = checks.optional_positive_int("batch_size", batch_size)
     x = model.named_inputs().check_x(x)

@@ -17,6 +17,7 @@ __all__ = [
     "finite_weights",
     "image_shape",
     "line",
+    "names",
     "non_finite",
     "non_finite_weights",
     "non_negative",
@@ -140,6 +141,16 @@ def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
         options = ", ".join(repr(option) for option in allowed)
         raise ValueError(f"Expected {name} to be one of {options}. Received: {name}={value!r}")
     return value
+
+
+def names(name: str, value: Any) -> list[Any]:
+    """Return names as a list, or raise where the argument `name` is one text, not a list."""
+    if isinstance(value, str | bytes):
+        raise ValueError(
+            f"Expected {name} to be a list of names, such as [{value!r:.80}]. Received: "
+            f"{name}={value!r:.80}"
+        )
+    return list(value)
 
 
 def non_finite(values: Any) -> bool:

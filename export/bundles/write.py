@@ -158,10 +158,10 @@ def bundle(
     }
     facts = {name: checks.line(name, value) for name, value in facts.items()} | {"date": date()}
     target = files.destination(path, overwrite)
-    chosen = [find_preset(name) for name in presets]
+    chosen = [find_preset(name) for name in checks.names("presets", presets)]
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
     known = [signature.name for signature in vae.signatures()]
-    names = list(known if signatures is None else signatures)
+    names = checks.names("signatures", known if signatures is None else signatures)
     find(vae, names)
     chosen = [preset for preset in chosen if preset.held(names)]
     tolerances = dict(tolerance or {})

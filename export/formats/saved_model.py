@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kvae import files
+from kvae import checks, files
 
 from ..key import Key
 from ..presets import PRESETS
@@ -67,6 +67,7 @@ def saved_model(
     vae = to_export(vae)
     if signatures is None:
         signatures = [signature.name for signature in vae.signatures()]
+    signatures = checks.names("signatures", signatures)
     if not signatures:
         raise ValueError("Expected at least one signature. Received: signatures=[]")
     main = main_signature(signatures)

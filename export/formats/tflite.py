@@ -100,6 +100,7 @@ def tflite(
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
     if signatures is None:
         signatures = [main_signature([signature.name for signature in vae.signatures()])]
+    signatures = checks.names("signatures", signatures)
     _check_arguments(chosen, signatures, int8_io)
     find(vae, signatures)
     plan = plan_of(trainable, optimizer, training_batch_size, [chosen.name])

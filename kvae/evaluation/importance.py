@@ -93,10 +93,11 @@ class LogLikelihood:
 
     def __str__(self) -> str:
         bits = "" if self.no_bits else f", {self.bits_per_dimension:.3f} bits per dimension"
-        return (
-            f"{self.mean:.2f} +- {self.stderr:.2f} nats per example ({len(self.per_example)} "
-            f"examples, {self.samples} samples){bits}"
-        )
+        count = len(self.per_example)
+        error = f" +- {self.stderr:.2f}" if count > 1 else ""
+        examples = "1 example" if count == 1 else f"{count} examples"
+        samples = f"{self.samples} samples"
+        return f"{self.mean:.2f}{error} nats per example ({examples}, {samples}){bits}"
 
 
 def log_likelihood(

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from kvae import checks
 from kvae.layers import DistributionLayer
 from kvae.models import LatentModel
 
-__all__ = ["description", "digest", "exportable"]
+__all__ = ["description", "digest", "exportable", "to_export"]
 
 
 def exportable(vae: Any) -> LatentModel:
@@ -29,6 +30,12 @@ def exportable(vae: Any) -> LatentModel:
             "Expected vae to have signatures, the functions that are exported. Received: a "
             f"{type(vae).__name__} that has none"
         )
+    return vae
+
+
+def to_export(vae: Any) -> LatentModel:
+    """Return `vae`, or raise a ValueError if a file of it would not compute anything of use."""
+    checks.finite_weights("vae", exportable(vae))
     return vae
 
 

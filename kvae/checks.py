@@ -14,14 +14,18 @@ __all__ = [
     "choice",
     "event_shape",
     "finite",
+    "finite_weights",
     "image_shape",
     "line",
+    "names",
     "non_finite",
+    "non_finite_weights",
     "non_negative",
     "non_negative_int",
     "optional_positive_int",
     "positive",
     "positive_int",
+    "some",
 ]
 
 
@@ -139,6 +143,16 @@ def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     return value
 
 
+def names(name: str, value: Any) -> list[Any]:
+    """Return names as a list, or raise where the argument `name` is one text, not a list."""
+    if isinstance(value, str | bytes):
+        raise ValueError(
+            f"Expected {name} to be a list of names, such as [{value!r:.80}]. Received: "
+            f"{name}={value!r:.80}"
+        )
+    return list(value)
+
+
 def non_finite(values: Any) -> bool:
     """Return whether an array of any type and shape holds NaN or an infinity."""
     values = np.asarray(values)
@@ -146,6 +160,36 @@ def non_finite(values: Any) -> bool:
         return False
     wide = values if values.dtype.kind in "fc" else values.astype("float32")
     return not np.isfinite(wide).all()
+
+
+def non_finite_weights(model: Any) -> tuple[str, ...]:
+    """Return the paths of the weights of a model that hold NaN or an infinity."""
+    return tuple(weight.path for weight in model.weights if non_finite(weight))
+
+
+def finite_weights(name: str, model: Any) -> None:
+    """Raise if a model, the argument `name`, has weights that are not finite.
+
+    What it computes need not show them: TensorFlow's relu makes zeros of NaN.
+    """
+    found = non_finite_weights(model)
+    if found:
+        raise ValueError(
+            f"Expected {name} to have finite weights. Received: NaN or infinity in {some(found)}. "
+            "Its training has diverged: train again from the last checkpoint, with a lower "
+            "learning rate or clipped gradients."
+        )
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names, and how many there are besides.
+
+    Example:
+        >>> kvae.checks.some(["a", "b", "c", "d"])
+        'a, b, c and 1 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def line(name: str, value: Any) -> str:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from kvae import checks
 from kvae.contract import Domain
 from kvae.evaluation import latent_axes
-from kvae.evaluation.gaussian_vector import one_gaussian_vector, one_latent_vector
+from kvae.evaluation.gaussian_vector import one_encoded_vector, one_latent_vector
 from kvae.exploration import interpolate, traverse
 from kvae.models import VAE
 
@@ -171,7 +171,7 @@ def reconstructions(vae: VAE, x: np.ndarray) -> Figure:
     Example:
         >>> kvae.pictures.reconstructions(vae, x_test[:10]).savefig(folder / "r.png")
     """
-    one_gaussian_vector(vae)
+    one_encoded_vector(vae)
     return _events(vae, np.stack([x, vae.reconstruct(x)]), "Reconstructions", ["data", "model"])
 
 
@@ -208,7 +208,7 @@ def interpolations(vae: VAE, x: np.ndarray, steps: int = 10, path: str = "linear
     Example:
         >>> kvae.pictures.interpolations(vae, x_test[:6]).savefig(folder / "i.png")
     """
-    one_gaussian_vector(vae)
+    one_encoded_vector(vae)
     if len(x) < 2 or len(x) % 2:
         raise ValueError(f"Expected x to hold pairs of examples. Received: {len(x)} examples")
     mean, _ = vae.encode(x)

@@ -35,7 +35,7 @@ from ..formats.tflite import write_checked
 from ..presets import preset as find_preset
 from ..result import ExportError, ExportResult
 from ..signatures import find
-from ..subject import exportable
+from ..subject import to_export
 from ..training.plan import Plan, plan_of
 from ..verification.compare import Tolerance
 from ..verification.probe import examples_of, reference_of
@@ -148,7 +148,7 @@ def bundle(
         >>> results["float32"].max_error < 1e-5
         True
     """
-    vae = exportable(vae)
+    vae = to_export(vae)
     facts = {
         "description": description,
         "author": author,
@@ -158,10 +158,10 @@ def bundle(
     }
     facts = {name: checks.line(name, value) for name, value in facts.items()} | {"date": date()}
     target = files.destination(path, overwrite)
-    chosen = [find_preset(name) for name in presets]
+    chosen = [find_preset(name) for name in checks.names("presets", presets)]
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
     known = [signature.name for signature in vae.signatures()]
-    names = list(known if signatures is None else signatures)
+    names = checks.names("signatures", known if signatures is None else signatures)
     find(vae, names)
     chosen = [preset for preset in chosen if preset.held(names)]
     tolerances = dict(tolerance or {})

@@ -11,7 +11,7 @@ from ..key import Key
 from ..presets import PRESETS
 from ..result import ExportResult
 from ..signatures import ExportModule, describe, find, main_signature, trace
-from ..subject import exportable
+from ..subject import to_export
 from ..verification import onnx_runtime
 from ..verification.compare import measure
 from ..verification.probe import reference_of
@@ -59,7 +59,7 @@ def onnx(
         >>> result.max_error < 1e-5
         True
     """
-    vae = exportable(vae)
+    vae = to_export(vae)
     if batch_size is not None:
         batch_size = checks.positive_int("batch_size", batch_size)
     target: Path = files.destination(path, overwrite)

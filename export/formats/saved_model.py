@@ -7,14 +7,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from kvae import files
+from kvae import checks, files
 
 from ..key import Key
 from ..presets import PRESETS
 from ..result import ExportResult
 from ..runtime import SCHEMA
 from ..signatures import ExportModule, describe, find, main_signature, trace
-from ..subject import description, exportable
+from ..subject import description, to_export
 from ..verification import fresh_process
 from ..verification.compare import measure
 from ..verification.probe import reference_of
@@ -64,9 +64,10 @@ def saved_model(
         >>> result.max_error < 1e-5
         True
     """
-    vae = exportable(vae)
+    vae = to_export(vae)
     if signatures is None:
         signatures = [signature.name for signature in vae.signatures()]
+    signatures = checks.names("signatures", signatures)
     if not signatures:
         raise ValueError("Expected at least one signature. Received: signatures=[]")
     main = main_signature(signatures)

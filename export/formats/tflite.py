@@ -12,7 +12,7 @@ from ..presets import Preset
 from ..presets import preset as find_preset
 from ..result import ExportError, ExportResult
 from ..signatures import find, main_signature
-from ..subject import exportable
+from ..subject import to_export
 from ..training.description import described
 from ..training.functions import NAMES as TRAINING_NAMES
 from ..training.plan import plan_of
@@ -96,12 +96,13 @@ def tflite(
         >>> result.max_error < 1e-5
         True
     """
-    vae = exportable(vae)
+    vae = to_export(vae)
     chosen = find_preset(preset)
     target = files.destination(path, overwrite)
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
     if signatures is None:
         signatures = [main_signature([signature.name for signature in vae.signatures()])]
+    signatures = checks.names("signatures", signatures)
     _check_arguments(chosen, signatures, int8_io)
     find(vae, signatures)
     plan = plan_of(trainable, optimizer, training_batch_size, [chosen.name])

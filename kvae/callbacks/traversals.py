@@ -83,8 +83,10 @@ class LatentTraversals(keras.callbacks.Callback):
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Draw after every `every` epochs."""
+        """Draw after every `every` epochs, unless weights are not finite."""
         if (epoch + 1) % self.every:
+            return
+        if checks.non_finite_weights(self.model):  # as StopOnNonFinite("ignore") allows
             return
         figure = pictures.traversals(self.model, self.x, self.dimensions, self.steps)
         drawn = io.BytesIO()

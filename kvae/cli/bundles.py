@@ -11,6 +11,7 @@ from rich.table import Table
 
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
+from kvae.cli.run_folder import model_of, schema_file_of
 from kvae.cli.terminal import console, plain, quiet_native_logs, warn
 from kvae.export.verification.compare import Tolerance
 
@@ -31,17 +32,18 @@ def export(
     """Load a saved model and write a bundle.
 
     Args:
-        model: the `.keras` file.
+        model: the `.keras` file, or a run folder or bundle that holds one.
         output: folder to create.
         data: file of examples.
         tolerances: of the form PRESET:NAME=NUMBER,...
         overwrite: whether to replace what stands at `output`.
         as_json: whether to print the manifest.
         calibration: file of normal examples, or None.
-        schema: file of the schema of a table, or None.
+        schema: file of the schema of a table; by default the one that a run folder holds.
         **settings: other arguments of `kvae.export.bundle`.
     """
     files.destination(output, overwrite, "--output")
+    schema = schema or schema_file_of(model)
     table = None if schema is None else schema_of(schema)
     tolerance = dict(_tolerance(text) for text in tolerances)
     for path, option in ((data, "--data"), (calibration, "--calibration")):
@@ -51,7 +53,7 @@ def export(
         warnings.simplefilter("always")
         import kvae
 
-        loaded = load_vae(model)
+        loaded = load_vae(model_of(model))
         known = isinstance(loaded, kvae.models.LatentModel)
         others = set(loaded.input_specs()) - {"x", "target"} if known else ()
         examples = None if data is None else read_examples(data, sorted(others))

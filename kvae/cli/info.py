@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.table import Table
 
+from kvae import checks
 from kvae.cli.inputs import load_vae
-from kvae.cli.run_folder import bundle_of, state_of
+from kvae.cli.run_folder import bundle_of, holds_bundle, state_of
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -56,7 +57,7 @@ def _found(path: Path) -> dict[str, Any]:
     state = state_of(path)
     told = {"is": f"a run of kvae train, {state['status']}", "job": state.get("job", "generate")}
     told["command"] = state["command"]
-    if bundle_of(path) != path:
+    if holds_bundle(path):
         return {**told, **_bundle(bundle_of(path))}
     models = [path / part for part in RUN_PARTS if (path / part).is_file()]
     if not models:
@@ -69,13 +70,11 @@ def _found(path: Path) -> dict[str, Any]:
 
 def _model(path: Path) -> dict[str, Any]:
     """Return what is known of a .keras file."""
-    import numpy as np
-
     vae = load_vae(path)
     from kvae.export.subject import description, exportable
 
     model = exportable(vae)
-    wrong = [each.path for each in model.weights if not np.all(np.isfinite(np.asarray(each)))]
+    wrong = checks.non_finite_weights(model)
     return {
         "health": f"weights that are not finite: {', '.join(wrong)}" if wrong else "finite weights",
         "model": {**description(model), "parameters": int(model.count_params())},

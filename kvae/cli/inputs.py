@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kvae.cli.table_files import TABLES, read_table
+from kvae.cli.table_files import TABLES, compressed, read_table
 from kvae.cli.terminal import first_sentence
 
 __all__ = ["examples_of", "load_vae", "read_examples", "schema_of"]
@@ -78,7 +78,7 @@ def read_examples(
         raise ValueError(
             f"Expected {option} to be an array of numbers in an .npy or .npz file, a table in a "
             ".csv or .parquet file, or a folder of pictures. Received: "
-            f"{str(path)!r} ({type(error).__name__}: {first_sentence(error)})"
+            f"{str(path)!r} ({type(error).__name__}: {first_sentence(error)}){compressed(path)}"
         ) from error
     wanted = " or ".join(arrays)
     raise ValueError(f"Expected {path} to hold an array {wanted}. Received: {names}")

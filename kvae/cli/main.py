@@ -276,7 +276,7 @@ def doctor(
 
 @app.command()
 def export(
-    model: Annotated[Path, typer.Argument(help="A VAE saved as .keras.")],
+    model: Annotated[Path, typer.Argument(help="A VAE saved as .keras, or a run folder of it.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to create.")],
     data: Annotated[
         Path | None,

@@ -15,6 +15,7 @@ from kvae.export.runtime import SUMS, Bundle
 __all__ = [
     "bundle_of",
     "description",
+    "holds_bundle",
     "is_bundle",
     "model_of",
     "schema_file_of",
@@ -25,6 +26,7 @@ __all__ = [
 
 VERSION = 1  # of run.json
 MODEL = "model.keras"
+BUNDLE = "bundle"
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "kvae-keras")
 
 
@@ -83,9 +85,25 @@ def write_text(path: Path, text: str) -> None:
 
 
 def bundle_of(folder: Path) -> Path:
-    """Return the bundle that a run folder holds, or the folder itself where it is none."""
-    inside = folder / "bundle"
-    return inside if (folder / "run.json").is_file() and inside.is_dir() else folder
+    """Return the bundle that a run folder holds, or the folder itself where it is no run folder.
+
+    Raises:
+        ValueError: If it is a run folder without a bundle.
+    """
+    if not (folder / "run.json").is_file():
+        return folder
+    if not holds_bundle(folder):
+        raise ValueError(
+            "Expected a bundle, or a run folder with one, as kvae train --job anomaly writes it. "
+            f"Received: the run folder {str(folder)!r}; kvae export {folder} --output BUNDLE "
+            "writes a bundle of its model"
+        )
+    return folder / BUNDLE
+
+
+def holds_bundle(folder: Path) -> bool:
+    """Return whether a run folder holds a bundle, as those of `--job anomaly` do."""
+    return (folder / BUNDLE).is_dir()
 
 
 def is_bundle(path: Path) -> bool:

@@ -9,11 +9,13 @@ import numpy as np
 
 from kvae.cli.terminal import first_sentence
 
-__all__ = ["TABLES", "check_suffix", "read_table", "write_table"]
+__all__ = ["TABLES", "check_suffix", "compressed", "read_table", "write_table"]
 
 TABLES = (".csv", ".parquet")
 # Dates are those of ISO 8601, which have one meaning: 1/2/2024 stays text.
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?")
+# What compressed files begin with. Archives of zip are not among them: .npz files are such.
+COMPRESSED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00", "zstd": b"(\xb5/\xfd"}
 MOSTLY = 0.5  # share of numbers from which on other text is taken for a mistake
 
 
@@ -42,13 +44,21 @@ def read_table(path: Path, option: str) -> Any:
         hint = ". Store it in UTF-8" if isinstance(error, UnicodeError) else ""
         raise ValueError(
             f"Expected {option} to be a table that pandas can read. Received: {str(path)!r} "
-            f"({type(error).__name__}: {first_sentence(error)}){hint}"
+            f"({type(error).__name__}: {first_sentence(error)}){compressed(path) or hint}"
         ) from error
     _check_header(frame, path, option)
     for place, name in enumerate(frame.columns):
         if not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]):
             frame[name] = _typed(frame[name], option)
     return frame
+
+
+def compressed(path: Path) -> str:
+    """Return the end of a message about a file that is compressed; "" where it is not."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    kinds = [kind for kind, magic in COMPRESSED.items() if start.startswith(magic)]
+    return f". It is compressed ({kinds[0]}): decompress it first" if kinds else ""
 
 
 def check_suffix(output: Path, suffixes: Sequence[str] = TABLES) -> None:

@@ -65,8 +65,9 @@ def plain(text: str) -> str:
 
 
 def first_sentence(error: Exception) -> str:
-    """Return what went wrong, without the configurations that Keras adds."""
+    """Return what went wrong, without what Keras and pandas add."""
     text = " ".join(str(error).split())
+    text = text.removeprefix("Error tokenizing data. C error: ")  # pandas names the line after it
     unknown = re.search(r"Could not locate class '[^']{1,80}'", text)
     return unknown[0] if unknown else text.split(". ")[0][:200].rstrip(".")
 

@@ -82,7 +82,9 @@ channel axis: x[..., None].
         shape = tuple(shape)
         if not (shape and fits(shape[1:], self.shape)):
             expected = _with_batch(self.shape)
-            hint = _shape_hint(shape, self.shape, pipeline)
+            hint = _shape_hint(shape, self.shape, pipeline, self.domain.integer)
+            if name == "y" and not hint:
+                hint = "y is what x is to become, x itself by default: leave labels out."
             message = f"Expected {name} to have shape {expected}. Received: shape {shape}"
             raise ValueError(f"{message}. {hint}" if hint else message)
 
@@ -114,7 +116,7 @@ channel axis: x[..., None].
 
 
 def _with_batch(shape: tuple[int | None, ...]) -> str:
-    return f"({', '.join(map(str, ('batch', *shape)))})"
+    return f"({', '.join(map(str, ('batch', *shape)))}{'' if shape else ','})"
 
 
 def fits(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
@@ -126,7 +128,10 @@ def fits(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> boo
 
 
 def _shape_hint(
-    shape: tuple[int | None, ...], expected: tuple[int | None, ...], pipeline: bool
+    shape: tuple[int | None, ...],
+    expected: tuple[int | None, ...],
+    pipeline: bool,
+    classes: bool,
 ) -> str:
     """Return how to give an array the expected shape, a sentence; "" where nothing is likely.
 
@@ -136,6 +141,7 @@ def _shape_hint(
         shape: that of the array.
         expected: that of an example.
         pipeline: whether the array is an element of a pipeline.
+        classes: whether whole numbers are expected.
     """
     if fits(shape, expected):
         return "Batch the pipeline: .batch(32)." if pipeline else "Add a batch axis: x[None]."
@@ -146,6 +152,8 @@ def _shape_hint(
         return "Add a channel axis: x[..., None]."
     if event[-1] == 1 and fits(event[:-1], expected):
         return "Remove the last axis: x[..., 0]."
+    if classes and fits(event[:-1], expected):
+        return "Of one-hot vectors give the indices of the ones: x.argmax(axis=-1)."
     if len(event) > 1 and fits((*event[1:], event[0]), expected):
         return "Move the channels to the last axis: np.moveaxis(x, 1, -1)."
     sizes = [size for size in event if size is not None]

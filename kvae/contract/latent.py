@@ -8,7 +8,16 @@ import tensorflow as tf
 
 from kvae.contract.closed_form import kl_divergence, log_ratio, mean_over_draws
 
-__all__ = ["Latent"]
+__all__ = ["NO_WEIGHTS", "Latent"]
+
+DENSITY = "Expected a posterior with a density q(z|x), which importance weights need. Received: "
+# Why a kind of latent variables has no importance weights, and what compares such models.
+NO_WEIGHTS = {
+    "codes": f"{DENSITY}codes, which x determines. Compare such models by elbo or score: "
+    "log p(x|codes) + log p(codes).",
+    "deterministic": f"{DENSITY}a deterministic encoder. Compare such models by score, or by "
+    "kvae.evaluation.annealed_importance_sampling, which needs no posterior.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +112,8 @@ class Latent:
     def log_ratio(self) -> Any:
         """Return log q(z|x) - log p(z) in nats at each draw, (B,) or (K, B)."""
         if self.posterior is None:
-            raise ValueError(
-                "Expected a posterior with a density q(z|x): codes and deterministic encoders have "
-                f"no importance weights. Received: posterior={self.posterior!r}"
-            )
+            kind = "deterministic" if self.codes is None else "codes"
+            raise ValueError(NO_WEIGHTS[kind])
         return log_ratio(self.posterior, self.prior, self.value)
 
     def once(self, key: str, function: Callable[[], Any]) -> Any:

@@ -10,12 +10,12 @@ The thresholds come from the calibration in docs/diagnosis.md; change them only 
 
 from kvae.diagnosis.ablation import ablation
 from kvae.diagnosis.diagnose_model import diagnose
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.findings import FINDINGS, Finding
 from kvae.diagnosis.report import LatentReport
 from kvae.diagnosis.training_settings import TrainingSettings
 from kvae.diagnosis.variant import VARIANTS, Variant, train_variant, variants_with
 from kvae.diagnosis.verdict import STATES, THRESHOLDS, Verdict
+from kvae.evaluation.estimate import Estimate
 
 __all__ = [
     "FINDINGS",

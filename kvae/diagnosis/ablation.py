@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 
 from kvae import checks
 from kvae.diagnosis.diagnose_model import diagnose
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.over_seeds import over_seeds
 from kvae.diagnosis.plot import plot_posteriors
 from kvae.diagnosis.report import LatentReport
 from kvae.diagnosis.variant import VARIANTS, Variant, train_variant
 from kvae.diagnosis.verdict import THRESHOLDS
+from kvae.evaluation.estimate import Estimate
 from kvae.evaluation.gaussian_vector import one_latent_vector
 from kvae.exploration import interpolate
 from kvae.progress import progress

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kvae.diagnosis.components import CHUNK_ELEMENTS, Components, IndependentNormals
-from kvae.diagnosis.estimate import Estimate
+from kvae.evaluation.estimate import Estimate
 from kvae.regularizers.kernel import default_bandwidth, gaussian_kernel
 
 __all__ = [

@@ -1,15 +1,16 @@
 """`diagnose`: measure the latent space of a trained VAE and determine its state."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kvae import checks
-from kvae.diagnosis.findings import findings
+from kvae.diagnosis.findings import OF_THE_PRIOR, findings
 from kvae.diagnosis.measure import measure, unmeasured
 from kvae.diagnosis.report import LatentReport
 from kvae.diagnosis.training_settings import TrainingSettings
-from kvae.diagnosis.verdict import assess, not_finite
+from kvae.diagnosis.verdict import HEALTHY_BUT_THE_PRIOR, assess, not_finite
 from kvae.evaluation.gaussian_vector import LatentVector, one_gaussian_vector
 
 __all__ = ["diagnose"]
@@ -51,7 +52,7 @@ def diagnose(
         Burda, Grosse, Salakhutdinov: Importance Weighted Autoencoders, 2016,
         https://arxiv.org/abs/1509.00519
     """
-    vector = one_gaussian_vector(vae)
+    vector = one_gaussian_vector(vae, finite=False)
     x = _checked(vector, x, "x")
     if labels is not None and np.shape(labels) != (len(x),):
         raise ValueError(
@@ -59,7 +60,7 @@ def diagnose(
             f"{np.shape(labels)}"
         )
     settings = TrainingSettings.of(vector)
-    names = _not_finite_weights(vae)
+    names = checks.non_finite_weights(vae)
     if names:
         verdict = not_finite(names, settings)
         return unmeasured(vector, len(x), seed, verdict, settings)
@@ -67,7 +68,10 @@ def diagnose(
         x_train = _checked(vector, x_train, "x_train")
     report = measure(vector, x, int(seed), settings, x_train, labels)
     verdict = assess(report, settings)
-    return report.judged(verdict, findings(report, settings, verdict.state))
+    found = findings(report, settings, verdict.state)
+    if verdict.state == "healthy" and any(finding.name in OF_THE_PRIOR for finding in found):
+        verdict = replace(verdict, advice=HEALTHY_BUT_THE_PRIOR)
+    return report.judged(verdict, found)
 
 
 def _checked(vector: LatentVector, x: Any, name: str) -> np.ndarray:
@@ -93,7 +97,3 @@ def _checked(vector: LatentVector, x: Any, name: str) -> np.ndarray:
             f"Expected {name} to hold examples that differ. Received: {len(x)} equal examples"
         )
     return x
-
-
-def _not_finite_weights(vae: Any) -> tuple[str, ...]:
-    return tuple(weight.path for weight in vae.weights if checks.non_finite(weight))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kvae.diagnosis.data_space import DataSpace
-from kvae.diagnosis.estimate import Estimate
+from kvae.evaluation.estimate import Estimate
 
 __all__ = ["ExplainedVariance", "explained_variance"]
 

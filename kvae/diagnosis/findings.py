@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.training_settings import TrainingSettings
 from kvae.diagnosis.verdict import THRESHOLDS
+from kvae.evaluation.estimate import Estimate
 
-__all__ = ["FINDINGS", "Finding", "findings"]
+__all__ = ["FINDINGS", "OF_THE_PRIOR", "Finding", "findings"]
 
 FEW_EXAMPLES = 500
 BETA_RATIO = 1.7  # of implied beta and weight: a KL at its optimum is within this factor
 OFF_PRIOR = 0.2  # share of the KL
 IN_GAPS = 0.25  # share of prior samples beyond that of held-out samples
+OUTSIDE = 0.1  # of the cases; VAEs whose codes agree with the prior: 0.01 to 0.03
 OVERFITTED = 0.1  # of the code gain
 AT_FLOOR = 0.05  # share of the scales
 IGNORED = 1e-3  # share of the data's variance
@@ -97,13 +98,28 @@ def _implied_beta(report: Any, settings: TrainingSettings) -> Found:
 def _prior_mismatch(report: Any, settings: TrainingSettings) -> Found:
     share = report.prior_mismatch
     if share.low > OFF_PRIOR:
-        ways = ["train longer", "use a smaller latent space"]
-        if not settings.learned_prior:
-            ways.insert(1, "learn the prior (`vae.fit_prior`, kvae.priors)")
         yield (
             f"the aggregate posterior is off the prior by {share} of the KL",
             share,
-            f"{', '.join(ways[:-1])}, or {ways[-1]}.".capitalize(),
+            _towards_the_prior(settings),
+        )
+
+
+def _towards_the_prior(settings: TrainingSettings) -> str:
+    """Return what brings codes and prior together."""
+    learn = "" if settings.learned_prior else " learn the prior (`vae.fit_prior`, kvae.priors),"
+    comma = "," if learn else ""
+    return f"Train longer{comma}{learn} or use a smaller latent space."
+
+
+def _outside_ranges(report: Any, settings: TrainingSettings) -> Found:
+    share = report.outside_ranges
+    if share.low > OUTSIDE:
+        yield (
+            f"in {share} of the cases a sample from the prior is outside the safe range of a "
+            "dimension (0.01 where codes and prior agree)",
+            share,
+            f"Such samples may not look like data. {_towards_the_prior(settings)}",
         )
 
 
@@ -201,6 +217,7 @@ RULES: dict[str, Callable[[Any, TrainingSettings], Found]] = {
     "overfitting": _overfitting,
     "prior_mismatch": _prior_mismatch,
     "prior_gaps": _prior_gaps,
+    "outside_ranges": _outside_ranges,
     "scale_floor": _scale_floor,
     "few_examples": _few_examples,
     "ignored_dimensions": _ignored_dimensions,
@@ -208,4 +225,5 @@ RULES: dict[str, Callable[[Any, TrainingSettings], Found]] = {
     "axis_ranges": _axis_ranges,
 }
 FINDINGS = tuple(RULES)
+OF_THE_PRIOR = ("prior_mismatch", "prior_gaps", "outside_ranges")
 WITHOUT_CODES = ("overfitting", "scale_floor", "few_examples")

@@ -10,15 +10,15 @@ from kvae.diagnosis.aggregate import AggregatePosterior, Discrepancy, Gaps
 from kvae.diagnosis.components import LEAST_STDDEV, OwnDensities, components_of
 from kvae.diagnosis.data_distance import DataDistance
 from kvae.diagnosis.data_space import DataSpace
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.explained_variance import ExplainedVariance, explained_variance
 from kvae.diagnosis.path_quality import PathQuality, path_quality
 from kvae.diagnosis.plotted import PlottedEvents, PlottedPosteriors
 from kvae.diagnosis.report import LatentDimension, LatentReport
 from kvae.diagnosis.sensitivity import DecoderSensitivity, decoder_sensitivity
 from kvae.diagnosis.training_settings import TrainingSettings
-from kvae.diagnosis.verdict import Verdict
+from kvae.diagnosis.verdict import THRESHOLDS, Verdict
 from kvae.evaluation.axes import kl_by_axis, safe_ranges
+from kvae.evaluation.estimate import Estimate
 from kvae.evaluation.gaussian_vector import LatentVector
 from kvae.models.batches import BatchedFunction
 from kvae.streams import Stream, generator
@@ -80,6 +80,7 @@ def measure(
     gaps = aggregate.gaps(posteriors, prior_samples)
     off_share = _dimension_wise_kl_share(vector, mean, stddev, information.per_dimension)
     marginal_kl = _difference(kl, information.total)
+    dimensions = _dimensions(mean, stddev, seed, information, explained, ranking)
     return LatentReport(
         examples=len(x),
         seed=seed,
@@ -94,6 +95,7 @@ def measure(
         prior_mismatch=off_share if off_share.measured else _share(marginal_kl, kl),
         mmd=aggregate.maximum_mean_discrepancy(posteriors, prior_samples, rng),
         gaps=gaps,
+        outside_ranges=_outside_ranges(prior_samples, dimensions, len(x)),
         overlap=aggregate.overlap(posteriors),
         sensitivity=sensitivity,
         noise_share=_quotient(sensitivity.noise_cost, sensitivity.code_gain),
@@ -102,7 +104,7 @@ def measure(
         sample_distance=Estimate.of_mean(distance(decoded)),
         paths={path: path_quality(vae, pairs[0], pairs[1], path, distance, seed) for path in PATHS},
         explained_variance=explained,
-        dimensions=_dimensions(mean, stddev, seed, information, explained, ranking),
+        dimensions=dimensions,
         plotted=PlottedPosteriors.of(mean, stddev, ranking, labels),
         events=PlottedEvents.of(vae, x[some], mean[some], ranking, decoded),
         notes=_notes(vector, posteriors, information.total, gaps),
@@ -125,7 +127,7 @@ def unmeasured(
     names = (
         *("kl", "mutual_information", "marginal_kl", "mean_rms", "dimension_wise_kl_share"),
         *("prior_mismatch", "overlap", "noise_share", "at_scale_floor", "generalization_gap"),
-        "sample_distance",
+        *("sample_distance", "outside_ranges"),
     )
     estimates: dict[str, Any] = dict.fromkeys(names, none)
     return LatentReport(
@@ -251,6 +253,25 @@ def _dimensions(
         )
         for d in ranking
     )
+
+
+def _outside_ranges(
+    prior_samples: np.ndarray, dimensions: tuple[LatentDimension, ...], examples: int
+) -> Estimate:
+    """Return how often a prior sample is outside the safe range of an informative dimension.
+
+    The error is that of the samples and that of the ranges, which are quantiles of as many draws as
+    there are examples.
+    """
+    least = THRESHOLDS["informative"].value
+    used = [d for d in dimensions if d.information.value > least]
+    if not used:
+        return Estimate.not_measured()
+    z = prior_samples[:, [d.index for d in used]]
+    outside = (z < [d.low for d in used]) | (z > [d.high for d in used])
+    share = Estimate.of_mean(outside.mean(axis=1))
+    of_ranges = np.sqrt(share.value * (1.0 - share.value) / examples)
+    return Estimate.of(share.value, np.hypot(share.stderr, of_ranges))
 
 
 def _notes(

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.report import LatentReport
+from kvae.evaluation.estimate import Estimate
 
 __all__ = ["over_seeds"]
 

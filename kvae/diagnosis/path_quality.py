@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kvae.diagnosis.data_distance import DataDistance
-from kvae.diagnosis.estimate import Estimate
+from kvae.evaluation.estimate import Estimate
 from kvae.evaluation.gaussian_vector import one_gaussian_vector
 from kvae.exploration import interpolate
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from kvae.diagnosis.aggregate import Discrepancy, Gaps
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.explained_variance import ExplainedVariance
 from kvae.diagnosis.findings import Finding
 from kvae.diagnosis.path_quality import PathQuality
@@ -16,6 +15,7 @@ from kvae.diagnosis.sensitivity import DecoderSensitivity
 from kvae.diagnosis.training_settings import TrainingSettings
 from kvae.diagnosis.verdict import Verdict
 from kvae.evaluation.active_units import is_active
+from kvae.evaluation.estimate import Estimate
 
 __all__ = ["LatentDimension", "LatentReport"]
 
@@ -77,6 +77,9 @@ class LatentReport:
             the dimension-wise KL under a standard normal prior, else the marginal KL.
         mmd: maximum mean discrepancy between aggregate posterior and prior.
         gaps: share of prior samples where the aggregate posterior has no mass.
+        outside_ranges: how often a prior sample is outside the safe range of a dimension, as a
+            share of samples and informative dimensions; 0.01 where the aggregate posterior has the
+            marginals of the prior.
         overlap: mean overlap of a posterior and its nearest neighbour, 0 to 1.
         sensitivity: how the likelihood depends on the codes and on the posterior's noise.
         noise_share: `sensitivity.noise_cost` divided by `sensitivity.code_gain`.
@@ -111,6 +114,7 @@ class LatentReport:
     prior_mismatch: Estimate
     mmd: Discrepancy
     gaps: Gaps
+    outside_ranges: Estimate
     overlap: Estimate
     sensitivity: DecoderSensitivity
     noise_share: Estimate
@@ -150,6 +154,7 @@ class LatentReport:
             "MMD^2 to the prior": self.mmd.squared,
             "prior samples in gaps, share": self.gaps.prior,
             "held-out samples in gaps, share": self.gaps.held_out,
+            "prior samples outside safe ranges, share": self.outside_ranges,
             "overlap of nearest posteriors": self.overlap,
             "code gain, nats": self.sensitivity.code_gain,
             "noise cost, nats": self.sensitivity.noise_cost,

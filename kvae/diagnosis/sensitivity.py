@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kvae.diagnosis.estimate import Estimate
+from kvae.evaluation.estimate import Estimate
 from kvae.evaluation.gaussian_vector import LatentVector
 from kvae.models.batches import BatchedFunction
 

@@ -11,10 +11,20 @@ only where the numbers and the settings of the model agree; otherwise it is a fi
 from dataclasses import dataclass
 from typing import Any
 
-from kvae.diagnosis.estimate import Estimate
+from kvae import checks
 from kvae.diagnosis.training_settings import TrainingSettings
+from kvae.evaluation.estimate import Estimate
 
-__all__ = ["NEXT_STEPS", "STATES", "THRESHOLDS", "Threshold", "Verdict", "assess", "not_finite"]
+__all__ = [
+    "HEALTHY_BUT_THE_PRIOR",
+    "NEXT_STEPS",
+    "STATES",
+    "THRESHOLDS",
+    "Threshold",
+    "Verdict",
+    "assess",
+    "not_finite",
+]
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,11 @@ THRESHOLDS = {
     ),
 }
 
+HEALTHY = "No change is needed. Keep codes inside the safe ranges of the dimensions."
+HEALTHY_BUT_THE_PRIOR = (
+    "The decoder uses the codes and tolerates their noise, but samples from the prior may not look "
+    "like data: see the findings. Keep codes inside the safe ranges of the dimensions."
+)
 POSTERIOR = "posterior = kvae.layers.MultivariateNormalDiag(latent_dim, activity_regularizer=kl)"
 KL_OF_WEIGHT_ONE = "kl = kvae.regularizers.KLDivergenceRegularizer(prior, weight=1.0)\n" + POSTERIOR
 # What to do next, as code, by state. `prior`, `latent_dim`, `vae` and `x_train` are the user's.
@@ -194,8 +209,7 @@ def not_finite(names: tuple[str, ...], settings: TrainingSettings) -> Verdict:
         names: paths of these weights.
         settings: what the model says of its training.
     """
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    evidence = (f"weights with NaN or infinity: {shown}",)
+    evidence = (f"weights with NaN or infinity: {checks.some(names)}",)
     return Verdict("not_finite", True, evidence, _advice("not_finite", settings))
 
 
@@ -203,7 +217,7 @@ def _advice(state: str, settings: TrainingSettings) -> str:
     """Return what to do about a state in view of the model's own settings."""
     weight = "" if settings.beta is None else f" (now {settings.beta:g})"
     if state == "healthy":
-        return "No change is needed. Keep codes inside the safe ranges of the dimensions."
+        return HEALTHY
     if state == "not_finite":
         return (
             "Training has diverged. Train again from the last checkpoint, with a lower learning "

@@ -4,6 +4,7 @@
   `factorized_bernoulli`: a baseline.
 - `reconstruction_error`, `active_units`.
 - `frechet_distance`, `kernel_distance`, `precision_recall`: samples against data, by features.
+- `Estimate`: a number with its standard error.
 - `train_on_synthetic`, `nearest_rows`: synthetic rows of tables.
 - `latent_axes`: latent dimensions by information, with their safe ranges.
 - `disentanglement`: scores against known factors.
@@ -24,6 +25,7 @@ from kvae.evaluation.disentanglement import (
     modularity,
     sap,
 )
+from kvae.evaluation.estimate import Estimate
 from kvae.evaluation.frechet import frechet_distance
 from kvae.evaluation.importance import LogLikelihood, log_likelihood
 from kvae.evaluation.kernel_distance import kernel_distance
@@ -35,6 +37,7 @@ from kvae.evaluation.train_on_synthetic import SyntheticTask, train_on_synthetic
 __all__ = [
     "DCI",
     "DisentanglementScore",
+    "Estimate",
     "LatentAxis",
     "LogLikelihood",
     "NearestRows",

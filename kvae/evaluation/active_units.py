@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from kvae.evaluation.gaussian_vector import one_gaussian_vector
+from kvae.evaluation.gaussian_vector import one_encoded_vector
 
 __all__ = ["active_units", "is_active"]
 
@@ -39,7 +39,7 @@ def active_units(vae: Any, x: Any, batch_size: int | None = None) -> int:
         Burda, Grosse, Salakhutdinov: Importance Weighted Autoencoders, 2016, section 5.2,
         https://arxiv.org/abs/1509.00519
     """
-    mean = one_gaussian_vector(vae).model.encode(x, batch_size)[0]
+    mean = one_encoded_vector(vae).model.encode(x, batch_size)[0]
     if len(mean) < 2:
         raise ValueError(f"Expected x to hold at least two examples. Received: {len(mean)}")
     return int(np.sum(is_active(mean.astype("float64").var(axis=0, ddof=1))))

@@ -1,8 +1,8 @@
 """The view of a model that diagnosis, exploration and evaluation use.
 
-They analyse models with one latent vector. `one_latent_vector` and `one_gaussian_vector` check
-this once and return a `LatentVector`; apart from it, these packages use only the public array
-methods of a model (`encode`, `decode`, `reconstruct`, `sample`, `elbo`).
+They analyse models with one latent vector. `one_latent_vector`, `one_encoded_vector` and
+`one_gaussian_vector` check this once and return a `LatentVector`; apart from it, these packages use
+only the public array methods of a model (`encode`, `decode`, `reconstruct`, `sample`, `elbo`).
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kvae import checks
 from kvae.contract import Domain
 from kvae.contract.closed_form import kl_per_element
 from kvae.models.latent_model import LatentModel
@@ -19,7 +20,18 @@ from kvae.priors import StandardNormal
 # The draw that comes with an inferred posterior is not used: a posterior may have no point.
 ANY_SEED = (0, 0)
 
-__all__ = ["LatentVector", "built_model", "one_gaussian_vector", "one_latent_vector"]
+WITH_MOMENTS = (
+    "Expected vae to have a posterior with a mean and a standard deviation, such as "
+    "kvae.layers.MultivariateNormalDiag."
+)
+
+__all__ = [
+    "LatentVector",
+    "built_model",
+    "one_encoded_vector",
+    "one_gaussian_vector",
+    "one_latent_vector",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +68,10 @@ class LatentVector:
         """Return q(z|x), batch (batch,), event (latent_dim,); None of a deterministic encoder."""
         inputs, _ = self.model.named_inputs().unpack(x)
         return self.model.infer(inputs, ANY_SEED)[self.name].posterior
+
+    def example_posterior(self) -> Any:
+        """Return q(z|x) of one example of zeros; None of a deterministic encoder."""
+        return self.model.example_latents()[self.name].posterior
 
     def draw(self, x: Any, seed: Any, draws: int | None = None) -> tuple[Any, Any]:
         """Return draws z ~ q(z|x), (batch, latent_dim), and KL(q(z|x) || p(z)) in nats, (batch,).
@@ -99,8 +115,12 @@ class LatentVector:
         return self.model.named_inputs().check_x(x)
 
 
-def built_model(model: Any) -> LatentModel:
+def built_model(model: Any, finite: bool = True) -> LatentModel:
     """Return `model`, or raise a ValueError if it is no built `LatentModel`.
+
+    Args:
+        model: a `kvae.VAE`.
+        finite: whether its weights have to be finite.
 
     Example:
         >>> from kvae.evaluation.gaussian_vector import built_model
@@ -123,14 +143,17 @@ def built_model(model: Any) -> LatentModel:
             f"Expected vae to be built. Received: {model.name!r}, which has no weights yet; call "
             "its build((None, *event_shape)) first"
         )
+    if finite:
+        checks.finite_weights("vae", model)
     return model
 
 
-def one_latent_vector(model: Any) -> LatentVector:
+def one_latent_vector(model: Any, finite: bool = True) -> LatentVector:
     """Return the view of a built model with one latent vector.
 
     Args:
         model: a `kvae.VAE`.
+        finite: whether its weights have to be finite.
 
     Raises:
         ValueError: If `model` is not such a model. The message says what is needed.
@@ -140,7 +163,7 @@ def one_latent_vector(model: Any) -> LatentVector:
         >>> one_latent_vector(vae).latent_dim
         2
     """
-    model = built_model(model)
+    model = built_model(model, finite)
     groups = model.latent_specs()
     if len(groups) != 1 or len(next(iter(groups.values())).shape) != 1:
         shapes = ", ".join(f"{name} {spec.shape}" for name, spec in groups.items())
@@ -170,13 +193,45 @@ def one_latent_vector(model: Any) -> LatentVector:
     )
 
 
-def one_gaussian_vector(model: Any) -> LatentVector:
+def one_encoded_vector(model: Any, finite: bool = True) -> LatentVector:
+    """Return the view of a built model whose `encode` gives one code for each example.
+
+    That is the mean of the posterior, or what a deterministic encoder emits.
+
+    Args:
+        model: a `kvae.VAE`.
+        finite: whether its weights have to be finite.
+
+    Raises:
+        ValueError: If `model` is not such a model. The message says what is needed.
+
+    Example:
+        >>> from kvae.evaluation.gaussian_vector import one_encoded_vector
+        >>> one_encoded_vector(vae).latent_dim
+        2
+    """
+    vector = one_latent_vector(model, finite)
+    posterior = vector.example_posterior()
+    try:
+        if posterior is not None:
+            posterior.mean()
+            posterior.stddev()
+    except NotImplementedError:
+        raise ValueError(
+            f"{WITH_MOMENTS} Received: a {type(model).__name__} whose posterior is a "
+            f"{type(posterior).__name__}"
+        ) from None
+    return vector
+
+
+def one_gaussian_vector(model: Any, finite: bool = True) -> LatentVector:
     """Return the view of a built model whose posterior has a mean and a standard deviation.
 
     The analyses that use it treat the posterior as a normal with these moments.
 
     Args:
         model: a `kvae.VAE`.
+        finite: whether its weights have to be finite.
 
     Raises:
         ValueError: If `model` is not such a model. The message says what is needed.
@@ -186,21 +241,12 @@ def one_gaussian_vector(model: Any) -> LatentVector:
         >>> one_gaussian_vector(vae).diagonal_posterior
         True
     """
-    vector = one_latent_vector(model)
-    posterior = vector.posterior(tf.zeros((1, *model.input_specs()["x"].shape)))
-    if posterior is None:
+    vector = one_encoded_vector(model, finite)
+    if vector.example_posterior() is None:
         raise ValueError(
-            "Expected vae to have a posterior with a mean and a standard deviation, such as "
-            f"kvae.layers.MultivariateNormalDiag. Received: a {type(model).__name__} with a "
-            "deterministic encoder, whose codes have neither noise nor a KL"
+            f"{WITH_MOMENTS} Received: a {type(model).__name__} with a deterministic encoder, "
+            "whose codes have neither noise nor a KL. Train it with such a posterior; as it is, "
+            "kvae.evaluation.active_units, kvae.interpolate, kvae.traverse, kvae.nearest and "
+            "kvae.attribute_vector take it, and vae.fit_prior gives it a prior to sample from."
         )
-    try:
-        posterior.mean()
-        posterior.stddev()
-    except NotImplementedError:
-        raise ValueError(
-            "Expected vae to have a posterior with a mean and a standard deviation, such as "
-            f"kvae.layers.MultivariateNormalDiag. Received: a {type(model).__name__} whose "
-            f"posterior is a {type(posterior).__name__}"
-        ) from None
     return vector

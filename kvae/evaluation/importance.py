@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks, memory
+from kvae.contract.latent import NO_WEIGHTS
 from kvae.evaluation.gaussian_vector import built_model
 from kvae.evaluation.target import target_and_known
 from kvae.layers import IndependentBernoulli
@@ -92,10 +93,11 @@ class LogLikelihood:
 
     def __str__(self) -> str:
         bits = "" if self.no_bits else f", {self.bits_per_dimension:.3f} bits per dimension"
-        return (
-            f"{self.mean:.2f} +- {self.stderr:.2f} nats per example ({len(self.per_example)} "
-            f"examples, {self.samples} samples){bits}"
-        )
+        count = len(self.per_example)
+        error = f" +- {self.stderr:.2f}" if count > 1 else ""
+        examples = "1 example" if count == 1 else f"{count} examples"
+        samples = f"{self.samples} samples"
+        return f"{self.mean:.2f}{error} nats per example ({examples}, {samples}){bits}"
 
 
 def log_likelihood(
@@ -145,6 +147,9 @@ def log_likelihood(
         https://openreview.net/forum?id=HyZoi-WRb
     """
     model = built_model(vae)
+    for spec in model.latent_specs().values():
+        if spec.kind in NO_WEIGHTS:
+            raise ValueError(NO_WEIGHTS[spec.kind])
     samples = checks.positive_int("samples", samples)
     given = checks.optional_positive_int("batch_size", batch_size)
     x = model.named_inputs().check_x(x)

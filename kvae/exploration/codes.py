@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from kvae.evaluation.gaussian_vector import one_gaussian_vector, one_latent_vector
+from kvae.evaluation.gaussian_vector import one_encoded_vector, one_latent_vector
 
 __all__ = ["as_codes", "decode_paths"]
 
@@ -42,13 +42,17 @@ def as_codes(vae: Any, name: str, value: Any, encoded: bool | None = None) -> np
             f"Expected encoded to be True or False: codes and examples of this model have the same "
             f"shape. Received: encoded=None, {name} of shape {value.shape}"
         )
-    if not fitting[0]:
-        one_gaussian_vector(vae)
-        return np.asarray(vae.encode(value)[0], "float32")
-    if not (np.issubdtype(value.dtype, np.number) and len(value) and np.isfinite(value).all()):
+    if not len(value):
         raise ValueError(
-            f"Expected {name} to hold at least one code of finite numbers. Received: shape "
-            f"{value.shape}, dtype {value.dtype}"
+            f"Expected {name} to hold at least one code or example. Received: shape {value.shape}"
+        )
+    if not fitting[0]:
+        one_encoded_vector(vae)
+        return np.asarray(vae.encode(value)[0], "float32")
+    if not (np.issubdtype(value.dtype, np.number) and np.isfinite(value).all()):
+        raise ValueError(
+            f"Expected {name} to hold codes of finite numbers. Received: shape {value.shape}, "
+            f"dtype {value.dtype}"
         )
     return value.astype("float32")
 

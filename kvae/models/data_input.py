@@ -66,7 +66,7 @@ def encoder_shape(model: Any, input_shape: Any) -> Any:
     """
     if model.features is not None:
         build_network(model.features, input_shape)
-        input_shape = emitted_shape(model.features, input_shape)
+        input_shape = emitted_shape("features", model.features, input_shape)
     if model.missing:
         check_can_be_missing(model.likelihood_layer)
         input_shape = masked_shape(model, input_shape)

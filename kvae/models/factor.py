@@ -112,7 +112,7 @@ class FactorVAE(VAE):
             )
         build_network(discriminator, expected)
         taken = taken_shape(discriminator) or expected
-        shapes = tuple(taken), tuple(emitted_shape(discriminator, expected))
+        shapes = tuple(taken), tuple(emitted_shape("discriminator", discriminator, expected))
         if shapes != (expected, emitted):
             raise ValueError(
                 f"Expected discriminator to be a model {expected} -> {emitted}, from codes to a "

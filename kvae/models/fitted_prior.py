@@ -179,7 +179,8 @@ def _fit_mixture(prior: GaussianMixture, z: np.ndarray, seed: int) -> None:
     if len(z) < components:
         raise ValueError(
             f"Expected at least one draw for each of the {components} components. Received: "
-            f"{len(z)} draws"
+            f"{len(z)} draws. Give more examples or draws, or a kvae.priors.GaussianMixture with "
+            "fewer components."
         )
     mixture = Mixture(
         components, covariance_type="diag", reg_covar=1e-5, max_iter=500, random_state=seed

@@ -61,7 +61,7 @@ def check_networks(model: Any, input_shape: Any) -> None:
         model: a `kvae.HierarchicalVAE`.
         input_shape: what the encoder reads, with the batch axis.
     """
-    emitted = emitted_shape(model.encoder, input_shape)
+    emitted = emitted_shape("encoder", model.encoder, input_shape)
     emitted = list(map(tuple, emitted)) if isinstance(emitted, list) else []
     if len(emitted) != len(model.posteriors):
         raise ValueError(
@@ -104,7 +104,7 @@ def _output_shape(name: str, network: Any, inputs: Any) -> tuple[int | None, ...
             f"Expected {name} to take inputs of shape {_text(inputs)}. Received: a network with "
             f"input shape {_text(taken)}"
         )
-    return tuple(emitted_shape(network, inputs))
+    return tuple(emitted_shape(name, network, inputs))
 
 
 def _same(found: Any, expected: Any) -> bool:

@@ -8,6 +8,8 @@ __all__ = ["build_network", "emitted_shape", "first_taken", "taken_shape"]
 
 Shape = tuple[int | None, ...]
 
+ROWS = 7  # of the shapes that networks are asked for
+
 
 def build_network(network: keras.layers.Layer, shapes: Any) -> None:
     """Build a network that has no weights so far by calling it on symbols.
@@ -20,17 +22,23 @@ def build_network(network: keras.layers.Layer, shapes: Any) -> None:
         network(_symbols(shapes))
 
 
-def emitted_shape(network: Any, shapes: Any) -> Any:
+def emitted_shape(name: str, network: Any, shapes: Any) -> Any:
     """Return the output shape of a built network, or a list of shapes.
 
     Args:
+        name: of the network, for the error.
         network: see `build_network`; a subclassed model need not define `compute_output_shape`.
         shapes: see `build_network`.
+
+    Raises:
+        ValueError: If the network does not emit one row for each row that it takes.
     """
-    if taken_shape(network) is not None:
-        return network.compute_output_shape(shapes)
-    spec = network.compute_output_spec(_symbols(shapes))
-    return [tuple(each.shape) for each in spec] if isinstance(spec, list | tuple) else spec.shape
+    # A given number of rows: with None Keras would not tell of a network that merges or drops some.
+    spec = network.compute_output_spec(_symbols(shapes, rows=ROWS))
+    several = isinstance(spec, list | tuple)
+    outputs = spec if several else [spec]
+    found = [_checked_rows(name, tuple(output.shape), shapes) for output in outputs]
+    return found if several else found[0]
 
 
 def taken_shape(network: Any) -> Any:
@@ -49,7 +57,21 @@ def first_taken(network: Any) -> Shape | None:
     return tuple(shape[0] if isinstance(shape, list) else shape)
 
 
-def _symbols(shapes: Any) -> Any:
+def _checked_rows(name: str, shape: Shape, shapes: Any) -> Shape:
+    """Return the shape of an output with the batch axis of the inputs, or raise."""
+    batch = shapes[0][0] if isinstance(shapes, list) else shapes[0]
+    rows = batch or ROWS
+    if not shape or shape[0] not in (rows, None):
+        raise ValueError(
+            f"Expected {name} to emit one row for each example that it takes, along the first "
+            f"axis. Received: output shape {shape} for {rows} examples. Reshape the axes behind "
+            "the first one alone, as keras.layers.Reshape and keras.layers.Flatten do."
+        )
+    return batch, *shape[1:]
+
+
+def _symbols(shapes: Any, rows: int | None = None) -> Any:
     if isinstance(shapes, list):
-        return [_symbols(shape) for shape in shapes]
-    return keras.KerasTensor(shapes, dtype=keras.config.floatx())
+        return [_symbols(shape, rows) for shape in shapes]
+    batch, *event = shapes
+    return keras.KerasTensor((batch or rows, *event), dtype=keras.config.floatx())

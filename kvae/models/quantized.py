@@ -120,7 +120,7 @@ class QuantizedVAE(LatentModel):
 
     def build(self, input_shape: Any) -> None:
         """Build and check the parts for data of shape (batch, *event_shape)."""
-        vectors = tuple(emitted_shape(self.encoder, encoder_shape(self, input_shape)))
+        vectors = tuple(emitted_shape("encoder", self.encoder, encoder_shape(self, input_shape)))
         quantizer = self.quantizer
         if len(vectors) < 3 or vectors[-1] != quantizer.dim or None in vectors[1:]:
             raise ValueError(
@@ -143,7 +143,7 @@ class QuantizedVAE(LatentModel):
                 f"Expected decoder to take what the quantizer returns, {vectors}. Received: a "
                 f"decoder with input shape {first_taken(self.decoder)}"
             )
-        emitted = emitted_shape(self.decoder, vectors)
+        emitted = emitted_shape("decoder", self.decoder, vectors)
         check_emits("decoder", emitted, self.likelihood_layer, "likelihood")
         built_on = (quantizer, vectors), (self.prior, None), (self.likelihood_layer, emitted)
         for layer, shape in built_on:

@@ -352,7 +352,7 @@ class TrainingMethods(keras.Model):
                 batch_size,
                 steps,
                 callbacks,
-                verbose=verbose,
+                verbose,
                 return_dict=return_dict,
                 **kwargs,
             )
@@ -398,12 +398,13 @@ class TrainingMethods(keras.Model):
         """Save to `filepath` (.keras) as Keras does, but atomically.
 
         Raises:
-            ValueError: If `filepath` ends in .h5: that format cannot hold the model.
+            ValueError: If `filepath` does not end in .keras: other formats cannot hold the model.
         """
-        if str(filepath).endswith((".h5", ".hdf5")):
+        if not str(filepath).endswith(".keras"):
             raise ValueError(
                 "Expected filepath to end in .keras: a whole model cannot be saved as .h5 "
-                f"(save_weights can write .weights.h5). Received: filepath={str(filepath)!r}"
+                "(save_weights can write .weights.h5), and kvae.export.saved_model writes what "
+                f"servers read. Received: filepath={str(filepath)!r}"
             )
         files.destination(filepath, overwrite, "filepath")
         with files.replacing(filepath, overwrite) as temporary, keras_compat.quiet_arrays():

@@ -144,7 +144,7 @@ class VAE(LatentModel):
         """Build and check the parts for data of shape (batch, *event_shape)."""
         input_shape = encoder_shape(self, input_shape)
         vector_shape = None if self.condition_dim is None else (None, self.condition_dim)
-        params_shape = emitted_shape(self.encoder, beside(input_shape, vector_shape))
+        params_shape = emitted_shape("encoder", self.encoder, beside(input_shape, vector_shape))
         check_emits("encoder", params_shape, self.posterior_layer, "posterior")
         if not self.posterior_layer.built:
             self.posterior_layer.build(params_shape)
@@ -152,7 +152,7 @@ class VAE(LatentModel):
         build_network(self.decoder, beside(latent_shape, vector_shape))
         what = "the posterior's event"
         check_taken("decoder", self.decoder, latent_shape, self.condition_dim, what)
-        params_shape = emitted_shape(self.decoder, beside(latent_shape, vector_shape))
+        params_shape = emitted_shape("decoder", self.decoder, beside(latent_shape, vector_shape))
         check_emits("decoder", params_shape, self.likelihood_layer, "likelihood")
         if not self.likelihood_layer.built:
             self.likelihood_layer.build(params_shape)

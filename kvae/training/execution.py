@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
+from kvae.training.counted_callbacks import listed
 from kvae.training.distribution import from_all_workers
 from kvae.training.non_finite_check import NonFiniteCheck
 from kvae.training.resume import Resumable, RunCallbacks
@@ -123,7 +124,7 @@ class ExecutionPolicy:
         steps, jit_compile = self.steps_per_execution, self.jit_compile
         if steps == AUTO:
             begun = callbacks.start.batch if isinstance(callbacks, RunCallbacks) else None
-            steps = steps_per_execution(batches, _listed(callbacks), (*given, begun))
+            steps = steps_per_execution(batches, listed(callbacks), (*given, begun))
             # Callbacks may differ: the chief writes files. The numbers of steps have to agree.
             steps = int(np.gcd.reduce(from_all_workers(strategy, steps), axis=None))
         if jit_compile != AUTO or accelerators() or strategy.num_replicas_in_sync > 1:
@@ -252,15 +253,6 @@ def _layers(layer: Any) -> Iterator[Any]:
         if isinstance(part, keras.layers.Layer):
             yield part
             yield from _layers(part)
-
-
-def _listed(callbacks: Any) -> list[Any]:
-    """Return the callbacks of a list of any depth, a `CallbackList` or a single one."""
-    if callbacks is None:
-        return []
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        return list(callbacks.callbacks)
-    return list(keras.tree.flatten(callbacks))
 
 
 def accelerators() -> bool:

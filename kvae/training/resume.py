@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kvae.training.counted_callbacks import CountedCallbacks, last_batch, listed
 from kvae.training.distribution import agreed_seed
 from kvae.training.inputs.order import Order
 from kvae.training.inputs.parts import PartsDataset
@@ -59,7 +60,7 @@ class Resumable(keras.callbacks.Callback):
         """Release what `begin` took, also after an error."""
 
 
-class RunCallbacks(keras.callbacks.CallbackList):
+class RunCallbacks(CountedCallbacks):
     """All callbacks of a run, which begins where a `Resumable` among them says.
 
     It is a context: what the callbacks hold is released at its end, also after an error.
@@ -69,6 +70,7 @@ class RunCallbacks(keras.callbacks.CallbackList):
         model: the model in training.
         data: what Keras is given to train on.
         run: as `Resumable.begin` takes it; "batches" is the number of batches an epoch or None.
+        scored: number of batches of the validation; None where it is not known.
         order: the order of arrays; None where the user's own pipeline has one.
         initial_epoch: where a new run begins.
         **params: as `keras.callbacks.CallbackList` takes them, `epochs` and `verbose`.
@@ -84,13 +86,12 @@ class RunCallbacks(keras.callbacks.CallbackList):
         model: keras.Model,
         data: Any,
         run: dict[str, Any],
+        scored: int | None = None,
         order: Order | None = None,
         initial_epoch: int = 0,
         **params: Any,
     ):
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = callbacks.callbacks
-        given = keras.tree.flatten(callbacks) if callbacks else []
+        given = listed(callbacks)
         self.resumables = _at_most_one(given, Resumable)
         self.check = next(iter(_at_most_one(given, NonFiniteCheck)), None) or NonFiniteCheck()
         last = [self.check, *self.resumables]
@@ -110,6 +111,7 @@ class RunCallbacks(keras.callbacks.CallbackList):
         self._train: Any = None
         super().__init__(
             [*others, *last],
+            scored,
             add_history=True,
             add_progbar=params["verbose"] != 0,
             model=model,
@@ -154,9 +156,7 @@ class RunCallbacks(keras.callbacks.CallbackList):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks, unless the batch was skipped."""
-        if self.params["steps"] is not None:
-            # The last execution of an epoch may hold fewer batches than Keras counts.
-            batch = min(batch, self.params["steps"] - 1)
+        batch = last_batch(batch, self.params["steps"])
         if self._left:
             if batch + 1 >= self._left:
                 self._left = 0

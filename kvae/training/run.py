@@ -6,7 +6,9 @@ from typing import Any
 from kvae import checks
 from kvae.contract.failures import explained
 from kvae.training.adapt import check_adapted
+from kvae.training.counted_callbacks import CountedCallbacks
 from kvae.training.distribution import explained_peers
+from kvae.training.execution import batches_of
 from kvae.training.inputs import TrainingData
 from kvae.training.keras_compat import averages_by_group
 from kvae.training.resume import RunCallbacks
@@ -65,6 +67,7 @@ def fit(
         model=model,
         data=data.x,
         run=data.sizes,
+        scored=_batches(validation_steps, data.validation),
         order=data.order,
         initial_epoch=initial_epoch,
         epochs=epochs,
@@ -97,6 +100,7 @@ def evaluate(
     batch_size: int | None,
     steps: int | None,
     callbacks: Any,
+    verbose: Any,
     **kwargs: Any,
 ) -> Any:
     """Score data and return the loss and the metrics.
@@ -105,7 +109,7 @@ def evaluate(
     `LatentModel.evaluate`, with the same errors.
     """
     if kwargs.get("_use_cached_eval_dataset"):  # `fit` validates: it has checked and chosen
-        return keras_evaluate(x, y, steps=steps, callbacks=callbacks, **kwargs)
+        return keras_evaluate(x, y, steps=steps, callbacks=callbacks, verbose=verbose, **kwargs)
     checks.optional_positive_int("steps", steps)
     check_adapted(model)
     strategy = model.distribute_strategy
@@ -113,5 +117,20 @@ def evaluate(
         x, y, sample_weight, batch_size, strategy=strategy if model.takes_parts else None
     )
     tuned = model.execution.tuned(model, source, 1, callbacks, (steps,))
+    run = CountedCallbacks(
+        callbacks,
+        scored=_batches(steps, source),
+        add_progbar=verbose != 0,
+        verbose=verbose,
+        epochs=1,
+        steps=steps or batches_of(source),
+        model=model,
+    )
     with explained(), explained_peers(strategy), tuned:
-        return keras_evaluate(source, steps=steps, callbacks=callbacks, **kwargs)
+        return keras_evaluate(source, steps=steps, callbacks=run, verbose=verbose, **kwargs)
+
+
+def _batches(steps: int | None, data: Any) -> int | None:
+    """Return how many batches are scored; None where that is not known."""
+    known = [count for count in (steps, batches_of(data)) if count is not None]
+    return min(known, default=None)

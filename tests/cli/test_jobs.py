@@ -1,5 +1,6 @@
 """`kvae train --job anomaly` and `--job table`, and what is done with their runs."""
 
+import gzip
 import json
 import re
 
@@ -265,6 +266,8 @@ BAD = {
         b"name,value\n" + "Zoë,1\n".encode("latin-1") * 30,
         "UnicodeDecodeError",
     ),
+    "gzip": (gzip.compress(b"a,b\n1,2\n" * 30), "It is compressed (gzip): decompress it first"),
+    "a line too long": (b"a,b\n" + b"1,2\n" * 30 + b"1,2,3\n", "2 fields in line 32, saw 3"),
     "no names": (b"0.5,1.5\n0.25,2.5\n" * 20, "name its columns in the first line"),
     "a huge number": (text_of(rows(c=[1e300] * 30 + [2.0] * 30)), "finite numbers of float32"),
     "a thousand columns": (

@@ -46,6 +46,21 @@ def finished(table, tmp_path_factory):
 
 
 @pytest.mark.slow
+def test_a_run_is_exported_with_its_schema_and_then_scores(finished, table, tmp_path):
+    folder, _ = finished
+    refused = invoke("score", folder, table)
+    assert refused.exit_code == 2
+    assert f"kvae export {folder} --output BUNDLE" in " ".join(refused.stderr.split())
+    assert "finite weights" in invoke("info", folder).stdout
+    done = invoke(
+        "export", folder, "-o", tmp_path / "bundle", "--preset", "float32", "--no-measure"
+    )
+    assert done.exit_code == 0, done.output
+    scored = invoke("score", tmp_path / "bundle", table)  # with its text, by the schema
+    assert scored.exit_code == 0, scored.output
+
+
+@pytest.mark.slow
 def test_a_run_folder_holds_model_history_report_and_how_it_was_made(finished, table):
     folder, printed = finished
     state = json.loads((folder / "run.json").read_text("utf-8"))

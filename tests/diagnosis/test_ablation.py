@@ -7,7 +7,7 @@ import pytest
 import kvae
 from kvae.diagnosis import Variant
 from kvae.diagnosis.ablation import Claim, Comparison, claims
-from kvae.diagnosis.estimate import Estimate
+from kvae.evaluation.estimate import Estimate
 
 
 def number(value):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from scipy import stats
 
 import kvae
 from tests.diagnosis import linear_gaussian as truth
@@ -69,6 +70,33 @@ def test_safe_range_is_the_central_99_percent_of_the_aggregate_posterior(report)
     # The 0.5% quantile of 2,000 draws has a standard error of 0.11 standard deviations.
     assert best.low == pytest.approx(-2.576 * stddev, abs=0.35)
     assert best.high == pytest.approx(2.576 * stddev, abs=0.35)
+
+
+def test_prior_samples_outside_the_safe_ranges(report):
+    informative = truth.information() > 0.1
+    stddev = np.sqrt(truth.SLOPE**2 * truth.VARIANCE + truth.STDDEV**2)
+    low, high = (truth.OFFSET + stddev * stats.norm.ppf(q) for q in (0.005, 0.995))
+    outside = stats.norm.cdf(low) + stats.norm.sf(high)
+    assert 0.01 < outside[informative].mean() < 0.03
+    assert within(report.outside_ranges, outside[informative].mean())
+    assert report.outside_ranges.stderr < 0.01
+
+
+def test_a_model_whose_samples_are_outside_the_safe_ranges_is_not_told_that_all_is_well(
+    monkeypatch,
+):
+    """Codes in [-0.3, 0.3] that are used: as of colour pictures after a short training."""
+    monkeypatch.setattr(truth, "SLOPE", np.array([0.3, 0.3, 0.3]))
+    monkeypatch.setattr(truth, "STDDEV", np.array([0.1, 0.1, 0.1]))
+    vae = truth.make()
+    weights = vae.decoder.get_weights()
+    weights[0][:, :3] /= 0.3  # the decoder undoes the encoder
+    vae.decoder.set_weights(weights)
+    report = kvae.diagnose(vae, truth.data(2000, seed=7))
+    assert "outside_ranges" in [finding.name for finding in report.findings]
+    assert report.outside_ranges.low > 0.3
+    if report.verdict.state == "healthy":
+        assert "samples from the prior may not look like data" in report.verdict.advice
 
 
 def test_root_mean_square_of_the_means(report):

@@ -38,7 +38,9 @@ def test_every_estimate_and_dimension_is_a_mean(reports):
 def test_the_state_is_the_most_frequent_one(reports):
     other = dataclasses.replace(reports[0].verdict, state="discontinuous")
     first = dataclasses.replace(reports[0], verdict=other)
-    assert over_seeds([first, *reports[1:]]).verdict == reports[1].verdict
+    # The states of a model that was never trained may differ from seed to seed.
+    last = dataclasses.replace(reports[2], verdict=reports[1].verdict)
+    assert over_seeds([first, reports[1], last]).verdict == reports[1].verdict
 
 
 def test_one_report_stays_as_it_is(reports):

@@ -7,9 +7,9 @@ import pytest
 
 import kvae
 from kvae.diagnosis import THRESHOLDS, TrainingSettings
-from kvae.diagnosis.estimate import Estimate
 from kvae.diagnosis.findings import findings
 from kvae.diagnosis.verdict import NEXT_STEPS, STATES, assess
+from kvae.evaluation.estimate import Estimate
 
 ASSEMBLED = TrainingSettings(beta=1.0)
 FITTED = TrainingSettings(beta=1.0, sampled=True, steps=1_000)
@@ -25,6 +25,7 @@ def numbers(stderr=1e-3, used=6, **changes):
         "implied_beta": 1.0,
         "prior_mismatch": 0.02,
         "prior_gaps": 0.06,
+        "outside_ranges": 0.01,
         "generalization_gap": 0.5,
         "at_scale_floor": 0.0,
         **changes,
@@ -50,7 +51,7 @@ def numbers(stderr=1e-3, used=6, **changes):
             name: each[name]
             for name in (
                 *("mutual_information", "noise_share", "prior_mismatch"),
-                *("generalization_gap", "at_scale_floor"),
+                *("generalization_gap", "at_scale_floor", "outside_ranges"),
             )
         },
     )
@@ -103,6 +104,7 @@ def test_the_first_condition_that_numbers_and_settings_agree_on(state, changes, 
         ("implied_beta", {"implied_beta": 1.0}, beta(4.0)),
         ("prior_mismatch", {"prior_mismatch": 0.34}, FITTED),
         ("prior_gaps", {"prior_gaps": 1.0}, FITTED),
+        ("outside_ranges", {"outside_ranges": 0.45}, FITTED),
         ("overfitting", {"generalization_gap": 5.0}, FITTED),
         ("scale_floor", {"at_scale_floor": 0.3}, FITTED),
         ("few_examples", {"examples": 60}, FITTED),
@@ -135,6 +137,7 @@ def test_nothing_is_said_of_codes_that_the_decoder_does_not_use(state):
         # A learned prior is not told to learn the prior.
         ({"prior_mismatch": 0.5}, {"learned_prior": True}, "learn the prior"),
         ({"prior_gaps": 1.0}, {"learned_prior": True}, "learned prior"),
+        ({"outside_ranges": 0.45}, {"learned_prior": True}, "learn the prior"),
         # Free bits are not told to use free bits.
         ({"used": 1}, {"penalties": ("free_bits",)}, "free bits"),
     ],

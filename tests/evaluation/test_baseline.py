@@ -31,6 +31,16 @@ def test_no_other_factorized_bernoulli_fits_its_training_data_better(rng):
         assert best > other
 
 
+@pytest.mark.parametrize("wrong", [255.0, np.nan])
+@pytest.mark.parametrize("name", ["x_train", "x_test"])
+def test_numbers_outside_of_the_domain_are_refused(rng, name, wrong):
+    """A sum of logarithms of them would look like a log-likelihood."""
+    arrays = {each: rng.uniform(size=(9, 3)) for each in ("x_train", "x_test")}
+    arrays[name][0, 0] = wrong
+    with pytest.raises(ValueError, match=rf"Expected {name} to hold numbers in \[0, 1\]"):
+        kvae.evaluation.factorized_bernoulli(**arrays)
+
+
 def test_a_pixel_that_is_zero_in_training_has_a_finite_likelihood_in_the_test():
     found = kvae.evaluation.factorized_bernoulli(np.zeros((10, 4)), np.ones((1, 4)))
     assert np.isfinite(found)

@@ -317,3 +317,9 @@ def test_a_constant_code_is_excluded_and_noted(name, factors):
 
     assert result.value > 0.95
     assert result.note == "excluded, constant: codes [1]"
+
+
+def test_factors_that_are_text_are_refused_in_one_line():
+    with pytest.raises(ValueError, match="Expected factors to hold numbers") as caught:
+        evaluation.mig(np.zeros((200, 2)), np.array([["a", "b"]] * 200), True)
+    assert "\n" not in str(caught.value)

@@ -71,6 +71,16 @@ def test_a_posterior_without_moments_has_a_likelihood_and_traversals_of_codes(gr
     assert kvae.traverse(vae, np.zeros((1, 2))).decoded.shape == (1, 2, 10, 8, 8, 1)
 
 
+@pytest.mark.parametrize("name", sorted(set(ANALYSES) - {"diagnose"}))
+def test_weights_that_are_not_finite_are_named(name, grey):
+    """TensorFlow's relu makes zeros of NaN, so that results would look like results."""
+    vae = make_vae()
+    weight = vae.decoder.weights[0]
+    weight.assign(np.where(np.arange(weight.shape[-1]) == 0, np.nan, weight))
+    with pytest.raises(ValueError, match=f"finite weights.*NaN or infinity in {weight.path}"):
+        ANALYSES[name](vae, grey)
+
+
 def test_what_is_not_a_model_is_refused():
     with pytest.raises(ValueError, match=r"Expected vae to be a kvae.VAE. Received: 3"):
         one_latent_vector(3)

@@ -136,7 +136,10 @@ def test_the_mean_comes_with_its_standard_error_over_the_examples():
     found = LogLikelihood(values, np.ones(3), 1, np.ones(3))
     assert found.mean == -2.0
     assert found.stderr == pytest.approx(1.0 / np.sqrt(3.0))
-    assert np.isnan(LogLikelihood(values[:1], np.ones(1), 1, np.ones(1)).stderr)
+    one = LogLikelihood(values[:1], np.ones(1), 1, np.ones(1))
+    assert np.isnan(one.stderr)
+    assert "nan" not in str(one)
+    assert "(1 example, " in str(one)
 
 
 def test_bits_per_dimension_are_those_of_observed_elements():

@@ -38,12 +38,40 @@ def test_the_frechet_distance_stands_features_without_variance(rng):
 
 def test_the_kernel_distance_has_no_bias_and_sees_third_moments(rng):
     found = [
-        kernel_distance(rng.normal(size=(40, 2)), rng.normal(size=(30, 2))) for _ in range(200)
+        kernel_distance(rng.normal(size=(40, 2)), rng.normal(size=(30, 2))).value
+        for _ in range(200)
     ]
     assert abs(np.mean(found)) < 3.0 * np.std(found) / np.sqrt(200)
     assert min(found) < 0.0 < max(found)
     skewed = rng.exponential(size=(2_000, 2)) - 1.0  # the moments of a standard normal up to 2
-    assert kernel_distance(rng.normal(size=(2_000, 2)), skewed) > 5.0 * np.std(found) / np.sqrt(50)
+    distance = kernel_distance(rng.normal(size=(2_000, 2)), skewed).value
+    assert distance > 5.0 * np.std(found) / np.sqrt(50)
+
+
+@pytest.mark.parametrize(("shift", "least", "most"), [(1.0, 0.9, 1.1), (0.0, 1.0, 2.0**0.5)])
+def test_the_standard_error_of_the_kernel_distance_is_the_spread_of_repetitions(
+    rng, shift, least, most
+):
+    found = [
+        kernel_distance(rng.normal(size=(60, 3)), rng.normal(size=(40, 3)) + shift)
+        for _ in range(600)
+    ]
+    spread = np.std([each.value for each in found])  # known to 3%
+    ratio = np.sqrt(np.mean([each.stderr**2 for each in found])) / spread
+    assert 0.94 * least < ratio < 1.06 * most
+
+
+def test_the_standard_error_of_the_kernel_distance_is_the_jackknife(rng):
+    sets = [rng.normal(size=(9, 2)), rng.normal(size=(7, 2)) + 0.5]
+    variance = 0.0
+    for index, count in enumerate(map(len, sets)):
+        left_out = []
+        for row in range(count):
+            fewer = list(sets)
+            fewer[index] = np.delete(sets[index], row, axis=0)
+            left_out.append(kernel_distance(*fewer).value)
+        variance += (count - 1) / count * np.sum((left_out - np.mean(left_out)) ** 2)
+    assert kernel_distance(*sets).stderr == pytest.approx(np.sqrt(variance))
 
 
 def test_the_kernel_distance_is_that_of_the_definition(rng, monkeypatch):
@@ -57,7 +85,7 @@ def test_the_kernel_distance_is_that_of_the_definition(rng, monkeypatch):
 
     expected = mean(flat[0], flat[0], True) + mean(flat[1], flat[1], True)
     expected -= 2.0 * mean(*flat, False)
-    assert kernel_distance(a, b) == pytest.approx(expected)
+    assert kernel_distance(a, b).value == pytest.approx(expected)
 
 
 def test_the_same_examples_have_precision_and_recall_of_one(rng):

@@ -90,6 +90,13 @@ def test_nearest_agrees_with_sorting_all_distances(latent_dim, rng):
     assert found.indices[0, 0] == 7
 
 
+def test_no_examples_are_refused_by_the_name_of_the_argument(vae, grey):
+    with pytest.raises(ValueError, match="Expected b to hold at least one code or example"):
+        kvae.interpolate(vae, grey[:1], grey[:0])
+    with pytest.raises(ValueError, match="Expected data to hold at least one code or example"):
+        kvae.nearest(vae, np.zeros((1, 2)), np.zeros((0, 2)))
+
+
 def test_more_neighbours_than_examples_are_refused(vae):
     with pytest.raises(ValueError, match=r"k to be at most 3, .* Received: k=4"):
         kvae.nearest(vae, np.zeros((1, 2)), np.zeros((3, 2)), k=4)

@@ -170,6 +170,18 @@ def test_unknown_signature_is_refused_by_name(vae, tmp_path):
         kvae.export.tflite(vae, tmp_path / "x.tflite", signatures=["dream"])
 
 
+@pytest.mark.parametrize("export", ["tflite", "saved_model", "bundle"])
+def test_one_text_in_the_place_of_a_list_is_refused(vae, tmp_path, export):
+    with pytest.raises(ValueError, match=r"signatures to be a list of names, such as \['decode'\]"):
+        getattr(kvae.export, export)(vae, tmp_path / "x", signatures="decode")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_preset_in_the_place_of_a_list_is_refused(vae, tmp_path):
+    with pytest.raises(ValueError, match="presets to be a list of names"):
+        kvae.export.bundle(vae, tmp_path / "x", presets="float32")
+
+
 def test_a_saved_model_without_signatures_is_refused(vae, tmp_path):
     with pytest.raises(ValueError, match=r"Expected at least one signature.*signatures=\[\]"):
         kvae.export.saved_model(vae, tmp_path / "x", signatures=[])

@@ -66,6 +66,19 @@ def test_a_decoder_that_yields_nan_is_refused(export, tmp_path, digits):
     assert list(tmp_path.iterdir()) == []
 
 
+ALL_EXPORTS = {**EXPORTS, "bundle": kvae.export.bundle, "onnx": kvae.export.onnx}
+
+
+@pytest.mark.parametrize("export", ALL_EXPORTS.values(), ids=ALL_EXPORTS)
+def test_weights_that_are_not_finite_are_refused_before_any_work(export, tmp_path):
+    vae = make_vae()
+    weight = vae.encoder.weights[0]
+    weight.assign(np.full(weight.shape, np.inf))
+    with pytest.raises(ValueError, match=f"to have finite weights.*infinity in {weight.path}"):
+        export(vae, tmp_path / "vae")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def reference(monkeypatch):
     """Change what Keras is taken to say: `reference(change)`, change(array) -> array."""

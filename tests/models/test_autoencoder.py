@@ -84,13 +84,27 @@ def test_it_is_saved_and_loaded(x, tmp_path):
     assert_same_in_float32(again.sample(3, seed=0), fitted.sample(3, seed=0))
 
 
+def test_its_codes_are_explored_like_the_means_of_a_posterior(x):
+    model = make_autoencoder()
+    codes, _ = model.encode(x)
+    between = kvae.interpolate(model, x[:2], x[2:4], steps=3)
+    assert_same_in_float32(between.z, kvae.interpolate(model, codes[:2], codes[2:4], steps=3).z)
+    assert_same_in_float32(kvae.traverse(model, x[:1]).z, kvae.traverse(model, codes[:1]).z)
+    assert list(kvae.nearest(model, x[:3], x, k=1).indices[:, 0]) == [0, 1, 2]
+    direction = kvae.attribute_vector(model, x, np.arange(len(x)) % 2).vector
+    np.testing.assert_allclose(direction, codes[1::2].mean(0) - codes[::2].mean(0), atol=1e-5)
+    active = int((codes.astype("float64").var(axis=0, ddof=1) > 0.01).sum())
+    assert kvae.evaluation.active_units(model, x) == active
+    kvae.pictures.reconstructions(model, x[:2])
+
+
 def test_what_needs_a_posterior_is_refused_in_one_sentence(x):
     model = make_autoencoder()
     with pytest.raises(ValueError, match="a deterministic encoder has no ELBO"):
         model.elbo(x)
-    with pytest.raises(ValueError, match="no importance weights"):
+    with pytest.raises(ValueError, match=r"a density q.*, or by kvae\.evaluation\.annealed"):
         kvae.evaluation.log_likelihood(model, x, samples=3)
-    with pytest.raises(ValueError, match="deterministic encoder, whose codes have neither noise"):
+    with pytest.raises(ValueError, match=r"neither noise nor a KL.* vae\.fit_prior"):
         kvae.diagnose(model, x)
     with pytest.raises(ValueError, match="to have one KLDivergenceRegularizer as its KL"):
         model.compile("adam", loss=kvae.losses.ImportanceWeightedELBO())

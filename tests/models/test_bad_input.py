@@ -12,7 +12,7 @@ import scipy.sparse
 import tensorflow as tf
 
 import kvae
-from kvae.contract import InputSpec
+from kvae.contract import Domain, InputSpec
 from tests.helpers import run_python
 from tests.small import make_vae as small_vae
 
@@ -174,6 +174,7 @@ HINTS = {
     "a series of any length": ((None, 3), (9, 16), ""),
     "channels first": ((16, 3), (9, 3, 16), "np.moveaxis(x, 1, -1)"),
     "a needless axis": ((16,), (9, 16, 1), "Remove the last axis: x[..., 0]."),
+    "a needless axis of numbers": ((), (9, 1), "Remove the last axis: x[..., 0]."),
     "a column": ((1,), (9,), "Add an axis: x[:, None]."),
     "one example": ((16, 3), (16, 3), "Add a batch axis: x[None]."),
     "a flat series": ((16, 3), (9, 48), "x.reshape(-1, 16, 3)"),
@@ -197,11 +198,19 @@ def test_a_hint_makes_the_shape_right(case):
         spec.check(eval(remedy, {"x": x, "np": np}), "x")
 
 
+def test_one_hot_vectors_in_the_place_of_classes_are_told_apart():
+    classes = InputSpec((), "int32", Domain(0, 9, integer=True))
+    with pytest.raises(ValueError, match=r"shape \(batch,\)\. Received: .*x\.argmax\(axis=-1\)"):
+        classes.check(np.eye(10), "condition")
+    assert list(classes.check(np.eye(10).argmax(axis=-1), "condition")) == list(range(10))
+
+
 def test_targets_and_weights_must_fit_the_examples(vae):
     x = np.zeros((8, *EVENT))
     refused(lambda: vae.fit(x, x[:7], verbose=0), "y", "8 examples", "(7, 8, 8, 1)")
     refused(lambda: vae.fit(x, 2.0 + x, verbose=0), "[0, 1]")
     refused(lambda: vae.fit(x, np.zeros((8, 10)), verbose=0), "(batch, 8, 8, 1)", "(8, 10)")
+    refused(lambda: vae.fit(x, np.arange(8), verbose=0), "Received: shape (8,)", "leave labels out")
     refused(
         lambda: vae.fit(x, sample_weight=np.ones(3), verbose=0),
         "sample_weight",

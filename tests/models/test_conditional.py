@@ -412,7 +412,7 @@ BAD_DATA = {
     "text": (lambda d: {**d, "condition": ["a"] * 40}, r"condition to hold numbers. Received: str"),
     "one-hot vectors": (
         lambda d: {**d, "condition": np.eye(10)[d["condition"]]},
-        r"condition to have shape \(batch\). Received: shape \(40, 10\)",
+        r"condition to have shape \(batch,\)\. Received: shape \(40, 10\)",
     ),
 }
 

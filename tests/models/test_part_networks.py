@@ -99,3 +99,41 @@ def test_subclassed_networks_are_trained_saved_and_exported(x, tmp_path):
 def test_what_a_subclassed_network_emits_is_checked():
     with pytest.raises(ValueError, match=r"Expected decoder to emit .*likelihood"):
         subclassed(units=5)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Rows(keras.layers.Layer):
+    """A layer that changes the number of rows."""
+
+    def __init__(self, change, **kwargs):
+        super().__init__(**kwargs)
+        self.change = change
+
+    def call(self, x):
+        return self.change(x)
+
+
+CHANGES = {
+    "merged": lambda x: keras.ops.reshape(x, (-1, x.shape[-1] // 2)),
+    "the first": lambda x: x[:1],  # would be broadcast to all examples
+    "every other": lambda x: x[::2],
+}
+
+
+@pytest.mark.parametrize("built", [False, True])
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("network", ["encoder", "decoder", "features"])
+def test_a_network_that_changes_the_number_of_rows_is_refused(network, change, built):
+    parts = subclassed().parts()
+    size = {"encoder": 4, "decoder": 6, "features": 6}[network]
+    taken = {"encoder": 6, "decoder": 2, "features": 6}[network]
+    layers = [Rows(CHANGES[change]), keras.layers.Dense(size)]
+    parts[network] = keras.Sequential([keras.Input((taken,))] * built + layers)
+    with pytest.raises(ValueError, match=f"Expected {network} to emit one row for each example"):
+        kvae.VAE(**parts)
+
+
+def test_a_row_may_have_an_axis_of_any_length(x):
+    encoder = keras.Sequential([keras.layers.Reshape((3, 2)), keras.layers.GRU(4)])
+    model = kvae.VAE(**{**subclassed().parts(), "encoder": encoder})
+    assert model.encode(x[:5])[0].shape == (5, 2)

@@ -36,6 +36,11 @@ def trained(x):
     return model, first, before, second
 
 
+def test_what_needs_importance_weights_says_what_compares_codes(trained, x):
+    with pytest.raises(ValueError, match=r"a density q.*Received: codes.*by elbo or score"):
+        kvae.evaluation.log_likelihood(trained[0], x[:3])
+
+
 def test_it_learns_and_uses_its_codes(trained):
     _, first, _, _ = trained
     assert first["nll"][-1] < 0.8 * first["nll"][0]

@@ -99,6 +99,15 @@ def fragile(monkeypatch):
     return vae
 
 
+@pytest.mark.parametrize("name", ["model", "model.h5", "model.tf"])
+def test_another_format_is_refused_with_the_name_that_was_given(name, tmp_path):
+    with pytest.raises(ValueError, match=r"Expected filepath to end in \.keras\b") as caught:
+        small_vae().save(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert ".kvae-" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failed_save_leaves_the_previous_file_as_it_was(fragile, tmp_path, monkeypatch):
     path = tmp_path / "vae.keras"
     fragile.save(path)

@@ -80,6 +80,42 @@ def test_no_batch_is_counted_that_is_not_there(grey):
     assert ends == [1, 3, 4]
 
 
+class Scored(keras.callbacks.Callback):
+    """Writes down the batches that Keras says it scored."""
+
+    def __init__(self):
+        super().__init__()
+        self.ends = []
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.ends.append(batch)
+
+
+@pytest.mark.parametrize("wrapped", [list, keras.callbacks.CallbackList])
+def test_evaluate_counts_no_batch_that_is_not_there(grey, wrapped):
+    """The last execution, of 2 batches here, holds one."""
+    scored = Scored()
+    compiled(steps_per_execution=2).evaluate(
+        grey, batch_size=8, verbose=0, callbacks=wrapped([scored])
+    )
+    assert scored.ends == [1, 3, 4]
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # of 100 steps
+@pytest.mark.parametrize("steps", [None, 2, 100])
+def test_validation_counts_no_batch_that_is_not_there(grey, steps):
+    scored = Scored()
+    compiled(steps_per_execution=2).fit(
+        grey[:16],
+        batch_size=8,
+        verbose=0,
+        callbacks=[scored],
+        validation_data=grey[:24],
+        validation_steps=steps,
+    )
+    assert scored.ends == ([1] if steps == 2 else [1, 2])
+
+
 @pytest.mark.parametrize("given", [(7,), (100,), (90, 12), (None, 35), (1,)])
 def test_a_number_of_steps_that_was_asked_for_is_trained_exactly(given):
     """Keras rounds it up to a multiple of the steps of one execution."""

@@ -13,7 +13,7 @@ from kvae.evaluation.disentanglement.factor_vae import factor_vae_score
 from kvae.evaluation.disentanglement.mig import mig
 from kvae.evaluation.disentanglement.modularity import modularity
 from kvae.evaluation.disentanglement.sap import sap
-from kvae.evaluation.gaussian_vector import one_gaussian_vector
+from kvae.evaluation.gaussian_vector import one_encoded_vector
 from kvae.streams import Stream, generator
 
 __all__ = ["scores"]
@@ -67,7 +67,7 @@ def scores(
             f"codes of type {type(codes).__name__}, x of type {type(x).__name__}"
         )
     if is_model:
-        one_gaussian_vector(codes)
+        one_encoded_vector(codes)
         mean, stddev = codes.encode(x)
         noise = generator(seed, Stream.SCORE_DRAWS).standard_normal(mean.shape)
         codes = mean + stddev * noise if draws else mean

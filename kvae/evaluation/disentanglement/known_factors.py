@@ -118,7 +118,8 @@ def _matrix(name: str, value: np.ndarray) -> np.ndarray:
     try:
         array = np.asarray(value, "float64")
     except (TypeError, ValueError):
-        raise ValueError(f"Expected {name} to hold numbers. Received: {value!r:.100}") from None
+        received = " ".join(repr(value).split())
+        raise ValueError(f"Expected {name} to hold numbers. Received: {received:.100}") from None
     if array.ndim != 2 or not array.shape[1]:
         raise ValueError(
             f"Expected {name} of shape (examples, columns). Received: shape {array.shape}"

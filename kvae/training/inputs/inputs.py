@@ -237,9 +237,11 @@ class Inputs:
         if not given.keys() <= self.specs.keys() or not set(required) <= given.keys():
             optional = [name for name in self.specs if name not in required]
             expected = _quoted(required) + (f" (optional: {_quoted(optional)})" if optional else "")
+            named = ", ".join(f"{name!r}: ..." for name in required)
             raise ValueError(
                 f"Expected inputs named {expected}. Received: {_quoted(given) or 'none'}"
                 + (" ('target' is y)" if TARGET in given or TARGET in required else "")
+                + (f". Give them by name: {{{named}}}." if len(required) > 1 else "")
             )
         return given
 

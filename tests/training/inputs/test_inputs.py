@@ -201,6 +201,12 @@ def test_names_that_are_unknown_or_missing_are_refused(x, condition, kind, case)
         sources[kind]()
 
 
+def test_how_to_give_several_inputs_is_said(x):
+    message = r"Received: 'x'\. Give them by name: \{'x': \.\.\., 'condition': \.\.\.\}\."
+    with pytest.raises(ValueError, match=message):
+        CONDITIONAL.check(x)
+
+
 def test_a_target_is_given_once(x, condition):
     with pytest.raises(ValueError, match="Expected the target once"):
         CONDITIONAL.check({"x": x, "condition": condition, "target": x}, -x)

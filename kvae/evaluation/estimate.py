@@ -23,7 +23,7 @@ class Estimate:
         high: upper end of the interval.
 
     Example:
-        >>> print(kvae.diagnosis.Estimate.of_mean(np.array([1.0, 2.0, 3.0])))
+        >>> print(kvae.evaluation.Estimate.of_mean(np.array([1.0, 2.0, 3.0])))
         2.00 +- 0.58
     """
 

@@ -478,6 +478,29 @@ def test_a_row_is_a_table_in_the_units_of_the_data(page, table_bundle):
     assert any(name in page.said("axes") for name in ("Oslo", "Rome", "La Paz", "2020-", "2021-"))
 
 
+def test_what_is_made_stays_in_the_range_of_the_table_and_what_is_given_does_not(
+    page, table_bundle, tmp_path
+):
+    page.open("?bundle=bundles/people/&z=40,-40")
+    decoded, schema = table_bundle.vae.decode([[40.0, -40.0]]), table_bundle.schema
+    expected = schema.to_frame(decoded).iloc[0]
+    beyond = schema.without_range().to_frame(decoded).iloc[0]
+    assert expected["height"] != beyond["height"]
+    assert expected["age"] != beyond["age"]
+    cells = {name: value for name, value, *_ in page.cells("#picture")}
+    assert float(cells["height"]) == pytest.approx(expected["height"], abs=0.051)
+    assert int(cells["age"]) == pytest.approx(expected["age"], abs=1)
+    assert cells["joined"] == f"{expected['joined']:%Y-%m-%d}"
+    path = tmp_path / "giant.csv"
+    table_bundle.frame.iloc[:1].assign(height=300.0).to_csv(path, index=False)
+    page.click("tab-judge")
+    page.find("file").send_keys(str(path))
+    page.wait("return document.getElementById('judged-words').textContent !== ''")
+    page.wait_judged()
+    (height,) = (row for row in page.cells("#panels") if row[0] == "height")
+    assert height[1] == "300.0"
+
+
 def test_the_page_recovers_when_a_good_bundle_follows_a_bad_one(page):
     page.open("?bundle=absent")
     assert "it is not a bundle" in page.error()

@@ -166,7 +166,7 @@ export class Axes {
       end.replaceChildren(
         ...told.map((column) => {
           const line = document.createElement("div");
-          line.append(quiet(`${column.name} `), column.text(values[place]));
+          line.append(quiet(`${column.name} `), column.made(values[place]));
           return line;
         }),
       );

@@ -118,7 +118,16 @@ export class Column {
 
   /** Return the value of a row as text. */
   text(row) {
-    const value = this.number(row);
+    return this.#written(this.number(row));
+  }
+
+  /** Return the value of a row that a model made as text, in the range of the table. */
+  made(row) {
+    const { low, high } = this.#told ?? {};
+    return this.#written(Math.min(Math.max(this.number(row), low ?? -Infinity), high ?? Infinity));
+  }
+
+  #written(value) {
     if (Number.isNaN(value)) return "missing";
     if (this.#told) return TEXT[this.#told.kind](value, this.#told);
     if (this.classes) return `class ${Math.round(value)}`;

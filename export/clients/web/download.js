@@ -60,7 +60,7 @@ export function csv(kind, examples) {
   const lines = [];
   if (kind.name === "row") {
     lines.push(kind.columns.map(({ name }) => quoted(name)));
-    for (const row of examples) lines.push(kind.columns.map((column) => quoted(column.text(row))));
+    for (const row of examples) lines.push(kind.columns.map((column) => quoted(column.made(row))));
   } else {
     const [samples, channels] = kind.grid;
     lines.push(Array.from({ length: channels }, (_, channel) => `channel ${channel}`));

@@ -110,11 +110,11 @@ export function showGaps(place, kind, x, imputed, before) {
   const said = `The ${kind.noun} that is judged`;
   if (kind.name === "row") {
     const missing = (column, row) => Number.isNaN(column.number(row));
-    const estimate = (column) => (missing(column, x) ? column.text(imputed) : "");
+    const estimate = (column) => (missing(column, x) ? column.made(imputed) : "");
     const original = (column) =>
       missing(column, x) && !missing(column, before) ? column.text(before) : "";
     const more = erased(x, before) ? [ESTIMATED, ERASED] : [ESTIMATED];
-    new Row(place, kind, said, "Given", more).paint(x, estimate, original);
+    new Row(place, kind, said, "Given", more, true).paint(x, estimate, original);
     return;
   }
   if (kind.name === "series") {

@@ -159,6 +159,7 @@ export class Judge {
       one: "Given",
       other: remade && "Recon\u00adstruction",
       said: [`The ${kind.noun} that is judged`, "Its reconstruction"],
+      given: true,
     };
     const parts = remade && score !== null ? "Contri\u00adbution" : null;
     const paint = panels(place, kind, headings, parts);

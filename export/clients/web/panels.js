@@ -14,7 +14,8 @@ import { Series } from "./series.js";
  * @param {Element} place
  * @param {Kind} kind
  * @param {object} words `one` and `other`, the headings; `said`, what screen readers call the first and the
- *     second; `other` is null where there is no second example.
+ *     second; `other` is null where there is no second example; `given`, whether the first is not made by
+ *     a model.
  * @param {?string} parts Heading of the numbers of the parts in nats, null for none.
  * @returns {function(ArrayLike<number>, ?ArrayLike<number>, ?number[])} Takes both examples and the
  *     numbers, see `partsOf`.
@@ -25,12 +26,12 @@ export function panels(place, kind, words, parts = null) {
   return { row: cells, picture: pictures, series: lines }[kind.name](place, kind, words, parts);
 }
 
-function cells(place, kind, { one, other, said }, parts) {
+function cells(place, kind, { one, other, said, given }, parts) {
   const headings = [other, parts && `${parts}, nats`].filter(Boolean);
-  const row = new Row(place, kind, said[0], one, headings);
+  const row = new Row(place, kind, said[0], one, headings, given);
   return (x, second, found) => {
     const texts = [
-      other && ((column) => column.text(second)),
+      other && ((column) => column.made(second)),
       parts && ((column) => (found ? plain(found[kind.columns.indexOf(column)], 3) : "")),
     ];
     row.paint(x, ...texts.filter(Boolean));

@@ -2,6 +2,7 @@
 
 export class Row {
   #cells;
+  #given;
   #table = document.createElement("table");
 
   /**
@@ -10,8 +11,10 @@ export class Row {
    * @param {string} label Its caption.
    * @param {string} heading Of the values, where there are further columns.
    * @param {string[]} more Headings of further columns, see `paint`.
+   * @param {boolean} given Whether the rows are given ones, and not made by a model.
    */
-  constructor(place, { columns }, label, heading = "", more = []) {
+  constructor(place, { columns }, label, heading = "", more = [], given = false) {
+    this.#given = given;
     this.#table.className = "row-values";
     const caption = this.#table.createCaption();
     Object.assign(caption, { className: "hidden", textContent: label });
@@ -48,7 +51,7 @@ export class Row {
    */
   paint(values, ...texts) {
     for (const { column, value, others, fill } of this.#cells) {
-      value.textContent = column.text(values);
+      value.textContent = this.#given ? column.text(values) : column.made(values);
       fill.className = column.classes ? "point" : "";
       fill.style.setProperty("--share", column.share(values));
       others.forEach((other, index) => {

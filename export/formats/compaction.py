@@ -9,6 +9,7 @@ where the format asks for 16.
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 __all__ = ["compacted"]
@@ -35,6 +36,7 @@ def compacted(content: bytes, unnamed: tuple[str, ...] = ()) -> bytes:
     """
     # Typed as a generated class whose every field may be None.
     model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    _take_in(model, content)
     without = {s.subgraphIndex for s in model.signatureDefs if s.signatureKey.decode() in unnamed}
     for index, graph in enumerate(model.subgraphs):
         outer = {*graph.inputs, *graph.outputs}
@@ -49,6 +51,14 @@ def compacted(content: bytes, unnamed: tuple[str, ...] = ()) -> bytes:
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _take_in(model: Any, content: bytes) -> None:
+    """Read the buffers whose bytes stand behind the model, where ai-edge-quantizer puts some."""
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # 1 marks a buffer that a writer has not placed yet
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
 
 
 def _is_empty(buffer: Any) -> bool:

@@ -27,6 +27,7 @@ def diagnosed(vae, x):
 NOT_ALWAYS = {
     "dimension-wise KL, share of the KL",
     "overlap of nearest posteriors",
+    "prior samples outside safe ranges, share",  # of informative dimensions, if there are any
     "scales at their lower bound, share",
     "ELBO of training data above that of these, nats",
 }

@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 import kvae
 from kvae.export.conversion.graph import Graph
 from kvae.export.formats.compaction import compacted
+from kvae.export.formats.quantization import quantized
 from tests.small import make_vae
 
 SIGNATURES = ["encode", "score"]
@@ -72,6 +73,24 @@ def test_the_named_signatures_alone_lose_the_names_inside(converted):
         inner = [each for number, each in enumerate(graph.tensors) if number not in outer]
         assert all(graph.tensors[number].name for number in outer)
         assert all(bool(each.name) == (name == "score") for each in inner)
+
+
+def test_weights_that_stand_behind_the_model_are_taken_in():
+    """As ai-edge-quantizer writes a file from 256 kB on."""
+    shape = (144, 144, 1)
+    with Graph(make_vae(shape), ["encode"], [1]) as graph:
+        content = quantized(graph.float32, "int8-weights", graph.module.weight_sizes)
+    smaller = compacted(content)
+    assert any(buffer.offset > 1 for buffer in model_of(content).buffers)
+    assert not any(buffer.offset for buffer in model_of(smaller).buffers)
+    assert not any(offset % 16 for offset in offsets(smaller))
+    x = np.random.default_rng(0).integers(0, 2, (1, *shape)).astype("float32")
+    old, new = (
+        Interpreter(model_content=each).get_signature_runner("encode")(x=x)
+        for each in (content, smaller)
+    )
+    for key, value in old.items():
+        np.testing.assert_array_equal(new[key], value)
 
 
 @pytest.mark.slow

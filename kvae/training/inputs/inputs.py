@@ -47,7 +47,7 @@ class Inputs:
         array([3])
         >>> inputs.check([[0.5, 1.0]])
         Traceback (most recent call last):
-        ValueError: Expected inputs named 'x', 'condition'. Received: 'x'
+        ValueError: Expected inputs named 'x', 'condition'. Received: 'x'. Give them by name: ...
     """
 
     def __init__(self, specs: Mapping[str, InputSpec]):

@@ -108,8 +108,8 @@ def _smooth(rng, steps, width):
     return 1 / (1 + np.exp(-1.5 * (knots[whole] * (1 - share) + knots[whole + 1] * share)))
 
 
-def adult(folder):
-    """Return the Adult table as two DataFrames, without sampling weights and number of education.
+def whole_adult(folder):
+    """Return the training rows and the test rows of the Adult table as two DataFrames.
 
     The test file has a point after each income and holds the classes that the training file has.
     """
@@ -121,6 +121,11 @@ def adult(folder):
             names=ADULT_COLUMNS,
             skipinitialspace=True,
             na_filter=False,
-        ).drop(columns=["fnlwgt", "education_num"])
+        )
         frames.append(frame.assign(income=frame["income"].str.rstrip(".")))
     return frames
+
+
+def adult(folder):
+    """Return `whole_adult` without sampling weights and number of education."""
+    return [frame.drop(columns=["fnlwgt", "education_num"]) for frame in whole_adult(folder)]

@@ -29,7 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pandas as pd
-from pretrained_data import ADULT_COLUMNS
+from pretrained_data import whole_adult
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -58,21 +58,6 @@ model = getattr(ctgan, sys.argv[1])(**({"enable_gpu": False}))
 model.fit(train, classes)
 model.sample(len(train)).to_csv(sys.argv[4], index=False)
 """
-
-
-def adult(folder):
-    """Return training rows and test rows; the test file has a point after each income."""
-    frames = []
-    for name in ("adult_train.csv", "adult_test.csv"):
-        frame = pd.read_csv(
-            Path(folder) / name,
-            header=None,
-            names=ADULT_COLUMNS,
-            skipinitialspace=True,
-            na_filter=False,
-        )
-        frames.append(frame.assign(income=frame[TARGET].str.rstrip(".")))
-    return frames
 
 
 def features(frame, like):
@@ -153,7 +138,7 @@ def main():
     parser.add_argument("--peers", metavar="PYTHON", help="Python of an environment with ctgan")
     parser.add_argument("--peer-names", nargs="+", default=["TVAE", "CTGAN"])
     options = parser.parse_args()
-    train, test = adult(os.environ["KVAE_DATA"])
+    train, test = whole_adult(os.environ["KVAE_DATA"])
     schema = kvae.data.TableSchema.infer(train)
     contenders = {"kvae": by_kvae}
     if options.peers:

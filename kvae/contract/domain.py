@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from kvae.contract.failures import OR_MISSING, RANGE, assertion
+from kvae.contract import domain_in_graph
+from kvae.contract.failures import OR_MISSING
 from kvae.contract.mapped import chunks
 
 __all__ = ["Domain"]
@@ -143,19 +143,7 @@ class Domain:
             value: tensor of shape (batch, *event_shape).
             name: name of the argument, for the message.
         """
-        value = tf.convert_to_tensor(value)
-        numbers = tf.cast(value, tf.uint8) if value.dtype.is_bool else value
-        axes = tf.range(tf.rank(numbers) - 1) if self.columns else None
-        least = greatest = numbers
-        if self.missing and numbers.dtype.is_floating:
-            unknown, infinity = tf.math.is_nan(numbers), tf.constant(math.inf, numbers.dtype)
-            least = tf.where(unknown, infinity, numbers)
-            greatest = tf.where(unknown, -infinity, numbers)
-        low, high = tf.reduce_min(least, axes), tf.reduce_max(greatest, axes)
-        low, high = tf.cast(low, tf.float32), tf.cast(high, tf.float32)
-        checks = [part.assertion(numbers, low, high, name) for part in self.parts()]
-        with tf.control_dependencies(checks):
-            return tf.identity(value)
+        return domain_in_graph.checked(value, self, name)
 
     def as_data(self, mean: Any) -> np.ndarray:
         """Return a decoded mean made a valid value: clipped, rounded, or the likeliest one-hot.
@@ -302,26 +290,3 @@ class _Part(NamedTuple):
             least, greatest = (np.fmin, np.fmax) if missing else (np.minimum, np.maximum)
             low, high = least.reduce(low[self.where]), greatest.reduce(high[self.where])
         return _Seen(float(low), float(high), bool(whole), bool(single))
-
-    def assertion(self, value: Any, low: Any, high: Any, name: str) -> Any:
-        """Return the operation that fails unless the elements are in the domain."""
-        domain, elements = self.domain, self.of(value)
-        if self.where is not None:
-            low, high = tf.reduce_min(low[self.where]), tf.reduce_max(high[self.where])
-        valid = (low >= domain.low) & (high <= domain.high)  # False for NaN
-        valid &= tf.math.is_finite(low) & tf.math.is_finite(high)
-        unknown = tf.constant(False)
-        if domain.missing and elements.dtype.is_floating:
-            unknown = tf.math.is_nan(elements)
-            valid |= tf.reduce_all(unknown) & (tf.size(elements) > 0)
-        remark = tf.constant("")
-        if domain.integer and elements.dtype.is_floating:
-            whole = tf.reduce_all(tf.equal(elements, tf.floor(elements)) | unknown)
-            valid, remark = valid & whole, tf.where(whole, remark, ", not all whole")
-        if domain.one_hot:
-            sums = tf.reduce_sum(tf.cast(elements, tf.float32), axis=-1)
-            none = tf.reduce_all(unknown, axis=-1) if unknown.shape.rank else unknown
-            single = tf.reduce_all(tf.equal(sums, 1.0) | none)
-            valid, remark = valid & single, tf.where(single, remark, ", not one-hot")
-        text = f"{name}{self.label} to hold {domain}. Received: {RANGE}{{}}. {domain.hint}"
-        return assertion(valid, text, low, high, remark)

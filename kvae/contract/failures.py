@@ -19,16 +19,19 @@ RANGE = "values in [{}, {}]"
 OR_MISSING = ", or NaN where not observed"  # what a domain says that allows NaN
 
 
-def assertion(valid: Any, text: str, *values: Any) -> Any:
+def assertion(valid: Any, text: Any, *values: Any) -> Any:
     """Return the operation that fails with "Expected " + `text` unless `valid`.
 
     Args:
         valid: boolean scalar tensor.
-        text: the message after "Expected ", with one `{}` for each of `values`. Where it holds
-            `RANGE`, the first two values are the extremes of the data.
+        text: the message after "Expected ", a str or a scalar string tensor, with one `{}` for each
+            of `values`. Where it holds `RANGE`, the first two values are the extremes of the data.
         *values: tensors.
     """
-    return tf.debugging.Assert(valid, [MARK + text, *values], summarize=-1)
+    # Not `tf.debugging.Assert`: in a graph it adds a conditional with two functions to each.
+    return tf.raw_ops.Assert(
+        condition=valid, data=[tf.strings.join([MARK, text]), *values], summarize=-1
+    )
 
 
 @contextlib.contextmanager

@@ -213,3 +213,14 @@ def test_the_bounds_of_a_row_are_those_of_its_elements():
     low, high = ROW.bounds()
     np.testing.assert_array_equal(low, [0, 0, 0, 0, 0, -np.inf])
     np.testing.assert_array_equal(high, [1, 1, 1, 1, np.inf, np.inf])
+
+
+def test_the_graph_of_a_check_does_not_grow_with_the_columns():
+    def operations(columns):
+        parts = [(f"a{index}", COUNTS if index % 2 else PIXELS) for index in range(columns)]
+        row = dataclasses.replace(Domain.row(parts), missing=True)
+        function = tf.function(lambda x: row.check_in_graph(x, "x"))
+        graph = function.get_concrete_function(tf.TensorSpec((None, columns))).graph
+        return len(graph.get_operations())
+
+    assert operations(200) == operations(2)

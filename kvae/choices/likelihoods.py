@@ -13,7 +13,7 @@ from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 
 __all__ = ["LIKELIHOODS", "TRANSFORMS", "Part", "part_for"]
 
-MOST_COLUMNS = 100  # of different kinds; more would take long to compile
+MOST_LAYERS = 100  # of columns of different kinds; more would take long to compile
 FLATTENED = 64  # elements from which on a vector of levels is taken for a picture
 FEWEST_LEVELS = 32  # whole numbers up to less are taken for counts
 COMPONENTS = 5
@@ -25,6 +25,13 @@ REAL = (*FLOORED, "IndependentStudentT", "NormalLikelihood")
 COUNTS = ("IndependentPoisson", "IndependentNegativeBinomial", "ZeroInflatedNegativeBinomial")
 LIKELIHOODS = (*UNIT, *LEVELS, *REAL, *COUNTS)
 TRANSFORMS = ("none", "pixels", "standardization", "log")
+
+# The layer of the columns of a kind; those of numbers have a transform in front.
+BLOCKS: dict[str | float, str] = {
+    "binary": "IndependentBernoulli",
+    "count": "IndependentNegativeBinomial",
+    "zero-inflated count": "ZeroInflatedNegativeBinomial",
+}
 
 WHY = {
     "none": "the likelihood takes the data as they are",
@@ -187,7 +194,7 @@ def _transformed(layer: Call, transform: str, bits: int, shift: float, **more: A
 def _by_column(facts: Facts) -> Part | None:
     """Return the likelihood of a table whose columns are of several kinds, None for one kind."""
     width = facts.shape[0]
-    if facts.dtype == np.uint8 or width > MOST_COLUMNS:
+    if facts.dtype == np.uint8:
         return None
     if facts.levels is not None and width >= FLATTENED:
         return None
@@ -197,33 +204,37 @@ def _by_column(facts: Facts) -> Part | None:
     known = facts.sample[~np.isnan(facts.sample)]
     if "count" in kinds and "binary" not in kinds and facts.all_whole and are_counts(known):
         return None  # counts as well, without a zero by chance or with a long tail
-    layers = []
+    places: dict[str | float, list[int]] = {}
     for place, kind in enumerate(kinds):
-        name = f"column_{place}"
-        if kind == "binary":
-            layers.append(call("kvae.layers.IndependentBernoulli", (), name=name))
-        elif kind == "count":
-            layers.append(call("kvae.layers.IndependentNegativeBinomial", (), name=name))
-        elif kind == "zero-inflated count":
-            layers.append(call("kvae.layers.ZeroInflatedNegativeBinomial", (), name=name))
-        else:
-            normal = call("kvae.layers.IndependentNormal", (), min_scale=STANDARDIZED_MIN_SCALE)
-            if isinstance(kind, float):
-                layers.append(_transformed(normal, "log", 8, kind, name=name))
-            else:
-                layers.append(_transformed(normal, "standardization", 8, 1.0, name=name))
+        places.setdefault(kind, []).append(place)
+    if len(places) > MOST_LAYERS:
+        return None
+    layers = [
+        _block(kind, len(found), f"columns_{place}")
+        for place, (kind, found) in enumerate(places.items())
+    ]
     words = ["long tail" if isinstance(kind, float) else kind for kind in kinds]
     why = ", ".join(f"{word} ({words.count(word)})" for word in sorted(set(words)))
     counts = ("count", "zero-inflated count")
     columns = ["count" if kind in counts else "number" for kind in kinds]
     return Part(
-        layer=call("kvae.layers.Columns", layers),
+        layer=call("kvae.layers.Columns", layers, places=list(places.values())),
         name="Columns",
         why=f"by column: {why}",
         transform="by column",
         learns=any(isinstance(kind, float) or kind == "number" for kind in kinds),
         columns=columns if "count" in columns else None,
     )
+
+
+def _block(kind: str | float, count: int, name: str) -> Call:
+    """Return the call that makes the layer of `count` columns of a kind, see `_kind`."""
+    if kind in BLOCKS:
+        return call(f"kvae.layers.{BLOCKS[kind]}", count, name=name)
+    normal = call("kvae.layers.IndependentNormal", count, min_scale=STANDARDIZED_MIN_SCALE)
+    if isinstance(kind, float):
+        return _transformed(normal, "log", 8, kind, name=name)
+    return _transformed(normal, "standardization", 8, 1.0, name=name)
 
 
 def _kind(facts: Facts, place: int) -> str | float:

@@ -17,7 +17,7 @@ class Blocks:
     Args:
         layers: distribution layers with events (k,).
         places: for each layer the k indices of its columns in the row.
-        names: of the columns of the row.
+        names: of the columns of the row; None for column_0, column_1, ...
 
     Raises:
         ValueError: If these do not make a row.
@@ -39,9 +39,10 @@ class Blocks:
         names: Sequence[str] | None,
     ):
         self.places = [[int(place) for place in each] for each in places]
-        self.names = [] if names is None else [str(name) for name in names]
-        shapes = [getattr(layer, "event_shape", None) for layer in layers]
         flat = [place for each in self.places for place in each]
+        names = [f"column_{place}" for place in range(len(flat))] if names is None else names
+        self.names = [str(name) for name in names]
+        shapes = [getattr(layer, "event_shape", None) for layer in layers]
         fits = shapes == [(len(each),) for each in self.places] and all(self.places)
         fits &= sorted(flat) == list(range(len(self.names)))
         if not fits or len(set(self.names)) < len(self.names):

@@ -37,7 +37,7 @@ class Columns(DistributionLayer):
         columns: distribution layers with scalar events, one a column, in the order of the columns.
             The `name` of a layer names its column. With `places`, layers with events (k,) as well.
         places: for each layer the indices of its k columns in the row; None for one a column.
-        names: of the columns of a row with `places`, in order.
+        names: of the columns of a row with `places`, in order; None for column_0, column_1, ...
         convert_to_tensor_fn: see `DistributionLayer`; what all columns have.
         validate_args: see `DistributionLayer`; columns check by their own.
         **kwargs: see `DistributionLayer`.

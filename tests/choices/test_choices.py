@@ -322,3 +322,12 @@ def test_a_damaged_picture_is_named(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"a\.png to be an image"):
         kvae.choices_for(tmp_path)
+
+
+def test_columns_of_one_kind_share_a_layer(rng):
+    numbers = rng.normal(size=(200, 150)).round(3)
+    x = np.concatenate([numbers, rng.integers(2, size=(200, 150))], axis=1)
+    x = x[:, np.arange(300).reshape(2, 150).T.ravel()]  # number, class, number, class, ...
+    likelihood = kvae.choices_for(x).build().likelihood_layer
+    assert [layer.event_shape for layer in likelihood.columns] == [(150,), (150,)]
+    assert likelihood.blocks_of_row.places[0] == list(range(0, 300, 2))

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import tensorflow as tf
+
 from kvae import checks
 from kvae.contract.failures import explained
 from kvae.training.adapt import check_adapted
@@ -13,7 +15,7 @@ from kvae.training.inputs import TrainingData
 from kvae.training.keras_compat import averages_by_group
 from kvae.training.resume import RunCallbacks
 
-__all__ = ["evaluate", "fit"]
+__all__ = ["check_ends", "evaluate", "fit"]
 
 
 def fit(
@@ -61,6 +63,8 @@ def fit(
         validation_batch_size=validation_batch_size,
         strategy=model.distribute_strategy if model.takes_parts else None,
     )
+    check_ends(data.x, data.steps_per_epoch, "x", "steps_per_epoch")
+    check_ends(data.validation, validation_steps, "validation_data", "validation_steps")
     check_adapted(model)
     run = RunCallbacks(
         callbacks,
@@ -116,6 +120,7 @@ def evaluate(
     source = model.named_inputs().source(
         x, y, sample_weight, batch_size, strategy=strategy if model.takes_parts else None
     )
+    check_ends(source, steps, "x", "steps")
     tuned = model.execution.tuned(model, source, 1, callbacks, (steps,))
     run = CountedCallbacks(
         callbacks,
@@ -128,6 +133,18 @@ def evaluate(
     )
     with explained(), explained_peers(strategy), tuned:
         return keras_evaluate(source, steps=steps, callbacks=run, verbose=verbose, **kwargs)
+
+
+def check_ends(data: Any, steps: int | None, name: str, option: str) -> None:
+    """Raise where data repeat for ever and nothing says how many batches to take."""
+    endless = (
+        isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
+    )
+    if endless and steps is None:
+        raise ValueError(
+            f"Expected {option} with endless {name}, such as that of tf.data.Dataset.repeat(). "
+            f"Received: {option}=None"
+        )
 
 
 def _batches(steps: int | None, data: Any) -> int | None:

@@ -341,7 +341,7 @@ class TrainingMethods(keras.Model):
         state = self.evaluation_seed_generator.state
         before = None if seed is None else state.numpy()
         if seed is not None:
-            state.assign([int(seed), 0])
+            state.assign([checks.seed("seed", seed), 0])
         try:
             return run.evaluate(
                 self,

@@ -1,6 +1,6 @@
 """A run of `fit` or `evaluate`: data, callbacks, execution and distribution around Keras' own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import tensorflow as tf
@@ -49,6 +49,8 @@ def fit(
     epochs = checks.positive_int("epochs", epochs)
     checks.optional_positive_int("validation_steps", validation_steps)
     initial_epoch = checks.non_negative_int("initial_epoch", initial_epoch)
+    if not isinstance(validation_freq, Collection):  # of epochs
+        checks.positive_int("validation_freq", validation_freq)
     data = TrainingData.of(
         model.named_inputs(training=True),
         x,

@@ -376,3 +376,9 @@ def test_array_methods_say_that_streams_are_for_fit(scorer, grey):
     for stream in (batches(grey), iter([grey])):
         with pytest.raises(ValueError, match="Streams of batches are for fit, evaluate and pred"):
             scorer.encode(stream)
+
+
+@pytest.mark.parametrize("freq", [0, -1, 1.5, None])
+def test_validation_freq_is_a_number_of_epochs(scorer, grey, freq):
+    with pytest.raises(ValueError, match="Expected validation_freq to be a positive integer"):
+        scorer.fit(grey, validation_data=grey, validation_freq=freq, verbose=0)

@@ -36,6 +36,13 @@ def exportable(vae: Any) -> LatentModel:
 def to_export(vae: Any) -> LatentModel:
     """Return `vae`, or raise a ValueError if a file of it would not compute anything of use."""
     checks.finite_weights("vae", exportable(vae))
+    quantized = [weight.path for weight in vae.weights if weight.dtype in ("int8", "uint8")]
+    if quantized:
+        raise ValueError(
+            "Expected vae to have weights in floats, which presets such as int8 quantize. "
+            f"Received: weights that vae.quantize has changed, {checks.some(quantized)}. Export "
+            "the model as it was before."
+        )
     return vae
 
 

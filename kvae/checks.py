@@ -25,6 +25,7 @@ __all__ = [
     "optional_positive_int",
     "positive",
     "positive_int",
+    "seed",
     "some",
 ]
 
@@ -179,6 +180,23 @@ def finite_weights(name: str, model: Any) -> None:
             "Its training has diverged: train again from the last checkpoint, with a lower "
             "learning rate or clipped gradients."
         )
+
+
+def seed(name: str, value: Any) -> int:
+    """Return `value` as an int of 32 bits, or raise naming the argument `name`.
+
+    Seeds of exported files are of 32 bits, and TensorFlow drops what a larger one has besides.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 2**31
+    if not -(2**31) <= number < 2**31:
+        raise ValueError(
+            f"Expected {name} to be an integer from -2147483648 to 2147483647. Received: "
+            f"{name}={value!r:.200}"
+        )
+    return number
 
 
 def some(names: Sequence[str], most: int = 3) -> str:

@@ -5,6 +5,7 @@ the same seed, so that what kvae draws is independent of the data, and each purp
 """
 
 import enum
+import operator
 
 import numpy as np
 
@@ -26,12 +27,20 @@ def generator(seed: int, stream: Stream) -> np.random.Generator:
     """Return the generator of a stream.
 
     Args:
-        seed: int.
+        seed: int of at least 0.
         stream: the purpose of the numbers.
+
+    Raises:
+        ValueError: If the seed is none.
 
     Example:
         >>> from kvae.streams import Stream, generator
         >>> bool(generator(0, Stream.AXES).random() == np.random.default_rng(0).random())
         False
     """
-    return np.random.default_rng([seed, stream])
+    try:
+        return np.random.default_rng([operator.index(seed), stream])
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Expected seed to be an integer of at least 0. Received: seed={seed!r:.200}"
+        ) from None

@@ -1,11 +1,12 @@
 """Compare what an exported file computes with what Keras computes; no TensorFlow here."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from kvae import checks
 from kvae.outputs import CENTERS
 
 from ..key import Key
@@ -26,7 +27,7 @@ class Tolerance:
     the other outputs of the same inputs are compared (`reconstruct`, `score`; what a draw of codes
     decodes to), which therefore needs `encode` in the same file. `decode` is compared on all rows.
 
-    Attributes:
+    Attributes (finite numbers of at least 0):
         error: largest error of any output, see `Measured.error`.
         psnr: least PSNR of what is decoded, in dB: of the mean (or what stands for it) of a
             signature that has one, else of all outputs, `encode` and `score` aside.
@@ -45,6 +46,12 @@ class Tolerance:
     score: float | None = None
     codes: float | None = None
     equal: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise where a number would make a comparison pass whatever is measured, as NaN does."""
+        for name, value in asdict(self).items():
+            if value is not None:
+                checks.non_negative(name, value)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """`kvae export` and `kvae verify`: write a bundle of a saved model, and verify a bundle."""
 
 import json
-import warnings
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from rich.table import Table
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
 from kvae.cli.run_folder import model_of, schema_file_of
-from kvae.cli.terminal import console, plain, quiet_native_logs, warn
+from kvae.cli.terminal import console, plain, quiet_native_logs
 from kvae.export.verification.compare import Tolerance
 
 __all__ = ["export", "verify"]
@@ -49,8 +48,7 @@ def export(
     for path, option in ((data, "--data"), (calibration, "--calibration")):
         if path is not None and not path.exists():  # before the model, which takes seconds
             read_examples(path, option=option)
-    with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
-        warnings.simplefilter("always")
+    with quiet_native_logs():
         import kvae
 
         loaded = load_vae(model_of(model))
@@ -73,9 +71,6 @@ def export(
             overwrite=overwrite,
             **settings,
         )
-    for warning in left_out:
-        if issubclass(warning.category, UserWarning):
-            warn(str(warning.message))
     if as_json:
         print((output / "manifest.json").read_text("utf-8"))
         return

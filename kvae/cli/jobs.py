@@ -6,7 +6,6 @@ there, and an interrupted run leaves nothing.
 
 import json
 import shlex
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from typing import Any
 from kvae import checks, files
 from kvae.cli.run_folder import description, write_text
 from kvae.cli.series import Series
-from kvae.cli.terminal import console, quiet_native_logs, silent, warn
-from kvae.cli.train import LEAST_ROWS
+from kvae.cli.terminal import console, quiet_native_logs, silent
 from kvae.cli.training_data import TrainingData, read
 
 __all__ = ["JOBS", "choices_of", "run"]
@@ -68,37 +66,23 @@ def run(
         raise ValueError(f"Expected DATA with --job {job}. Received: none")
     files.destination(output, overwrite, "--output")
     report("Loading TensorFlow ...", style="dim")
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        with quiet_native_logs():
-            import kvae  # noqa: F401 - before the data, which takes less time to read
+    with quiet_native_logs():
+        import kvae  # noqa: F401 - before the data, which takes less time to read
 
-            found = read(data, seed)
-        _check_rows(found.data)
+        found = read(data, seed)
+    if not isinstance(found.data, Path):  # else the job refuses it
         report(f"Training on {len(found.data)} rows ...", highlight=False)
-        state = description(found, job, {"seed": seed}, choices)
-        with quiet_native_logs(), files.replacing(output, overwrite) as folder:
-            folder.mkdir()
-            results, lines = JOBS[job](found, folder, output, seed, choices)
-            state = {**state, "status": "finished", "results": results}
-            write_text(folder / "run.json", json.dumps(state, indent=2))
-    for text in dict.fromkeys(
-        str(each.message) for each in said if issubclass(each.category, UserWarning)
-    ):
-        warn(text)
+    state = description(found, job, {"seed": seed}, choices)
+    with quiet_native_logs(), files.replacing(output, overwrite) as folder:
+        folder.mkdir()
+        results, lines = JOBS[job](found, folder, output, seed, choices)
+        state = {**state, "status": "finished", "results": results}
+        write_text(folder / "run.json", json.dumps(state, indent=2))
     if as_json:
         print(json.dumps(state, indent=2))
         return
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def _check_rows(data: Any) -> None:
-    rows = LEAST_ROWS if isinstance(data, Path) else len(data)
-    if rows < LEAST_ROWS:
-        raise ValueError(
-            f"Expected DATA to hold at least {LEAST_ROWS} examples. Received: {rows} examples"
-        )
 
 
 def _anomaly(

@@ -9,6 +9,7 @@ from kvae._version import __version__
 
 __all__ = ["app"]
 
+MOST_SEED = 2**31 - 1
 MODEL = "A model saved as .keras, a run folder, or pretrained:NAME."
 
 app = typer.Typer(
@@ -44,7 +45,9 @@ def demo(
     ] = Path("kvae-demo"),
     epochs: Annotated[int, typer.Option(min=1, help="Number of epochs.")] = 40,
     latent_dim: Annotated[int, typer.Option(min=1, help="Number of latent dimensions.")] = 16,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Seed of every random number.")
+    ] = 0,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing demo.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
@@ -121,7 +124,9 @@ def train(
             min=1, help="Steps between two windows of the training; by default none overlap."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Seed of every random number.")
+    ] = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing run folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print run.json alone.")] = False,
 ) -> None:
@@ -167,7 +172,7 @@ def sample(
     ],
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of examples.")] = 60,
     kind: Annotated[str, typer.Option(help="draw, or mean of the likelihood.")] = "draw",
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")] = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -214,7 +219,7 @@ def impute(
     data: Annotated[Path, typer.Argument(help="A .csv, .parquet, .npy or .npz file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A .csv, .parquet or .npy file.")],
     kind: Annotated[str, typer.Option(help="draw, or mean of the draws.")] = "draw",
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")] = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -520,7 +525,9 @@ def diagnose(
             help="Examples: .npy, .npz (x_test or x), .csv, .parquet, or a folder of pictures."
         ),
     ],
-    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Seed of every random number.")
+    ] = 0,
     condition: Annotated[
         str | None,
         typer.Option(help="One condition, at which a conditional model is diagnosed: 7, or 0.5,1."),
@@ -563,7 +570,7 @@ def ablation(
     resolution: Annotated[
         int, typer.Option(min=8, help="Height and width of sprites and faces.")
     ] = 16,
-    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="The first seed.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds of each variant.")] = 3,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,

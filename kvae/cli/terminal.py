@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-__all__ = ["console", "errors", "first_sentence", "plain", "quiet_native_logs", "silent", "warn"]
+__all__ = [
+    "console",
+    "errors",
+    "first_sentence",
+    "plain",
+    "quiet_native_logs",
+    "silent",
+    "told_warnings",
+    "warn",
+]
 
 console = Console()
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -38,7 +48,8 @@ def errors() -> Iterator[None]:
     The status is 2 where an argument or a file is not valid, else 1.
     """
     try:
-        yield
+        with told_warnings():
+            yield
     except (typer.Exit, typer.Abort):  # these are RuntimeErrors
         raise
     except (ValueError, OSError, RuntimeError, ImportError, MemoryError, OverflowError) as error:
@@ -73,20 +84,43 @@ def first_sentence(error: Exception) -> str:
 
 
 @contextlib.contextmanager
+def told_warnings() -> Iterator[None]:
+    """Print warnings for the user as one line each, and no text twice.
+
+    Those of other categories than `UserWarning` are for programmers, and are left out.
+    """
+    told: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, UserWarning) and str(message) not in told:
+            told.add(str(message))
+            warn(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        yield
+
+
+@contextlib.contextmanager
 def quiet_native_logs() -> Iterator[None]:
     """Suppress what C++ code writes to standard error; print it if the block fails.
 
-    Where an argument or a file is not valid, the error says all, in one line.
+    Warnings for the user are given again when the block ends. Where an argument or a file is not
+    valid, the error says all, in one line.
 
     TensorFlow and LiteRT log many lines on import that Python settings cannot turn off.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)
+    said: list[warnings.WarningMessage] = []
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 2)
         try:
-            yield
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                yield
         except INVALID:
             raise
         except BaseException:
@@ -97,3 +131,6 @@ def quiet_native_logs() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
+            for each in said:
+                if issubclass(each.category, UserWarning):
+                    warnings.showwarning(each.message, each.category, each.filename, each.lineno)

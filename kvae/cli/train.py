@@ -8,13 +8,12 @@ from typing import Any
 from kvae import files
 from kvae.cli.run_folder import description, state_of, write_text
 from kvae.cli.terminal import console, quiet_native_logs, silent
-from kvae.cli.training_data import read
+from kvae.cli.training_data import check_rows, read
 
 __all__ = ["run"]
 
 HELD_OUT = 0.1
 MOST_HELD_OUT = 10_000
-LEAST_ROWS = 20
 STEPS = 20_000  # of the default number of epochs
 EPOCHS = (10, 200)
 BATCH = 64
@@ -111,10 +110,7 @@ def _split(x: Any, seed: int) -> tuple[Any, Any]:
     """Return training and held-out examples."""
     import numpy as np
 
-    if len(x) < LEAST_ROWS:
-        raise ValueError(
-            f"Expected DATA to hold at least {LEAST_ROWS} examples. Received: {len(x)} examples"
-        )
+    check_rows(x)
     order = np.random.default_rng(seed).permutation(len(x))
     count = max(1, min(int(HELD_OUT * len(x)), MOST_HELD_OUT))
     return x[np.sort(order[count:])], x[np.sort(order[:count])]

@@ -7,9 +7,10 @@ from typing import Any
 
 from kvae.cli.inputs import read_examples
 
-__all__ = ["NAMES", "TrainingData", "read"]
+__all__ = ["NAMES", "TrainingData", "check_rows", "read"]
 
 NAMES = ("digits", "sprites", "faces", "mnist", "fashion_mnist")
+LEAST_ROWS = 20
 DRAWN = 10_000  # sprites and faces
 CHUNK = 1 << 20
 
@@ -39,7 +40,7 @@ def read(name: str, seed: int) -> TrainingData:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it holds no such data.
+        ValueError: If it holds no such data, or too few examples.
     """
     if name in NAMES:
         return TrainingData(_named(name, seed), name, hashlib.sha256(name.encode()).hexdigest())
@@ -49,7 +50,18 @@ def read(name: str, seed: int) -> TrainingData:
             f"Expected DATA to be a file, a folder or one of {', '.join(NAMES)}. Received: {name!r}"
         )
     data = read_examples(path, option="DATA", arrays=("x_train", "x"))
+    if not isinstance(data, Path):  # pictures of a folder are read later
+        check_rows(data)
     return TrainingData(data, str(path.resolve()), _digest(path))
+
+
+def check_rows(data: Any) -> None:
+    """Raise where there are too few examples to train on."""
+    rows = len(data) if getattr(data, "ndim", 1) else 1
+    if rows < LEAST_ROWS:
+        raise ValueError(
+            f"Expected DATA to hold at least {LEAST_ROWS} examples. Received: {rows} examples"
+        )
 
 
 def _named(name: str, seed: int) -> Any:

@@ -3,7 +3,6 @@
 import contextlib
 import shlex
 import tempfile
-import warnings
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,8 +87,7 @@ def _bundle(
     _tell(f"Exporting {saved} for the browser ...")
     if data is None:
         _tell("Without --data the page has no map of the examples and no state of health.")
-    with quiet_native_logs(), warnings.catch_warnings(record=True) as left_out:
-        warnings.simplefilter("always")
+    with quiet_native_logs():
         import kvae
 
         model = load_vae(saved)
@@ -101,9 +99,6 @@ def _bundle(
             presets=["float32"],  # what the page opens
             measure=False,
         )
-    for warning in left_out:
-        if issubclass(warning.category, UserWarning):
-            warn(str(warning.message))
     return target
 
 

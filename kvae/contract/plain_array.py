@@ -1,7 +1,9 @@
 """NumPy arrays of numbers from what users pass: lists, tensors, data frames, mapped files."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -52,6 +54,11 @@ def plain_array(value: Any, name: str) -> np.ndarray:
         ValueError: Expected x without a mask, which would be lost. Received: a masked array. Fill \
 the masked elements by x.filled(value), or name them: {'x': x.data, 'observed': ~x.mask}.
     """
+    if isinstance(value, tf.data.Dataset | keras.utils.PyDataset | Iterator):
+        raise ValueError(
+            f"Expected {name} to be an array here. Received: a {type(value).__name__}. Streams of "
+            "batches are for fit, evaluate and predict: pass the array of each batch."
+        )
     if is_mapped(value):
         array = value
     elif isinstance(value, np.ma.MaskedArray):

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kvae import checks
+from kvae.contract.plain_array import plain_array
 from kvae.diagnosis.diagnose_model import diagnose
 from kvae.diagnosis.over_seeds import over_seeds
 from kvae.diagnosis.plot import plot_posteriors
@@ -168,6 +169,8 @@ def ablation(
             f"variants={list(variants)}"
         )
     seeds = checks.positive_int("seeds", seeds)
+    seed = checks.non_negative_int("seed", seed)
+    x = plain_array(x, "x")
     models: dict[str, Any] = {}  # of the first seed
     runs: dict[str, tuple[LatentReport, ...]] = dict.fromkeys(variants, ())
     with progress("Ablation", seeds * len(variants)) as begin:

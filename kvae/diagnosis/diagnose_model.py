@@ -52,6 +52,7 @@ def diagnose(
         Burda, Grosse, Salakhutdinov: Importance Weighted Autoencoders, 2016,
         https://arxiv.org/abs/1509.00519
     """
+    seed = checks.seed("seed", seed)
     vector = one_gaussian_vector(vae, finite=False)
     x = _checked(vector, x, "x")
     if labels is not None and np.shape(labels) != (len(x),):
@@ -66,7 +67,7 @@ def diagnose(
         return unmeasured(vector, len(x), seed, verdict, settings)
     if x_train is not None:
         x_train = _checked(vector, x_train, "x_train")
-    report = measure(vector, x, int(seed), settings, x_train, labels)
+    report = measure(vector, x, seed, settings, x_train, labels)
     verdict = assess(report, settings)
     found = findings(report, settings, verdict.state)
     if verdict.state == "healthy" and any(finding.name in OF_THE_PRIOR for finding in found):

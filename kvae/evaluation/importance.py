@@ -192,6 +192,7 @@ def in_batches(
         title: of the bar.
     """
     examples, parts, traced = len(arrays["x"]), [], None
+    seed = checks.seed("seed", seed)
     starts = range(0, examples, size)
     with progress(title, len(starts)) as begin:
         for start in starts:

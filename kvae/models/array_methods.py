@@ -195,4 +195,4 @@ class ArrayMethods:
         """Return a stateless seed of shape (2,), the model's own next one without `seed`."""
         if seed is None:
             return tf.cast(self.evaluation_seed_generator.next(), tf.int32)
-        return tf.constant([int(seed), 0], tf.int32)
+        return tf.constant([checks.seed("seed", seed), 0], tf.int32)

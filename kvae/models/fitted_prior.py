@@ -158,7 +158,7 @@ def _draws(model: Any, x: Any, draws: int, seed: int) -> np.ndarray:
     x = model.named_inputs().check_x(x)
     examples = len(x["x"] if isinstance(x, dict) else x)
     memory.check_result("draws", draws, examples * model.latent_dim)
-    keys = tf.constant([int(seed), 0], tf.int32)
+    keys = tf.constant([checks.seed("seed", seed), 0], tf.int32)
     found = model.run("posterior_draws", x, fixed={"draws": int(draws)}, seed=keys)["z"]
     z = np.asarray(found, "float64").reshape(-1, model.latent_dim)
     if not np.all(np.isfinite(z)):

@@ -224,6 +224,14 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """
         return float32_model(self, replace)
 
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
+        """Quantize layers as `keras.Model.quantize` does, for all later calls.
+
+        `kvae.export.tflite` does not take such a model: its presets quantize one in floats.
+        """
+        super().quantize(*args, **kwargs)
+        self.forget_traces()
+
     # -- the contract: what the tensor functions give ----------------------------------------
 
     def reconstruction(self, inputs: Mapping[str, Any], condition: Any = None) -> Likelihood:

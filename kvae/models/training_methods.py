@@ -341,7 +341,7 @@ class TrainingMethods(keras.Model):
         state = self.evaluation_seed_generator.state
         before = None if seed is None else state.numpy()
         if seed is not None:
-            state.assign([int(seed), 0])
+            state.assign([checks.seed("seed", seed), 0])
         try:
             return run.evaluate(
                 self,
@@ -375,6 +375,7 @@ class TrainingMethods(keras.Model):
         checks.optional_positive_int("steps", kwargs.get("steps"))
         inputs = self.named_inputs()
         x = inputs.check_x(x) if is_arrays(x) else inputs.source(x, target=False)
+        run.check_ends(x, kwargs.get("steps"), "x", "steps")
         with explained(), self.execution.untuned(self):
             return super().predict(x, batch_size=batch_size, **kwargs)
 

@@ -89,7 +89,7 @@ class MaximumMeanDiscrepancy(Regularizer):
                 f"Expected bandwidth to be a positive number. Received: bandwidth={bandwidth!r}"
             )
         self.unbiased = bool(unbiased)
-        self.seed = int(seed)
+        self.seed = checks.seed("seed", seed)
         self.kernel_name = checks.choice("kernel", kernel, tuple(KERNELS))
 
     @property

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["CountedCallbacks", "last_batch", "listed"]
+__all__ = ["BatchCount", "CountedCallbacks", "last_batch", "listed"]
 
 
 class CountedCallbacks(keras.callbacks.CallbackList):
@@ -19,11 +19,56 @@ class CountedCallbacks(keras.callbacks.CallbackList):
 
     def __init__(self, callbacks: Any, scored: int | None, **params: Any):
         self.scored = scored
+        self._count = BatchCount()
         super().__init__(listed(callbacks), **params)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Begin to count, where the data do not tell their length."""
+        if self.scored is None:
+            self._count.begin(self.model, self._seeds())
+        super().on_test_begin(logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks with the last batch that was scored."""
-        super().on_test_batch_end(last_batch(batch, self.scored), logs)
+        scored = self.scored or self._count.so_far(self._seeds())
+        super().on_test_batch_end(last_batch(batch, scored), logs)
+
+    def _seeds(self) -> Any:
+        """Return a variable that counts the batches of evaluations, each of which draws a seed."""
+        return self.model.evaluation_seed_generator.state
+
+
+class BatchCount:
+    """The number of batches since a beginning, by a variable that counts them.
+
+    Keras counts whole executions, and data of unknown length do not say how many batches the last
+    one held.
+    """
+
+    def __init__(self) -> None:
+        self._before: int | None = None
+
+    def begin(self, model: Any, counter: Any, skipped: int = 0) -> None:
+        """Begin to count.
+
+        Args:
+            model: the model. With several replicas nothing is counted.
+            counter: the variable, whose last element rises by one with each batch.
+            skipped: batches that count, but not in the variable.
+        """
+        alone = model.distribute_strategy.num_replicas_in_sync == 1
+        self._before = _last_element(counter) - skipped if alone else None
+
+    def so_far(self, counter: Any) -> int | None:
+        """Return the number of batches; None where it is not known."""
+        if self._before is None:
+            return None
+        count = _last_element(counter) - self._before
+        return count if count > 0 else None
+
+
+def _last_element(variable: Any) -> int:
+    return int(keras.ops.convert_to_numpy(variable).reshape(-1)[-1])
 
 
 def last_batch(batch: int, batches: int | None) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kvae.training.counted_callbacks import CountedCallbacks, last_batch, listed
+from kvae.training.counted_callbacks import BatchCount, CountedCallbacks, last_batch, listed
 from kvae.training.distribution import agreed_seed
 from kvae.training.inputs.order import Order
 from kvae.training.inputs.parts import PartsDataset
@@ -108,6 +108,7 @@ class RunCallbacks(CountedCallbacks):
         if order is not None:
             order.seed = self.start.seed
         self._left = self.start.batch  # batches to skip
+        self._taken = BatchCount()
         self._train: Any = None
         super().__init__(
             [*others, *last],
@@ -145,6 +146,8 @@ class RunCallbacks(CountedCallbacks):
         """Tell the order its epoch."""
         if self.order is not None:
             self.order.seek(epoch, skip=self._left)
+        if self.params["steps"] is None:
+            self._taken.begin(self.model, self.model.optimizer.iterations, skipped=self._left)
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -156,7 +159,10 @@ class RunCallbacks(CountedCallbacks):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks, unless the batch was skipped."""
-        batch = last_batch(batch, self.params["steps"])
+        steps = self.params["steps"]
+        if steps is None and not self._left:
+            steps = self._taken.so_far(self.model.optimizer.iterations)
+        batch = last_batch(batch, steps)
         if self._left:
             if batch + 1 >= self._left:
                 self._left = 0

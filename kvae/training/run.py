@@ -1,7 +1,9 @@
 """A run of `fit` or `evaluate`: data, callbacks, execution and distribution around Keras' own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
+
+import tensorflow as tf
 
 from kvae import checks
 from kvae.contract.failures import explained
@@ -13,7 +15,7 @@ from kvae.training.inputs import TrainingData
 from kvae.training.keras_compat import averages_by_group
 from kvae.training.resume import RunCallbacks
 
-__all__ = ["evaluate", "fit"]
+__all__ = ["check_ends", "evaluate", "fit"]
 
 
 def fit(
@@ -47,6 +49,8 @@ def fit(
     epochs = checks.positive_int("epochs", epochs)
     checks.optional_positive_int("validation_steps", validation_steps)
     initial_epoch = checks.non_negative_int("initial_epoch", initial_epoch)
+    if not isinstance(validation_freq, Collection):  # of epochs
+        checks.positive_int("validation_freq", validation_freq)
     data = TrainingData.of(
         model.named_inputs(training=True),
         x,
@@ -61,6 +65,8 @@ def fit(
         validation_batch_size=validation_batch_size,
         strategy=model.distribute_strategy if model.takes_parts else None,
     )
+    check_ends(data.x, data.steps_per_epoch, "x", "steps_per_epoch")
+    check_ends(data.validation, validation_steps, "validation_data", "validation_steps")
     check_adapted(model)
     run = RunCallbacks(
         callbacks,
@@ -116,6 +122,7 @@ def evaluate(
     source = model.named_inputs().source(
         x, y, sample_weight, batch_size, strategy=strategy if model.takes_parts else None
     )
+    check_ends(source, steps, "x", "steps")
     tuned = model.execution.tuned(model, source, 1, callbacks, (steps,))
     run = CountedCallbacks(
         callbacks,
@@ -128,6 +135,18 @@ def evaluate(
     )
     with explained(), explained_peers(strategy), tuned:
         return keras_evaluate(source, steps=steps, callbacks=run, verbose=verbose, **kwargs)
+
+
+def check_ends(data: Any, steps: int | None, name: str, option: str) -> None:
+    """Raise where data repeat for ever and nothing says how many batches to take."""
+    endless = (
+        isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
+    )
+    if endless and steps is None:
+        raise ValueError(
+            f"Expected {option} with endless {name}, such as that of tf.data.Dataset.repeat(). "
+            f"Received: {option}=None"
+        )
 
 
 def _batches(steps: int | None, data: Any) -> int | None:

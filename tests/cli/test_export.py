@@ -137,7 +137,17 @@ def test_a_preset_that_is_left_out_is_named_beside_the_json(folder, tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    ["int8", "int8:", "int8:psnr", "int8:psnr=", "int8:psnr=high", "int8:digits=3", ":psnr=3"],
+    [
+        "int8",
+        "int8:",
+        "int8:psnr",
+        "int8:psnr=",
+        "int8:psnr=high",
+        "int8:digits=3",
+        ":psnr=3",
+        "int8:error=nan",
+        "int8:psnr=-1",
+    ],
 )
 def test_a_tolerance_that_is_none_is_refused(folder, tmp_path, wrong):
     done = run("export", folder / "vae.keras", "--output", tmp_path / "b", "--tolerance", wrong)

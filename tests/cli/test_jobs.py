@@ -314,6 +314,7 @@ def test_a_job_without_data(tmp_path):
 @pytest.mark.parametrize("job", ["anomaly", "table"])
 def test_pictures_are_for_another_job(job, tmp_path):
     np.save(tmp_path / "pictures.npy", np.zeros((30, 8, 8, 1)))
-    done = invoke("train", tmp_path / "pictures.npy", "--job", job, "-o", tmp_path / "run")
-    assert done.exit_code == 2
-    assert f"Expected DATA with --job {job} to be a table" in done.stderr
+    for data in (tmp_path / "pictures.npy", tmp_path):
+        done = invoke("train", data, "--job", job, "-o", tmp_path / "run")
+        assert done.exit_code == 2
+        assert f"Expected DATA with --job {job} to be a table" in done.stderr

@@ -184,14 +184,27 @@ def test_bad_arguments(arguments, message, tmp_path, monkeypatch):
     assert message in " ".join(done.stderr.split())
 
 
-def test_too_few_rows(tmp_path):
-    pd.DataFrame({"a": [1.5, 2.5, 3.25], "b": [0.5, 1.0, 2.0]}).to_csv(
-        tmp_path / "few.csv", index=False
-    )
+@pytest.mark.parametrize("rows", [1, 3])
+def test_too_few_rows(rows, tmp_path):
+    frame = pd.DataFrame({"a": [1.5, 2.5, 3.25], "b": [0.5, 1.0, 2.0]})[:rows]
+    frame.to_csv(tmp_path / "few.csv", index=False)
     done = invoke("train", tmp_path / "few.csv", "-o", tmp_path / "run")
     assert done.exit_code == 2
     assert "at least 20 examples" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_column_that_looks_like_dates_is_named_in_one_line(tmp_path):
+    days = [f"{1 + place % 12}/{1 + place % 28}/2024" for place in range(60)]
+    frame = pd.DataFrame({"day": days, "a": np.arange(60) / 8})
+    frame.to_csv(tmp_path / "days.csv", index=False)
+    done = invoke("train", tmp_path / "days.csv", "-o", tmp_path / "run", "--likelihood", "no")
+    assert done.exit_code == 2
+    told, refused = done.stderr.strip().splitlines()
+    assert told.startswith(
+        "Warning: Column 'day' of DATA is read as text. Values such as '1/1/2024'"
+    )
+    assert refused.startswith("Error: ")
 
 
 @pytest.mark.slow

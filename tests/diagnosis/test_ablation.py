@@ -103,3 +103,9 @@ def test_outcome_of_a_claim(found, outcome):
 def test_ablation_names_the_missing_variants():
     with pytest.raises(ValueError, match="Expected variants to include 'KL alone', 'autoencoder'"):
         kvae.diagnosis.ablation(None, variants={"full": Variant()})
+
+
+@pytest.mark.parametrize("x", ["digits", {}, [["a"]], b"x", None])
+def test_ablation_of_something_else_than_an_array(x):
+    with pytest.raises(ValueError, match="Expected x to "):
+        kvae.diagnosis.ablation(x)

@@ -179,3 +179,24 @@ def test_a_float32_copy_of_a_half_precision_model_has_its_weights(grey):
     np.testing.assert_allclose(copy.reconstruct(grey), vae.reconstruct(grey), atol=0.02)
     full = make_vae()
     assert full.float32_copy() is full
+
+
+@pytest.mark.parametrize("seed", [2**32, -(2**31) - 1, 2**62, 1.5, float("nan"), "one", [0]])
+def test_seeds_that_other_ones_are_taken_for_are_refused(vae, grey, seed):
+    """TensorFlow keeps 32 bits of 2**32, which are those of 0, and int() makes 1 of 1.5."""
+    message = "Expected seed to be an integer from -2147483648 to 2147483647"
+    for draw in (
+        lambda: vae.sample(2, seed=seed),
+        lambda: vae.elbo(grey, seed=seed),
+        lambda: vae.evaluate(grey, seed=seed, verbose=0),
+        lambda: kvae.diagnose(vae, grey, seed=seed),
+        lambda: kvae.evaluation.log_likelihood(vae, grey, samples=2, seed=seed),
+        lambda: kvae.regularizers.MaximumMeanDiscrepancy(kvae.priors.StandardNormal(2), seed=seed),
+    ):
+        with pytest.raises(ValueError, match=message):
+            draw()
+
+
+def test_seeds_at_both_ends_draw(vae):
+    drawn = [vae.sample(1, seed=seed) for seed in (-(2**31), -1, 0, np.int64(2**31 - 1))]
+    assert all(np.any(drawn[0] != other) for other in drawn[1:])

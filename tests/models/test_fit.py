@@ -313,3 +313,72 @@ def test_a_generator_of_unknown_length_is_counted_in_steps(grey):
     endless = tf.data.Dataset.from_generator(lambda: iter([grey]), output_signature=spec).repeat()
     history = fixed_vae().fit(endless, steps_per_epoch=3, epochs=2, verbose=0).history
     assert len(history["loss"]) == 2
+
+
+class Seen(keras.callbacks.ProgbarLogger):
+    """What the progress bar is told: the last batch of each epoch and evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        pass
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(batch + 1)
+
+    on_test_batch_end = on_train_batch_end
+
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+    on_test_begin = on_test_end = on_train_end = lambda self, logs=None: None
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras, at each end
+@pytest.mark.parametrize("count", [3, 16, 20])
+def test_batches_of_unknown_number_are_counted(grey, count):
+    def some():
+        for _ in range(count):
+            yield grey[:8]
+
+    spec = tf.TensorSpec((None, *grey.shape[1:]), tf.float32)
+    data = tf.data.Dataset.from_generator(some, output_signature=spec)
+    vae = small_vae()
+    vae.compile(optimizer="sgd", jit_compile=False)
+    wanted = [16, 20] if count == 20 else [count]
+    bar = Seen()
+    vae.fit(data, epochs=2, verbose=0, callbacks=[bar])
+    assert bar.seen == wanted * 2
+    bar = Seen()
+    vae.evaluate(data, verbose=0, callbacks=[bar])
+    assert bar.seen == wanted
+
+
+def test_endless_data_need_a_number_of_batches(grey):
+    vae = small_vae()
+    vae.compile(optimizer="sgd", jit_compile=False)
+    endless = batches(grey).repeat()
+    with pytest.raises(ValueError, match="Expected steps_per_epoch with endless x"):
+        vae.fit(endless, verbose=0)
+    with pytest.raises(ValueError, match="Expected validation_steps with endless validation_data"):
+        vae.fit(grey, validation_data=endless, verbose=0)
+    with pytest.raises(ValueError, match="Expected steps with endless x"):
+        vae.evaluate(endless, verbose=0)
+    with pytest.raises(ValueError, match="Expected steps with endless x"):
+        vae.predict(endless, verbose=0)
+    vae.fit(endless, steps_per_epoch=2, validation_data=endless, validation_steps=1, verbose=0)
+    assert len(vae.predict(endless, steps=2, verbose=0)) == 32
+
+
+def test_array_methods_say_that_streams_are_for_fit(scorer, grey):
+    for stream in (batches(grey), iter([grey])):
+        with pytest.raises(ValueError, match="Streams of batches are for fit, evaluate and pred"):
+            scorer.encode(stream)
+
+
+@pytest.mark.parametrize("freq", [0, -1, 1.5, None])
+def test_validation_freq_is_a_number_of_epochs(scorer, grey, freq):
+    with pytest.raises(ValueError, match="Expected validation_freq to be a positive integer"):
+        scorer.fit(grey, validation_data=grey, validation_freq=freq, verbose=0)

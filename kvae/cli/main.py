@@ -214,7 +214,7 @@ def interpolate(
 @app.command()
 def impute(
     model: Annotated[
-        Path, typer.Argument(help="A run folder of data with missing values, or a .keras file.")
+        Path, typer.Argument(help="As for sample, of a model that was trained with missing values.")
     ],
     data: Annotated[Path, typer.Argument(help="A .csv, .parquet, .npy or .npz file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A .csv, .parquet or .npy file.")],
@@ -225,10 +225,11 @@ def impute(
 ) -> None:
     """Put estimates in the place of missing values."""
     from kvae.cli import impute as imputation
+    from kvae.cli.pretrained import place
     from kvae.cli.terminal import errors
 
     with errors():
-        imputation.run(model, data, output, kind, seed, overwrite, as_json)
+        imputation.run(place(model), data, output, kind, seed, overwrite, as_json)
 
 
 @app.command()
@@ -281,7 +282,7 @@ def doctor(
 
 @app.command()
 def export(
-    model: Annotated[Path, typer.Argument(help="A VAE saved as .keras, or a run folder of it.")],
+    model: Annotated[Path, typer.Argument(help=MODEL)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to create.")],
     data: Annotated[
         Path | None,
@@ -359,11 +360,12 @@ def export(
 ) -> None:
     """Export a saved VAE as a bundle: TFLite files, manifest, golden vectors, model card."""
     from kvae.cli import bundles
+    from kvae.cli.pretrained import place
     from kvae.cli.terminal import errors
 
     with errors():
         bundles.export(
-            model,
+            place(model),
             output,
             data,
             tolerance,

@@ -52,6 +52,9 @@ def errors() -> Iterator[None]:
             yield
     except (typer.Exit, typer.Abort):  # these are RuntimeErrors
         raise
+    except KeyboardInterrupt:
+        Console(stderr=True).print("[bold red]Error:[/] Interrupted", highlight=False)
+        raise typer.Exit(1) from None
     except (ValueError, OSError, RuntimeError, ImportError, MemoryError, OverflowError) as error:
         text = escape(plain(str(error) or type(error).__name__))
         Console(stderr=True).print(f"[bold red]Error:[/] {text}", highlight=False, soft_wrap=True)
@@ -121,7 +124,7 @@ def quiet_native_logs() -> Iterator[None]:
             with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always")
                 yield
-        except INVALID:
+        except (*INVALID, KeyboardInterrupt):
             raise
         except BaseException:
             log.seek(0)

@@ -151,6 +151,8 @@ def log_likelihood(
         if spec.kind in NO_WEIGHTS:
             raise ValueError(NO_WEIGHTS[spec.kind])
     samples = checks.positive_int("samples", samples)
+    if samples >= 2**31:  # places of draws are counted in 32 bits
+        raise ValueError(f"Expected samples below 2147483648. Received: samples={samples}")
     given = checks.optional_positive_int("batch_size", batch_size)
     x = model.named_inputs().check_x(x)
     arrays = x if isinstance(x, dict) else {"x": x}

@@ -32,6 +32,13 @@ def rows_of(schema: TableSchema | None, **tables: Any) -> tuple[TableSchema, lis
             "Expected a schema, or DataFrames to infer it from. Received: schema=None and a "
             f"{type(first).__name__}"
         )
+    if schema is not None and not isinstance(schema, TableSchema):
+        raise ValueError(
+            f"Expected schema to be a kvae.data.TableSchema. Received: {schema!r:.200}"
+        )
+    for name, table in tables.items():  # first: of one row every column is constant
+        if np.ndim(table) and len(table) < 2:
+            raise ValueError(f"Expected {name} to hold at least two rows. Received: {len(table)}")
     schema = TableSchema.infer(first, ids="drop") if schema is None else schema
     arrays = []
     for name, table in tables.items():

@@ -39,6 +39,7 @@ class IndependentBernoulli(DistributionLayer):
         `tfp.layers.IndependentBernoulli` (tensorflow/probability), whose packing it shares.
     """
 
+    reads_logits = True
     conversions = (*DistributionLayer.conversions, "logits", "probs")
     domain = Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
     density = False

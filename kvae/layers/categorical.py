@@ -35,6 +35,7 @@ class OneHotCategorical(VectorLayer):
         `tfp.layers.OneHotCategorical` (tensorflow/probability), whose packing it shares.
     """
 
+    reads_logits = True
     conversions = (*VectorLayer.conversions, "logits", "probs")
     density = False
 

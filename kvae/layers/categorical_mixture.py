@@ -50,6 +50,7 @@ class CategoricalMixtureOfOneHotCategorical(Mixture):
         it shares.
     """
 
+    reads_logits = True
     conversions = (*Mixture.conversions, "log_mean")
     distribution_class = _OneHotMixture
 

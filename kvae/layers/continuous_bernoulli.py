@@ -48,6 +48,7 @@ class ContinuousBernoulli(DistributionLayer):
         autoencoders, 2019, https://arxiv.org/abs/1907.06845
     """
 
+    reads_logits = True
     conversions = (*DistributionLayer.conversions, "logits")
     domain = Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
 

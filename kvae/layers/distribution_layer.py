@@ -86,6 +86,7 @@ class DistributionLayer(keras.layers.Layer):
     density = True
     # What stands for x in reconstructions, one of `kvae.outputs.CENTERS`.
     center_name = "mean"
+    reads_logits = False  # whether the parameters are logits, any real numbers
     params_size = tfp_names.ParamsSize()
 
     def __init__(

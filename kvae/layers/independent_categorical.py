@@ -44,6 +44,7 @@ class IndependentCategorical(DistributionLayer):
         array([1.], dtype=float32)
     """
 
+    reads_logits = True
     conversions = ("sample", "mean", "mode")
     density = False
 

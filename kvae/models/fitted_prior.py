@@ -183,7 +183,7 @@ def _fit_mixture(prior: GaussianMixture, z: np.ndarray, seed: int) -> None:
             "fewer components."
         )
     mixture = Mixture(
-        components, covariance_type="diag", reg_covar=1e-5, max_iter=500, random_state=seed
+        components, covariance_type="diag", reg_covar=1e-5, max_iter=500, random_state=seed % 2**32
     )
     with warnings.catch_warnings():
         # Fewer clusters than components, or a likelihood that still rises a little, is no failure.

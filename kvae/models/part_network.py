@@ -4,10 +4,24 @@ from typing import Any
 
 import keras
 
-__all__ = ["build_network", "emitted_shape", "first_taken", "taken_shape"]
+__all__ = ["build_network", "emitted_shape", "first_taken", "last_activation", "taken_shape"]
 
 Shape = tuple[int | None, ...]
 
+ACTIVATIONS = {
+    keras.layers.ReLU: keras.activations.relu,
+    keras.layers.Softmax: keras.activations.softmax,
+}
+WITH_ACTIVATION = (
+    keras.layers.Activation,
+    keras.layers.Conv1D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2D,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3D,
+    keras.layers.Conv3DTranspose,
+    keras.layers.Dense,
+)
 ROWS = 7  # of the shapes that networks are asked for
 
 
@@ -55,6 +69,24 @@ def first_taken(network: Any) -> Shape | None:
     if shape is None:
         return None
     return tuple(shape[0] if isinstance(shape, list) else shape)
+
+
+def last_activation(network: Any) -> Any:
+    """Return the activation that a network applies last, a function; None where there is none.
+
+    Layers after it that move elements alone are passed by. What a subclassed model does is not
+    known.
+    """
+    if type(network) in ACTIVATIONS:
+        return ACTIVATIONS[type(network)]
+    if type(network) in WITH_ACTIVATION:
+        return network.activation
+    # Not of a subclassed model: it may call its layers in any order.
+    in_order = isinstance(network, keras.Sequential) or hasattr(network, "operations")
+    layers = network.layers if in_order else []
+    moved = keras.layers.Flatten, keras.layers.Reshape
+    last = next((layer for layer in reversed(layers) if not isinstance(layer, moved)), None)
+    return None if last is None else last_activation(last)
 
 
 def _checked_rows(name: str, shape: Shape, shapes: Any) -> Shape:

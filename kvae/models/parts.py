@@ -1,18 +1,20 @@
 """The parts that a model is made of: their configuration, and whether they fit each other."""
 
 import copy
+import warnings
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kvae.layers import Deterministic, DistributionLayer
-from kvae.models.part_network import taken_shape
+from kvae.models.part_network import last_activation, taken_shape
 from kvae.priors import Prior
 
 __all__ = [
     "arguments_of",
     "beside",
+    "check_activation",
     "check_emits",
     "check_likelihood",
     "check_prior",
@@ -23,6 +25,15 @@ __all__ = [
 ]
 
 Shape = tuple[int | None, ...]
+# Activations after which logits cannot be any real numbers.
+BOUNDED = (
+    keras.activations.hard_sigmoid,
+    keras.activations.relu,
+    keras.activations.sigmoid,
+    keras.activations.softmax,
+    keras.activations.softplus,
+    keras.activations.tanh,
+)
 
 
 def config_of(model: Any) -> dict[str, Any]:
@@ -175,6 +186,24 @@ def check_taken(
         f"Expected {name} to take inputs of {first}{second}. Received: a {name} with input shape "
         f"{given}.{advice}"
     )
+
+
+def check_activation(name: str, network: Any, layer: DistributionLayer) -> None:
+    """Warn where a network ends in an activation that logits cannot have.
+
+    Args:
+        name: of the network.
+        network: the network.
+        layer: the distribution layer that reads what it emits.
+    """
+    activation = last_activation(network)
+    if layer.reads_logits and activation in BOUNDED:
+        warnings.warn(
+            f"Expected {name} to end without an activation: {type(layer).__name__} takes logits, "
+            "and applies the sigmoid or the softmax itself. Received: a "
+            f"{name} that ends in {activation.__name__}, with which it cannot learn all values.",
+            stacklevel=2,
+        )
 
 
 def check_emits(network: str, shape: Shape, layer: DistributionLayer, role: str) -> None:

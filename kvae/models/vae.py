@@ -24,6 +24,7 @@ from kvae.models.part_network import build_network, emitted_shape
 from kvae.models.parts import (
     arguments_of,
     beside,
+    check_activation,
     check_emits,
     check_likelihood,
     check_prior,
@@ -154,6 +155,7 @@ class VAE(LatentModel):
         check_taken("decoder", self.decoder, latent_shape, self.condition_dim, what)
         params_shape = emitted_shape("decoder", self.decoder, beside(latent_shape, vector_shape))
         check_emits("decoder", params_shape, self.likelihood_layer, "likelihood")
+        check_activation("decoder", self.decoder, self.likelihood_layer)
         if not self.likelihood_layer.built:
             self.likelihood_layer.build(params_shape)
         self.built = True

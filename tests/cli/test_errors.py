@@ -126,7 +126,10 @@ def test_destinations_are_checked_before_the_model_is_loaded(
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-@pytest.mark.parametrize(("error", "printed"), [(ValueError("x"), ""), (RuntimeError("x"), "log")])
+@pytest.mark.parametrize(
+    ("error", "printed"),
+    [(ValueError("x"), ""), (KeyboardInterrupt(), ""), (RuntimeError("x"), "log")],
+)
 def test_native_logs_are_printed_where_the_program_failed_not_where_input_is_wrong(
     error, printed, capfd
 ):
@@ -151,3 +154,13 @@ def test_native_logs_are_printed_where_the_program_failed_not_where_input_is_wro
 )
 def test_text_of_others_cannot_command_the_terminal(text, expected):
     assert plain(text) == expected
+
+
+def test_an_interrupted_command_is_one_line_and_status_1(folder, monkeypatch):
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.saving, "load_model", interrupted)
+    done = run("info", folder / "vae.keras")
+    assert done.exit_code == 1
+    assert done.stderr.strip() == "Error: Interrupted"

@@ -54,6 +54,15 @@ def test_commands_take_a_name_in_the_place_of_a_model(tmp_path):
     assert verified.exit_code == 0, verified.output
 
 
+def test_export_and_impute_take_a_name_too(tmp_path):
+    exported = invoke("export", "pretrained:adult", "-o", tmp_path / "b", "--preset", "int4")
+    assert "Expected preset to be one of" in exported.stderr
+    rows = invoke("sample", "pretrained:adult", "-n", 5, "-o", tmp_path / "rows.csv")
+    assert rows.exit_code == 0, rows.output
+    told = ("impute", "pretrained:adult", tmp_path / "rows.csv", "-o", tmp_path / "all.csv")
+    assert "Expected a model with missing=True" in invoke(*told).stderr
+
+
 def test_a_bundle_without_the_keras_model_is_named_where_one_is_needed(tmp_path):
     path = kvae.zoo.copy("adult", tmp_path / "adult")
     manifest = runtime.Bundle(path).manifest

@@ -52,3 +52,19 @@ def test_tables_that_do_not_fit_are_refused():
         nearest_rows(x, x, x[:1])
     with pytest.raises(ValueError, match="Expected target to be one of the columns of classes"):
         train_on_synthetic(x, x, x, "height")
+
+
+@pytest.mark.parametrize("one", ["train", "test", "synthetic"])
+def test_a_table_of_one_row_is_named(one):
+    """Its columns are constant, which is not what is wrong."""
+    frame = pd.DataFrame({"size": ["S", "M"] * 20, "weight": np.arange(40.0)})
+    tables = dict.fromkeys(("train", "test", "synthetic"), frame)
+    with pytest.raises(ValueError, match=f"Expected {one} to hold at least two rows. Received: 1"):
+        train_on_synthetic(**{**tables, one: frame[:1]}, target="size")
+
+
+def test_a_schema_of_another_kind_is_refused():
+    frame = pd.DataFrame({"size": ["S", "M"] * 20})
+    for schema in ("schema.json", {}):
+        with pytest.raises(ValueError, match=r"Expected schema to be a kvae\.data\.Tab"):
+            nearest_rows(frame, frame, frame, schema)

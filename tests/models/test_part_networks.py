@@ -23,7 +23,9 @@ class Ladder(keras.Model):
 
 
 def sequential(*units):
-    return keras.Sequential([keras.layers.Dense(size, activation="tanh") for size in units])
+    *hidden, last = units
+    layers = [keras.layers.Dense(size, activation="tanh") for size in hidden]
+    return keras.Sequential([*layers, keras.layers.Dense(last)])
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -137,3 +139,46 @@ def test_a_row_may_have_an_axis_of_any_length(x):
     encoder = keras.Sequential([keras.layers.Reshape((3, 2)), keras.layers.GRU(4)])
     model = kvae.VAE(**{**subclassed().parts(), "encoder": encoder})
     assert model.encode(x[:5])[0].shape == (5, 2)
+
+
+def decoder_that_ends_in(*last):
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(12), *last])
+
+
+def a_vae(decoder, likelihood):
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl())
+    return kvae.VAE(kvae.networks.mlp_encoder((6,), 4, (8,)), posterior, decoder, likelihood)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "last", "activation"),
+    [
+        ("IndependentBernoulli", (keras.layers.Dense(6, activation="sigmoid"),), "sigmoid"),
+        ("ContinuousBernoulli", (keras.layers.Dense(6), keras.layers.Activation("tanh")), "tanh"),
+        ("OneHotCategorical", (keras.layers.Dense(6), keras.layers.Softmax()), "softmax"),
+        (
+            "IndependentBernoulli",
+            (keras.Sequential([keras.layers.Dense(6), keras.layers.ReLU()]),),
+            "relu",
+        ),
+        (
+            "IndependentBernoulli",
+            (keras.layers.Dense(6, activation="sigmoid"), keras.layers.Reshape((6,))),
+            "sigmoid",
+        ),
+    ],
+)
+def test_a_decoder_of_probabilities_in_the_place_of_logits_is_warned_of(
+    likelihood, last, activation
+):
+    """With a sigmoid between them no pixel is below one half."""
+    layer = getattr(kvae.layers, likelihood)(6)
+    message = f"decoder to end without an activation: {likelihood} takes logits.*{activation}"
+    with pytest.warns(UserWarning, match=message):
+        a_vae(decoder_that_ends_in(*last), layer)
+
+
+def test_other_last_layers_are_not_warned_of():
+    a_vae(decoder_that_ends_in(keras.layers.Dense(6)), kvae.layers.IndependentBernoulli(6))
+    means = keras.layers.Dense(6, activation="sigmoid")
+    a_vae(decoder_that_ends_in(means), kvae.layers.NormalLikelihood(6))

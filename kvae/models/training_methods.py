@@ -10,7 +10,7 @@ from kvae.contract.failures import explained
 from kvae.losses.negative_elbo import group_prefix
 from kvae.training import keras_compat, run, step
 from kvae.training.adapt import adapt
-from kvae.training.compiled import compiles_loop, loop_of_steps
+from kvae.training.compiled import compiled_steps, compiles_steps
 from kvae.training.distribution import in_step, summed
 from kvae.training.execution import AUTO, ExecutionPolicy, accelerators
 from kvae.training.inputs import Inputs
@@ -175,15 +175,15 @@ class TrainingMethods(keras.Model):
         return False
 
     def make_train_function(self, force: bool = False) -> Any:
-        """Make what `fit` calls for each execution: under XLA one program of several steps."""
+        """Make what `fit` calls for each execution: under XLA one program of its steps."""
         made = self.train_function is None or force
         if made:
             build_optimizers(self)
         if made and self._has_replicas:
             self.train_function = executions(self, self.train_step)
         super().make_train_function(force and not self._has_replicas)
-        if made and compiles_loop(self) and not accelerators():
-            self.train_function = loop_of_steps(self, otherwise=self.train_function)
+        if made and compiles_steps(self) and not accelerators():
+            self.train_function = compiled_steps(self, otherwise=self.train_function)
         return self.train_function
 
     def make_test_function(self, force: bool = False) -> Any:

@@ -3,8 +3,8 @@
 A loss that is NaN or infinite makes every weight NaN in the same step. The train step therefore
 updates the weights only where all terms of the loss and the gradients are finite. From the first
 step on where they are not, nothing changes any more, however many steps one execution takes; the
-host reads the result once per execution. Where XLA compiles several steps as one program the steps
-are taken first and checked at its end (`kvae.training.compiled`).
+host reads the result once per execution. Where XLA compiles the steps of an execution as one
+program they are taken first and checked at its end (`kvae.training.compiled`).
 """
 
 import contextlib
@@ -62,6 +62,7 @@ class NonFiniteGuard:
     def __init__(self, strategy: Any = None):
         self._terms: tuple[str, ...] = ()
         self._updates_always = False
+        self._checks_gradients = True
         with (strategy or tf.distribute.get_strategy()).scope():
             # All replicas assign the same values.
             only = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
@@ -98,37 +99,39 @@ class NonFiniteGuard:
         return tf.stack([*scalars, ordered_sum(failed) if failed else tf.constant(0.0)])
 
     @contextlib.contextmanager
-    def only_notes(self) -> Iterator[None]:
-        """Within it `apply` applies every update and notes the first term that is not finite.
+    def only_notes(self, gradients: bool) -> Iterator[None]:
+        """Within it `apply` applies every update and notes the first value that is not finite.
 
-        For a program of several steps: who runs it calls `failed` at its end, and where that is
-        true puts the state back and takes the same steps with the guard.
+        For a program of XLA: who runs it calls `failed` after it, and where that is true puts the
+        state back. After several steps it takes them once more with the guard.
+
+        Args:
+            gradients: whether each step checks the gradients, not the terms of the loss alone.
         """
-        self._updates_always = True
+        self._updates_always, self._checks_gradients = True, gradients
         try:
             yield
         finally:
-            self._updates_always = False
+            self._updates_always, self._checks_gradients = False, True
 
     def failed(self, variables: Iterable[Any]) -> Any:
-        """Return whether a term was noted or `variables` are not finite, a boolean scalar.
+        """Return whether a value was noted or a square of `variables` is not finite, a boolean.
 
         Args:
-            variables: those that the steps have changed.
+            variables: those that steps have changed which did not check their gradients.
         """
-        floats = [tf.convert_to_tensor(variable.value) for variable in variables]
-        wrong = [_nan_unless_finite(value) for value in floats if value.dtype.is_floating]
+        values = [tf.convert_to_tensor(variable.value) for variable in variables]
+        # One pass in TensorFlow's own kernels, which XLA does not have to compile.
+        squares = [
+            tf.nn.l2_loss(tf.cast(value, tf.float32)) for value in values if value.dtype.is_floating
+        ]
         noted = self._first[0] > 0.0
-        return self._active & (noted | tf.math.is_nan(ordered_sum(wrong)) if wrong else noted)
+        wrong = noted | ~tf.math.is_finite(ordered_sum(squares)) if squares else noted
+        return self._active & wrong
 
     def forget(self) -> None:
         """Forget what was noted."""
         self._first.assign(tf.zeros(3, tf.float64))
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the guard watches, on the host."""
-        return bool(self._active.numpy())
 
     def apply(
         self,
@@ -157,7 +160,7 @@ class NonFiniteGuard:
                 optimizer.build(list(variables))  # a branch of a graph cannot make variables
         self._terms = (*terms, GRADIENTS)
         if values is None:
-            gradients = [] if self._updates_always else _checked_gradients(updates)
+            gradients = _checked_gradients(updates) if self._checks_gradients else []
             values = _summed(self.values(terms, gradients))
         finite = tf.math.is_finite(values)
         stopped = self._first[0] > 0.0

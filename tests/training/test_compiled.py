@@ -1,4 +1,4 @@
-"""Several steps in one program of XLA: the same training as step by step."""
+"""The steps of an execution in one program of XLA: the same training as step by step."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kvae.training import step
-from kvae.training.compiled import compiles_loop
+from kvae.training.compiled import compiles_steps
 from tests.small import make_vae
 
 X = np.random.default_rng(0).random((22, 8, 8, 1)).astype("float32")
@@ -22,28 +22,32 @@ def from_pipeline(y, weights):
     return (tf.data.Dataset.from_tensor_slices(parts).batch(4),), {}
 
 
-def trained(steps, data, arguments):
+def trained(steps, with_xla, data, arguments):
     keras.utils.set_random_seed(0)
     vae = make_vae(seed=5)
     vae.compile(
         keras.optimizers.Adam(1e-3),
         weighted_metrics=[keras.metrics.MeanSquaredError()],
         steps_per_execution=steps,
-        jit_compile=True,
+        jit_compile=with_xla,
     )
     history = vae.fit(*data, epochs=2, verbose=0, shuffle=False, **arguments).history
     return vae, history
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("form", "weighted"), [(from_array, True), (from_pipeline, False)])
-def test_training_is_that_of_single_steps(form, weighted):
+@pytest.mark.parametrize(
+    ("steps", "form", "weighted"),
+    [(4, from_array, True), (4, from_pipeline, False), (1, from_array, True)],
+)
+def test_training_is_that_of_single_steps_without_xla(steps, form, weighted):
     """Six batches, the last one short, four an execution: the second has one full and the short."""
     weights = np.linspace(0.1, 2.0, len(X)).astype("float32") if weighted else None
     target = 1.0 - X if weighted else None
-    (one, alone), (several, together) = (trained(n, *form(target, weights)) for n in (1, 4))
-    assert compiles_loop(several)
-    assert not compiles_loop(one)
+    one, alone = trained(1, False, *form(target, weights))
+    several, together = trained(steps, True, *form(target, weights))
+    assert compiles_steps(several)
+    assert not compiles_steps(one)
     assert int(several.optimizer.iterations) == 12
     assert alone.keys() == together.keys()
     for name, values in alone.items():
@@ -61,7 +65,7 @@ def test_a_step_from_elsewhere_reports_what_it_wants():
 
     own = Reporting(vae.encoder, vae.posterior_layer, vae.decoder, vae.likelihood_layer)
     own.compile("adam", steps_per_execution=2, jit_compile=True)
-    assert not compiles_loop(own)
+    assert not compiles_steps(own)
     assert own.fit(X, batch_size=4, verbose=0).history["own"] == [7.0]
 
 
@@ -78,7 +82,14 @@ def test_python_data_are_trained_on_as_by_keras():
     assert int(vae.optimizer.iterations) == 3
 
 
-@pytest.mark.parametrize("arguments", [{}, {"jit_compile": True, "steps_per_execution": 2}])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"jit_compile": True, "steps_per_execution": 1},
+        {"jit_compile": True, "steps_per_execution": 2},
+    ],
+)
 def test_a_step_is_traced_once(arguments, grey, monkeypatch):
     """An optimizer that is built within the first trace makes TensorFlow trace it again."""
     traced, train_step = [], step.train_step

@@ -6,18 +6,24 @@ detectors see the same rows, at most --rows of them, in one run and in turns. Th
 scikit-learn's IsolationForest and PCA (the squared error outside the components that hold 90% of
 the variance of standardized data), and PyOD's ECOD and VAE where it is installed.
 
-    python benchmarks/anomaly_detection.py FOLDER [--seeds 0 1 2] [--only glass] [--rows 20000]
+    python benchmarks/anomaly_detection.py FOLDER [--seeds 0 1 2] [--only glass] [--rows 20000] \
+        [--results FILE] [--page docs/anomaly.md]
 
-It also prints how often a false alarm is raised at rates of 1%, 5% and 10%: a second detector,
-trained and calibrated on normal rows alone, is tried on other normal rows. The 95% interval is that
-of the beta-binomial distribution, of calibration and test rows; "outside" counts the sets that lie
-above it. Equal scores, of equal rows, make false alarms rarer. With --exported the same rows are
-also decided by the float32 and the int8 file of the detector's bundle, each with its own threshold.
+With --results each result is a line of FILE, and an interrupted command goes on where it was when
+it is given again. --page writes the section "ranking" of a page.
+
+The script also prints how often a false alarm is raised at rates of 1%, 5% and 10%: a second
+detector, trained and calibrated on normal rows alone, is tried on other normal rows. The 95%
+interval is that of the beta-binomial distribution, of calibration and test rows; "outside" counts
+the sets that lie above it. Equal scores, of equal rows, make false alarms rarer. With --exported
+the same rows are also decided by the float32 and the int8 file of the detector's bundle, each with
+its own threshold.
 """
 
 import argparse
 import contextlib
 import io
+import json
 import os
 import resource
 import tempfile
@@ -28,6 +34,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from page import replace_section
 from scipy.stats import betabinom
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -37,9 +44,11 @@ from sklearn.preprocessing import StandardScaler
 
 from kvae.estimators import AnomalyDetector
 from kvae.export import runtime
+from kvae.export.bundles.machine import machine
 
 RATES = (0.01, 0.05, 0.1)
 PRESETS = ("float32", "int8")
+ENOUGH = 1_000  # rows from which on a set alone says something of a detector
 
 
 def isolation_forest(train, test, seed):
@@ -87,21 +96,61 @@ def split(path, seed, rows):
     return train[:rows], test[:rows], labels[:rows]
 
 
-def auroc(path, seed, options):
-    """Return AUROC and seconds of each contender on one split; NaN where it fails."""
-    train, test, labels = split(path, seed, options.rows)
-    found, seconds = {}, {}
-    for name in options.contenders:
-        begin = time.perf_counter()
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                scores = np.nan_to_num(CONTENDERS[name](train, test, seed))
-            found[name] = roc_auc_score(labels, scores)
-        except (ImportError, ValueError) as error:
-            print(f"{path.stem}: {name} left out: {error!r:.100}")
-            found[name] = np.nan
-        seconds[name] = time.perf_counter() - begin
-    return found, seconds
+def auroc(path, seed, name, rows):
+    """Return AUROC and processor seconds of a contender on one split, or None where it fails."""
+    train, test, labels = split(path, seed, rows)
+    begin = time.process_time()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            scores = np.nan_to_num(CONTENDERS[name](train, test, seed))
+        found = float(roc_auc_score(labels, scores))
+    except (ImportError, ValueError) as error:
+        print(f"{path.stem}: {name} left out: {error!r:.100}")
+        return None
+    seconds = time.process_time() - begin
+    return {"set": path.stem, "seed": seed, "contender": name, "auroc": found, "seconds": seconds}
+
+
+def collect(paths, options):
+    """Return the results by set, seed and contender: those of the file, and new ones."""
+    file = options.results
+    held = file.read_text("utf-8").splitlines() if file and file.is_file() else []
+    results = {key(line): line for line in map(json.loads, held)}
+    for seed in options.seeds:
+        for path in paths:
+            for name in options.contenders:
+                if (path.stem, seed, name) in results or not takes_part(name, seed, options):
+                    continue
+                found = auroc(path, seed, name, options.rows)
+                if found is None:
+                    continue
+                results[key(found)] = found
+                if file:
+                    with file.open("a", encoding="utf-8") as lines:
+                        lines.write(json.dumps(found) + "\n")
+            print_set(path.stem, seed, results, options)
+    return results
+
+
+def key(line):
+    return line["set"], line["seed"], line["contender"]
+
+
+def takes_part(name, seed, options):
+    return name != "PyOD VAE" or options.vae_seeds is None or seed in options.vae_seeds
+
+
+def mean(results, name, contender, seeds):
+    """Return the mean AUROC over the seeds that there are."""
+    lines = [results[name, seed, contender] for seed in seeds if (name, seed, contender) in results]
+    return np.mean([line["auroc"] for line in lines]) if lines else np.nan
+
+
+def print_set(name, seed, results, options):
+    row = [mean(results, name, contender, [seed]) for contender in options.contenders]
+    share = f"  {row[0] / np.nanmax(row):.2f} of the best"
+    cells = "".join(f"{value:>17.3f}" for value in row)
+    print(f"{name:<18}{seed:<5}{cells}{share}", flush=True)
 
 
 def false_alarms(path, seed, rows, files):
@@ -136,19 +185,57 @@ def interval(rate, test, calibration):
 
 def print_auroc(paths, options):
     names = options.contenders
-    print(f"{'AUROC, mean over seeds':<18}" + "".join(f"{name:>17}" for name in names))
-    table, times = [], []
-    for path in paths:
-        runs = [auroc(path, seed, options) for seed in options.seeds]
-        table.append([np.mean([run[0][name] for run in runs]) for name in names])
-        times.append([sum(run[1][name] for run in runs) for name in names])
-        best = np.nanmax(table[-1])
-        share = f"  {table[-1][0] / best:.2f} of the best"
-        print(f"{path.stem:<18}" + "".join(f"{v:>17.3f}" for v in table[-1]) + share, flush=True)
-    print(f"{'mean':<18}" + "".join(f"{v:>17.3f}" for v in np.mean(table, axis=0)))
-    print(f"{'minutes':<18}" + "".join(f"{v / 60:>17.1f}" for v in np.sum(times, axis=0)))
+    print(f"{'AUROC':<18}{'seed':<5}" + "".join(f"{name:>17}" for name in names))
+    results = collect(paths, options)
+    table = [[mean(results, path.stem, name, options.seeds) for name in names] for path in paths]
+    print(f"{'mean':<23}" + "".join(f"{value:>17.3f}" for value in np.mean(table, axis=0)))
+    sums = [minutes(results, paths, name, options.seeds) for name in names]
+    print(f"{'processor minutes':<23}" + "".join(f"{value:>17.1f}" for value in sums))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"peak memory of the process, all contenders: {peak:.1f} GB")
+    if options.page:
+        replace_section(options.page, "ranking", section(paths, np.array(table), sums, options))
+
+
+def minutes(results, paths, contender, seeds):
+    """Return the processor minutes that a contender took on all sets and seeds."""
+    keys = {(path.stem, seed, contender) for path in paths for seed in seeds}
+    return sum(results[each]["seconds"] for each in keys & results.keys()) / 60
+
+
+def section(paths, table, sums, options):
+    """Return the results as Markdown."""
+    names = options.contenders
+    sizes = []
+    for path in paths:
+        with np.load(path) as data:
+            sizes.append((len(data["X"]), data["X"].shape[1], float(np.mean(data["y"]))))
+    shares = table[:, 0] / np.nanmax(table, axis=1)
+    large = np.array([rows > ENOUGH for rows, _, _ in sizes])
+    seeds = f"Means of the seeds {', '.join(map(str, options.seeds))}"
+    if options.vae_seeds is not None and "PyOD VAE" in names:
+        seeds += f"; PyOD's VAE has the seed {', '.join(map(str, options.vae_seeds))} alone"
+    lines = [
+        f"{seeds}. At most {options.rows:,} rows to train on, and to test. Measured on "
+        f"{machine()}, which other programs used at the same time.",
+        "",
+        "| set | rows | columns | anomalies | " + " | ".join(names) + " | of the best |",
+        "| --- " + "| ---: " * (len(names) + 4) + "|",
+    ]
+    for path, (rows, columns, rate), row, share in zip(paths, sizes, table, shares, strict=True):
+        cells = [f"{rows:,}", columns, f"{rate:.1%}", *(f"{v:.3f}" for v in row), f"{share:.2f}"]
+        lines.append(f"| {path.stem.partition('_')[2]} | " + " | ".join(map(str, cells)) + " |")
+    means = " | ".join(f"{value:.3f}" for value in np.mean(table, axis=0))
+    lines += [
+        f"| mean | | | | {means} | |",
+        "| processor minutes, all runs | | | | "
+        + " | ".join(f"{value:.1f}" for value in sums)
+        + " | |",
+        "",
+        f"The last column is the AUROC of {names[0]} over that of the best. It is at least 0.8 on "
+        f"{np.sum(shares[large] >= 0.8)} of the {np.sum(large)} sets of more than {ENOUGH:,} rows.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def print_false_alarms(paths, options):
@@ -185,6 +272,9 @@ def main():
     parser.add_argument(
         "--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS)
     )
+    parser.add_argument("--vae-seeds", type=int, nargs="+", help="seeds of PyOD's VAE, if not all")
+    parser.add_argument("--results", type=Path, help="file of the results, to resume from")
+    parser.add_argument("--page", type=Path, help="write the section of this page")
     parser.add_argument("--skip-false-alarms", action="store_true")
     parser.add_argument("--exported", action="store_true", help="false alarms of the files too")
     parser.add_argument("--skip-auroc", action="store_true")

@@ -11,17 +11,21 @@ trained on these, or on the real rows, and tested on the 16,281 rows of Adult's 
 Also: distances of the columns and of their pairs, rows that copy a training row, and numbers beyond
 the range of the training rows. A question mark is a class, as it is there.
 
-    KVAE_DATA=folder python benchmarks/table_synthesis.py [--seeds 0 1] [--peers PYTHON]
+    KVAE_DATA=folder python benchmarks/table_synthesis.py [--seeds 0 1] [--peers PYTHON] \
+        [--results FILE] [--page docs/tables.md]
 
 PYTHON is that of an environment with `ctgan` (`benchmarks/requirements-peers.txt`), whose TVAE and
-CTGAN, with their default settings, then take part on the same rows.
+CTGAN, with their default settings, then take part on the same rows. With --results each result is
+a line of FILE, and an interrupted command goes on where it was when it is given again. --page
+writes the section "adult" of a page. Minutes are those of the processor, of fitting and drawing.
 """
 
 import argparse
+import json
 import os
+import resource
 import subprocess
 import tempfile
-import time
 import warnings
 from pathlib import Path
 
@@ -29,6 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pandas as pd
+from page import replace_section
 from pretrained_data import whole_adult
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -42,6 +47,7 @@ from kvae.estimators import TableQuality, TableSynthesizer
 from kvae.export.bundles.machine import machine
 
 TARGET, POSITIVE = "income", ">50K"
+OWN = "TableSynthesizer"
 LARGE = 1e3  # numbers up to more are read by their logarithm, as in SDGym
 MODELS = (
     lambda: DecisionTreeClassifier(max_depth=15, class_weight="balanced", random_state=0),
@@ -107,29 +113,116 @@ def by_peer(python, name):
     return rows
 
 
-def line(name, cells):
-    print(f"{name:16}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
+COLUMNS = {  # of the printed table and of the page
+    "auc": "AUC, boosted trees",
+    "f1": "F1, boosted trees",
+    "mean_f1": "F1, mean of four classifiers",
+    "columns": "columns",
+    "pairs": "pairs",
+    "copies": "copies",
+    "beyond": "beyond the range",
+    "minutes": "minutes",
+}
+SHARES = ("copies", "beyond")
 
 
 def mean_of(values, name):
     return float(np.mean([getattr(value, name) for value in values]))
 
 
+def processor_minutes():
+    """Return the minutes of the processor that this process and its children have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used) / 60
+
+
 def real_rows(found, train, test):
-    """Print the figures of real rows: of classifiers trained on them, and of the test rows."""
-    near, task = found.nearest, found.task
-    figures = (task.real_auc, task.real_f1, mean_f1(train, test, train))
-    distances = (mean_of(found.marginals, "held_out"), found.held_out_pairs, near.held_out_copies)
-    line("real rows", [f"{each:.4f}" for each in (*figures, *distances, beyond(test, train))])
+    """Return the figures of real rows: of classifiers trained on them, and of the test rows."""
+    return {
+        "name": "real rows",
+        "seed": None,
+        "auc": found.task.real_auc,
+        "f1": found.task.real_f1,
+        "mean_f1": mean_f1(train, test, train),
+        "columns": mean_of(found.marginals, "held_out"),
+        "pairs": found.held_out_pairs,
+        "copies": found.nearest.held_out_copies,
+        "beyond": float(beyond(test, train)),
+    }
 
 
-def synthetic_rows(name, found, rows, train, test, minutes):
-    """Print the figures of synthetic rows."""
-    near, task = found.nearest, found.task
-    figures = (task.synthetic_auc, task.synthetic_f1, mean_f1(rows, test, train))
-    distances = (mean_of(found.marginals, "synthetic"), mean_of(found.pairs, "difference"))
-    figures += (*distances, near.synthetic_copies, beyond(rows, train))
-    line(name, [*(f"{each:.4f}" for each in figures), f"{minutes:.1f}"])
+def synthetic_rows(found, rows, train, test):
+    """Return the figures of synthetic rows."""
+    return {
+        "auc": found.task.synthetic_auc,
+        "f1": found.task.synthetic_f1,
+        "mean_f1": mean_f1(rows, test, train),
+        "columns": mean_of(found.marginals, "synthetic"),
+        "pairs": mean_of(found.pairs, "difference"),
+        "copies": found.nearest.synthetic_copies,
+        "beyond": float(beyond(rows, train)),
+    }
+
+
+def key(line):
+    return line["name"], line["seed"]
+
+
+def print_line(line):
+    name = line["name"] if line["seed"] is None else f"{line['name']}, seed {line['seed']}"
+    cells = [f"{line[each]:.4f}" for each in COLUMNS if each in line]
+    print(f"{name:24}" + "".join(f"{cell:>10}" for cell in cells), flush=True)
+
+
+def collect(contenders, options, train, test):
+    """Return the figures by name and seed: those of the file, and new ones."""
+    file = options.results
+    held = file.read_text("utf-8").splitlines() if file and file.is_file() else []
+    lines = {key(line): line for line in map(json.loads, held)}
+
+    def keep(line):
+        lines[key(line)] = line
+        print_line(line)
+        if file:
+            with file.open("a", encoding="utf-8") as opened:
+                opened.write(json.dumps(line) + "\n")
+
+    schema = kvae.data.TableSchema.infer(train)
+    for seed in options.seeds:
+        for name, make in contenders.items():
+            if (name, seed) in lines or (name != OWN and seed not in options.peer_seeds):
+                continue
+            start = processor_minutes()
+            rows = make(train, seed)
+            minutes = processor_minutes() - start
+            arrays = [schema.to_array(each) for each in (train, test, rows)]
+            found = TableQuality.measure(schema, *arrays, TARGET)
+            if ("real rows", None) not in lines:
+                keep(real_rows(found, train, test))
+            figures = synthetic_rows(found, rows, train, test)
+            keep({"name": name, "seed": seed, **figures, "minutes": minutes})
+    return lines
+
+
+def section(lines):
+    """Return the figures as Markdown: means over seeds, and the least and largest of them."""
+    text = ["| trained on | seeds | " + " | ".join(COLUMNS.values()) + " |"]
+    text.append("| --- " + "| ---: " * (len(COLUMNS) + 1) + "|")
+    for name in dict.fromkeys(name for name, _ in lines):
+        own = [line for line in lines.values() if line["name"] == name]
+        seeds = ", ".join(str(line["seed"]) for line in own if line["seed"] is not None)
+        row = [cell(column, [line[column] for line in own if column in line]) for column in COLUMNS]
+        text.append(f"| {name} | {seeds} | " + " | ".join(row) + " |")
+    return "\n".join(text) + f"\n\nMeasured on {machine()}.\n"
+
+
+def cell(column, values):
+    """Return the mean of values, and in brackets the least and the largest."""
+    if not values:
+        return ""
+    form = "{:.2%}" if column in SHARES else "{:.1f}" if column == "minutes" else "{:.3f}"
+    numbers = [form.format(each) for each in (np.mean(values), min(values), max(values))]
+    return numbers[0] if len(values) == 1 else "{} ({} to {})".format(*numbers)
 
 
 def main():
@@ -137,26 +230,20 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--peers", metavar="PYTHON", help="Python of an environment with ctgan")
     parser.add_argument("--peer-names", nargs="+", default=["TVAE", "CTGAN"])
+    parser.add_argument("--peer-seeds", type=int, nargs="+", default=[0], help="seeds of the peers")
+    parser.add_argument("--results", type=Path, help="file of the results, to resume from")
+    parser.add_argument("--page", type=Path, help="write the section of this page")
     options = parser.parse_args()
     train, test = whole_adult(os.environ["KVAE_DATA"])
-    schema = kvae.data.TableSchema.infer(train)
-    contenders = {"kvae": by_kvae}
+    contenders = {OWN: by_kvae}
     if options.peers:
         contenders |= {name: by_peer(options.peers, name) for name in options.peer_names}
     print(f"{machine()}\n{len(train)} training rows, {len(test)} test rows\n")
-    line("", ("AUC", "F1 trees", "F1 four", "columns", "pairs", "copies", "beyond", "minutes"))
-    first = True
-    for seed in options.seeds:
-        for name, make in contenders.items():
-            start = time.perf_counter()
-            rows = make(train, seed)
-            minutes = (time.perf_counter() - start) / 60
-            arrays = [schema.to_array(each) for each in (train, test, rows)]
-            found = TableQuality.measure(schema, *arrays, TARGET)
-            if first:
-                real_rows(found, train, test)
-            first = False
-            synthetic_rows(f"{name}, seed {seed}", found, rows, train, test, minutes)
+    names = ("AUC", "F1 trees", "F1 four", "columns", "pairs", "copies", "beyond", "minutes")
+    print(f"{'':24}" + "".join(f"{name:>10}" for name in names), flush=True)
+    lines = collect(contenders, options, train, test)
+    if options.page:
+        replace_section(options.page, "adult", section(lines))
 
 
 if __name__ == "__main__":

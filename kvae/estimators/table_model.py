@@ -1,5 +1,7 @@
 """The VAE of a table synthesizer: its parts by the columns, its training, its fitted prior."""
 
+import math
+
 import keras
 import numpy as np
 
@@ -40,6 +42,7 @@ def train_table_model(
     model: VAE,
     rows: np.ndarray,
     held_out: np.ndarray,
+    steps: int,
     epochs: int,
     patience: int,
     batch_size: int,
@@ -53,15 +56,20 @@ def train_table_model(
         model: what `table_model` returned.
         rows: what `TableEncoding.forward` returned.
         held_out: other such rows.
+        steps: most batches.
         epochs: most passes over the rows.
         patience: passes without a lower loss after which training ends; the weights of the lowest
             loss are kept.
         batch_size: rows of a batch.
-        learning_rate: of Adam.
+        learning_rate: of Adam at the beginning; by half a cosine it goes to zero at the end of the
+            most passes.
         components: most components of the mixture that becomes the prior.
         seed: of the fit of the prior.
     """
-    model.compile(keras.optimizers.Adam(learning_rate, global_clipnorm=CLIP))
+    per_epoch = math.ceil(len(rows) / batch_size)
+    epochs = max(1, min(epochs, round(steps / per_epoch)))
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * per_epoch)
+    model.compile(keras.optimizers.Adam(schedule, global_clipnorm=CLIP))
     stopping = keras.callbacks.EarlyStopping(
         "val_loss", patience=patience, restore_best_weights=True
     )

@@ -57,10 +57,12 @@ class TableSynthesizer(BaseEstimator):
         units: units of the hidden layers of encoder and decoder.
         beta: weight of the KL in training. Below 1, rows keep more of what relates their columns,
             and the fitted prior takes the place of a standard normal that no longer fits.
+        steps: most steps of training, batches.
         epochs: most passes over the rows.
         patience: passes without a lower loss of the held-out rows after which training ends.
         batch_size: rows of a batch.
-        learning_rate: of Adam.
+        learning_rate: of Adam at the beginning; by half a cosine it goes to zero at the end of the
+            most steps or passes.
         components: most normals of the fitted prior; at least 50 rows for each.
         random_state: int or `np.random.RandomState`, decides training and, as an int, makes every
             `sample` and `impute` return the same again.
@@ -97,17 +99,19 @@ class TableSynthesizer(BaseEstimator):
         latent_dim: int | None = None,
         units: int = 256,
         beta: float = 0.3,
+        steps: int = 4000,
         epochs: int = 300,
         patience: int = 15,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        components: int = 30,
+        batch_size: int = 512,
+        learning_rate: float = 2e-3,
+        components: int = 100,
         random_state: Any = None,
     ):
         self.schema = schema
         self.latent_dim = latent_dim
         self.units = units
         self.beta = beta
+        self.steps = steps
         self.epochs = epochs
         self.patience = patience
         self.batch_size = batch_size
@@ -145,6 +149,7 @@ class TableSynthesizer(BaseEstimator):
                 ),
                 encoded[trained_on],
                 encoded[held_out],
+                int(self.steps),
                 int(self.epochs),
                 int(self.patience),
                 int(self.batch_size),
@@ -303,7 +308,7 @@ class TableSynthesizer(BaseEstimator):
     # -- arguments and files -----------------------------------------------------------------
 
     def _check_arguments(self) -> None:
-        for name in ("units", "epochs", "patience", "batch_size", "components"):
+        for name in ("units", "steps", "epochs", "patience", "batch_size", "components"):
             checks.positive_int(name, getattr(self, name))
         checks.optional_positive_int("latent_dim", self.latent_dim)
         checks.positive("beta", self.beta)

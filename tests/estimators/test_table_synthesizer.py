@@ -47,7 +47,7 @@ def test_numbers_stay_inside_the_range_of_the_table(frame, rows):
 
 def test_the_range_can_be_left(frame):
     schema = kvae.data.TableSchema.infer(frame[["age", "sex", "gain"]], within_range=False)
-    fitted = TableSynthesizer(schema=schema, epochs=1, units=32, random_state=0)
+    fitted = TableSynthesizer(schema=schema, epochs=10, units=32, batch_size=64, random_state=0)
     age = fitted.fit(frame[["age", "sex", "gain"]]).sample(4000)["age"]
     assert age.min() < frame["age"].min()
     assert age.max() > frame["age"].max()
@@ -79,6 +79,25 @@ def test_the_seed_decides(synthesizer, frame):
     again = clone(synthesizer).set_params(epochs=1, random_state=np.random.RandomState(3))
     again.fit(frame)
     assert not again.sample(20).equals(again.sample(20))
+
+
+def test_steps_bound_the_passes_and_the_learning_rate_ends_with_them(frame):
+    """540 of the 600 rows are nine batches."""
+    fitted = TableSynthesizer(steps=18, units=8, batch_size=64, random_state=0).fit(frame)
+    assert len(fitted.history_["loss"]) == 2
+    schedule = fitted.model_.optimizer.get_config()["learning_rate"]["config"]
+    assert (schedule["initial_learning_rate"], schedule["decay_steps"]) == (2e-3, 18)
+
+
+@pytest.mark.parametrize("rows", [10, 300])
+def test_a_table_may_be_one_column_or_constant_or_short(rows):
+    x = np.random.default_rng(0).normal(size=rows).round(3)
+    table = pd.DataFrame({"x": x, "same": 1.0})
+    for frame in (table[["x"]], table):
+        made = TableSynthesizer(steps=40, units=8, random_state=0).fit(frame).sample(50)
+        assert list(made) == list(frame)
+        assert made["x"].between(x.min(), x.max()).all()
+        assert "same" not in made or (made["same"] == 1.0).all()
 
 
 def test_conditions_hold_in_every_row(synthesizer):
@@ -165,7 +184,7 @@ def test_log_likelihood_is_that_of_raw_units():
     """Of one normal column, nothing else, it is near its entropy: log(9) + log(2 pi e) / 2."""
     x = np.random.default_rng(0).normal(40.0, 9.0, 3000)
     frame = pd.DataFrame({"x": x, "group": np.tile(["a", "b"], 1500)})
-    fitted = TableSynthesizer(epochs=3, random_state=0).fit(frame)
+    fitted = TableSynthesizer(epochs=3, batch_size=64, random_state=0).fit(frame)
     expected = -np.log(9.0) - 0.5 * np.log(2 * np.pi * np.e) - np.log(2.0)
     assert fitted.log_likelihood(frame[:500]).mean() == pytest.approx(expected, abs=0.15)
 
@@ -254,6 +273,7 @@ def test_rows_of_another_table_are_refused(synthesizer, frame, method):
     ("arguments", "message"),
     [
         ({"epochs": 0}, "epochs"),
+        ({"steps": 0}, "steps"),
         ({"beta": -1.0}, "beta"),
         ({"latent_dim": 0}, "latent_dim"),
         ({"schema": {"age": "number"}}, "Expected schema to be a kvae.data.TableSchema"),

@@ -44,11 +44,11 @@ def test_the_mixture_density_networks_have_the_same_parameters(page):
     model.compile(optimizer=keras.optimizers.Adam(0.02), loss=model.loss)
     old_model.compile(optimizer=tf_keras.optimizers.Adam(0.02), loss=old_model.loss)
     for each in (model, old_model):
-        each.fit(x, y, batch_size=100, epochs=10, shuffle=False, verbose=0)
+        each.fit(x, y, batch_size=100, epochs=2, shuffle=False, verbose=0)
     trained = model.evaluate(x, y, verbose=0)
-    assert trained < nll - 0.5
-    # Float32 may add in another order. After some 70 steps at this rate a training is chaotic: on
-    # one processor rounding made differences of 2e-5 after 50 steps and of 0.07 after 75.
+    assert trained < nll - 0.1
+    # Float32 may add in another order, and at this rate a training is chaotic: after 50 steps
+    # rounding made differences of up to 3e-3, after 75 steps of 0.07.
     assert trained == pytest.approx(old_model.evaluate(x, y, verbose=0), abs=1e-3)
 
 

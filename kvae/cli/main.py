@@ -9,7 +9,9 @@ from kvae._version import __version__
 
 __all__ = ["app"]
 
-MOST_SEED = 2**31 - 1
+MOST_SEED = 2**31 - 1  # as in `kvae.checks.seed`; NumPy takes no negative ones
+Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of every random number.")]
+DrawSeed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")]
 MODEL = "A model saved as .keras, a run folder, or pretrained:NAME."
 
 app = typer.Typer(
@@ -45,9 +47,7 @@ def demo(
     ] = Path("kvae-demo"),
     epochs: Annotated[int, typer.Option(min=1, help="Number of epochs.")] = 40,
     latent_dim: Annotated[int, typer.Option(min=1, help="Number of latent dimensions.")] = 16,
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="Seed of every random number.")
-    ] = 0,
+    seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option(help="Overwrite an existing demo.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
@@ -124,9 +124,7 @@ def train(
             min=1, help="Steps between two windows of the training; by default none overlap."
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="Seed of every random number.")
-    ] = 0,
+    seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing run folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print run.json alone.")] = False,
 ) -> None:
@@ -172,7 +170,7 @@ def sample(
     ],
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of examples.")] = 60,
     kind: Annotated[str, typer.Option(help="draw, or mean of the likelihood.")] = "draw",
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")] = 0,
+    seed: DrawSeed = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -219,7 +217,7 @@ def impute(
     data: Annotated[Path, typer.Argument(help="A .csv, .parquet, .npy or .npz file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A .csv, .parquet or .npy file.")],
     kind: Annotated[str, typer.Option(help="draw, or mean of the draws.")] = "draw",
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")] = 0,
+    seed: DrawSeed = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -527,9 +525,7 @@ def diagnose(
             help="Examples: .npy, .npz (x_test or x), .csv, .parquet, or a folder of pictures."
         ),
     ],
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="Seed of every random number.")
-    ] = 0,
+    seed: Seed = 0,
     condition: Annotated[
         str | None,
         typer.Option(help="One condition, at which a conditional model is diagnosed: 7, or 0.5,1."),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 __all__ = ["BatchCount", "CountedCallbacks", "last_batch", "listed"]
 
@@ -68,7 +69,7 @@ class BatchCount:
 
 
 def _last_element(variable: Any) -> int:
-    return int(keras.ops.convert_to_numpy(variable).reshape(-1)[-1])
+    return int(tf.reshape(variable.value, [-1])[-1])
 
 
 def last_batch(batch: int, batches: int | None) -> int:

@@ -94,6 +94,7 @@ class Transformed(DistributionLayer):
         self.transform = transform
         self.domain = transform.domain(layer.domain)
         self.density = layer.density
+        self.reads_logits = layer.reads_logits
         self.same_draws_with_xla = layer.same_draws_with_xla
         self.xla_pays = layer.xla_pays
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from kvae.layers import IndependentNormal, MultivariateNormalDiag
 from kvae.models.part_network import build_network, emitted_shape, taken_shape
-from kvae.models.parts import check_emits, kl_of
+from kvae.models.parts import check_decoder, check_emits, kl_of
 from kvae.priors import GivenNormal
 
 __all__ = ["check_counts", "check_networks", "check_posteriors"]
@@ -82,7 +82,7 @@ def check_networks(model: Any, input_shape: Any) -> None:
         reads = [state, z] if index else z
         state = _output_shape(f"state_networks[{index}]", model.state_networks[index], reads)
     params_shape = _output_shape("decoder", model.decoder, state)
-    check_emits("decoder", params_shape, model.likelihood_layer, "likelihood")
+    check_decoder(model.decoder, params_shape, model.likelihood_layer)
 
 
 def _check_params(kind: str, networks: Any, index: int, inputs: Any, expected: Any) -> None:

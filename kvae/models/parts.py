@@ -14,7 +14,7 @@ from kvae.priors import Prior
 __all__ = [
     "arguments_of",
     "beside",
-    "check_activation",
+    "check_decoder",
     "check_emits",
     "check_likelihood",
     "check_prior",
@@ -188,20 +188,21 @@ def check_taken(
     )
 
 
-def check_activation(name: str, network: Any, layer: DistributionLayer) -> None:
-    """Warn where a network ends in an activation that logits cannot have.
+def check_decoder(network: Any, shape: Shape, layer: DistributionLayer) -> None:
+    """Raise if a decoder does not emit the likelihood's parameters, warn if it bounds its logits.
 
     Args:
-        name: of the network.
-        network: the network.
-        layer: the distribution layer that reads what it emits.
+        network: the decoder.
+        shape: shape of its output, with the batch axis.
+        layer: the likelihood.
     """
+    check_emits("decoder", shape, layer, "likelihood")
     activation = last_activation(network)
     if layer.reads_logits and activation in BOUNDED:
         warnings.warn(
-            f"Expected {name} to end without an activation: {type(layer).__name__} takes logits, "
-            "and applies the sigmoid or the softmax itself. Received: a "
-            f"{name} that ends in {activation.__name__}, with which it cannot learn all values.",
+            f"Expected decoder to end without an activation: {type(layer).__name__} takes logits, "
+            "and applies the sigmoid or the softmax itself. Received: a decoder that ends in "
+            f"{activation.__name__}, with which it cannot learn all values.",
             stacklevel=2,
         )
 

@@ -20,7 +20,7 @@ from kvae.models.data_input import (
 from kvae.models.fitted_prior import fit_code_prior
 from kvae.models.latent_model import LatentModel
 from kvae.models.part_network import build_network, emitted_shape, first_taken
-from kvae.models.parts import arguments_of, check_emits, check_likelihood, config_of
+from kvae.models.parts import arguments_of, check_decoder, check_likelihood, config_of
 from kvae.models.public_methods import CodePublicMethods
 from kvae.models.tensor_functions import CodeFunctions
 from kvae.outputs import decoded
@@ -144,7 +144,7 @@ class QuantizedVAE(LatentModel):
                 f"decoder with input shape {first_taken(self.decoder)}"
             )
         emitted = emitted_shape("decoder", self.decoder, vectors)
-        check_emits("decoder", emitted, self.likelihood_layer, "likelihood")
+        check_decoder(self.decoder, emitted, self.likelihood_layer)
         built_on = (quantizer, vectors), (self.prior, None), (self.likelihood_layer, emitted)
         for layer, shape in built_on:
             if not layer.built:

@@ -24,7 +24,7 @@ from kvae.models.part_network import build_network, emitted_shape
 from kvae.models.parts import (
     arguments_of,
     beside,
-    check_activation,
+    check_decoder,
     check_emits,
     check_likelihood,
     check_prior,
@@ -154,8 +154,7 @@ class VAE(LatentModel):
         what = "the posterior's event"
         check_taken("decoder", self.decoder, latent_shape, self.condition_dim, what)
         params_shape = emitted_shape("decoder", self.decoder, beside(latent_shape, vector_shape))
-        check_emits("decoder", params_shape, self.likelihood_layer, "likelihood")
-        check_activation("decoder", self.decoder, self.likelihood_layer)
+        check_decoder(self.decoder, params_shape, self.likelihood_layer)
         if not self.likelihood_layer.built:
             self.likelihood_layer.build(params_shape)
         self.built = True

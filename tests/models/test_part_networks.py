@@ -178,6 +178,22 @@ def test_a_decoder_of_probabilities_in_the_place_of_logits_is_warned_of(
         a_vae(decoder_that_ends_in(*last), layer)
 
 
+@pytest.mark.parametrize("family", ["HierarchicalVAE", "QuantizedVAE"])
+def test_the_decoder_of_every_family_is_looked_at(family):
+    arguments = model_of(family).parts()
+    last = keras.layers.Activation("sigmoid")
+    arguments["decoder"] = keras.Sequential([arguments["decoder"], last])
+    with pytest.warns(UserWarning, match="decoder to end without an activation"):
+        getattr(kvae, family)(**arguments)
+
+
+def test_the_likelihood_behind_a_transform_is_looked_at():
+    layer = kvae.layers.Transformed(kvae.layers.ContinuousBernoulli(6), kvae.transforms.Pixels())
+    decoder = decoder_that_ends_in(keras.layers.Dense(6, activation="sigmoid"))
+    with pytest.warns(UserWarning, match="Transformed takes logits"):
+        a_vae(decoder, layer)
+
+
 def test_other_last_layers_are_not_warned_of():
     a_vae(decoder_that_ends_in(keras.layers.Dense(6)), kvae.layers.IndependentBernoulli(6))
     means = keras.layers.Dense(6, activation="sigmoid")

@@ -105,7 +105,6 @@ def test_a_configuration_makes_it_again(data):
         ([[0], [1, 3]], ["a", "b", "c"]),
         ([[0], [1, 2]], ["a", "b"]),
         ([[0], [1, 2]], ["a", "b", "b"]),
-        ([[0], [1, 2]], None),
         ([[0]], ["a"]),
     ],
 )
@@ -113,3 +112,10 @@ def test_places_that_make_no_row_are_refused(places, names):
     columns = [layers.IndependentNormal(1, name="x"), layers.IndependentNormal(2, name="y")]
     with pytest.raises(ValueError, match="Expected places to hold each index of a row once"):
         layers.Columns(columns, places=places, names=names)
+
+
+def test_columns_without_names_are_numbered_by_their_places():
+    columns = [layers.IndependentNormal(2, name="x"), layers.IndependentBernoulli(1, name="y")]
+    row = layers.Columns(columns, places=[[2, 0], [1]])
+    names = [column["name"] for column in row.domain.describe()["columns"]]
+    assert names == ["column_0", "column_1", "column_2"]

@@ -105,3 +105,17 @@ def free_ports(count):
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+def summaries(folder):
+    """Return (step, tag, plugin, tensor) of every value in a folder of event files."""
+    import tensorflow as tf
+
+    found = []
+    for file in sorted(folder.glob("events.out.tfevents.*")):
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                plugin = value.metadata.plugin_data.plugin_name
+                found.append((event.step, value.tag, plugin, tf.make_ndarray(value.tensor)))
+    return found

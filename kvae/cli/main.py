@@ -6,18 +6,25 @@ from typing import Annotated, Any
 import typer
 
 from kvae._version import __version__
+from kvae.cli.completion import one_of
 
 __all__ = ["app"]
 
 MOST_SEED = 2**31 - 1  # as in `kvae.checks.seed`; NumPy takes no negative ones
 Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of every random number.")]
 DrawSeed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")]
+Kind = Annotated[
+    str,
+    typer.Option(
+        help="draw, or mean: that of the likelihood, or of the draws that are imputed.",
+        autocompletion=one_of("draw", "mean"),
+    ),
+]
 MODEL = "A model saved as .keras, a run folder, or pretrained:NAME."
 
 app = typer.Typer(
     help="Train, diagnose and export variational autoencoders for Keras 3.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_show_locals=False,
 )
 
@@ -75,7 +82,8 @@ def train(
         str,
         typer.Option(
             help="generate: a VAE of the data; anomaly: a detector of rows unlike the others, with "
-            "a bundle that decides; table: a table of synthetic rows."
+            "a bundle that decides; table: a table of synthetic rows.",
+            autocompletion=one_of("generate", "anomaly", "table"),
         ),
     ] = "generate",
     resume: Annotated[
@@ -83,10 +91,18 @@ def train(
     ] = None,
     likelihood: Annotated[str | None, typer.Option(help="A layer, IndependentNormal, ...")] = None,
     transform: Annotated[
-        str | None, typer.Option(help="none, pixels, standardization or log.")
+        str | None,
+        typer.Option(
+            help="none, pixels, standardization or log.",
+            autocompletion=one_of("none", "pixels", "standardization", "log"),
+        ),
     ] = None,
     networks: Annotated[
-        str | None, typer.Option(help="conv, mlp, residual, residual_mlp or sequence.")
+        str | None,
+        typer.Option(
+            help="conv, mlp, residual, residual_mlp or sequence.",
+            autocompletion=one_of("conv", "mlp", "residual", "residual_mlp", "sequence"),
+        ),
     ] = None,
     latent_dim: Annotated[int | None, typer.Option(min=1, help="Latent dimensions.")] = None,
     learning_rate: Annotated[
@@ -124,6 +140,9 @@ def train(
             min=1, help="Steps between two windows of the training; by default none overlap."
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option(help="Write the figures of each epoch for TensorBoard as well.")
+    ] = False,
     seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing run folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print run.json alone.")] = False,
@@ -143,6 +162,7 @@ def train(
             "size": size,
             "grey": grey or None,
             "resume": resume,
+            "tensorboard": tensorboard or None,
         },
         "anomaly": {
             "false_alarm_rate": false_alarm_rate,
@@ -158,7 +178,12 @@ def train(
             jobs.run(job, data, output, overwrite, as_json, seed, choices)
             return
         choices.pop("resume", None)
-        settings = {"epochs": epochs, "batch_size": batch_size or training.BATCH, "seed": seed}
+        settings = {
+            "epochs": epochs,
+            "batch_size": batch_size or training.BATCH,
+            "seed": seed,
+            "tensorboard": choices.pop("tensorboard", False),
+        }
         training.run(data, output, resume, overwrite, as_json, settings, choices)
 
 
@@ -169,7 +194,7 @@ def sample(
         Path, typer.Option("-o", "--output", help="A .npy, .csv, .parquet or .png file.")
     ],
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of examples.")] = 60,
-    kind: Annotated[str, typer.Option(help="draw, or mean of the likelihood.")] = "draw",
+    kind: Kind = "draw",
     seed: DrawSeed = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -196,7 +221,13 @@ def interpolate(
         tuple[int, int], typer.Option(help="The rows of DATA at both ends, from 0 on.")
     ] = (0, 1),
     steps: Annotated[int, typer.Option(min=2, help="Points of the path, with both ends.")] = 10,
-    path: Annotated[str, typer.Option(help="linear, spherical or geodesic.")] = "linear",
+    path: Annotated[
+        str,
+        typer.Option(
+            help="linear, spherical or geodesic.",
+            autocompletion=one_of("linear", "spherical", "geodesic"),
+        ),
+    ] = "linear",
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -216,7 +247,7 @@ def impute(
     ],
     data: Annotated[Path, typer.Argument(help="A .csv, .parquet, .npy or .npz file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A .csv, .parquet or .npy file.")],
-    kind: Annotated[str, typer.Option(help="draw, or mean of the draws.")] = "draw",
+    kind: Kind = "draw",
     seed: DrawSeed = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -292,7 +323,10 @@ def export(
     ] = None,
     preset: Annotated[
         list[str],
-        typer.Option(help="float32, float16, int8-weights, int8 or int8-full; repeatable."),
+        typer.Option(
+            help="float32, float16, int8-weights, int8 or int8-full; repeatable.",
+            autocompletion=one_of("float32", "float16", "int8-weights", "int8", "int8-full"),
+        ),
     ] = ["float32", "int8"],  # noqa: B006  # typer copies defaults
     signature: Annotated[
         list[str] | None,
@@ -337,11 +371,16 @@ def export(
     trainable: Annotated[
         str | None,
         typer.Option(
-            help="Which weights a device can train further: scale, heads or all; default: none."
+            help="Which weights a device can train further: scale, heads or all; default: none.",
+            autocompletion=one_of("scale", "heads", "all"),
         ),
     ] = None,
     optimizer: Annotated[
-        str, typer.Option(help="adam or sgd: the optimizer with --trainable.")
+        str,
+        typer.Option(
+            help="adam or sgd: the optimizer with --trainable.",
+            autocompletion=one_of("adam", "sgd"),
+        ),
     ] = "adam",
     training_batch_size: Annotated[
         int, typer.Option(min=1, help="Rows of a training step with --trainable.")

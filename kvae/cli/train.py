@@ -1,5 +1,6 @@
 """`kvae train`: choose a model by looking at data, train it, draw it and diagnose it."""
 
+import importlib.util
 import json
 import shlex
 from pathlib import Path
@@ -37,7 +38,8 @@ def run(
         resume: run folder of an interrupted run, whose data and settings are taken.
         overwrite: whether to replace what stands at `output`.
         as_json: whether to print run.json alone.
-        settings: epochs (None for a number by the size of the data), batch_size and seed.
+        settings: epochs (None for a number by the size of the data), batch_size, seed, and
+            tensorboard, whether event files are written.
         choices: what `kvae.choices_for` shall not choose by itself.
     """
     report = silent if as_json else console.print
@@ -53,6 +55,11 @@ def run(
     else:
         files.destination(output, overwrite, "--output")
         state = {}
+    if settings["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
+        raise ImportError(
+            "Expected the package tensorboard with --tensorboard: python -m pip install "
+            "'kvae-keras[tensorboard]'. Received: it is not installed"
+        )
     report("Loading TensorFlow ...", style="dim")
     with quiet_native_logs():
         import keras
@@ -122,10 +129,15 @@ def _epochs(examples: int, batch_size: int) -> int:
 
 
 def _fit(vae: Any, train: Any, held_out: Any, settings: dict[str, Any], output: Path) -> Any:
+    import keras
+
     import kvae
     from kvae.cli.training_bar import TrainingBar
 
     bar = TrainingBar(settings["epochs"])
+    callbacks = [kvae.callbacks.Checkpoint(output / "checkpoints"), bar]
+    if settings["tensorboard"]:
+        callbacks.append(keras.callbacks.TensorBoard(output / "tensorboard", write_graph=False))
     try:
         return vae.fit(
             train,
@@ -133,7 +145,7 @@ def _fit(vae: Any, train: Any, held_out: Any, settings: dict[str, Any], output: 
             epochs=settings["epochs"],
             batch_size=settings["batch_size"],
             verbose=0,
-            callbacks=[kvae.callbacks.Checkpoint(output / "checkpoints"), bar],
+            callbacks=callbacks,
         )
     except KeyboardInterrupt:
         bar.close()

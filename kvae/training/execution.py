@@ -20,6 +20,7 @@ import tensorflow as tf
 from kvae import checks
 from kvae.training.counted_callbacks import listed
 from kvae.training.distribution import from_all_workers
+from kvae.training.keras_compat import summarizes_batches
 from kvae.training.non_finite_check import NonFiniteCheck
 from kvae.training.resume import Resumable, RunCallbacks
 
@@ -202,6 +203,8 @@ def batches_between(callback: Any) -> int | None:
         every = callback.save_freq
     elif isinstance(callback, Resumable):
         every = callback.every
+    elif isinstance(callback, keras.callbacks.TensorBoard):
+        every = 1 if summarizes_batches(callback) else None
     elif not any(_defines(callback, hook) for hook in BATCH_HOOKS):
         return None
     return None if every == "epoch" else every

@@ -18,7 +18,7 @@ import tensorflow as tf
 from kvae.training.inputs.parts import are_parts
 from kvae.training.inputs.streams import split
 
-__all__ = ["averages_by_group", "quiet_arrays", "symbolic_build"]
+__all__ = ["averages_by_group", "quiet_arrays", "summarizes_batches", "symbolic_build"]
 
 
 @contextlib.contextmanager
@@ -87,3 +87,16 @@ def quiet_arrays() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword")
         yield
+
+
+def summarizes_batches(callback: keras.callbacks.TensorBoard) -> bool:
+    """Return whether a `TensorBoard` does something at each batch, rather than at epochs alone.
+
+    Its hooks of batches count calls otherwise. Keras 3.15 tells only by a private attribute whether
+    batches are profiled.
+
+    Example:
+        >>> kvae.training.keras_compat.summarizes_batches(keras.callbacks.TensorBoard("logs"))
+        False
+    """
+    return callback.update_freq != "epoch" or callback._should_trace

@@ -7,19 +7,8 @@ import tensorflow as tf
 from PIL import Image
 
 import kvae
+from tests.helpers import summaries
 from tests.small import make_vae
-
-
-def summaries(folder):
-    """Return (step, tag, plugin, tensor) of every value in a folder of event files."""
-    found = []
-    for file in sorted(folder.glob("events.out.tfevents.*")):
-        for record in tf.data.TFRecordDataset(str(file)):
-            event = tf.compat.v1.Event.FromString(record.numpy())
-            for value in event.summary.value:
-                plugin = value.metadata.plugin_data.plugin_name
-                found.append((event.step, value.tag, plugin, tf.make_ndarray(value.tensor)))
-    return found
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import kvae
-from kvae.cli import training_bar
+from kvae.cli import train, training_bar
 from kvae.cli.inputs import schema_of
 from kvae.cli.main import app
+from tests.helpers import summaries
 
 ROWS = 640  # of which 64 are held out, enough for a diagnosis
 SMALL = ("--networks", "mlp", "--latent-dim", "2", "--epochs", "3")
@@ -40,7 +41,7 @@ def table(tmp_path_factory):
 def finished(table, tmp_path_factory):
     """The run folder of a run without interruption, and what it printed."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    done = invoke("train", table, "-o", folder, *SMALL)
+    done = invoke("train", table, "-o", folder, *SMALL, "--tensorboard")
     assert done.exit_code == 0, done.output
     return folder, done.stdout
 
@@ -66,7 +67,7 @@ def test_a_run_folder_holds_model_history_report_and_how_it_was_made(finished, t
     state = json.loads((folder / "run.json").read_text("utf-8"))
     assert state["status"] == "finished"
     assert state["data"]["name"] == str(table)
-    assert state["settings"] == {"epochs": 3, "batch_size": 64, "seed": 0}
+    assert state["settings"] == {"epochs": 3, "batch_size": 64, "seed": 0, "tensorboard": True}
     assert set(state["versions"]) >= {"python", "keras", "tensorflow", "kvae-keras"}
     history = pd.read_csv(folder / "history.csv")
     assert list(history["epoch"]) == [0, 1, 2]
@@ -78,6 +79,25 @@ def test_a_run_folder_holds_model_history_report_and_how_it_was_made(finished, t
     assert verdict in (folder / "report.html").read_text("utf-8")
     for words in ("choice", "likelihood", "mlp", verdict):
         assert words in printed
+
+
+@pytest.mark.slow
+def test_tensorboard_gets_the_figures_of_each_epoch(finished):
+    folder, _ = finished
+    history = pd.read_csv(folder / "history.csv")
+    for part, column in (("train", "loss"), ("validation", "val_loss")):
+        values = summaries(folder / "tensorboard" / part)
+        losses = {step: float(v) for step, tag, _, v in values if tag == "epoch_loss"}
+        assert list(losses) == [0, 1, 2]
+        np.testing.assert_allclose(list(losses.values()), history[column], rtol=1e-5)
+
+
+def test_tensorboard_that_is_not_installed_is_named_before_training(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(train.importlib.util, "find_spec", lambda name: None)
+    done = invoke("train", table, "-o", tmp_path / "run", "--tensorboard")
+    assert done.exit_code == 1
+    assert "kvae-keras[tensorboard]" in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from kvae.training.execution import (
     steps_per_execution,
     xla_pays,
 )
+from tests.helpers import summaries
 from tests.small import make_vae, narrow
 
 X = np.random.default_rng(0).random((100, 8, 8, 1)).astype("float32")
@@ -127,6 +128,8 @@ WATCHED = {
     "a batch hook": Watcher,
     "NaN": keras.callbacks.TerminateOnNaN,
     "lambda": lambda: keras.callbacks.LambdaCallback(on_train_batch_begin=print),
+    "TensorBoard of batches": lambda: keras.callbacks.TensorBoard("x", update_freq=10),
+    "TensorBoard with a profile": lambda: keras.callbacks.TensorBoard("x", profile_batch=2),
 }
 UNWATCHED = {
     "progress bar": keras.callbacks.ProgbarLogger,
@@ -134,6 +137,7 @@ UNWATCHED = {
     "kvae's checkpoint an epoch": lambda: kvae.callbacks.Checkpoint("x"),
     "checkpoint an epoch": lambda: keras.callbacks.ModelCheckpoint("x.keras"),
     "early stopping": keras.callbacks.EarlyStopping,
+    "TensorBoard": lambda: keras.callbacks.TensorBoard("x"),
     "lambda on epochs": lambda: keras.callbacks.LambdaCallback(on_epoch_end=print),
 }
 
@@ -296,3 +300,18 @@ def test_the_length_of_an_epoch_is_read_from_the_data():
     assert batches_of(tf.data.Dataset.range(7)) == 7
     assert batches_of(tf.data.Dataset.range(7).repeat()) is None
     assert batches_of(object()) is None
+
+
+def test_tensorboard_sees_each_epoch_of_several_batches_a_call(grey, tmp_path):
+    vae = compiled()
+    history = vae.fit(
+        grey[:32],
+        batch_size=1,
+        epochs=2,
+        verbose=0,
+        callbacks=[keras.callbacks.TensorBoard(tmp_path)],
+    )
+    found = {
+        step: value for step, tag, _, value in summaries(tmp_path / "train") if tag == "epoch_loss"
+    }
+    np.testing.assert_allclose([found[0], found[1]], history.history["loss"], rtol=1e-6)

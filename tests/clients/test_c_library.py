@@ -119,6 +119,48 @@ int main(int count, char **arguments) {
 }
 """
 
+WORKERS = """
+#include <dirent.h>
+#include <kvae.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int tasks(void) {
+  DIR *folder = opendir("/proc/self/task");
+  int count = -2; /* . and .. */
+  while (readdir(folder) != NULL) count++;
+  closedir(folder);
+  return count;
+}
+
+/* Prints the threads beside the caller's that opening and running a model takes, and the draw. */
+int main(int count, char **arguments) {
+  kvae_error error = {""};
+  kvae_model *model;
+  double drawn[4];
+  int before;
+  if (kvae_open(arguments[1], &model, &error) != KVAE_OK) return 1; /* what LiteRT itself starts */
+  if (kvae_sample(model, 3, 1, NULL, 0, drawn, 4, &error) != KVAE_OK) return 2;
+  before = tasks();
+  kvae_model *own;
+  kvae_status status = kvae_open_threads(arguments[1], atoi(arguments[2]), &own, &error);
+  if (status != KVAE_OK) {
+    printf("%d %s\\n", status == KVAE_BAD_ARGUMENT, error.message);
+    kvae_close(model);
+    return own != NULL;
+  }
+  if (kvae_sample(own, 3, 1, NULL, 0, drawn, 4, &error) != KVAE_OK) return 3;
+  printf("%d", tasks() - before);
+  for (int i = 0; i < 4; i++) printf(" %.9g", drawn[i]);
+  printf("\\n");
+  kvae_close(own);
+  kvae_close(model);
+  (void)count;
+  return 0;
+}
+"""
+
 MUTATIONS = """
 #include <stdio.h>
 
@@ -183,6 +225,21 @@ def test_every_mistake_has_a_status_and_a_sentence(c_project, tmp_path):
 def test_models_in_several_threads_draw_what_one_thread_draws(c_project, tmp_path):
     done = run(program(c_project, tmp_path, THREADS), GOLDENS / "vae" / "bundle" / MODEL)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_model_has_the_threads_that_it_was_opened_with(c_project, tmp_path):
+    workers = program(c_project, tmp_path, WORKERS)
+    model = GOLDENS / "vae" / "bundle" / MODEL
+    found = {}
+    for threads in (1, 3):
+        done = run(workers, model, threads)
+        assert done.returncode == 0, done.stderr[-2000:]
+        own, *drawn = done.stdout.split()
+        found[threads] = int(own), drawn
+    assert (found[1][0], found[3][0]) == (0, 2)  # the caller's is one of them
+    assert found[1][1] == found[3][1]
+    refused = run(workers, model, 0)
+    assert (refused.returncode, refused.stdout) == (0, "1 expected at least one thread: 0\n")
 
 
 @pytest.fixture

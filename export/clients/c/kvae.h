@@ -90,6 +90,10 @@ typedef struct {
  * `*model` is NULL after an error. */
 KVAE_API kvae_status kvae_open(const char *path, kvae_model **model, kvae_error *error);
 
+/* Opens a file as kvae_open does, with threads for the work inside of a call: 1 there. */
+KVAE_API kvae_status kvae_open_threads(const char *path, int threads, kvae_model **model,
+                                       kvae_error *error);
+
 /* Says what inputs and outputs a signature has. The answer is valid until the model is closed. */
 KVAE_API kvae_status kvae_describe(kvae_model *model, const char *signature, kvae_signature *found,
                                    kvae_error *error);

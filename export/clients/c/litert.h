@@ -15,6 +15,7 @@ typedef struct Model Model;
 typedef struct Signature Signature;
 typedef struct Tensor Tensor;
 typedef struct Options Options;
+typedef struct OpaqueOptions OpaqueOptions;
 typedef struct CompiledModel CompiledModel;
 typedef struct Requirements Requirements;
 typedef struct Buffer Buffer;
@@ -44,6 +45,10 @@ int LiteRtGetSignatureOutputTensorByIndex(Signature *signature, size_t index, Te
 int LiteRtGetRankedTensorType(Tensor *tensor, TensorType *type);
 int LiteRtCreateOptions(Options **options);
 int LiteRtSetOptionsHardwareAccelerators(Options *options, int hardware);
+int LiteRtCreateOpaqueOptions(const char *name, void *text, void (*destroy)(void *),
+                              OpaqueOptions **opaque);
+int LiteRtAddOpaqueOptions(Options *options, OpaqueOptions *opaque); /* which then owns it */
+void LiteRtDestroyOpaqueOptions(OpaqueOptions *opaque);
 int LiteRtCreateCompiledModel(Environment *environment, Model *model, Options *options,
                               CompiledModel **compiled);
 int LiteRtGetCompiledModelInputBufferRequirements(CompiledModel *compiled, size_t signature,

@@ -121,7 +121,23 @@ static kvae_status read_functions(kvae_model *model, kvae_error *error) {
   return KVAE_OK;
 }
 
-static kvae_status open_file(kvae_model *model, const char *path, kvae_error *error) {
+/* Says how many threads XNNPACK, which runs a file on the CPU, may use. LiteRT takes it as TOML. */
+static kvae_status set_threads(Options *options, int threads, kvae_error *error) {
+  enum { ROOM = 32 };
+  OpaqueOptions *opaque;
+  char *text = malloc(ROOM);
+  if (text == NULL) return no_memory(error);
+  snprintf(text, ROOM, "num_threads = %d\n", threads);
+  if (LiteRtCreateOpaqueOptions("xnnpack", text, free, &opaque) != 0) {
+    free(text);
+    return no_memory(error);
+  }
+  int added = LiteRtAddOpaqueOptions(options, opaque);
+  if (added != 0) LiteRtDestroyOpaqueOptions(opaque);
+  return check(added, "LiteRT takes no number of threads", error);
+}
+
+static kvae_status open_file(kvae_model *model, const char *path, int threads, kvae_error *error) {
   TRY(read_folder(model, path, error));
   TRY(check(LiteRtCreateEnvironment(0, NULL, &model->environment), "LiteRT does not start", error));
   int loaded = LiteRtCreateModelFromFile(model->environment, path, &model->file);
@@ -131,15 +147,24 @@ static kvae_status open_file(kvae_model *model, const char *path, kvae_error *er
   TRY(check(LiteRtCreateOptions(&model->options), "LiteRT does not start", error));
   TRY(check(LiteRtSetOptionsHardwareAccelerators(model->options, CPU),
             "LiteRT does not run on the CPU", error));
+  TRY(set_threads(model->options, threads, error));
   return check(LiteRtCreateCompiledModel(model->environment, model->file, model->options,
                                          &model->compiled),
                "the file does not compile", error);
 }
 
 kvae_status kvae_open(const char *path, kvae_model **model, kvae_error *error) {
+  return kvae_open_threads(path, 1, model, error);
+}
+
+kvae_status kvae_open_threads(const char *path, int threads, kvae_model **model,
+                              kvae_error *error) {
+  *model = NULL;
+  if (threads < 1)
+    return fail(error, KVAE_BAD_ARGUMENT, "expected at least one thread: %d", threads);
   *model = calloc(1, sizeof(kvae_model));
   if (*model == NULL) return no_memory(error);
-  kvae_status status = open_file(*model, path, error);
+  kvae_status status = open_file(*model, path, threads, error);
   if (status != KVAE_OK) {
     kvae_close(*model);
     *model = NULL;

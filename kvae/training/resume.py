@@ -4,6 +4,7 @@ Keras begins an epoch at its first batch. A run that is resumed in the middle of
 batches before: they are drawn from the data, but no step is taken and no callback is called.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +110,8 @@ class RunCallbacks(CountedCallbacks):
             order.seed = self.start.seed
         self._left = self.start.batch  # batches to skip
         self._taken = BatchCount()
+        self._any = False  # whether the epoch has had a batch
+        self._once = isinstance(data, Iterator)  # a generator
         self._train: Any = None
         super().__init__(
             [*others, *last],
@@ -144,9 +147,10 @@ class RunCallbacks(CountedCallbacks):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Tell the order its epoch."""
+        self._any = False
         if self.order is not None:
             self.order.seek(epoch, skip=self._left)
-        if self.params["steps"] is None:
+        if self.params["steps"] is None or self._once:
             self._taken.begin(self.model, self.model.optimizer.iterations, skipped=self._left)
         super().on_epoch_begin(epoch, logs)
 
@@ -159,6 +163,7 @@ class RunCallbacks(CountedCallbacks):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks, unless the batch was skipped."""
+        self._any = True
         steps = self.params["steps"]
         if steps is None and not self._left:
             steps = self._taken.so_far(self.model.optimizer.iterations)
@@ -181,6 +186,21 @@ class RunCallbacks(CountedCallbacks):
                 resumable.after_failure()
         if found is not None:
             self.check.act(found)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Call the callbacks; end the training where a generator has no batch left.
+
+        Keras warns that it interrupts the training, and goes on: with epochs whose loss is 0, or
+        with the batches that it looked at to learn their shapes.
+        """
+        ended, steps = not self._any, self.params["steps"]
+        if self._any:
+            super().on_epoch_end(epoch, logs)
+        if self._any and self._once and steps is not None:
+            taken = self._taken.so_far(self.model.optimizer.iterations)
+            ended = taken is not None and taken < steps
+        if ended:
+            self.model.stop_training = True
 
     def _skip(self, iterator: Any) -> dict[str, Any]:
         """Draw the batches of one execution without training on them."""

@@ -1,6 +1,6 @@
 """A run of `fit` or `evaluate`: data, callbacks, execution and distribution around Keras' own."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -65,8 +65,15 @@ def fit(
         validation_batch_size=validation_batch_size,
         strategy=model.distribute_strategy if model.takes_parts else None,
     )
-    check_ends(data.x, data.steps_per_epoch, "x", "steps_per_epoch")
-    check_ends(data.validation, validation_steps, "validation_data", "validation_steps")
+    left = range(initial_epoch + 1, epochs + 1)
+    check_ends(data.x, data.steps_per_epoch, "x", "steps_per_epoch", len(left))
+    often = sum(
+        epoch in validation_freq
+        if isinstance(validation_freq, Collection)
+        else epoch % validation_freq == 0
+        for epoch in left
+    )
+    check_ends(data.validation, validation_steps, "validation_data", "validation_steps", often)
     check_adapted(model)
     run = RunCallbacks(
         callbacks,
@@ -137,15 +144,34 @@ def evaluate(
         return keras_evaluate(source, steps=steps, callbacks=run, verbose=verbose, **kwargs)
 
 
-def check_ends(data: Any, steps: int | None, name: str, option: str) -> None:
-    """Raise where data repeat for ever and nothing says how many batches to take."""
+def check_ends(data: Any, steps: int | None, name: str, option: str, times: int = 1) -> None:
+    """Raise where nothing says how many batches to take of data that need it.
+
+    These are data that repeat for ever, and a generator that is read several times: each time but
+    the first Keras would go on with the one or two batches that it looked at to learn their shapes.
+
+    Args:
+        data: what Keras is given.
+        steps: batches to take each time; None for all of them.
+        name: of the data.
+        option: name of `steps`.
+        times: how often the data are read.
+    """
+    if steps is not None:
+        return
     endless = (
         isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
     )
-    if endless and steps is None:
+    if endless:
         raise ValueError(
             f"Expected {option} with endless {name}, such as that of tf.data.Dataset.repeat(). "
             f"Received: {option}=None"
+        )
+    if isinstance(data, Iterator) and times > 1:
+        raise ValueError(
+            f"Expected {name} that can be read {times} times, such as a list of batches or a "
+            f"tf.data.Dataset, or {option}. Received: a generator, which can be read once, and "
+            f"{option}=None"
         )
 
 

@@ -158,6 +158,43 @@ def test_what_belongs_in_the_batches_is_refused_beside_them(vae, form):
         vae.fit(STREAMS[form](good()), validation_split=0.5, verbose=0)
 
 
+def steps_taken(model):
+    return int(model.optimizer.iterations.value)
+
+
+def some(count):
+    return (good() for _ in range(count))
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras, at each end
+def test_a_generator_that_would_be_read_again_is_refused_before_training(vae):
+    """Keras trains the second epoch on the batches that it looked at to learn their shapes."""
+    before = steps_taken(vae)
+    with pytest.raises(ValueError, match="Expected x that can be read 3 times"):
+        vae.fit(some(4), epochs=3, verbose=0)
+    again = "Expected validation_data that can be read 2 times"
+    with pytest.raises(ValueError, match=again):
+        vae.fit(good(), validation_data=some(4), epochs=2, verbose=0)
+    with pytest.raises(ValueError, match=again):
+        vae.fit(good(), validation_data=some(4), epochs=4, validation_freq=2, verbose=0)
+    with pytest.raises(ValueError, match=again):
+        vae.fit(good(), validation_data=some(4), epochs=4, validation_freq=[1, 4, 5], verbose=0)
+    assert steps_taken(vae) == before
+    vae.fit(some(4), epochs=3, initial_epoch=2, verbose=0)
+    vae.fit(good(), validation_data=some(4), epochs=3, validation_freq=[3], verbose=0)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("count", [6, 7])
+def test_training_ends_with_the_batches_of_a_generator(vae, count):
+    """An epoch without a batch would have a loss of 0, the best of all."""
+    before = steps_taken(vae)
+    history = vae.fit(some(count), steps_per_epoch=3, epochs=5, verbose=0).history
+    assert len(history["loss"]) == -(-count // 3)
+    assert min(history["loss"]) > 1.0
+    assert steps_taken(vae) - before == count
+
+
 def test_a_generator_is_drawn_from_as_keras_does(vae):
     """`steps_per_epoch` batches an epoch, in their order, and none before `fit` begins."""
     drawn = []

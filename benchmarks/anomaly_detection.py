@@ -212,9 +212,10 @@ def section(paths, table, sums, options):
             sizes.append((len(data["X"]), data["X"].shape[1], float(np.mean(data["y"]))))
     shares = table[:, 0] / np.nanmax(table, axis=1)
     large = np.array([rows > ENOUGH for rows, _, _ in sizes])
-    seeds = f"Means of the seeds {', '.join(map(str, options.seeds))}"
+    several = len(options.seeds) > 1
+    seeds = ("Means of the seeds " if several else "Seed ") + ", ".join(map(str, options.seeds))
     if options.vae_seeds is not None and "PyOD VAE" in names:
-        seeds += f"; PyOD's VAE has the seed {', '.join(map(str, options.vae_seeds))} alone"
+        seeds += f"; PyOD's VAE: seed {', '.join(map(str, options.vae_seeds))} alone"
     lines = [
         f"{seeds}. At most {options.rows:,} rows to train on, and to test. Measured on "
         f"{machine()}, which other programs used at the same time.",

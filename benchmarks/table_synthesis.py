@@ -217,12 +217,12 @@ def section(lines):
 
 
 def cell(column, values):
-    """Return the mean of values, and in brackets the least and the largest."""
+    """Return the mean of values, and in brackets the least and the largest where they differ."""
     if not values:
         return ""
     form = "{:.2%}" if column in SHARES else "{:.1f}" if column == "minutes" else "{:.3f}"
     numbers = [form.format(each) for each in (np.mean(values), min(values), max(values))]
-    return numbers[0] if len(values) == 1 else "{} ({} to {})".format(*numbers)
+    return numbers[0] if numbers[1] == numbers[2] else "{} ({} to {})".format(*numbers)
 
 
 def main():

@@ -169,7 +169,10 @@ def sample(
         Path, typer.Option("-o", "--output", help="A .npy, .csv, .parquet or .png file.")
     ],
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of examples.")] = 60,
-    kind: Annotated[str, typer.Option(help="draw, or mean of the likelihood.")] = "draw",
+    kind: Annotated[
+        str | None,
+        typer.Option(help="draw, or mean of the likelihood; by default mean for .png, else draw."),
+    ] = None,
     seed: DrawSeed = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,

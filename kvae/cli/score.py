@@ -126,8 +126,11 @@ def _print(found: dict[str, Any], calibration: Any) -> None:
         return
     table = Table("row" if example == "row" else "last step", "score, nats", "p-value")
     steps = found.get("step", np.arange(count))
-    worst = anomalies[np.argsort(found["p_value"][anomalies], kind="stable")][:SHOWN]
-    for row in worst:
+    beyond = scores - calibration["high"]
+    if calibration["low"] is not None:
+        beyond = np.maximum(beyond, calibration["low"] - scores)
+    worst = np.lexsort((-beyond[anomalies], found["p_value"][anomalies]))  # many p are equal
+    for row in anomalies[worst][:SHOWN]:
         table.add_row(str(steps[row]), f"{scores[row]:.4g}", f"{found['p_value'][row]:.3g}")
     console.print(table)
     if len(anomalies) > SHOWN:

@@ -13,6 +13,7 @@ import kvae
 from kvae.cli import training_bar
 from kvae.cli.inputs import schema_of
 from kvae.cli.main import app
+from kvae.cli.train import without_diagnosis
 
 ROWS = 640  # of which 64 are held out, enough for a diagnosis
 SMALL = ("--networks", "mlp", "--latent-dim", "2", "--epochs", "3")
@@ -78,6 +79,14 @@ def test_a_run_folder_holds_model_history_report_and_how_it_was_made(finished, t
     assert verdict in (folder / "report.html").read_text("utf-8")
     for words in ("choice", "likelihood", "mlp", verdict):
         assert words in printed
+    assert "kl_weight" not in printed  # no nats
+
+
+def test_examples_that_are_not_diagnosed_are_told_why():
+    x = np.zeros((49, 2), "float32")
+    assert "only 49 examples are held out, and it takes 50" in without_diagnosis(x)
+    assert without_diagnosis(np.append(x, x[:1], axis=0)) == ""
+    assert "have missing values" in without_diagnosis(np.where(x == 0.0, np.nan, x))
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Train, diagnose and export variational autoencoders for Keras 3.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # the panels of rich cut long options at 80 columns
     pretty_exceptions_show_locals=False,
 )
 
@@ -40,7 +41,7 @@ def main(
     """Train, diagnose and export variational autoencoders for Keras 3."""
 
 
-@app.command()
+@app.command(short_help="Train a VAE on digits, draw figures and export its decoder.")
 def demo(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder to write to.", show_default=True)
@@ -59,7 +60,7 @@ def demo(
         demonstration.run(output, epochs, latent_dim, seed, overwrite, as_json)
 
 
-@app.command()
+@app.command(short_help="Train a VAE, an anomaly detector or a synthetic table.")
 def train(
     data: Annotated[
         str | None,
@@ -196,7 +197,10 @@ def interpolate(
         Path, typer.Option("-o", "--output", help="A .npy, .csv, .parquet or .png file.")
     ],
     between: Annotated[
-        tuple[int, int], typer.Option(help="The rows of DATA at both ends, from 0 on.")
+        tuple[int, int],
+        typer.Option(
+            help="The rows of DATA at both ends, from 0 on; pictures in the order of paths."
+        ),
     ] = (0, 1),
     steps: Annotated[int, typer.Option(min=2, help="Points of the path, with both ends.")] = 10,
     path: Annotated[str, typer.Option(help="linear, spherical or geodesic.")] = "linear",
@@ -233,7 +237,7 @@ def impute(
         imputation.run(place(model), data, output, kind, seed, overwrite, as_json)
 
 
-@app.command()
+@app.command(short_help="Say what a model, a bundle or a run is.")
 def info(
     file: Annotated[
         Path,
@@ -250,7 +254,7 @@ def info(
         information.run(place(file), as_json)
 
 
-@app.command()
+@app.command(short_help="List the trained models of the package, or copy one.")
 def pretrained(
     name: Annotated[str | None, typer.Argument(help="Name of a model; none: list all.")] = None,
     output: Annotated[
@@ -281,7 +285,7 @@ def doctor(
             raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Write a bundle: TFLite files, manifest and model card.")
 def export(
     model: Annotated[Path, typer.Argument(help=MODEL)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to create.")],
@@ -289,8 +293,8 @@ def export(
         Path | None,
         typer.Option(
             help="Examples: .npy, .npz (x_test or x, and other inputs by name, such as "
-            "condition), .csv or .parquet. By default decoded prior samples are used and the model "
-            "is not diagnosed."
+            "condition), .csv, .parquet or a folder of pictures. By default decoded prior samples "
+            "are used and the model is not diagnosed."
         ),
     ] = None,
     preset: Annotated[
@@ -394,7 +398,7 @@ def export(
         )
 
 
-@app.command()
+@app.command(short_help="Compare a bundle with the golden vectors that it contains.")
 def verify(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle, or pretrained:NAME.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
@@ -408,7 +412,7 @@ def verify(
         bundles.verify(place(bundle), as_json)
 
 
-@app.command()
+@app.command(short_help="Show models on a page in the browser.")
 def web(
     model: Annotated[
         list[Path],
@@ -447,7 +451,7 @@ def web(
         )
 
 
-@app.command()
+@app.command(short_help="Score rows by a bundle, and find anomalies.")
 def score(
     bundle: Annotated[
         str,
@@ -496,7 +500,7 @@ def score(
         scoring.run(str(place(Path(bundle))), Path(data[0]), target, preset, overwrite, as_json)
 
 
-@app.command()
+@app.command(short_help="Measure time and memory of a bundle on this machine.")
 def bench(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     save: Annotated[
@@ -519,7 +523,7 @@ def bench(
         benchmark.bench(bundle, save, device, as_json)
 
 
-@app.command()
+@app.command(short_help="Diagnose the latent space of a saved VAE.")
 def diagnose(
     model: Annotated[Path, typer.Argument(help="A VAE saved as .keras, or pretrained:NAME.")],
     data: Annotated[
@@ -554,7 +558,7 @@ def diagnose(
         )
 
 
-@app.command()
+@app.command(short_help="Train a VAE without each of its parts and compare.")
 def ablation(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path(
         "kvae-ablation"

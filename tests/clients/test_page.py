@@ -591,6 +591,26 @@ def test_a_window_is_judged(page, raw_models):
     np.testing.assert_allclose(page.contributions(), found, atol=2e-3 * np.abs(found).max())
 
 
+def test_windows_beside_dates_cross_no_gap_in_time(page, raw_models):
+    made = raw_models["sensor"]
+    page.open("?bundle=bundles/sensor/")
+    rows = np.concatenate([made.x[0], made.x[0, :6], made.x[1]]).tolist()
+    time = pd.Timestamp("2024-03-01") + pd.to_timedelta(np.arange(134), "s")
+    time += pd.to_timedelta(3600 * (np.arange(134) >= 70), "s")  # 6 rows before it are left over
+    lines = [f"{when},{','.join(map(repr, row))}" for when, row in zip(time, rows, strict=True)]
+    page.judge("windows.csv", "\n".join(["time,p,q,v", *lines]).encode(), "text/csv")
+    assert page.error() == ""
+    assert page.script("return document.getElementById('row-name').textContent") == "window of 2"
+    assert page.score() == pytest.approx(made.expected[0], rel=1e-4)
+    page.set("row", 2, "change")
+    page.wait("return document.getElementById('judged-words').textContent.includes('window 2')")
+    page.wait_judged()
+    assert page.score() == pytest.approx(made.expected[1], rel=1e-4)
+    assert "2024-03-01 01:01:10 to 2024-03-01 01:02:13" in page.said("judged-words")
+    page.judge("back.csv", "\n".join([*lines, lines[0]]).encode(), "text/csv")
+    assert "Expected dates that increase from line to line" in page.error()
+
+
 def test_a_row_of_a_table_is_judged(page, table_bundle, tmp_path):
     page.open("?bundle=bundles/people/")
     frame = table_bundle.frame[["joined", "city", "age", "height"]]  # in another order

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
-from kvae.cli.run_folder import model_of, schema_file_of
+from kvae.cli.run_folder import bundle_of, model_of, schema_file_of
 from kvae.cli.terminal import console, plain, quiet_native_logs
 from kvae.export.verification.compare import Tolerance
 
@@ -98,11 +98,11 @@ def _tolerance(text: str) -> tuple[str, Tolerance]:
 
 
 def verify(path: Path, as_json: bool) -> None:
-    """Compare the outputs of a bundle's files with its golden vectors."""
+    """Compare the outputs of a bundle's files, or of a run folder's, with its golden vectors."""
     with quiet_native_logs():
         import kvae
 
-        measured = kvae.export.verify(path)
+        measured = kvae.export.verify(bundle_of(path))
     if as_json:
         print(json.dumps(measured, default=asdict, indent=2))
         return

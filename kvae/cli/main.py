@@ -400,7 +400,12 @@ def export(
 
 @app.command(short_help="Compare a bundle with the golden vectors that it contains.")
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle, or pretrained:NAME.")],
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of a bundle or of a run of kvae train --job anomaly, or pretrained:NAME."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Verify a bundle: compare its files with the golden vectors that it contains."""
@@ -502,7 +507,10 @@ def score(
 
 @app.command(short_help="Measure time and memory of a bundle on this machine.")
 def bench(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    bundle: Annotated[
+        Path,
+        typer.Argument(help="Folder of a bundle or of a run of kvae train --job anomaly."),
+    ],
     save: Annotated[
         bool, typer.Option("--save", help="Add the results to the manifest and the card.")
     ] = False,

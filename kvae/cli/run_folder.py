@@ -102,8 +102,8 @@ def bundle_of(folder: Path) -> Path:
 
 
 def holds_bundle(folder: Path) -> bool:
-    """Return whether a run folder holds a bundle, as those of `--job anomaly` do."""
-    return (folder / BUNDLE).is_dir()
+    """Return whether it is a run folder that holds a bundle, as those of `--job anomaly` do."""
+    return (folder / "run.json").is_file() and (folder / BUNDLE).is_dir()
 
 
 def is_bundle(path: Path) -> bool:
@@ -115,7 +115,8 @@ def model_of(path: Path) -> Path:
     """Return the .keras file of a run folder or a bundle, or the path itself if it is no folder.
 
     Raises:
-        ValueError: If it is a bundle without one, or the digest of the file is another.
+        ValueError: If it is a bundle or a run folder without one, or the digest of the file is
+            another.
     """
     if not path.is_dir():
         return path
@@ -126,6 +127,15 @@ def model_of(path: Path) -> Path:
                 f"Received: {str(path)!r}"
             )
         Bundle(path).read(MODEL, sys.maxsize)
+    elif not (path / MODEL).is_file() and (path / "run.json").is_file():
+        state = state_of(path)
+        why = f"of --job {state['job']}"
+        if state["status"] != "finished":
+            why = f"which is not finished: kvae train --resume {shlex.quote(str(path))}"
+        raise ValueError(
+            f"Expected MODEL to be a run folder with {MODEL}, as kvae train --job generate writes "
+            f"it. Received: {str(path)!r}, {why}"
+        )
     return path / MODEL
 
 

@@ -568,6 +568,27 @@ def test_what_is_shown_is_judged(page, client_bundle):
     assert page.score() == pytest.approx(client_bundle.vae.score(drawn)[0], rel=SAMPLE_TOLERANCE)
 
 
+DESCRIBED = """
+const [event_shape, done] = arguments;
+const told = import(new URL("about.js", document.baseURI));
+told.then(({ fallback }) => done(fallback({ model: { event_shape } })));
+"""
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((16, 12, 1), "grey pictures of 12 x 16 pixels"),
+        ((8, 8, 3), "colour pictures of 8 x 8 pixels"),
+        ((64, 3), "examples of 64 x 3"),
+    ],
+)
+def test_a_model_without_a_description_is_named_by_its_examples(page, shape, words):
+    page.open()
+    found = page.call(DESCRIBED, list(shape))
+    assert found.replace("\u00d7", "x") == f"A variational autoencoder of {words}."
+
+
 def test_a_window_is_judged(page, raw_models):
     made = raw_models["sensor"]
     page.open("?bundle=bundles/sensor/")

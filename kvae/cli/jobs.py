@@ -114,6 +114,7 @@ def _anomaly(
         folder / "bundle",
         measure=False,
         description=f"Finds anomalies in rows like those of {Path(found.name).name}.",
+        training_data=Path(found.name).name,
     )
     low, high = detector.limits_
     kept = len(detector.calibration_.scores)

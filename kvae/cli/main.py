@@ -320,7 +320,12 @@ def export(
     description: Annotated[str, typer.Option(help="A sentence on the model, for the card.")] = "",
     author: Annotated[str, typer.Option(help="Author of the model, for the card.")] = "",
     licence: Annotated[str, typer.Option(help="SPDX expression, such as CC-BY-4.0.")] = "",
-    training_data: Annotated[str, typer.Option(help="A sentence on the training data.")] = "",
+    training_data: Annotated[
+        str,
+        typer.Option(
+            help="A sentence on the training data; by default the name of those of a run folder."
+        ),
+    ] = "",
     preprocessing: Annotated[
         str, typer.Option(help="A sentence on what was done to raw data.")
     ] = "",

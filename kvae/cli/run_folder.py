@@ -14,6 +14,7 @@ from kvae.export.runtime import SUMS, Bundle
 
 __all__ = [
     "bundle_of",
+    "data_of",
     "description",
     "holds_bundle",
     "is_bundle",
@@ -146,6 +147,11 @@ def schema_file_of(path: Path) -> Path | None:
         return None if table is None else path / "manifest.json"
     schema = path / "schema.json"
     return schema if schema.is_file() else None
+
+
+def data_of(folder: Path) -> str:
+    """Return the name of the data of a run, without their folder; nothing where it is no run."""
+    return Path(state_of(folder)["data"]["name"]).name if (folder / "run.json").is_file() else ""
 
 
 def series_of(folder: Path) -> dict[str, Any] | None:

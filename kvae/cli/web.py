@@ -10,7 +10,7 @@ from typing import Any
 
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
-from kvae.cli.run_folder import bundle_of, holds_bundle, is_bundle, schema_file_of
+from kvae.cli.run_folder import bundle_of, data_of, holds_bundle, is_bundle, schema_file_of
 from kvae.cli.terminal import console, quiet_native_logs, warn
 
 __all__ = ["run"]
@@ -103,6 +103,7 @@ def _bundle(
             data=_examples(data, model, schema),
             schema=None if schema is None else schema_of(schema),
             presets=["float32"],  # what the page opens
+            training_data=data_of(path),
             measure=False,
         )
     return target

@@ -26,3 +26,11 @@ def test_of_equal_p_values_the_score_farthest_beyond_its_limit_comes_first(tmp_p
     scores = [float(score) for _, score, _ in shown]
     assert scores == sorted(scores, reverse=True)
     assert "39" in {row for row, _, _ in shown[:3]}
+
+
+def test_a_table_for_a_bundle_of_windows_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "x.csv").write_text("time,a,b\n2024-01-01,1.5,2.5\n")
+    done = invoke("score", "pretrained:sensor-64", tmp_path / "x.csv")
+    assert done.exit_code == 2
+    assert "Expected DATA to be an array of shape (rows, 64, 2) in an .npy file" in done.stderr
+    assert "a run folder of kvae train --window" in done.stderr

@@ -57,6 +57,8 @@ def test_a_run_is_exported_with_its_schema_and_then_scores(finished, table, tmp_
         "export", folder, "-o", tmp_path / "bundle", "--preset", "float32", "--no-measure"
     )
     assert done.exit_code == 0, done.output
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text("utf-8"))
+    assert manifest["training_data"] == "people.csv"
     scored = invoke("score", tmp_path / "bundle", table)  # with its text, by the schema
     assert scored.exit_code == 0, scored.output
 

@@ -177,11 +177,11 @@ def _decisions(manifest: dict[str, Any]) -> list[str]:
     return [
         "## Decisions",
         "",
-        "An example is an anomaly where its score, in nats, is outside the limits of the file that "
-        "runs. The limits are those of the scores of calibration rows, by the wanted rate of false "
+        "An example is an anomaly where its score, in nats, is beyond a threshold of the file that "
+        "runs. Thresholds follow from the scores of calibration rows and the wanted rate of false "
         "alarms.",
         "",
-        *_table(["preset", "false-alarm rate", "least", "greatest", "calibration rows"], rows),
+        *_table(["preset", "false-alarm rate", "below", "above", "calibration rows"], rows),
     ]
 
 

@@ -544,6 +544,9 @@ def test_a_picture_is_judged(page, client_bundle, digits):
     found = contributions(client_bundle.vae, x, made, [[index] for index in range(64)])
     np.testing.assert_allclose(page.contributions(), found, atol=1e-3)
     assert page.find("distribution").is_displayed()
+    label = "return document.querySelector('#distribution .limit-label').textContent"
+    high = client_bundle.decoder.bundle.artefact("float32")["calibration"]["high"]
+    assert page.script(label) == f"threshold {high:.4g}"
 
 
 def test_a_large_picture_is_cut_and_resized(page):

@@ -211,7 +211,7 @@ export class Judge {
     const limits =
       low === null ? `above ${plain(high, 4)}` : `outside ${plain(low, 4)} to ${plain(high, 4)}`;
     const said = anomaly
-      ? `, ${below ? "below" : "above"} the limit of ${plain(below ? low : high, 4)}; ${share} score ${limits}`
+      ? `, ${below ? "below" : "above"} the threshold of ${plain(below ? low : high, 4)}; ${share} score ${limits}`
       : `; ${share} score ${limits}`;
     verdict.classList.add(anomaly ? "anomaly" : "normal");
     const strong = document.createElement("strong");

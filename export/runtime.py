@@ -1240,8 +1240,16 @@ def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Decode one draw from the prior of the bundle around this file, and describe it."""
+    if len(arguments) > 1 or not all(re.fullmatch(r"-?\d+", seed) for seed in arguments):
+        print("usage: python runtime.py [SEED]", main.__doc__, sep="\n")
+        return 0 if {"-h", "--help"} & set(arguments) else 2
     try:
         model, place = Model(Path(__file__).parent), "inputs/sample/"
+        if "sample" not in model.signatures:
+            raise ValueError(
+                "Expected a bundle with the signature sample, to draw from. Received: one with "
+                f"{', '.join(model.signatures)}; README.md says how to use it"
+            )
         golden = {k[len(place) :]: v[:1] for k, v in model.golden().items() if k.startswith(place)}
         others = {name: value for name, value in golden.items() if name != "seed"}
         picture = model.sample(1, seed=int(arguments[0]) if arguments else 0, **others)[0]

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .decision import decision_rows
+
 __all__ = ["card"]
 
 Row = Sequence[str]
@@ -71,6 +73,7 @@ def card(manifest: dict[str, Any], pictures: list[str], folder: str, own_runtime
         "in nats, and by how much more than 1% of the examples exceed the threshold that 1% exceed "
         "in Keras.",
         "",
+        *_decisions(manifest),
         *_training(manifest),
         "## Signatures",
         "",
@@ -163,6 +166,22 @@ def _file(artefact: dict[str, Any], decoded: str) -> Row:
         _number(measured, "score", "score", "rms", "{:.1e} nats"),
         _number(measured, "score", "score", "bias", "{:+.1e} nats"),
         _number(measured, "score", "score", "false_alarms", "{:+.1%}"),
+    ]
+
+
+def _decisions(manifest: dict[str, Any]) -> list[str]:
+    """Return the section on the thresholds; none where there are none."""
+    rows = decision_rows(manifest["artefacts"])
+    if not rows:
+        return []
+    return [
+        "## Decisions",
+        "",
+        "An example is an anomaly where its score, in nats, is beyond a threshold of the file that "
+        "runs. Thresholds follow from the scores of calibration rows and the wanted rate of false "
+        "alarms.",
+        "",
+        *_table(["preset", "false-alarm rate", "below", "above", "calibration rows"], rows),
     ]
 
 
@@ -299,6 +318,8 @@ def _use(manifest: dict[str, Any]) -> list[str]:
     }
     if not manifest["model"]["latent_dim"]:
         del lines["encode"], lines["decode"]
+    if decision_rows(manifest["artefacts"]):
+        lines["score"] = "found = model.detect(x{})  # is_anomaly, p_value and score of each row"
     found = []
     for name, line in lines.items():
         if name in signatures:

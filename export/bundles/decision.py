@@ -10,7 +10,7 @@ from kvae import checks
 
 from .. import runtime
 
-__all__ = ["calibrated", "check_rate", "decision_table"]
+__all__ = ["calibrated", "check_rate", "decision_rows", "decision_table"]
 
 
 def check_rate(rate: Any) -> float:
@@ -73,6 +73,31 @@ def decision_table(artefacts: Sequence[Mapping[str, Any]]) -> str:
             fields = (artefact["file"], str(int(found["two_sided"])), *limits, scores)
             lines.append("\t".join(fields) + "\n")
     return "".join(lines)
+
+
+def decision_rows(artefacts: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Return preset, false-alarm rate, limits and number of calibration rows, for the model card.
+
+    Args:
+        artefacts: those of the manifest.
+
+    Example:
+        >>> from kvae.export.bundles.decision import decision_rows
+        >>> found = {"scores": [0.5, 1.5], "low": None, "high": 1.5, "false_alarm_rate": 0.4}
+        >>> decision_rows([{"preset": "float32", "calibration": found}])
+        [['float32', '40.00%', '-', '1.5', '2']]
+    """
+    return [
+        [
+            artefact["preset"],
+            f"{found['false_alarm_rate']:.2%}",
+            _number(found["low"]),
+            _number(found["high"]),
+            str(len(found["scores"])),
+        ]
+        for artefact in artefacts
+        if (found := artefact.get("calibration")) is not None
+    ]
 
 
 def _number(value: float | None) -> str:

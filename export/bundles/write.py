@@ -240,7 +240,8 @@ def bundle(
     for name, why in refused.items():
         warnings.warn(
             f"The bundle is written without the preset {name!r}. {why} To allow it, pass "
-            f"tolerance={{{name!r}: kvae.export.Tolerance(...)}}.",
+            f"tolerance={{{name!r}: kvae.export.Tolerance(...)}}, or on the command line "
+            f"--tolerance {name}:NAME=NUMBER.",
             stacklevel=2,
         )
     return {name: replace(r, path=target / r.path.name) for name, r in results.items()}

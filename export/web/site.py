@@ -31,6 +31,7 @@ class Site:
     Args:
         bundles: folders of bundles; the page opens the first.
         modules: the folder node_modules with LiteRT.js, see `litert_js.installed`.
+        names: what the bundles are called; by default as their folders.
 
     Attributes:
         names: the names of the bundles on the page.
@@ -48,15 +49,15 @@ class Site:
         True
     """
 
-    def __init__(self, bundles: Sequence[Any], modules: Path):
+    def __init__(self, bundles: Sequence[Any], modules: Path, names: Sequence[str] | None = None):
         if not bundles:
             raise ValueError("Expected at least one bundle. Received: none")
         self._files: dict[str, Callable[[], bytes]] = {}
         self.names: list[str] = []
-        for path in bundles:
+        for place, path in enumerate(bundles):
             bundle = runtime.Bundle(path)
             _ = bundle.manifest  # a damaged one is reported before the page is opened
-            name = self._free(bundle.root.name)
+            name = self._free(bundle.root.name if names is None else names[place])
             self.names.append(name)
             for listed in bundle.names:
                 read = functools.partial(bundle.read, listed, sys.maxsize)

@@ -206,7 +206,7 @@ def _loaded(x: Any, schema: Any, size: Any, grey: bool) -> _Data:
             raise ValueError(f"Expected x to be a folder of pictures. Received: {str(x)!r}")
         more: dict[str, Any] = {} if size is None else {"size": size}
         more |= {"grey": True} if grey else {}
-        line = Line("x", call("kvae.data.images", Name("folder"), **more))
+        line = Line("x", call("kvae.data.images", os.fspath(x), **more))
         return _Data(images(x, **more), loading=(line,))
     return _Data(_array(x))
 

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kvae import checks, files
+from kvae.cli.run_folder import bundle_of
 from kvae.cli.terminal import console, plain, quiet_native_logs
 from kvae.export import runtime
 from kvae.export.bundles.devices import save as save_device
@@ -20,13 +21,14 @@ def bench(path: Path, save: bool, device: str | None, as_json: bool) -> None:
     """Measure every file of a bundle with one row per call, on one and on two threads.
 
     Args:
-        path: folder of the bundle.
+        path: folder of the bundle, or a run folder that holds one.
         save: whether to add the results to the bundle.
         device: name of this machine; by default its description.
         as_json: whether to print JSON.
     """
     if device is not None and not checks.line("--device", device).strip():
         raise ValueError("Expected --device to be a name. Received: an empty text")
+    path = bundle_of(path)
     bundle = runtime.Bundle(path)
     sizes = {each["preset"]: each["size_bytes"] for each in bundle.manifest["artefacts"]}
     if save:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
-from kvae.cli.run_folder import model_of, schema_file_of
+from kvae.cli.run_folder import bundle_of, data_of, model_of, schema_file_of
 from kvae.cli.terminal import console, plain, quiet_native_logs
 from kvae.export.verification.compare import Tolerance
 
@@ -26,6 +26,7 @@ def export(
     as_json: bool,
     calibration: Path | None = None,
     schema: Path | None = None,
+    training_data: str = "",
     **settings: Any,
 ) -> None:
     """Load a saved model and write a bundle.
@@ -39,6 +40,7 @@ def export(
         as_json: whether to print the manifest.
         calibration: file of normal examples, or None.
         schema: file of the schema of a table; by default the one that a run folder holds.
+        training_data: a sentence, by default the name of the data of a run folder.
         **settings: other arguments of `kvae.export.bundle`.
     """
     files.destination(output, overwrite, "--output")
@@ -69,6 +71,7 @@ def export(
             schema=table,
             tolerance=tolerance,
             overwrite=overwrite,
+            training_data=training_data or data_of(model),
             **settings,
         )
     if as_json:
@@ -98,11 +101,11 @@ def _tolerance(text: str) -> tuple[str, Tolerance]:
 
 
 def verify(path: Path, as_json: bool) -> None:
-    """Compare the outputs of a bundle's files with its golden vectors."""
+    """Compare the outputs of a bundle's files, or of a run folder's, with its golden vectors."""
     with quiet_native_logs():
         import kvae
 
-        measured = kvae.export.verify(path)
+        measured = kvae.export.verify(bundle_of(path))
     if as_json:
         print(json.dumps(measured, default=asdict, indent=2))
         return

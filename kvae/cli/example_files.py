@@ -5,7 +5,7 @@ from typing import Any
 
 from kvae.cli.table_files import TABLES, write_table
 
-__all__ = ["SUFFIXES", "write_examples"]
+__all__ = ["SUFFIXES", "picture", "write_examples"]
 
 SUFFIXES = (".npy", *TABLES, ".png")
 
@@ -19,7 +19,7 @@ def write_examples(x: Any, path: Path, schema: Any, vae: Any, title: str, column
         schema: the `kvae.data.TableSchema` of rows of a table, or None.
         vae: the model, whose domain says what is black and white.
         title: of a picture.
-        columns: of a picture; its rows go on below.
+        columns: of a picture at most; its rows go on below.
     """
     import numpy as np
 
@@ -28,7 +28,7 @@ def write_examples(x: Any, path: Path, schema: Any, vae: Any, title: str, column
         with path.open("wb") as file:
             np.save(file, x)
     elif suffix == ".png":
-        _picture(x, vae, title, columns).savefig(path, dpi=120)
+        picture(x, vae, title, columns).savefig(path, dpi=120)
     else:
         write_table(_frame(x, schema), path)
 
@@ -46,7 +46,18 @@ def _frame(x: Any, schema: Any) -> Any:
     return pd.DataFrame(x, columns=[f"column {place}" for place in range(x.shape[1])])
 
 
-def _picture(x: Any, vae: Any, title: str, columns: int) -> Any:
+def picture(x: Any, vae: Any, title: str, columns: int) -> Any:
+    """Return a figure of examples in rows of so many columns; what is left of the last stays empty.
+
+    Args:
+        x: examples, (rows, *event_shape).
+        vae: the model, whose domain says what is black and white.
+        title: of the figure.
+        columns: at most.
+
+    Raises:
+        ValueError: If the examples are no pictures or series.
+    """
     import numpy as np
 
     from kvae import pictures
@@ -57,7 +68,11 @@ def _picture(x: Any, vae: Any, title: str, columns: int) -> Any:
             "Expected --output .npy or .csv: the examples are no pictures or series. Received: "
             f"examples of shape {shape}"
         )
+    columns = min(columns, len(x))
     rows = -(-len(x) // columns)
-    padding = np.repeat(x[-1:], rows * columns - len(x), axis=0)
+    padding = np.repeat(x[-1:], rows * columns - len(x), axis=0)  # drawn, and hidden below
     grid = np.concatenate([x, padding]).reshape(rows, columns, *shape)
-    return pictures.events(grid, vae.input_specs()["target"].domain, title)
+    figure = pictures.events(grid, vae.input_specs()["target"].domain, title)
+    for cell in figure.axes[len(x) :]:
+        cell.set_visible(False)
+    return figure

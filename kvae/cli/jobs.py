@@ -15,6 +15,7 @@ from kvae.cli.run_folder import description, write_text
 from kvae.cli.series import Series
 from kvae.cli.terminal import console, quiet_native_logs, silent
 from kvae.cli.training_data import TrainingData, read
+from kvae.progress import progress
 
 __all__ = ["JOBS", "choices_of", "run"]
 
@@ -96,19 +97,24 @@ def _anomaly(
     if window is None and stride is not None:
         raise ValueError(f"Expected --window with --stride. Received: --stride {stride} alone")
     series = None if window is None else Series.of(data, window, stride)
+    cut = []
     if series is not None:
-        data = series.windows(data, series.stride).x
+        windows = series.windows(data, series.stride)
+        data, cut = windows.x, series.told(windows)
     if isinstance(data, Path) or not (hasattr(data, "columns") or data.ndim in (2, 3)):
         raise ValueError(
             "Expected DATA with --job anomaly to be a table, or an array (rows, features) or "
             f"(rows, time, channels). Received: {found.name!r}"
         )
-    detector = AnomalyDetector(random_state=seed, **of_data).fit(data)
+    with progress("Training", steps=1) as begin:
+        begin(f"{len(data)} {'rows' if series is None else 'windows'}")
+        detector = AnomalyDetector(random_state=seed, **of_data).fit(data)
     detector.save(folder / "detector")
     detector.export(
         folder / "bundle",
         measure=False,
         description=f"Finds anomalies in rows like those of {Path(found.name).name}.",
+        training_data=Path(found.name).name,
     )
     low, high = detector.limits_
     kept = len(detector.calibration_.scores)
@@ -125,6 +131,7 @@ def _anomaly(
     example = "row" if series is None else f"window of {series.window} steps"
     return results, [
         *read_columns,
+        *cut,
         f"A {example} whose score is {outside} nats is an anomaly: a false-alarm rate of "
         f"{detector.false_alarm_rate:.2%}, by the scores of {kept} that were not trained on.",
         f"Decide on other data by: kvae score {shlex.quote(str(output))} DATA",
@@ -148,7 +155,9 @@ def _table(
     order = np.random.default_rng(seed).permutation(len(frame))
     held_out = order[: len(frame) // HELD_OUT]
     train = frame.drop(index=frame.index[held_out])
-    synthesizer = TableSynthesizer(random_state=seed, **choices).fit(train)
+    with progress("Training", steps=1) as begin:
+        begin(f"{len(train)} rows")
+        synthesizer = TableSynthesizer(random_state=seed, **choices).fit(train)
     synthesizer.save(folder / "synthesizer")
     quality = synthesizer.quality(train, frame.iloc[held_out])
     write_text(folder / "quality.json", quality.to_json())

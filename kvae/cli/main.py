@@ -13,18 +13,12 @@ __all__ = ["app"]
 MOST_SEED = 2**31 - 1  # as in `kvae.checks.seed`; NumPy takes no negative ones
 Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of every random number.")]
 DrawSeed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")]
-Kind = Annotated[
-    str,
-    typer.Option(
-        help="draw, or mean: that of the likelihood, or of the draws that are imputed.",
-        autocompletion=one_of("draw", "mean"),
-    ),
-]
 MODEL = "A model saved as .keras, a run folder, or pretrained:NAME."
 
 app = typer.Typer(
     help="Train, diagnose and export variational autoencoders for Keras 3.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # the panels of rich cut long options at 80 columns
     pretty_exceptions_show_locals=False,
 )
 
@@ -47,7 +41,7 @@ def main(
     """Train, diagnose and export variational autoencoders for Keras 3."""
 
 
-@app.command()
+@app.command(short_help="Train a VAE on digits, draw figures and export its decoder.")
 def demo(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder to write to.", show_default=True)
@@ -66,7 +60,7 @@ def demo(
         demonstration.run(output, epochs, latent_dim, seed, overwrite, as_json)
 
 
-@app.command()
+@app.command(short_help="Train a VAE, an anomaly detector or a synthetic table.")
 def train(
     data: Annotated[
         str | None,
@@ -194,7 +188,13 @@ def sample(
         Path, typer.Option("-o", "--output", help="A .npy, .csv, .parquet or .png file.")
     ],
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="Number of examples.")] = 60,
-    kind: Kind = "draw",
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="draw, or mean of the likelihood; by default mean for .png, else draw.",
+            autocompletion=one_of("draw", "mean"),
+        ),
+    ] = None,
     seed: DrawSeed = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -218,7 +218,10 @@ def interpolate(
         Path, typer.Option("-o", "--output", help="A .npy, .csv, .parquet or .png file.")
     ],
     between: Annotated[
-        tuple[int, int], typer.Option(help="The rows of DATA at both ends, from 0 on.")
+        tuple[int, int],
+        typer.Option(
+            help="The rows of DATA at both ends, from 0 on; pictures in the order of paths."
+        ),
     ] = (0, 1),
     steps: Annotated[int, typer.Option(min=2, help="Points of the path, with both ends.")] = 10,
     path: Annotated[
@@ -247,7 +250,10 @@ def impute(
     ],
     data: Annotated[Path, typer.Argument(help="A .csv, .parquet, .npy or .npz file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A .csv, .parquet or .npy file.")],
-    kind: Kind = "draw",
+    kind: Annotated[
+        str,
+        typer.Option(help="draw, or mean of the draws.", autocompletion=one_of("draw", "mean")),
+    ] = "draw",
     seed: DrawSeed = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -261,7 +267,7 @@ def impute(
         imputation.run(place(model), data, output, kind, seed, overwrite, as_json)
 
 
-@app.command()
+@app.command(short_help="Say what a model, a bundle or a run is.")
 def info(
     file: Annotated[
         Path,
@@ -278,7 +284,7 @@ def info(
         information.run(place(file), as_json)
 
 
-@app.command()
+@app.command(short_help="List the trained models of the package, or copy one.")
 def pretrained(
     name: Annotated[str | None, typer.Argument(help="Name of a model; none: list all.")] = None,
     output: Annotated[
@@ -309,7 +315,7 @@ def doctor(
             raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Write a bundle: TFLite files, manifest and model card.")
 def export(
     model: Annotated[Path, typer.Argument(help=MODEL)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to create.")],
@@ -317,8 +323,8 @@ def export(
         Path | None,
         typer.Option(
             help="Examples: .npy, .npz (x_test or x, and other inputs by name, such as "
-            "condition), .csv or .parquet. By default decoded prior samples are used and the model "
-            "is not diagnosed."
+            "condition), .csv, .parquet or a folder of pictures. By default decoded prior samples "
+            "are used and the model is not diagnosed."
         ),
     ] = None,
     preset: Annotated[
@@ -347,7 +353,12 @@ def export(
     description: Annotated[str, typer.Option(help="A sentence on the model, for the card.")] = "",
     author: Annotated[str, typer.Option(help="Author of the model, for the card.")] = "",
     licence: Annotated[str, typer.Option(help="SPDX expression, such as CC-BY-4.0.")] = "",
-    training_data: Annotated[str, typer.Option(help="A sentence on the training data.")] = "",
+    training_data: Annotated[
+        str,
+        typer.Option(
+            help="A sentence on the training data; by default the name of those of a run folder."
+        ),
+    ] = "",
     preprocessing: Annotated[
         str, typer.Option(help="A sentence on what was done to raw data.")
     ] = "",
@@ -430,9 +441,14 @@ def export(
         )
 
 
-@app.command()
+@app.command(short_help="Compare a bundle with the golden vectors that it contains.")
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle, or pretrained:NAME.")],
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of a bundle or of a run of kvae train --job anomaly, or pretrained:NAME."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Verify a bundle: compare its files with the golden vectors that it contains."""
@@ -444,7 +460,7 @@ def verify(
         bundles.verify(place(bundle), as_json)
 
 
-@app.command()
+@app.command(short_help="Show models on a page in the browser.")
 def web(
     model: Annotated[
         list[Path],
@@ -483,7 +499,7 @@ def web(
         )
 
 
-@app.command()
+@app.command(short_help="Score rows by a bundle, and find anomalies.")
 def score(
     bundle: Annotated[
         str,
@@ -532,9 +548,12 @@ def score(
         scoring.run(str(place(Path(bundle))), Path(data[0]), target, preset, overwrite, as_json)
 
 
-@app.command()
+@app.command(short_help="Measure time and memory of a bundle on this machine.")
 def bench(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    bundle: Annotated[
+        Path,
+        typer.Argument(help="Folder of a bundle or of a run of kvae train --job anomaly."),
+    ],
     save: Annotated[
         bool, typer.Option("--save", help="Add the results to the manifest and the card.")
     ] = False,
@@ -555,7 +574,7 @@ def bench(
         benchmark.bench(bundle, save, device, as_json)
 
 
-@app.command()
+@app.command(short_help="Diagnose the latent space of a saved VAE.")
 def diagnose(
     model: Annotated[Path, typer.Argument(help="A VAE saved as .keras, or pretrained:NAME.")],
     data: Annotated[
@@ -590,7 +609,7 @@ def diagnose(
         )
 
 
-@app.command()
+@app.command(short_help="Train a VAE without each of its parts and compare.")
 def ablation(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path(
         "kvae-ablation"

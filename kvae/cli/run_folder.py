@@ -14,6 +14,7 @@ from kvae.export.runtime import SUMS, Bundle
 
 __all__ = [
     "bundle_of",
+    "data_of",
     "description",
     "holds_bundle",
     "is_bundle",
@@ -102,8 +103,8 @@ def bundle_of(folder: Path) -> Path:
 
 
 def holds_bundle(folder: Path) -> bool:
-    """Return whether a run folder holds a bundle, as those of `--job anomaly` do."""
-    return (folder / BUNDLE).is_dir()
+    """Return whether it is a run folder that holds a bundle, as those of `--job anomaly` do."""
+    return (folder / "run.json").is_file() and (folder / BUNDLE).is_dir()
 
 
 def is_bundle(path: Path) -> bool:
@@ -115,7 +116,8 @@ def model_of(path: Path) -> Path:
     """Return the .keras file of a run folder or a bundle, or the path itself if it is no folder.
 
     Raises:
-        ValueError: If it is a bundle without one, or the digest of the file is another.
+        ValueError: If it is a bundle or a run folder without one, or the digest of the file is
+            another.
     """
     if not path.is_dir():
         return path
@@ -126,6 +128,15 @@ def model_of(path: Path) -> Path:
                 f"Received: {str(path)!r}"
             )
         Bundle(path).read(MODEL, sys.maxsize)
+    elif not (path / MODEL).is_file() and (path / "run.json").is_file():
+        state = state_of(path)
+        why = f"of --job {state['job']}"
+        if state["status"] != "finished":
+            why = f"which is not finished: kvae train --resume {shlex.quote(str(path))}"
+        raise ValueError(
+            f"Expected MODEL to be a run folder with {MODEL}, as kvae train --job generate writes "
+            f"it. Received: {str(path)!r}, {why}"
+        )
     return path / MODEL
 
 
@@ -136,6 +147,11 @@ def schema_file_of(path: Path) -> Path | None:
         return None if table is None else path / "manifest.json"
     schema = path / "schema.json"
     return schema if schema.is_file() else None
+
+
+def data_of(folder: Path) -> str:
+    """Return the name of the data of a run, without their folder; nothing where it is no run."""
+    return Path(state_of(folder)["data"]["name"]).name if (folder / "run.json").is_file() else ""
 
 
 def series_of(folder: Path) -> dict[str, Any] | None:

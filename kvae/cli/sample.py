@@ -14,10 +14,20 @@ from kvae.cli.terminal import console, quiet_native_logs
 __all__ = ["run"]
 
 COLUMNS = 10  # of a picture
+TITLES = {
+    "mean": "Samples from the prior",
+    "draw": "Samples from the prior, with the noise of the likelihood",
+}
 
 
 def run(
-    model: Path, output: Path, count: int, kind: str, seed: int, overwrite: bool, as_json: bool
+    model: Path,
+    output: Path,
+    count: int,
+    kind: str | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Draw examples and write them.
 
@@ -25,13 +35,14 @@ def run(
         model: a .keras file, or a run folder of `kvae train --job generate` or `--job table`.
         output: .npy, .csv, .parquet or .png; tables need the schema of a run folder.
         count: number of examples.
-        kind: "draw" or "mean", see `VAE.sample`.
+        kind: "draw" or "mean", see `VAE.sample`; None for means in a picture and draws elsewhere.
         seed: int.
         overwrite: whether to replace what stands at `output`.
         as_json: whether to print what was written as JSON.
     """
     check_suffix(output, SUFFIXES)
     files.destination(output, overwrite, "--output")
+    kind = kind or ("mean" if output.suffix.lower() == ".png" else "draw")
     if (model / "synthesizer").is_dir():
         shape = _synthetic(model / "synthesizer", output, count, kind, seed, overwrite)
         _report(output, count, shape, seed, as_json)
@@ -44,7 +55,7 @@ def run(
         drawn = vae.sample(count, seed=seed, kind=kind)
     known = None if schema is None else schema_of(schema)
     with files.replacing(output, overwrite) as temporary:
-        write_examples(drawn, temporary, known, vae, "Samples", COLUMNS)
+        write_examples(drawn, temporary, known, vae, TITLES[kind], COLUMNS)
     _report(output, count, drawn.shape, seed, as_json)
 
 

@@ -68,7 +68,7 @@ def _rows(model: Any, path: Path) -> Any:
     if table is None or not hasattr(found, "columns"):
         if isinstance(found, Path):
             raise ValueError(f"Expected DATA to be a file. Received: the folder {str(path)!r}")
-        _check_numbers(found)
+        _check_numbers(found, model.manifest["model"]["event_shape"])
         return examples_of(found, None, option="DATA")
     from kvae.data import TableSchema
 
@@ -85,9 +85,15 @@ def _windows(series: Series, path: Path) -> tuple[dict[str, Any], Any]:
     return {"step": last, series.time: found[series.time].to_numpy()[last].astype(str)}, cut.x
 
 
-def _check_numbers(found: Any) -> None:
-    """Raise where a table holds other columns than numbers, which only a schema can read."""
+def _check_numbers(found: Any, event_shape: list[int]) -> None:
+    """Raise where a table holds no rows of the model, or other columns than numbers."""
     if hasattr(found, "columns"):
+        if len(event_shape) != 1:
+            raise ValueError(
+                f"Expected DATA to be an array of shape (rows, {', '.join(map(str, event_shape))}) "
+                "in an .npy file; a run folder of kvae train --window, in the place of its bundle, "
+                "cuts the windows of a table. Received: a table"
+            )
         others = [str(name) for name, dtype in found.dtypes.items() if dtype.kind not in "biuf"]
         if others:
             raise ValueError(
@@ -126,8 +132,11 @@ def _print(found: dict[str, Any], calibration: Any) -> None:
         return
     table = Table("row" if example == "row" else "last step", "score, nats", "p-value")
     steps = found.get("step", np.arange(count))
-    worst = anomalies[np.argsort(found["p_value"][anomalies], kind="stable")][:SHOWN]
-    for row in worst:
+    beyond = scores - calibration["high"]
+    if calibration["low"] is not None:
+        beyond = np.maximum(beyond, calibration["low"] - scores)
+    worst = np.lexsort((-beyond[anomalies], found["p_value"][anomalies]))  # many p are equal
+    for row in anomalies[worst][:SHOWN]:
         table.add_row(str(steps[row]), f"{scores[row]:.4g}", f"{found['p_value'][row]:.3g}")
     console.print(table)
     if len(anomalies) > SHOWN:

@@ -84,6 +84,28 @@ class Series:
             _check_array(data)
         return windows(data, self.window, stride, times=times, missing="drop")
 
+    def told(self, windows: "Windows") -> list[str]:
+        """Return lines on the windows of a training: how many, of which rows, dead channels.
+
+        Args:
+            windows: what `windows` returned.
+        """
+        import numpy as np
+
+        held = np.isfinite(windows.per_step(np.zeros(len(windows.x)))).sum()
+        lines = [
+            f"{len(windows.x)} windows of {self.window} steps hold {held} of {windows.steps} rows. "
+            "None crosses a gap in time or holds a missing value."
+        ]
+        dead = np.flatnonzero(np.ptp(windows.x, axis=(0, 1)) == 0.0)
+        if len(dead):
+            names = self.channels or [f"channel {place}" for place in range(windows.x.shape[2])]
+            lines.append(
+                f"Constant in all of them: {', '.join(names[place] for place in dead)}. Other "
+                "values in later rows raise the score."
+            )
+        return lines
+
 
 def _check_array(data: Any) -> None:
     if isinstance(data, Path) or hasattr(data, "columns") or data.ndim not in (1, 2):

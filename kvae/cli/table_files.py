@@ -142,8 +142,8 @@ def _typed(series: Any, option: str) -> Any:
     for kind, found in (("dates", dates), ("numbers", numbers)):
         share = np.mean([found[value] for value in text])
         if MOSTLY < share < 1.0 or (kind == "numbers" and marked):
-            row = next(row for row, value in text.items() if not found[value])
-            raise _odd(series, kind, option, row, text[row])
+            odd = [row for row, value in text.items() if not found[value]]
+            raise _odd(series, kind, option, odd, text[odd[0]])
     if len(distinct) > FEW:
         told = f"Column {str(series.name)!r:.80} of {option} is read as text. Values such as "
         if are_dates(distinct):
@@ -161,17 +161,19 @@ def _typed(series: Any, option: str) -> Any:
     return series
 
 
-def _odd(series: Any, kind: str, option: str, row: Any, value: str) -> ValueError:
-    """Return the error about text in a column of numbers or dates."""
+def _odd(series: Any, kind: str, option: str, rows: list[Any], value: str) -> ValueError:
+    """Return the error about text in a column of numbers or dates: its rows, the first value."""
     hint = "Leave missing values empty"
     if kind == "numbers" and are_numbers([value]):
         hint = "Write numbers without units and separators of thousands, as 1234.5"
     elif kind == "dates" and are_dates([value]):
         hint = "Write all dates as 2024-12-31"
+    if len(rows) > 1:
+        hint += f"; {len(rows)} cells of the column are no {kind}"
     most = "some" if is_missing(value) else "most"
     return ValueError(
         f"Expected column {str(series.name)!r:.80} of {option} to hold {kind}, as {most} of it "
-        f"does. Received: {value!r:.80} in row {row}. {hint}"
+        f"does. Received: {value!r:.80} in row {rows[0]}. {hint}"
     )
 
 

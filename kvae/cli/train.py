@@ -11,7 +11,7 @@ from kvae.cli.run_folder import description, state_of, write_text
 from kvae.cli.terminal import console, quiet_native_logs, silent
 from kvae.cli.training_data import check_rows, read
 
-__all__ = ["run"]
+__all__ = ["run", "without_diagnosis"]
 
 HELD_OUT = 0.1
 MOST_HELD_OUT = 10_000
@@ -95,8 +95,9 @@ def run(
         return
     for line in results["diagnosis"]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in results["held_out"].items())
-    console.print(f"Held-out examples, nats: {figures}.", highlight=False)
+    nats = {k: v for k, v in results["held_out"].items() if not k.endswith("_weight")}
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in nats.items())
+    console.print(f"Held-out examples, nats: {figures}.", highlight=False, soft_wrap=True)
     names = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))
     console.print(f"The run is in [bold]{output.resolve()}[/]: {names}.", highlight=False)
 
@@ -160,10 +161,7 @@ def _results(
     vae: Any, train: Any, held_out: Any, history: Any, output: Path, seed: int
 ) -> dict[str, Any]:
     """Write model, history, pictures and report; return the figures of run.json."""
-    import numpy as np
-
     import kvae
-    from kvae.diagnosis.diagnose_model import LEAST_EXAMPLES
 
     with files.replacing(output / "model.keras") as temporary:
         vae.save(temporary)
@@ -177,8 +175,9 @@ def _results(
         with files.replacing(output / f"{name}.png") as temporary:
             figure.savefig(temporary, dpi=DPI, format="png")
     scores = vae.evaluate(held_out, verbose=0, return_dict=True, seed=seed)
-    diagnosis = ["No diagnosis: the held-out examples are few, or have missing values."]
-    if len(held_out) >= LEAST_EXAMPLES and not np.isnan(held_out).any():
+    why = without_diagnosis(held_out)
+    diagnosis = [f"No diagnosis: {why}."]
+    if not why:
         report = kvae.diagnose(vae, held_out, seed, x_train=_complete(train))
         report.save(output / "report.html")
         diagnosis = report.summary()
@@ -187,6 +186,22 @@ def _results(
         "epochs": len(history.epoch),
         "diagnosis": diagnosis,
     }
+
+
+def without_diagnosis(held_out: Any) -> str:
+    """Return why held-out examples cannot be diagnosed; an empty text where they can."""
+    import numpy as np
+
+    from kvae.diagnosis.diagnose_model import LEAST_EXAMPLES
+
+    if np.isnan(held_out).any():
+        return "the held-out examples have missing values"
+    if len(held_out) < LEAST_EXAMPLES:
+        return (
+            f"only {len(held_out)} examples are held out, and it takes {LEAST_EXAMPLES}. kvae "
+            "diagnose takes others by --data"
+        )
+    return ""
 
 
 def _complete(train: Any) -> Any:

@@ -50,7 +50,9 @@ def read(name: str, seed: int) -> TrainingData:
             f"Expected DATA to be a file, a folder or one of {', '.join(NAMES)}. Received: {name!r}"
         )
     data = read_examples(path, option="DATA", arrays=("x_train", "x"))
-    if not isinstance(data, Path):  # pictures of a folder are read later
+    if isinstance(data, Path):  # pictures of a folder are read later
+        data = path.resolve()
+    else:
         check_rows(data)
     return TrainingData(data, str(path.resolve()), _digest(path))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
-from kvae.cli.run_folder import is_bundle, schema_file_of
+from kvae.cli.run_folder import bundle_of, data_of, holds_bundle, is_bundle, schema_file_of
 from kvae.cli.terminal import console, quiet_native_logs, warn
 
 __all__ = ["run"]
@@ -46,7 +46,11 @@ def run(
         read_examples(data)
     with contextlib.ExitStack() as stack:
         bundles = [_bundle(path, data, schema, stack) for path in paths]
-        site = Site(bundles, litert_js.installed(_tell))
+        names = [
+            (given if holds_bundle(given) else bundle).resolve().name
+            for given, bundle in zip(paths, bundles, strict=True)
+        ]
+        site = Site(bundles, litert_js.installed(_tell), names)
         if static is not None:
             folder.write(site, static, overwrite)
             served = f"python -m http.server --directory {shlex.quote(str(static))}"
@@ -71,6 +75,8 @@ def _bundle(
     path: Path, data: Path | None, schema: Path | None, stack: contextlib.ExitStack
 ) -> Path:
     """Return a bundle as it is, or that of a model, exported for as long as the stack is open."""
+    if holds_bundle(path):  # a run folder
+        return bundle_of(path)
     saved = path / "model.keras" if (path / "model.keras").is_file() else path
     if is_bundle(path) or saved.is_dir():
         return path
@@ -97,6 +103,7 @@ def _bundle(
             data=_examples(data, model, schema),
             schema=None if schema is None else schema_of(schema),
             presets=["float32"],  # what the page opens
+            training_data=data_of(path),
             measure=False,
         )
     return target

@@ -12,6 +12,7 @@ from kvae import checks
 __all__ = ["images"]
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+NAMED = 10  # of the files that cannot be read
 LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R 601-2, as in Pillow
 
 
@@ -83,18 +84,37 @@ def _from_folder(folder: Path, size: tuple[int, int] | None, grey: bool) -> np.n
             f"Expected images ({', '.join(sorted(SUFFIXES))}) in the folder path. Received: "
             f"path={str(folder)!r}, which contains none"
         )
-    first = _read(folder / names[0], size, grey)
-    result = np.empty((len(names), *first.shape), "float32")  # allocated once
-    result[0] = first
-    for place, name in enumerate(names[1:], start=1):
-        image = _read(folder / name, size, grey)
-        if image.shape != first.shape:
+    result: np.ndarray | None = None
+    unread: list[tuple[Path, ValueError]] = []
+    for place, name in enumerate(names):
+        try:
+            image = _read(folder / name, size, grey)
+        except ValueError as error:
+            unread.append((name, error))
+            continue
+        if result is None:
+            first, result = name, np.empty((len(names), *image.shape), "float32")  # allocated once
+        if image.shape != result.shape[1:]:
             raise ValueError(
-                "Expected images of the same size, or size= to resize them. Received: "
-                f"{_size(first)} in {names[0]} and {_size(image)} in {name}"
+                "Expected images of the same size, or a size to resize them to (size=, or --size "
+                f"on the command line). Received: {_size(result[0])} in {first} and "
+                f"{_size(image)} in {name}"
             )
         result[place] = image
+    if unread:
+        raise _unread(unread)
+    assert result is not None
     return result
+
+
+def _unread(unread: list[tuple[Path, ValueError]]) -> ValueError:
+    """Return the error of the first file that cannot be read, with the names of the others."""
+    others = [str(name) for name, _ in unread[1:]]
+    if not others:
+        return unread[0][1]
+    more = ", ..." if len(others) > NAMED else ""
+    named = ", ".join(others[:NAMED])
+    return ValueError(f"{unread[0][1]}. Nor can {len(others)} others be read: {named}{more}")
 
 
 def _size(image: np.ndarray) -> str:

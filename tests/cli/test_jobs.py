@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kvae.cli.main import app
+from kvae.cli.series import Series
 from kvae.estimators import AnomalyDetector
 
 ROWS = 400
@@ -154,7 +155,20 @@ def of_series(tmp_path_factory):
     )
     assert done.exit_code == 0, done.output
     assert "A window of 16 steps whose score is" in done.stdout
+    assert "99 windows of 16 steps hold 1584 of 1600 rows." in done.stdout
     return folder
+
+
+def test_what_is_told_of_windows_names_channels_without_change(rng):
+    frame = pd.DataFrame({"heat": rng.normal(size=40), "spare": np.zeros(40)})
+    frame.loc[17, "heat"] = np.nan
+    series = Series.of(frame, window=10, stride=None)
+    lines = series.told(series.windows(frame, 10))
+    assert lines[0].startswith("3 windows of 10 steps hold 30 of 40 rows.")
+    assert lines[1].startswith("Constant in all of them: spare.")
+    assert len(series.told(series.windows(frame.assign(spare=frame.index), 10))) == 1
+    array = Series.of(np.zeros((40, 2)), window=10, stride=10)
+    assert "channel 0, channel 1." in array.told(array.windows(np.zeros((40, 2)), 10))[1]
 
 
 @pytest.mark.slow

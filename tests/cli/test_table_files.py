@@ -36,6 +36,10 @@ def of_column(folder, values, name="c"):
             "to hold dates, as most of it does. Received: 'soon'",
         ),
         (["2024-01-31"] * 40 + ["3/1/2024"] * 20, "in row 40. Write all dates as 2024-12-31"),
+        (
+            ["1.5"] * 50 + ["ERR", "fault", "ERR"],
+            "'ERR' in row 50. Leave missing values empty; 3 cells of the column are no numbers",
+        ),
     ],
 )
 def test_text_among_numbers_or_dates_is_refused(values, message, tmp_path):

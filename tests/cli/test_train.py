@@ -13,6 +13,7 @@ import kvae
 from kvae.cli import train, training_bar
 from kvae.cli.inputs import schema_of
 from kvae.cli.main import app
+from kvae.cli.train import without_diagnosis
 from tests.helpers import summaries
 
 ROWS = 640  # of which 64 are held out, enough for a diagnosis
@@ -57,6 +58,8 @@ def test_a_run_is_exported_with_its_schema_and_then_scores(finished, table, tmp_
         "export", folder, "-o", tmp_path / "bundle", "--preset", "float32", "--no-measure"
     )
     assert done.exit_code == 0, done.output
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text("utf-8"))
+    assert manifest["training_data"] == "people.csv"
     scored = invoke("score", tmp_path / "bundle", table)  # with its text, by the schema
     assert scored.exit_code == 0, scored.output
 
@@ -79,6 +82,14 @@ def test_a_run_folder_holds_model_history_report_and_how_it_was_made(finished, t
     assert verdict in (folder / "report.html").read_text("utf-8")
     for words in ("choice", "likelihood", "mlp", verdict):
         assert words in printed
+    assert "kl_weight" not in printed  # no nats
+
+
+def test_examples_that_are_not_diagnosed_are_told_why():
+    x = np.zeros((49, 2), "float32")
+    assert "only 49 examples are held out, and it takes 50" in without_diagnosis(x)
+    assert without_diagnosis(np.append(x, x[:1], axis=0)) == ""
+    assert "have missing values" in without_diagnosis(np.where(x == 0.0, np.nan, x))
 
 
 @pytest.mark.slow

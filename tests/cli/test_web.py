@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import kvae
+import kvae.cli.bench
 from kvae.cli.main import app
 from kvae.export import runtime
 from kvae.export.web import litert_js
@@ -79,6 +81,36 @@ def test_a_run_folder_is_exported_and_written_with_a_bundle(tmp_path, monkeypatc
     assert "copy it to a web server" in said
     assert "run python -m http.server --directory" in said
     assert "Without --data the page has no map" in said
+
+
+def test_a_run_folder_stands_for_its_bundle_in_every_command(tmp_path, monkeypatch):
+    machine = tmp_path / "machine"
+    shutil.copytree(GOLDEN / "bundle", machine / "bundle")
+    state = {"version": 1, "status": "finished", "job": "anomaly"}
+    (machine / "run.json").write_text(json.dumps(state))
+    done = run(machine, GOLDEN / "bundle", "--static", tmp_path / "page")
+    assert done.exit_code == 0, done.output
+    names = sorted(path.name for path in (tmp_path / "page" / "bundles").iterdir())
+    assert names == ["bundle", "machine"]
+    verified = CliRunner().invoke(app, ["verify", str(machine)])
+    assert verified.exit_code == 0, verified.output
+    monkeypatch.setattr(kvae.cli.bench, "measure", lambda path, device: {"path": path})
+    monkeypatch.setattr(kvae.cli.bench, "_times", lambda results: str(results["path"]))
+    monkeypatch.setattr(kvae.cli.bench, "_memory", lambda results, sizes: "")
+    assert "bundle" in CliRunner().invoke(app, ["bench", str(machine)]).stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [("finished", "of --job anomaly"), ("training", "not finished: kvae train --resume")],
+)
+def test_a_run_without_a_model_says_why(tmp_path, status, sentence):
+    state = {"version": 1, "status": status, "job": "anomaly"}
+    (tmp_path / "run.json").write_text(json.dumps(state))
+    done = CliRunner().invoke(app, ["sample", str(tmp_path), "-o", str(tmp_path / "x.npy")])
+    assert done.exit_code == 2, done.output
+    assert "Expected MODEL to be a run folder with model.keras" in done.stderr
+    assert sentence in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,7 @@ def test_without_inputs_it_decodes_the_origin(decode, client_bundle):
     ("arguments", "sentence"),
     [
         ((), "usage"),
+        (("--help",), "usage"),
         (("absent.tflite",), "the file does not load"),
         (("manifest.json",), "the file does not load"),
         (("model-float32.tflite", "paint"), "the file has no such signature: paint"),

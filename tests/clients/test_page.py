@@ -544,6 +544,9 @@ def test_a_picture_is_judged(page, client_bundle, digits):
     found = contributions(client_bundle.vae, x, made, [[index] for index in range(64)])
     np.testing.assert_allclose(page.contributions(), found, atol=1e-3)
     assert page.find("distribution").is_displayed()
+    label = "return document.querySelector('#distribution .limit-label').textContent"
+    high = client_bundle.decoder.bundle.artefact("float32")["calibration"]["high"]
+    assert page.script(label) == f"threshold {high:.4g}"
 
 
 def test_a_large_picture_is_cut_and_resized(page):
@@ -568,6 +571,27 @@ def test_what_is_shown_is_judged(page, client_bundle):
     assert page.score() == pytest.approx(client_bundle.vae.score(drawn)[0], rel=SAMPLE_TOLERANCE)
 
 
+DESCRIBED = """
+const [event_shape, done] = arguments;
+const told = import(new URL("about.js", document.baseURI));
+told.then(({ fallback }) => done(fallback({ model: { event_shape } })));
+"""
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((16, 12, 1), "grey pictures of 12 x 16 pixels"),
+        ((8, 8, 3), "colour pictures of 8 x 8 pixels"),
+        ((64, 3), "examples of 64 x 3"),
+    ],
+)
+def test_a_model_without_a_description_is_named_by_its_examples(page, shape, words):
+    page.open()
+    found = page.call(DESCRIBED, list(shape))
+    assert found.replace("\u00d7", "x") == f"A variational autoencoder of {words}."
+
+
 def test_a_window_is_judged(page, raw_models):
     made = raw_models["sensor"]
     page.open("?bundle=bundles/sensor/")
@@ -589,6 +613,26 @@ def test_a_window_is_judged(page, raw_models):
     ]
     found = contributions(made.vae, x, made.vae.reconstruct(x[None])[0], parts)
     np.testing.assert_allclose(page.contributions(), found, atol=2e-3 * np.abs(found).max())
+
+
+def test_windows_beside_dates_cross_no_gap_in_time(page, raw_models):
+    made = raw_models["sensor"]
+    page.open("?bundle=bundles/sensor/")
+    rows = np.concatenate([made.x[0], made.x[0, :6], made.x[1]]).tolist()
+    time = pd.Timestamp("2024-03-01") + pd.to_timedelta(np.arange(134), "s")
+    time += pd.to_timedelta(3600 * (np.arange(134) >= 70), "s")  # 6 rows before it are left over
+    lines = [f"{when},{','.join(map(repr, row))}" for when, row in zip(time, rows, strict=True)]
+    page.judge("windows.csv", "\n".join(["time,p,q,v", *lines]).encode(), "text/csv")
+    assert page.error() == ""
+    assert page.script("return document.getElementById('row-name').textContent") == "window of 2"
+    assert page.score() == pytest.approx(made.expected[0], rel=1e-4)
+    page.set("row", 2, "change")
+    page.wait("return document.getElementById('judged-words').textContent.includes('window 2')")
+    page.wait_judged()
+    assert page.score() == pytest.approx(made.expected[1], rel=1e-4)
+    assert "2024-03-01 01:01:10 to 2024-03-01 01:02:13" in page.said("judged-words")
+    page.judge("back.csv", "\n".join([*lines, lines[0]]).encode(), "text/csv")
+    assert "Expected dates that increase from line to line" in page.error()
 
 
 def test_a_row_of_a_table_is_judged(page, table_bundle, tmp_path):

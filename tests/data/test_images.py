@@ -131,8 +131,11 @@ def test_mixed_sizes_are_an_error_that_names_two_files(tmp_path):
     save(flat(1, (4, 4)), tmp_path / "a.png")
     save(flat(1, (4, 5)), tmp_path / "b.png")
 
-    with pytest.raises(ValueError, match=r"4 x 4 pixels in a.png and 4 x 5 pixels in b.png"):
+    with pytest.raises(
+        ValueError, match=r"4 x 4 pixels in a.png and 4 x 5 pixels in b.png"
+    ) as told:
         data.images(tmp_path)
+    assert "--size on the command line" in str(told.value)
 
 
 @pytest.mark.parametrize("content", [b"no picture", None])
@@ -145,6 +148,16 @@ def test_a_damaged_picture_is_an_error_that_names_it(tmp_path, content, rng):
 
     with pytest.raises(ValueError, match=r"Expected .*a\.png to be an image .* Received"):
         data.images(tmp_path)
+
+
+def test_all_damaged_pictures_are_named_at_once(tmp_path):
+    save(flat(1), tmp_path / "a.png")
+    for name in ("b.png", "c/d.png", "e.gif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"b\.png to be an image .*d\.png, e\.gif") as refused:
+        data.images(tmp_path)
+    assert "Nor can 2 others be read" in str(refused.value)
 
 
 def test_a_picture_of_32_bits_is_refused(tmp_path):

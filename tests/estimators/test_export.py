@@ -30,6 +30,25 @@ def test_float32_makes_the_decisions_of_keras(detector, exported):
     np.testing.assert_allclose(found["p_value"], detector.p_values(rows), atol=0.02)
 
 
+def test_the_card_names_the_thresholds_and_how_to_decide(exported):
+    card = (exported / "README.md").read_text("utf-8")
+    for preset in ("float32", "int8"):
+        found = runtime.Bundle(exported).artefact(preset)["calibration"]
+        count = len(found["scores"])
+        assert f"| {preset} | 5.00% | - | {found['high']:.9g} | {count} |" in card
+    assert "found = model.detect(x)" in card
+    assert "model.score(x)" not in card
+
+
+def test_the_script_of_a_bundle_that_cannot_draw_says_so(exported, monkeypatch, capsys):
+    monkeypatch.setattr(runtime, "__file__", str(exported / "runtime.py"))
+    assert runtime.main(["7"]) == 1
+    assert "Received: one with score, reconstruct" in capsys.readouterr().err
+    assert runtime.main(["--help"]) == 0
+    assert runtime.main(["seven"]) == 2
+    assert capsys.readouterr().out.count("usage: python runtime.py [SEED]") == 2
+
+
 @pytest.mark.parametrize("preset", ["float32", "int8"])
 def test_each_preset_has_the_threshold_of_its_own_scores(detector, exported, preset):
     model = runtime.Model(exported, preset)

@@ -193,7 +193,8 @@ static void detect(size_t rows) {
 }
 
 int main(int count, char **arguments) {
-  if (count < 2) fail("usage: decode MODEL [SIGNATURE [NAME=VALUES ...]]", NULL);
+  if (count < 2 || strcmp(arguments[1], "--help") == 0)
+    fail("usage: decode MODEL [SIGNATURE [NAME=VALUES ...]], or detect for SIGNATURE", NULL);
   const char *wanted = count > 2 ? arguments[2] : "decode";
   int deciding = strcmp(wanted, "detect") == 0;
   kvae_error error;

@@ -42,8 +42,14 @@ export function tellAbout(address, manifest) {
   element("files").replaceChildren(...manifest.artefacts.map((file) => fileRow(file, manifest)));
 }
 
-function fallback({ model }) {
-  return `A variational autoencoder of examples of ${model.event_shape.join(" × ")}.`;
+/** Return what is said of a model without a description. */
+export function fallback({ model }) {
+  const [height, width, channels] = model.event_shape;
+  const colours = { 1: "grey pictures", 3: "colour pictures" }[channels];
+  const examples = colours
+    ? `${colours} of ${width} × ${height} pixels`
+    : `examples of ${model.event_shape.join(" × ")}`;
+  return `A variational autoencoder of ${examples}.`;
 }
 
 function latents({ latents: groups }) {

@@ -126,7 +126,9 @@ function offerBundles() {
   const addresses = [...new Set([first, ...others, chosen])];
   const menu = element("bundle");
   menu.append(
-    ...addresses.map((address) => new Option(nameOf(address, { model: {} }) ?? address, address)),
+    ...addresses.map(
+      (address) => new Option(nameOf(address, { model: { name: "bundle" } }), address),
+    ),
   );
   menu.value = chosen;
   element("bundle-label").hidden = addresses.length < 2;

@@ -65,14 +65,7 @@ const VALUE = {
     const found = names.findIndex((name) => name.toLowerCase() === text.toLowerCase());
     return found >= 0 ? found : other === null ? NaN : names.indexOf(other);
   },
-  date: (text, { start, unit, step }) => {
-    const time = Date.parse(
-      /[zZ]|[+-]\d\d:?\d\d$/.test(text)
-        ? text
-        : `${text.replace(" ", "T")}${text.length > 10 ? "Z" : ""}`,
-    );
-    return (time - start * STEPS[unit]) / STEPS[step];
-  },
+  date: (text, { start, unit, step }) => (timeOf(text) - start * STEPS[unit]) / STEPS[step],
 };
 
 function place(value, categories) {
@@ -82,6 +75,20 @@ function place(value, categories) {
 /** Return the number that a text is, NaN where it is none. */
 export function numberOf(text) {
   return text.trim() === "" ? NaN : Number(text);
+}
+
+/** Return the milliseconds of a date of ISO 8601, of UTC where it names no zone; NaN of none. */
+export function timeOf(text) {
+  return Date.parse(
+    /[zZ]|[+-]\d\d:?\d\d$/.test(text)
+      ? text
+      : `${text.replace(" ", "T")}${text.length > 10 ? "Z" : ""}`,
+  );
+}
+
+/** Return whether all texts are numbers, or nothing. */
+export function numeric(cells) {
+  return cells.every((cell) => /^(nan)?$/i.test(cell.trim()) || Number.isFinite(numberOf(cell)));
 }
 
 export class Column {

@@ -1,6 +1,7 @@
 // Reads CSV files: windows of a series, rows of a table.
 
-import { numberOf } from "./columns.js";
+import { numeric } from "./columns.js";
+import { windowsOf } from "./windows.js";
 
 /** Return the cells of each line; quotes may stand around a cell. */
 export function cellsOf(text) {
@@ -28,11 +29,12 @@ function separatorOf(text) {
 }
 
 /**
- * Return how many examples a file holds, and a function that returns the numbers of one.
+ * Return how many examples a file holds, a function that returns the numbers of one, and one that
+ * says where in time it lies, if the file tells.
  *
  * @param {string} text
  * @param {Kind} kind A series or a row.
- * @returns {{count: number, example: function(number): Float32Array}}
+ * @returns {{count: number, example: function(number): Float32Array, where: ?function(number): string}}
  */
 export function examplesOf(text, kind) {
   const lines = cellsOf(text);
@@ -69,30 +71,4 @@ function numbersOf(columns, line, places) {
   return Float32Array.from(
     columns.flatMap((column, index) => column.numbers(line[places[index]] ?? "")),
   );
-}
-
-function windowsOf(lines, { grid: [samples, channels] }) {
-  const body = lines.length && !numeric(lines[0]) ? lines.slice(1) : lines;
-  const whole = body.length === 1 && body[0].length === samples * channels;
-  const rows = whole ? body[0].map((cell) => [cell]) : body;
-  const wide = whole ? 1 : channels;
-  const wrong = rows.findIndex((row) => row.length !== wide || !numeric(row));
-  if (wrong >= 0 || rows.length * wide < samples * channels) {
-    const found =
-      wrong >= 0
-        ? `line ${wrong + 1 + lines.length - body.length} with ${rows[wrong].join(", ")}`
-        : `${rows.length} lines`;
-    throw new Error(
-      `Expected a CSV file with ${samples} lines or more of ${channels} number${channels > 1 ? "s" : ""}. ` +
-        `Received: ${found}`,
-    );
-  }
-  const values = Float32Array.from(rows.flat(), (cell) => numberOf(cell));
-  const count = Math.floor(values.length / (samples * channels));
-  const size = samples * channels;
-  return { count, example: (index) => values.slice(index * size, (index + 1) * size) };
-}
-
-function numeric(cells) {
-  return cells.every((cell) => /^(nan)?$/i.test(cell.trim()) || Number.isFinite(numberOf(cell)));
 }

@@ -27,7 +27,7 @@ export function distribution(score, { scores, low, high }) {
   });
   drawing.ariaLabel =
     `Scores of ${scores.length} normal examples from ${plain(scores[0])} to ${plain(scores.at(-1))}; ` +
-    `limit ${limits.map((limit) => plain(limit)).join(" and ")}; this one ${plain(score)}`;
+    `threshold ${limits.map((limit) => plain(limit)).join(" and ")}; this one ${plain(score)}`;
   const bin = (WIDTH - 2 * EDGE) / BINS;
   counts.forEach((count, index) => {
     const height = (HEIGHT * 0.85 * count) / Math.max(...counts);
@@ -44,7 +44,7 @@ export function distribution(score, { scores, low, high }) {
   drawing.append(part("line", { class: "base", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }));
   for (const limit of limits) {
     drawing.append(part("line", { class: "limit", x1: x(limit), x2: x(limit), y1: 4, y2: HEIGHT }));
-    drawing.append(label(x(limit), HEIGHT + 15, `limit ${plain(limit, 4)}`, "limit-label"));
+    drawing.append(label(x(limit), HEIGHT + 15, `threshold ${plain(limit, 4)}`, "limit-label"));
   }
   const at = x(score);
   drawing.append(part("path", { class: "score", d: `M${at} ${HEIGHT}l-6 -11h12z` }));

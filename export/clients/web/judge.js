@@ -62,7 +62,9 @@ export class Judge {
     const size = kind.grid.slice(0, 2).join(" × ");
     element("accepted").textContent = {
       picture: `A PNG, JPEG or WebP picture; it is resized to ${size} pixels.`,
-      series: `A CSV file with a column for each of ${kind.grid[1]} channels and ${kind.grid[0]} lines or more.`,
+      series:
+        `A CSV file with a column for each of ${kind.grid[1]} channels, perhaps one of dates, and ` +
+        `${kind.grid[0]} lines or more.`,
       row: `A CSV file with the columns ${kind.columns.map(({ name }) => name).join(", ")}.`,
     }[kind.name];
     element("file").accept = picture ? "image/*" : ".csv,.txt,.tsv,text/csv";
@@ -100,7 +102,7 @@ export class Judge {
 
   #choose() {
     const field = element("row");
-    const { count, example, words } = this.#source ?? { count: 0 };
+    const { count, example, words, where } = this.#source ?? { count: 0 };
     if (!count) return null;
     const row = Math.min(Math.max(Math.round(Number(field.value)) || 1, 1), count);
     field.value = row;
@@ -115,6 +117,7 @@ export class Judge {
     const said = [
       ...words,
       count > 1 && `${this.#kind.noun} ${row}`,
+      where?.(row - 1),
       missing && `${missing} of ${x.length} values missing`,
     ];
     const told = said.filter(Boolean).join(", ");
@@ -208,7 +211,7 @@ export class Judge {
     const limits =
       low === null ? `above ${plain(high, 4)}` : `outside ${plain(low, 4)} to ${plain(high, 4)}`;
     const said = anomaly
-      ? `, ${below ? "below" : "above"} the limit of ${plain(below ? low : high, 4)}; ${share} score ${limits}`
+      ? `, ${below ? "below" : "above"} the threshold of ${plain(below ? low : high, 4)}; ${share} score ${limits}`
       : `; ${share} score ${limits}`;
     verdict.classList.add(anomaly ? "anomaly" : "normal");
     const strong = document.createElement("strong");

@@ -1,0 +1,76 @@
+// Windows of a series in a CSV file: a column for each channel, and perhaps one of dates.
+
+import { numberOf, numeric, timeOf } from "./columns.js";
+
+const DATE = /^\d{4}-\d{2}-\d{2}([ T].*)?$/; // of ISO 8601, as kvae train reads them
+const GAP = 1.5; // of the usual time between two lines, as in kvae.data.windows
+
+/**
+ * Return the windows of the lines of a file, one after the other. Where a column holds dates, no
+ * window crosses a gap in time, and `where` says from when to when one goes.
+ *
+ * @param {string[][]} lines
+ * @param {Kind} kind A series.
+ * @returns {{count: number, example: function(number): Float32Array, where: ?function(number): string}}
+ */
+export function windowsOf(lines, { grid: [samples, channels] }) {
+  const [head = []] = lines;
+  const named = !numeric(head.filter((cell) => !isDate(cell)));
+  const body = named ? lines.slice(1) : lines;
+  const whole = body.length === 1 && body[0].length === samples * channels; // in one line
+  const place = whole ? -1 : placeOfDates(body, channels + 1);
+  const rows = whole
+    ? body[0].map((cell) => [cell])
+    : body.map((row) => row.filter((_, index) => index !== place));
+  const wide = whole ? 1 : channels;
+  const length = whole ? samples * channels : samples; // of a window, in rows
+  const told = (row) =>
+    `line ${row + 1 + lines.length - body.length} with ${(body[row] ?? rows[row]).join(", ")}`;
+
+  const wrong = rows.findIndex((row) => row.length !== wide || !numeric(row));
+  const dates = place < 0 ? null : body.map((row) => row[place].trim());
+  const times = dates?.map(timeOf) ?? [];
+  const late = times.findIndex((time, row) => Number.isNaN(time) || time <= times[row - 1]);
+  if (wrong < 0 && late >= 0)
+    throw new Error(`Expected dates that increase from line to line. Received: ${told(late)}`);
+  const starts = wrong < 0 ? startsOf(rows.length, length, times) : [];
+  if (!starts.length) {
+    throw new Error(
+      `Expected a CSV file with ${samples} lines or more of ${channels} number${channels > 1 ? "s" : ""}` +
+        `${dates ? " without a gap in time" : ""}. ` +
+        `Received: ${wrong < 0 ? `${rows.length} lines` : told(wrong)}`,
+    );
+  }
+  return {
+    count: starts.length,
+    example: (index) =>
+      Float32Array.from(rows.slice(starts[index], starts[index] + length).flat(), numberOf),
+    where: dates && ((index) => `${dates[starts[index]]} to ${dates[starts[index] + length - 1]}`),
+  };
+}
+
+function isDate(cell) {
+  return DATE.test(cell.trim());
+}
+
+/** Return the place of the column of dates in rows of so many cells, -1 where there is none. */
+function placeOfDates(rows, width) {
+  const dates = (place) => rows.every((row) => row.length === width && isDate(row[place]));
+  return rows.length ? Array.from({ length: width }, (_, place) => place).findIndex(dates) : -1;
+}
+
+/** Return the first row of each window; a stretch between two gaps in time begins with one. */
+function startsOf(count, length, times) {
+  const between = times.slice(1).map((time, row) => time - times[row]);
+  const sorted = [...between].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const starts = [];
+  let first = 0;
+  for (let row = 1; row <= count; row++) {
+    if (row < count && !(between[row - 1] > GAP * median)) continue;
+    for (let start = first; start + length <= row; start += length) starts.push(start);
+    first = row;
+  }
+  return starts;
+}

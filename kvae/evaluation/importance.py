@@ -16,6 +16,7 @@ from kvae.evaluation.target import target_and_known
 from kvae.layers import IndependentBernoulli
 from kvae.layers.discretized_logistic import bits_per_dimension
 from kvae.losses.importance_weighted import log_weights
+from kvae.noise import fold_in
 from kvae.progress import progress
 from kvae.sums import ordered_sum
 
@@ -201,7 +202,7 @@ def in_batches(
             begin(f"example {start + 1} of {examples}")
             places = np.minimum(np.arange(start, start + size), examples - 1)
             batch = {name: tf.convert_to_tensor(array[places]) for name, array in arrays.items()}
-            key = tf.cast(tf.random.fold_in([seed, 0], start), tf.int32)
+            key = fold_in([seed, 0], start)
             if traced is None:  # see `BatchedFunction`: a call would warn of the fifth model
                 graph = tf.function(function, autograph=False)
                 traced = graph.get_concrete_function(batch, key)
@@ -247,7 +248,7 @@ def _of_a_batch(
         return tuple(tf.reduce_logsumexp(power * weights, axis=0) for power in (1.0, 2.0))
 
     def add(chunk: Any, inputs: Any, seed: Any, total: Any) -> Any:
-        key = tf.random.experimental.stateless_fold_in(seed, chunk)
+        key = fold_in(seed, chunk)
         more = sums(inputs, chunk, key)
         pairs = zip(total, more, strict=True)
         return [tf.reduce_logsumexp(tf.stack(pair), axis=0) for pair in pairs]

@@ -24,6 +24,7 @@ from kvae.models.latent_model import LatentModel
 from kvae.models.parts import arguments_of, check_likelihood, config_of, normals_of
 from kvae.models.public_methods import HierarchyPublicMethods
 from kvae.models.tensor_functions import HierarchyFunctions
+from kvae.noise import fold_in
 from kvae.outputs import decoded
 from kvae.priors import Prior
 from kvae.seeds import next_seed
@@ -234,8 +235,8 @@ class HierarchicalVAE(LatentModel):
             posterior = layer.distribution(params)
             if training:
                 check_reparameterized(layer, posterior)
-            own = None if seed is None else tf.random.experimental.stateless_fold_in(seed, index)
-            further = None if own is None else tf.random.experimental.stateless_fold_in(own, 1)
+            own = None if seed is None else fold_in(seed, index)
+            further = None if own is None else fold_in(own, 1)
             if own is None:
                 value = layer.point(posterior)
             else:  # a lower posterior has the draws above in its batch shape

@@ -35,6 +35,7 @@ from kvae.models.parts import (
 )
 from kvae.models.public_methods import VectorPublicMethods
 from kvae.models.tensor_functions import VectorFunctions
+from kvae.noise import fold_in
 from kvae.outputs import decoded
 from kvae.priors import Prior
 from kvae.seeds import next_seed
@@ -258,7 +259,7 @@ class VAE(LatentModel):
             check_reparameterized(layer, posterior)
         if seed is None:
             return {"z": layer.latent(posterior, layer.point(posterior), vector)}
-        further = tf.random.experimental.stateless_fold_in(seed, 1)
+        further = fold_in(seed, 1)
         value = layer.draw(posterior, seed, draws)
         return {"z": layer.latent(posterior, value, vector, seed=further, params=params)}
 

@@ -349,6 +349,12 @@ class HierarchicalVAE(LatentModel):
             raise ValueError(
                 f"Expected latents to hold arrays by layer, {', '.join(self.groups)} or the first "
                 f"of these. Received: {received}"
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(
+                "Expected latents to hold as many examples of each layer. Received: "
+                f"{', '.join(f'{length} of {name}' for name, length in lengths.items())}"
+            )
             )
         shapes = {name: spec.shape for name, spec in self.latent_specs().items()}
         arrays = {name: InputSpec(shapes[name]).check(latents[name], name) for name in given}

@@ -201,6 +201,10 @@ def test_codes_that_are_not_finite_are_reported():
         ({"epochs": 3}, "fitted by expectation maximization. Received: epochs"),
         ({"draws": 0}, "Expected draws to be a positive integer"),
         ({"prior": priors.GaussianMixture(2, 999)}, "each of the 999 components.*fewer components"),
+        (
+            {"prior": priors.GaussianMixture(2, 1), "x": draw_data(1, 0), "draws": 1},
+            "Expected at least two draws",
+        ),
         ({"x": np.full((3, 2), np.nan, "float32")}, "Expected x to"),
     ],
 )

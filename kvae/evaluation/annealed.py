@@ -49,7 +49,8 @@ def annealed_importance_sampling(
 
     Args:
         vae: a built model with one latent vector and a prior on all of its space.
-        x: array of shape (examples, *event_shape), or a dict of arrays by name.
+        x: array of shape (examples, *event_shape), or a dict of arrays by name, such as x and
+            `target`.
         temperatures: int T, steps of the path.
         chains: int, chains for each example.
         leapfrogs: int, leapfrog steps of a transition.
@@ -78,7 +79,7 @@ def annealed_importance_sampling(
     path = _path(checks.positive_int("temperatures", temperatures))
     chains = checks.positive_int("chains", chains)
     leapfrogs = checks.positive_int("leapfrogs", leapfrogs)
-    x = model.named_inputs().check_x(x)
+    x = model.named_inputs().check_scored(x)
     arrays = x if isinstance(x, dict) else {"x": x}
     examples = len(arrays["x"])
     size = min(examples, max(1, min(ROWS, memory.rows_at_once(model)) // chains))

@@ -126,7 +126,7 @@ def log_likelihood(
         vae: a built model with a density q(z|x): `kvae.VAE`, `ConditionalVAE`, `FactorVAE`,
             `PairVAE`, `HierarchicalVAE` or a family of your own whose `infer` takes `draws`.
         x: array of shape (examples, *event_shape), or a dict of arrays by name, such as x and
-            condition.
+            condition, or x and `target`.
         samples: int K, posterior samples for each example.
         seed: int, seeds the samples.
         batch_size: examples at once; by default chosen by K and what an example takes.
@@ -155,7 +155,7 @@ def log_likelihood(
     if samples >= 2**31:  # places of draws are counted in 32 bits
         raise ValueError(f"Expected samples below 2147483648. Received: samples={samples}")
     given = checks.optional_positive_int("batch_size", batch_size)
-    x = model.named_inputs().check_x(x)
+    x = model.named_inputs().check_scored(x)
     arrays = x if isinstance(x, dict) else {"x": x}
     examples = len(arrays["x"])
     rows = min(ROWS, memory.rows_at_once(model))

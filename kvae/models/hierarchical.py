@@ -15,7 +15,7 @@ from kvae.layers.trainability import check_reparameterized
 from kvae.models.data_input import (
     data_specs,
     encoder_shape,
-    exported_x,
+    exported_data,
     seen_by_encoder,
     shape_to_build,
 )
@@ -307,12 +307,9 @@ class HierarchicalVAE(LatentModel):
     def signatures(self) -> list[Signature]:
         """Return the functions that can be exported; `decode` takes each layer by its name."""
         functions, specs = self.tensor_functions(), self.latent_specs()
-        x = {"x": exported_x(self)}
         inputs: dict[str, dict[str, Any]] = {
             "decode": {name: (spec.shape, tf.float32) for name, spec in specs.items()},
-            "encode": x,
-            "reconstruct": x,
-            "score": x,
+            **exported_data(self),
             "sample": {"seed": ((2,), tf.int32)},
         }
         if None in [spec.normals for spec in specs.values()]:
@@ -349,15 +346,15 @@ class HierarchicalVAE(LatentModel):
             raise ValueError(
                 f"Expected latents to hold arrays by layer, {', '.join(self.groups)} or the first "
                 f"of these. Received: {received}"
+            )
+        shapes = {name: spec.shape for name, spec in self.latent_specs().items()}
+        arrays = {name: InputSpec(shapes[name]).check(latents[name], name) for name in given}
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(
                 "Expected latents to hold as many examples of each layer. Received: "
                 f"{', '.join(f'{length} of {name}' for name, length in lengths.items())}"
             )
-            )
-        shapes = {name: spec.shape for name, spec in self.latent_specs().items()}
-        arrays = {name: InputSpec(shapes[name]).check(latents[name], name) for name in given}
         return decoded(self.run("decode", arrays, batch_size))
 
     def reconstruct(

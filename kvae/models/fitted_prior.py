@@ -230,7 +230,7 @@ class _NegativeLogProb(keras.Model):
     """Latent variables -> log p, (batch,); its loss is the negative mean."""
 
     def __init__(self, prior: Any, log_prob: Any):
-        super().__init__(name="prior_training")
+        super().__init__(name="prior_training", dtype="float32")  # whatever the policy of networks
         self.prior = prior
         self.log_prob = log_prob
 

@@ -8,7 +8,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 import kvae
 from kvae.callbacks import NonFiniteError
 from tests.conformance.case import N
-from tests.helpers import assert_same_in_float32
+from tests.helpers import assert_same_in_float32, dtype_policy
 from tests.models import linear_gaussian
 from tests.small import make_vae
 
@@ -166,6 +166,17 @@ def test_a_factor_vae_keeps_its_discriminator():
     assert fitted.gamma == 2.0
     assert_same_in_float32(fitted.discriminator.get_weights(), model.discriminator.get_weights())
     assert np.isfinite(fitted.fit(x, verbose=0).history["loss"]).all()
+
+
+def test_a_flow_is_trained_in_float32_under_every_policy():
+    x, found = draw_data(N, 0), []
+    for policy in ("float32", "mixed_bfloat16"):
+        model = identity_model()
+        with dtype_policy(policy):
+            keras.utils.set_random_seed(0)
+            fitted = model.fit_prior(x, "flow", epochs=1, verbose=0)
+        found.append(fitted.score(x))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4)
 
 
 def test_the_losses_of_a_flow_are_kept_by_a_callback():

@@ -14,6 +14,7 @@ import tensorflow as tf
 __all__ = [
     "WORDS",
     "box_muller",
+    "fold_in",
     "logical_shift_right",
     "standard_normal",
     "uniform",
@@ -73,6 +74,24 @@ def uniform(shape: Any, seed: Any) -> Any:
         TensorShape([2, 3])
     """
     return uniform_of_words(words(shape, seed))
+
+
+def fold_in(seed: Any, data: Any) -> Any:
+    """Return another seed, two int32, which is the same with and without XLA.
+
+    It has the numbers of `tf.random.fold_in`, whose key of a seed with a negative element is
+    another one under XLA (TensorFlow 2.21; what it returns is negative half of the time).
+
+    Args:
+        seed: two int32.
+        data: an integer scalar that tells the seeds made of one apart.
+
+    Example:
+        >>> from kvae.noise import fold_in
+        >>> bool(tf.reduce_all(fold_in([5, -6], 1) == tf.random.fold_in([5, -6], 1)))
+        True
+    """
+    return tf.stack([words((), seed), tf.cast(data, tf.int32)])
 
 
 def box_muller(first: Any, second: Any) -> Any:

@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from kvae.noise import fold_in
+
 __all__ = ["next_seed", "of_replica"]
 
 
@@ -30,7 +32,7 @@ def of_replica(seed: Any) -> Any:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return seed
-    return tf.random.experimental.stateless_fold_in(seed, context.replica_id_in_sync_group)
+    return fold_in(seed, context.replica_id_in_sync_group)
 
 
 def _as_sums(seed: Any) -> Any:

@@ -76,7 +76,7 @@ def diagnose(
 
 
 def _checked(vector: LatentVector, x: Any, name: str) -> np.ndarray:
-    x = vector.check(x)
+    x = vector.model.named_inputs().check_scored(x)
     if isinstance(x, dict):
         if "observed" in x or "target" in x:
             raise ValueError(

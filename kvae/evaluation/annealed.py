@@ -11,7 +11,7 @@ from kvae import checks, memory
 from kvae.evaluation.gaussian_vector import ANY_SEED, built_model
 from kvae.evaluation.importance import LogLikelihood, in_batches, of_log_weights
 from kvae.losses import Objective
-from kvae.noise import standard_normal, uniform
+from kvae.noise import fold_in, standard_normal, uniform
 
 __all__ = ["annealed_importance_sampling"]
 
@@ -49,7 +49,8 @@ def annealed_importance_sampling(
 
     Args:
         vae: a built model with one latent vector and a prior on all of its space.
-        x: array of shape (examples, *event_shape), or a dict of arrays by name.
+        x: array of shape (examples, *event_shape), or a dict of arrays by name, such as x and
+            `target`.
         temperatures: int T, steps of the path.
         chains: int, chains for each example.
         leapfrogs: int, leapfrog steps of a transition.
@@ -78,7 +79,7 @@ def annealed_importance_sampling(
     path = _path(checks.positive_int("temperatures", temperatures))
     chains = checks.positive_int("chains", chains)
     leapfrogs = checks.positive_int("leapfrogs", leapfrogs)
-    x = model.named_inputs().check_x(x)
+    x = model.named_inputs().check_scored(x)
     arrays = x if isinstance(x, dict) else {"x": x}
     examples = len(arrays["x"])
     size = min(examples, max(1, min(ROWS, memory.rows_at_once(model)) // chains))
@@ -87,7 +88,7 @@ def annealed_importance_sampling(
     def of_a_batch(batch: dict[str, Any], seed: Any) -> Any:
         """Return the log weight of each chain, (chains, B)."""
         inputs, _ = model.named_inputs().unpack(batch if isinstance(x, dict) else batch["x"])
-        seeds = [tf.random.experimental.stateless_fold_in(seed, index) for index in range(2)]
+        seeds = [fold_in(seed, index) for index in range(2)]
         _, steps = _anneal(model, inputs, pilots, path, leapfrogs, seeds[0])
         return _anneal(model, inputs, chains, path, leapfrogs, seeds[1], steps)[0]
 
@@ -147,8 +148,7 @@ def _anneal(
         name: tf.tile(value, [chains, *[1] * (len(value.shape) - 1)])
         for name, value in inputs.items()
     }
-    fold = tf.random.experimental.stateless_fold_in
-    target, start = _target_and_start(model, tiled, fold(seed, 0))
+    target, start = _target_and_start(model, tiled, fold_in(seed, 0))
     powers = tf.constant(path)
     first = tf.fill([examples], tf.cast(FIRST_STEP * start.shape[1] ** -0.25, tf.float32))
 
@@ -163,7 +163,7 @@ def _anneal(
             powers[index],
             tf.tile(step, [chains])[:, None],
             leapfrogs,
-            fold(seed, index),
+            fold_in(seed, index),
         )
         share = tf.reduce_mean(tf.reshape(moved[1], [chains, examples]), axis=0)
         return index + 1, moved[0], weight, step * tf.exp(ADAPTATION * (share - ACCEPTED)), used
@@ -249,6 +249,6 @@ def _transition(
     after = moved[2] - 0.5 * tf.reduce_sum(momentum**2, axis=1)
     probability = tf.exp(tf.minimum(after - before, 0.0))
     probability = tf.where(tf.math.is_finite(after), probability, tf.zeros_like(probability))
-    further = tf.random.experimental.stateless_fold_in(seed, 1)
+    further = fold_in(seed, 1)
     accepted = uniform(tf.shape(probability), further) < probability
     return tf.where(accepted[:, None], moved[0], at.z), probability

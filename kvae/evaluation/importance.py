@@ -16,6 +16,7 @@ from kvae.evaluation.target import target_and_known
 from kvae.layers import IndependentBernoulli
 from kvae.layers.discretized_logistic import bits_per_dimension
 from kvae.losses.importance_weighted import log_weights
+from kvae.noise import fold_in
 from kvae.progress import progress
 from kvae.sums import ordered_sum
 
@@ -125,7 +126,7 @@ def log_likelihood(
         vae: a built model with a density q(z|x): `kvae.VAE`, `ConditionalVAE`, `FactorVAE`,
             `PairVAE`, `HierarchicalVAE` or a family of your own whose `infer` takes `draws`.
         x: array of shape (examples, *event_shape), or a dict of arrays by name, such as x and
-            condition.
+            condition, or x and `target`.
         samples: int K, posterior samples for each example.
         seed: int, seeds the samples.
         batch_size: examples at once; by default chosen by K and what an example takes.
@@ -154,7 +155,7 @@ def log_likelihood(
     if samples >= 2**31:  # places of draws are counted in 32 bits
         raise ValueError(f"Expected samples below 2147483648. Received: samples={samples}")
     given = checks.optional_positive_int("batch_size", batch_size)
-    x = model.named_inputs().check_x(x)
+    x = model.named_inputs().check_scored(x)
     arrays = x if isinstance(x, dict) else {"x": x}
     examples = len(arrays["x"])
     rows = min(ROWS, memory.rows_at_once(model))
@@ -201,7 +202,7 @@ def in_batches(
             begin(f"example {start + 1} of {examples}")
             places = np.minimum(np.arange(start, start + size), examples - 1)
             batch = {name: tf.convert_to_tensor(array[places]) for name, array in arrays.items()}
-            key = tf.cast(tf.random.fold_in([seed, 0], start), tf.int32)
+            key = fold_in([seed, 0], start)
             if traced is None:  # see `BatchedFunction`: a call would warn of the fifth model
                 graph = tf.function(function, autograph=False)
                 traced = graph.get_concrete_function(batch, key)
@@ -247,7 +248,7 @@ def _of_a_batch(
         return tuple(tf.reduce_logsumexp(power * weights, axis=0) for power in (1.0, 2.0))
 
     def add(chunk: Any, inputs: Any, seed: Any, total: Any) -> Any:
-        key = tf.random.experimental.stateless_fold_in(seed, chunk)
+        key = fold_in(seed, chunk)
         more = sums(inputs, chunk, key)
         pairs = zip(total, more, strict=True)
         return [tf.reduce_logsumexp(tf.stack(pair), axis=0) for pair in pairs]

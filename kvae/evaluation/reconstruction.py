@@ -26,7 +26,7 @@ def reconstruction_error(
 
     Args:
         vae: a built model.
-        x: examples, (examples, *event_shape), or a dict of arrays by name.
+        x: examples, (examples, *event_shape), or a dict of arrays by name, such as x and `target`.
         kind: "squared" or "absolute".
         batch_size: examples computed at once.
 
@@ -43,7 +43,7 @@ def reconstruction_error(
     """
     model = built_model(vae)
     function = KINDS[checks.choice("kind", kind, tuple(KINDS))]
-    given = model.named_inputs().check_x(x)
+    given = model.named_inputs().check_scored(x)
     target, known = target_and_known(model, given if isinstance(given, dict) else {"x": given})
     found = model.reconstruct(x, batch_size)
     difference = np.where(known, target.astype("float64") - found, 0.0)

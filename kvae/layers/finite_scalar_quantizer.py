@@ -1,5 +1,6 @@
 """Finite scalar quantization: each element of a vector is rounded to one of a few levels."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ __all__ = ["FiniteScalarQuantizer"]
 
 # Levels of the paper's table 1 reach their outermost value with a finite input.
 MARGIN = 1e-3
+MOST_CODES = 2**24  # those that a draw made of a float32 tells apart
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -26,12 +28,18 @@ class FiniteScalarQuantizer(Quantizer):
     quantization from about a thousand codes on: [8, 5, 5, 5] makes 1,000, [7, 5, 5, 5, 5] makes
     4,375, [8, 8, 8, 6, 5] makes 15,360.
 
+    Zero stands for the middle level, and of two levels it is the boundary. (By the formula for more
+    levels it would be the upper one of two, where tanh is flat: an encoder could not leave it.)
+
     Args:
-        levels: number of levels of each element, at least 2.
+        levels: number of levels of each element, at least 2; their product is at most 2^24.
+        zero_between_two: whether zero is the boundary of two levels; False as in files of models
+            that were trained before it was.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `levels` is empty or holds something else than such integers.
+        ValueError: If `levels` is empty or holds something else than such integers, or if there
+            are more codes.
 
     Example:
         >>> quantizer = kvae.layers.FiniteScalarQuantizer([8, 5, 5, 5])
@@ -43,7 +51,7 @@ class FiniteScalarQuantizer(Quantizer):
         https://arxiv.org/abs/2309.15505
     """
 
-    def __init__(self, levels: Sequence[int], **kwargs: Any):
+    def __init__(self, levels: Sequence[int], zero_between_two: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
         self.levels = [checks.positive_int("levels", level) for level in levels]
         if not self.levels or min(self.levels) < 2:
@@ -51,13 +59,22 @@ class FiniteScalarQuantizer(Quantizer):
                 "Expected levels to name at least one element, each of at least 2 levels. "
                 f"Received: levels={levels!r}"
             )
+        if self.codebook_size > MOST_CODES:
+            raise ValueError(
+                f"Expected levels with a product of at most {MOST_CODES}, the number of codes. "
+                f"Received: levels={levels!r}, {self.codebook_size} codes"
+            )
+        self.zero_between_two = bool(zero_between_two)
         sizes = np.array(self.levels)
         self._half = (sizes // 2).astype("float32")
         self._basis = np.cumprod([1, *sizes[:-1]]).astype("int32")
         self._reach = ((sizes - 1) * (1.0 + MARGIN) / 2.0).astype("float32")
         # An even number of levels lies half a level beside zero.
         self._offset = np.where(sizes % 2 == 0, 0.5, 0.0).astype("float32")
-        self._shift = np.arctanh(self._offset / self._reach).astype("float32")
+        shift = np.arctanh(self._offset / self._reach)
+        if self.zero_between_two:
+            shift = np.where(sizes == 2, 0.0, shift)
+        self._shift = shift.astype("float32")
 
     @property
     def dim(self) -> int:
@@ -67,7 +84,7 @@ class FiniteScalarQuantizer(Quantizer):
     @property
     def codebook_size(self) -> int:
         """Number of different codes, the product of the levels."""
-        return int(np.prod(self.levels))
+        return math.prod(self.levels)
 
     def call(self, vectors: Any) -> Any:
         """Return the levels in [-1, 1], (batch, ..., dim)."""
@@ -92,4 +109,12 @@ class FiniteScalarQuantizer(Quantizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""
-        return {**super().get_config(), "levels": self.levels}
+        # Only where it says something: the digest of other models stays what it was.
+        moved = self.zero_between_two and 2 in self.levels
+        own = {"zero_between_two": True} if moved else {}
+        return {**super().get_config(), "levels": self.levels, **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "FiniteScalarQuantizer":
+        """Return the layer that `get_config` described."""
+        return super().from_config({"zero_between_two": False, **config})

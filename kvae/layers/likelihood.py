@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.observed import not_missing
+from kvae.noise import fold_in
 
 __all__ = ["Likelihood"]
 
@@ -78,7 +79,7 @@ class Likelihood:
 
         def of_one(example: tuple[Any, Any]) -> Any:
             distribution = self.layer.distribution(example[0][None])
-            seed = tf.random.experimental.stateless_fold_in(example[1], 1)
+            seed = fold_in(example[1], 1)
             return tf.cast(self.layer.draw(distribution, seed)[0], tf.float32)
 
         return tf.map_fn(of_one, (self.params, rows), fn_output_signature=tf.float32)

@@ -71,7 +71,9 @@ class TrimmedELBO(NegativeELBO):
         )
         target = self.target(inputs)
         observed = not_missing(target, inputs.get("observed"))
-        derivative = batch.notes["likelihood"].layer.log_derivative(target, observed)
+        notes = batch.notes  # of several draws there is the likelihood of their rows alone
+        likelihood = notes["likelihood" if self.draws is None else "likelihood_of_draws"]
+        derivative = likelihood.layer.log_derivative(target, observed)
         losses += tf.cast(derivative, tf.float32)
         examples = tf.shape(losses)[0]
         left_out = tf.cast(self.share * tf.cast(examples, tf.float32), tf.int32)

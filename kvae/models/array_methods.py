@@ -57,7 +57,8 @@ class ArrayMethods:
         exported `score` returns.
 
         Args:
-            x: array of shape (examples, *event_shape), or a dict of arrays by name.
+            x: array of shape (examples, *event_shape), or a dict of arrays by name, such as x and
+                `target`, which is x itself by default.
             batch_size: examples computed at once.
             terms: whether to return a dict of `score`, its reconstruction term `nll`, and
                 `nats_per_element`, the score divided by the number of elements of an example. It
@@ -68,7 +69,7 @@ class ArrayMethods:
             >>> nats.shape == (len(x_test),)
             True
         """
-        x = self.named_inputs().check_x(x)
+        x = self.named_inputs().check_scored(x)
         found = self.run("score", x, batch_size)
         return found if terms else found["score"]
 
@@ -76,7 +77,8 @@ class ArrayMethods:
         """Return the ELBO of each example in nats with one draw of z, shape (examples,).
 
         Args:
-            x: array of shape (examples, *event_shape), or a dict of arrays by name.
+            x: array of shape (examples, *event_shape), or a dict of arrays by name, such as x and
+                `target`, which is x itself by default.
             seed: int, makes the draws reproducible.
             batch_size: examples computed at once.
         """
@@ -86,7 +88,7 @@ class ArrayMethods:
                 f"Take score, which is -log p(x, z). Received: a {type(self).__name__} with a "
                 "deterministic encoder"
             )
-        x = self.named_inputs().check_x(x)
+        x = self.named_inputs().check_scored(x)
         return -self.run("score", x, batch_size, seed=self._draw_seed(seed))["score"]
 
     def sample(

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
+from kvae.noise import fold_in
 
 __all__ = ["BatchedFunction"]
 
@@ -47,7 +48,7 @@ class BatchedFunction:
             batch = [tf.convert_to_tensor(each[start : start + size]) for each in inputs]
             function = self._concrete(names, batch, seed is not None)
             if seed is not None:
-                batch.append(tf.cast(tf.random.fold_in(seed, start), tf.int32))
+                batch.append(fold_in(seed, start))
             parts.append(tf.nest.map_structure(lambda tensor: tensor.numpy(), function(*batch)))
         return tf.nest.map_structure(lambda *values: np.concatenate(values), *parts)
 

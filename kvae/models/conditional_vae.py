@@ -113,7 +113,7 @@ class ConditionalVAE(VAE):
         What analyses or exports a `kvae.VAE` takes it: `kvae.diagnose`, `kvae.interpolate`, ...
 
         Args:
-            condition: one raw condition.
+            condition: one raw condition; None for a missing one.
 
         Raises:
             ValueError: If the condition is not valid.

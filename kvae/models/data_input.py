@@ -16,7 +16,7 @@ from kvae.models.missing import check_can_be_missing, masked_features, masked_sh
 from kvae.models.part_network import build_network, emitted_shape, first_taken
 from kvae.models.parts import beside, check_taken
 
-__all__ = ["data_specs", "encoder_shape", "exported_x", "seen_by_encoder", "shape_to_build"]
+__all__ = ["data_specs", "encoder_shape", "exported_data", "seen_by_encoder", "shape_to_build"]
 
 
 def data_specs(model: Any) -> dict[str, InputSpec]:
@@ -103,8 +103,16 @@ def seen_by_encoder(model: Any, inputs: Any, training: bool) -> Any:
     return seen if observed is None else tf.where(observed, seen, tf.zeros_like(seen))
 
 
-def exported_x(model: Any) -> tuple[tuple[int, ...], tf.DType]:
-    """Return shape and dtype of x in exported files: 8-bit pixels stay integers."""
+def exported_data(model: Any) -> dict[str, dict[str, Any]]:
+    """Return the signatures of data x with their inputs: shape and dtype by name.
+
+    8-bit pixels stay integers in exported files. A model whose x cannot be its own target has no
+    `score` of x.
+    """
     specs = model.input_specs()
     pixels = specs["target"].domain.is_8_bit and model.features is None
-    return specs["x"].shape, tf.uint8 if pixels else tf.float32
+    x = {"x": (specs["x"].shape, tf.uint8 if pixels else tf.float32)}
+    names = ["encode", "reconstruct"]
+    if fits(specs["x"].shape, specs["target"].shape):
+        names.append("score")
+    return {name: dict(x) for name in names}

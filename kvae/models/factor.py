@@ -11,7 +11,7 @@ from kvae.contract import Batch, Latent, Term
 from kvae.layers import DistributionLayer
 from kvae.models.part_network import build_network, emitted_shape, taken_shape
 from kvae.models.vae import VAE
-from kvae.noise import words
+from kvae.noise import fold_in, words
 from kvae.sums import ordered_sum
 from kvae.training.optimizers import build_optimizers
 
@@ -220,8 +220,6 @@ def shuffled(z: Any, seed: Any) -> Any:
         array([[0., 5.],
                [1., 6.]], dtype=float32)
     """
-    seed = (
-        tf.zeros(2, tf.int32) if seed is None else tf.random.experimental.stateless_fold_in(seed, 2)
-    )
+    seed = tf.zeros(2, tf.int32) if seed is None else fold_in(seed, 2)
     order = tf.argsort(words(tf.reverse(tf.shape(z), [0]), seed), axis=1)  # (latent_dim, batch)
     return tf.transpose(tf.gather(tf.transpose(z), order, batch_dims=1))

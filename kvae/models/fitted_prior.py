@@ -176,11 +176,11 @@ def _fit_mixture(prior: GaussianMixture, z: np.ndarray, seed: int) -> None:
     from sklearn.mixture import GaussianMixture as Mixture
 
     components = prior.num_components
-    if len(z) < components:
+    if len(z) < max(2, components):
         raise ValueError(
-            f"Expected at least one draw for each of the {components} components. Received: "
-            f"{len(z)} draws. Give more examples or draws, or a kvae.priors.GaussianMixture with "
-            "fewer components."
+            f"Expected at least two draws, and one for each of the {components} components. "
+            f"Received: {len(z)} draws. Give more examples or draws, or a "
+            "kvae.priors.GaussianMixture with fewer components."
         )
     mixture = Mixture(
         components, covariance_type="diag", reg_covar=1e-5, max_iter=500, random_state=seed % 2**32
@@ -230,7 +230,7 @@ class _NegativeLogProb(keras.Model):
     """Latent variables -> log p, (batch,); its loss is the negative mean."""
 
     def __init__(self, prior: Any, log_prob: Any):
-        super().__init__(name="prior_training")
+        super().__init__(name="prior_training", dtype="float32")  # whatever the policy of networks
         self.prior = prior
         self.log_prob = log_prob
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kvae.contract import InputSpec, Signature
+from kvae.contract.plain_array import plain_array
 from kvae.models.conditional_vae import ConditionalVAE
 from kvae.models.vae import VAE
 
@@ -20,7 +20,7 @@ class GivenCondition(ConditionalVAE):
     `ConditionalVAE.given` makes it. It shares the weights of the conditional model.
 
     Args:
-        given: the raw condition.
+        given: the raw condition; None for a missing one.
         **kwargs: the arguments of `ConditionalVAE`.
 
     Raises:
@@ -49,7 +49,13 @@ class GivenCondition(ConditionalVAE):
     def __init__(self, given: Any, **kwargs: Any):
         super().__init__(**kwargs)
         spec = self.condition_layer.spec()
-        self.given_condition = spec.check(np.asarray(given)[None], "condition")[0]
+        one = plain_array(self.missing_condition() if given is None else given, "condition")
+        if one.shape != spec.shape:
+            raise ValueError(
+                f"Expected condition to be one condition, of shape {spec.shape}. Received: shape "
+                f"{one.shape}"
+            )
+        self.given_condition = spec.check(one[None], "condition")[0]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this model again, as plain data."""

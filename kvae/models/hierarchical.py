@@ -15,7 +15,7 @@ from kvae.layers.trainability import check_reparameterized
 from kvae.models.data_input import (
     data_specs,
     encoder_shape,
-    exported_x,
+    exported_data,
     seen_by_encoder,
     shape_to_build,
 )
@@ -24,6 +24,7 @@ from kvae.models.latent_model import LatentModel
 from kvae.models.parts import arguments_of, check_likelihood, config_of, normals_of
 from kvae.models.public_methods import HierarchyPublicMethods
 from kvae.models.tensor_functions import HierarchyFunctions
+from kvae.noise import fold_in
 from kvae.outputs import decoded
 from kvae.priors import Prior
 from kvae.seeds import next_seed
@@ -234,8 +235,8 @@ class HierarchicalVAE(LatentModel):
             posterior = layer.distribution(params)
             if training:
                 check_reparameterized(layer, posterior)
-            own = None if seed is None else tf.random.experimental.stateless_fold_in(seed, index)
-            further = None if own is None else tf.random.experimental.stateless_fold_in(own, 1)
+            own = None if seed is None else fold_in(seed, index)
+            further = None if own is None else fold_in(own, 1)
             if own is None:
                 value = layer.point(posterior)
             else:  # a lower posterior has the draws above in its batch shape
@@ -306,12 +307,9 @@ class HierarchicalVAE(LatentModel):
     def signatures(self) -> list[Signature]:
         """Return the functions that can be exported; `decode` takes each layer by its name."""
         functions, specs = self.tensor_functions(), self.latent_specs()
-        x = {"x": exported_x(self)}
         inputs: dict[str, dict[str, Any]] = {
             "decode": {name: (spec.shape, tf.float32) for name, spec in specs.items()},
-            "encode": x,
-            "reconstruct": x,
-            "score": x,
+            **exported_data(self),
             "sample": {"seed": ((2,), tf.int32)},
         }
         if None in [spec.normals for spec in specs.values()]:
@@ -351,6 +349,12 @@ class HierarchicalVAE(LatentModel):
             )
         shapes = {name: spec.shape for name, spec in self.latent_specs().items()}
         arrays = {name: InputSpec(shapes[name]).check(latents[name], name) for name in given}
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(
+                "Expected latents to hold as many examples of each layer. Received: "
+                f"{', '.join(f'{length} of {name}' for name, length in lengths.items())}"
+            )
         return decoded(self.run("decode", arrays, batch_size))
 
     def reconstruct(

@@ -23,6 +23,7 @@ from kvae.models.batches import BatchedFunction
 from kvae.models.float32 import float32_model
 from kvae.models.public_methods import PublicMethods
 from kvae.models.training_methods import TrainingMethods
+from kvae.noise import fold_in
 from kvae.seeds import next_seed
 from kvae.sums import ordered_sum
 
@@ -182,7 +183,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
             batch: weights of the examples and training step.
         """
         if batch.training and seed is not None:
-            further = tf.random.experimental.stateless_fold_in(seed, 2)
+            further = fold_in(seed, 2)
             inputs = self.training_inputs(inputs, further)
         latents = self.infer(inputs, seed, self.objective.draws, batch.training)
         terms = self.objective.terms(self, inputs, latents, batch)

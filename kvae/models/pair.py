@@ -15,6 +15,7 @@ from kvae.contract.closed_form import normal_kl
 from kvae.contract.input_spec import fits
 from kvae.layers import DistributionLayer, MultivariateNormalDiag
 from kvae.models.vae import VAE
+from kvae.noise import fold_in
 from kvae.regularizers import TotalCorrelation
 
 __all__ = ["PairVAE", "shared_moments"]
@@ -163,7 +164,7 @@ class PairVAE(VAE):
         if seed is None:
             latent = layer.latent(posterior, layer.point(posterior))
         else:
-            further = tf.random.experimental.stateless_fold_in(seed, 1)
+            further = fold_in(seed, 1)
             latent = layer.latent(posterior, layer.draw(posterior, seed, draws), seed=further)
         return {"z": replace(latent, fixed=lambda: normal(*map(tf.stop_gradient, moments)))}
 

@@ -13,7 +13,7 @@ from kvae.layers.quantizer import perplexity
 from kvae.models.data_input import (
     data_specs,
     encoder_shape,
-    exported_x,
+    exported_data,
     seen_by_encoder,
     shape_to_build,
 )
@@ -260,12 +260,10 @@ class QuantizedVAE(LatentModel):
 
     def signatures(self) -> list[Signature]:
         """Return the functions that can be exported: codes are integers."""
-        functions, x = self.tensor_functions(), {"x": exported_x(self)}
+        functions = self.tensor_functions()
         inputs: dict[str, dict[str, Any]] = {
             "decode": {CODES: (self.prior.event_shape, tf.int32)},
-            "encode": x,
-            "reconstruct": x,
-            "score": x,
+            **exported_data(self),
             "sample": {"seed": ((2,), tf.int32)},
         }
         return [Signature(name, inputs[name], functions[name]) for name in inputs]

@@ -13,7 +13,7 @@ from kvae.layers.trainability import check_reparameterized
 from kvae.models.data_input import (
     data_specs,
     encoder_shape,
-    exported_x,
+    exported_data,
     seen_by_encoder,
     shape_to_build,
 )
@@ -35,6 +35,7 @@ from kvae.models.parts import (
 )
 from kvae.models.public_methods import VectorPublicMethods
 from kvae.models.tensor_functions import VectorFunctions
+from kvae.noise import fold_in
 from kvae.outputs import decoded
 from kvae.priors import Prior
 from kvae.seeds import next_seed
@@ -258,7 +259,7 @@ class VAE(LatentModel):
             check_reparameterized(layer, posterior)
         if seed is None:
             return {"z": layer.latent(posterior, layer.point(posterior), vector)}
-        further = tf.random.experimental.stateless_fold_in(seed, 1)
+        further = fold_in(seed, 1)
         value = layer.draw(posterior, seed, draws)
         return {"z": layer.latent(posterior, value, vector, seed=further, params=params)}
 
@@ -299,14 +300,11 @@ class VAE(LatentModel):
     def signatures(self) -> list[Signature]:
         """Return the functions that can be exported."""
         functions = self.tensor_functions()
-        x = exported_x(self)
         z = ((self.latent_dim,), tf.float32)
         pair = {"z_a": z, "z_b": z, "t": ((1,), tf.float32)}
         inputs: dict[str, dict[str, Any]] = {
             "decode": {"z": z},
-            "encode": {"x": x},
-            "reconstruct": {"x": x},
-            "score": {"x": x},
+            **exported_data(self),
             "sample": {"seed": ((2,), tf.int32)},
             "interpolate": pair,
             "interpolate_spherical": pair,
@@ -314,7 +312,7 @@ class VAE(LatentModel):
         if normals_of(self.prior, self.condition_dim) is None:
             del inputs["sample"]
         if self.missing:
-            inputs["impute"] = {"x": x, "seed": ((2,), tf.int32)}
+            inputs["impute"] = {**inputs["encode"], "seed": ((2,), tf.int32)}
         return [Signature(name, inputs[name], functions[name]) for name in inputs]
 
     # -- arrays ------------------------------------------------------------------------------

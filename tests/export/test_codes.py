@@ -80,7 +80,7 @@ def test_a_file_with_a_broken_quantizer_is_refused(model, digits, tmp_path, monk
         right = np.sum(np.square(quantizer.codebook.numpy()), axis=1)
         wrong = np.roll(right, 1) + np.arange(len(right), dtype="float32")
     else:
-        right, wrong = quantizer._shift, quantizer._shift + np.float32(1.0)
+        right, wrong = quantizer._reach, -quantizer._reach
 
     def apply(*arguments):
         content = preset.apply(*arguments)

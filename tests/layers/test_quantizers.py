@@ -52,7 +52,7 @@ def test_the_gradient_passes_and_codes_stand_for_what_is_returned(make, rng):
 
 def test_levels_are_those_of_the_paper(rng):
     levels = np.array([8, 5, 2])
-    quantizer = kvae.layers.FiniteScalarQuantizer(levels)
+    quantizer = kvae.layers.FiniteScalarQuantizer(levels, zero_between_two=False)
     v = rng.normal(scale=2.0, size=(1000, 3))
     # Appendix A.1 of the paper, in float64.
     half = (levels - 1) * 1.001 / 2
@@ -63,6 +63,29 @@ def test_levels_are_those_of_the_paper(rng):
     np.testing.assert_array_equal(quantizer.codes(v.astype("float32")), index)
     for element, count in enumerate(levels):
         assert len(np.unique(digits[:, element])) == count
+
+
+def test_zero_is_the_boundary_of_two_levels(rng):
+    quantizer = kvae.layers.FiniteScalarQuantizer([2, 2])
+    v = tf.constant(rng.normal(size=(500, 2)), tf.float32)
+    expected = np.where(v.numpy() < 0.0, -1.0, 0.0)
+    np.testing.assert_array_equal(quantizer(v).numpy(), expected)
+    zero = tf.zeros((1, 2))
+    with tf.GradientTape() as tape:
+        tape.watch(zero)
+        returned = quantizer(zero)
+    np.testing.assert_allclose(tape.gradient(returned, zero), np.full((1, 2), 0.5005), rtol=1e-5)
+
+
+def test_two_levels_of_the_first_files_stay_what_they_were(rng):
+    layer = kvae.layers.FiniteScalarQuantizer
+    config = layer([3, 2]).get_config()
+    del config["zero_between_two"]  # which they did not have
+    first = layer.from_config(config)
+    v = rng.normal(scale=3.0, size=(500, 2)).astype("float32")
+    expected = layer([3, 2], zero_between_two=False).codes(v)
+    for quantizer in (first, layer.from_config(first.get_config())):
+        np.testing.assert_array_equal(quantizer.codes(v), expected)
 
 
 def test_every_code_is_reached():
@@ -117,6 +140,7 @@ def test_codes_without_use_begin_again_at_data(rng):
         (lambda: kvae.layers.VectorQuantizer(4, 3, restart=-1.0), "restart"),
         (lambda: kvae.layers.FiniteScalarQuantizer([]), "levels"),
         (lambda: kvae.layers.FiniteScalarQuantizer([4, 1]), "at least 2 levels"),
+        (lambda: kvae.layers.FiniteScalarQuantizer([2000] * 3), "at most 16777216"),
     ],
 )
 def test_arguments_are_validated(make, message):

@@ -26,6 +26,19 @@ def test_its_value_is_the_mean_loss_of_the_examples_that_are_kept(grey):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+def test_several_draws_train_and_leave_out_by_their_mean(grey):
+    model, x, seed = make_vae(), tf.constant(grey[:10]), [3, 4]
+    inputs, latents = {"x": x}, model.infer({"x": x}, seed, draws=3)
+    of_all = kvae.losses.NegativeELBO(draws=3).terms(model, inputs, latents, Batch(training=True))
+    losses = np.sum([float(term.weight) * term.values.numpy() for term in of_all], axis=0)
+    objective = kvae.losses.TrimmedELBO(0.35, draws=3)
+    terms = objective.terms(model, inputs, latents, Batch(training=True))
+    found = sum(float(term.weight) * np.mean(term.values) for term in terms)
+    np.testing.assert_allclose(found, np.sort(losses)[:7].mean(), rtol=1e-5)
+    model.compile("adam", loss=objective)
+    assert np.isfinite(model.fit(grey[:32], verbose=0).history["loss"][0])
+
+
 def test_an_example_that_is_left_out_has_no_gradient(grey):
     model, x, seed = make_vae(), tf.constant(grey[:10]), [3, 4]
     worst = int(np.argmax(losses_of(model, x, seed)))

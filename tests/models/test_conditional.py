@@ -376,6 +376,10 @@ def test_the_model_at_one_condition_is_a_vae_that_analyses_take(model, data, dig
         threes.sample(2, condition=3)
 
 
+def test_the_one_condition_may_be_a_missing_one(model):
+    assert_same_in_float32(model.given(None).sample(3, seed=0), model.sample(3, seed=0))
+
+
 def test_the_prior_of_one_condition_is_diagnosed(digits):
     model = make_conditional(prior=kvae.priors.ConditionalNormal(2, CLASSES))
     kvae.diagnose(model.given(3), digits[1][:100])
@@ -440,6 +444,11 @@ BAD_CALLS = {
     "sample with text": (lambda m: m.sample(3, condition="four"), r"Expected condition"),
     "an unknown class": (lambda m: m.sample(3, condition=10), r"condition to hold whole numbers"),
     "given unknown": (lambda m: m.given(10), r"condition to hold whole numbers"),
+    "given several": (
+        lambda m: m.given([1, 2]),
+        r"to be one condition, of shape \(\). Received: shape \(2,\)",
+    ),
+    "given none": (lambda m: m.given(None), r"Expected condition, which a"),
 }
 
 

@@ -32,11 +32,11 @@ def x():
 
 def test_each_dimension_is_shuffled_by_itself_over_the_batch():
     z = tf.constant(np.random.default_rng(0).normal(size=(50, 3)), tf.float32)
-    found = shuffled(z, seed=[0, 1]).numpy()
+    found = shuffled(z, seed=[-5, 1]).numpy()
     np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(z.numpy(), axis=0))
     order = [[z.numpy()[:, d].tolist().index(value) for value in found[:, d]] for d in range(3)]
     assert order[0] != order[1] != order[2] != order[0]
-    again = tf.function(shuffled, jit_compile=True)(z, tf.constant([0, 1])).numpy()
+    again = tf.function(shuffled, jit_compile=True)(z, tf.constant([-5, 1])).numpy()
     np.testing.assert_array_equal(found, again)
 
 

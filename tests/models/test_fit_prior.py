@@ -8,7 +8,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 import kvae
 from kvae.callbacks import NonFiniteError
 from tests.conformance.case import N
-from tests.helpers import assert_same_in_float32
+from tests.helpers import assert_same_in_float32, dtype_policy
 from tests.models import linear_gaussian
 from tests.small import make_vae
 
@@ -168,6 +168,17 @@ def test_a_factor_vae_keeps_its_discriminator():
     assert np.isfinite(fitted.fit(x, verbose=0).history["loss"]).all()
 
 
+def test_a_flow_is_trained_in_float32_under_every_policy():
+    x, found = draw_data(N, 0), []
+    for policy in ("float32", "mixed_bfloat16"):
+        model = identity_model()
+        with dtype_policy(policy):
+            keras.utils.set_random_seed(0)
+            fitted = model.fit_prior(x, "flow", epochs=1, verbose=0)
+        found.append(fitted.score(x))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4)
+
+
 def test_the_losses_of_a_flow_are_kept_by_a_callback():
     history = keras.callbacks.History()
     x = draw_data(100, 0)
@@ -201,6 +212,10 @@ def test_codes_that_are_not_finite_are_reported():
         ({"epochs": 3}, "fitted by expectation maximization. Received: epochs"),
         ({"draws": 0}, "Expected draws to be a positive integer"),
         ({"prior": priors.GaussianMixture(2, 999)}, "each of the 999 components.*fewer components"),
+        (
+            {"prior": priors.GaussianMixture(2, 1), "x": draw_data(1, 0), "draws": 1},
+            "Expected at least two draws",
+        ),
         ({"x": np.full((3, 2), np.nan, "float32")}, "Expected x to"),
     ],
 )

@@ -415,6 +415,13 @@ def test_latents_that_are_no_first_layers_are_refused(model):
             model.decode(latents)
 
 
+def test_latents_of_different_lengths_are_refused(model, x):
+    latents = {name: mean[:4] for name, (mean, _) in model.encode(x).items()}
+    message = "as many examples of each layer. Received: 4 of z1, 1 of z2, 4 of z3"
+    with pytest.raises(ValueError, match=message):
+        model.decode({**latents, "z2": latents["z2"][:1]})
+
+
 def test_the_doubly_reparameterized_gradient_is_refused(model):
     with pytest.raises(ValueError, match="one latent group for the doubly"):
         model.compile(loss=kvae.losses.ImportanceWeightedELBO(3, "doubly_reparameterized"))

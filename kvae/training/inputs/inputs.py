@@ -101,6 +101,15 @@ class Inputs:
         arrays, _ = self.check(x, target=False)
         return _packed(arrays, None)[0]
 
+    def check_scored(self, x: Any) -> Any:
+        """Return x as `check_x` does, and with the target where one is given by name.
+
+        For what computes log p(target|z): `score`, `elbo`, estimates of the log-likelihood. Where x
+        cannot be its own target, one has to be given.
+        """
+        arrays, _ = self.check(x)
+        return arrays if len(arrays) > 1 else arrays[X]
+
     def batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, target: bool = True
     ) -> tuple[Any, ...]:

@@ -608,10 +608,7 @@ class Model:
         """
         found = self.bundle.artefact(self.preset).get("calibration")
         if found is None:
-            raise ValueError(
-                "Expected a bundle with thresholds, written with calibration rows. Received: one "
-                "without"
-            )
+            raise _no_thresholds()
         scores = self.score(x, **others)
         low = -np.inf if found["low"] is None else found["low"]
         return {
@@ -1097,7 +1094,7 @@ class RecentThreshold:
 
 
 class Stream:
-    """Score a signal in overlapping windows, as its samples come in.
+    """Score a signal in overlapping windows, as its samples come in, or decide on them.
 
     Args:
         model: a `Model` whose events have the shape (window, *channels).
@@ -1143,6 +1140,33 @@ class Stream:
         Raises:
             ValueError: If the samples do not have the shape or the domain of the model's data.
         """
+        starts, scores = self._completed(samples, self.model.score)
+        return starts, np.zeros(0, "float32") if scores is None else scores
+
+    def detect(self, samples: Any) -> dict[str, np.ndarray]:
+        """Add samples and decide on the windows that they complete.
+
+        Args:
+            samples: as for `push`.
+
+        Returns:
+            `start` of each window, and its `score`, `p_value` and `is_anomaly` as `Model.detect`
+            returns them.
+
+        Raises:
+            ValueError: If the bundle was written without calibration rows; else as for `push`.
+        """
+        if self.model.bundle.artefact(self.model.preset).get("calibration") is None:
+            raise _no_thresholds()
+        starts, found = self._completed(samples, self.model.detect)
+        none = {"score": "float32", "p_value": "float64", "is_anomaly": "bool"}
+        return {"start": starts, **(found or {n: np.zeros(0, of) for n, of in none.items()})}
+
+    def _completed(self, samples: Any, call: Any) -> tuple[np.ndarray, Any]:
+        """Return starts of the windows that samples complete, and what `call` makes of them.
+
+        None where there are no such windows. Samples that are refused are not kept.
+        """
         samples = _array("samples", samples)
         if samples.shape[1:] != self._kept.shape[1:] or samples.ndim != self._kept.ndim:
             shape = ", ".join(["samples", *map(str, self._kept.shape[1:])])
@@ -1152,15 +1176,21 @@ class Stream:
         kept = np.concatenate([self._kept, samples])
         end = self._first + len(kept)
         starts = np.arange(self._start, end - self.window + 1, self.hop)
-        scores = np.zeros(0, "float32")
+        found = None
         if len(starts):
             windows = [kept[s - self._first : s - self._first + self.window] for s in starts]
             others = {n: np.stack([v] * len(starts)) for n, v in self._others.items()}
-            scores = self.model.score(np.stack(windows), **others)
+            found = call(np.stack(windows), **others)
             self._start = int(starts[-1]) + self.hop
         skipped = min(max(self._start - self._first, 0), len(kept))
         self._kept, self._first = kept[skipped:], self._first + skipped
-        return starts, scores
+        return starts, found
+
+
+def _no_thresholds() -> ValueError:
+    return ValueError(
+        "Expected a bundle with thresholds, written with calibration rows. Received: one without"
+    )
 
 
 def _checked(

@@ -16,7 +16,14 @@ def model(tmp_path_factory):
     likelihood = kvae.layers.IndependentNormal((WINDOW, CHANNELS))
     vae = make_vae((WINDOW, CHANNELS), 2, likelihood=likelihood)
     kvae.export.bundle(
-        vae, path, presets=["float32"], signatures=["score"], batch_sizes=(1, 4), measure=False
+        vae,
+        path,
+        presets=["float32"],
+        signatures=["score"],
+        batch_sizes=(1, 4),
+        measure=False,
+        calibration=np.random.default_rng(3).normal(size=(60, WINDOW, CHANNELS)),
+        false_alarm_rate=0.1,
     )
     return runtime.Model(path)
 
@@ -57,3 +64,27 @@ def test_refused_samples_leave_the_stream_as_it_was(model, rng):
 def test_a_hop_that_is_no_positive_integer_is_refused(model, hop):
     with pytest.raises(ValueError, match="Expected hop to be a positive integer"):
         runtime.Stream(model, hop)
+
+
+def test_windows_are_decided_on_as_rows_are(model, rng):
+    signal = rng.normal(size=(50, CHANNELS))
+    signal[20:] *= 4.0
+    stream, found = runtime.Stream(model, HOP), []
+    for part in np.split(signal, [3, 15, 40]):  # the first completes no window
+        found.append(stream.detect(part))
+    joined = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    np.testing.assert_array_equal(joined["start"], np.arange(0, 50 - WINDOW + 1, HOP))
+    windows = np.stack([signal[start : start + WINDOW] for start in joined["start"]])
+    expected = model.detect(windows)
+    np.testing.assert_allclose(joined["score"], expected["score"], rtol=1e-5)
+    np.testing.assert_array_equal(joined["is_anomaly"], expected["is_anomaly"])
+    np.testing.assert_array_equal(joined["p_value"], expected["p_value"])
+    assert joined["is_anomaly"].any()
+    assert not joined["is_anomaly"].all()
+
+
+def test_a_stream_without_thresholds_does_not_decide(model, monkeypatch):
+    artefact = {k: v for k, v in model.bundle.artefact("float32").items() if k != "calibration"}
+    monkeypatch.setattr(model.bundle, "artefact", lambda preset: artefact)
+    with pytest.raises(ValueError, match="Expected a bundle with thresholds"):
+        runtime.Stream(model, HOP).detect(np.zeros((1, CHANNELS)))

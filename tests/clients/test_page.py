@@ -665,6 +665,31 @@ def test_a_row_of_a_table_is_judged(page, table_bundle, tmp_path):
     np.testing.assert_allclose(said, found, rtol=6e-3, atol=2e-3)  # three digits
 
 
+def test_all_rows_of_a_file_are_judged_and_the_unusual_ones_are_a_click_away(page, table_bundle):
+    frame = table_bundle.frame[:30].copy()
+    frame.loc[[4, 21], "height"] = 400.0
+    found = table_bundle.decoder.detect(table_bundle.schema.to_array(frame))
+    unusual = [int(row) for row in np.flatnonzero(found["is_anomaly"])]
+    assert {4, 21} <= set(unusual)
+    assert len(unusual) < 30
+    page.open("?bundle=bundles/people/")
+    page.click("tab-judge")
+    page.judge("people.csv", frame.to_csv(index=False).encode(), "text/csv")
+    page.wait("return document.getElementById('overview').ariaBusy === 'false'")
+    assert page.said("overview-words") == f"30 rows, {len(unusual)} unusual"
+    row = "return Number(document.getElementById('row').value) - 1"
+    after = [each for each in unusual if each > 0]
+    way = [("next", after[0]), ("next", after[1]), ("before", after[0])]
+    for step, expected in way:
+        page.click(f"unusual-{step}")
+        page.wait_judged()
+        assert page.script(row) == expected
+        assert page.said("verdict").startswith("Unusual.")
+        assert page.score() == pytest.approx(found["score"][expected], rel=1e-4)
+    page.judge("one.csv", frame[:1].to_csv(index=False).encode(), "text/csv")
+    assert not page.find("overview").is_displayed()
+
+
 @pytest.mark.parametrize(
     ("bundle", "name", "content", "sentence"),
     [

@@ -8,6 +8,7 @@ import { asData } from "./domain.js";
 import { erased, Gaps, showGaps } from "./gaps.js";
 import { Latest } from "./latest.js";
 import { plain } from "./number.js";
+import { Overview } from "./overview.js";
 import { panels } from "./panels.js";
 import { pixelsOf } from "./pixels.js";
 
@@ -23,6 +24,13 @@ export class Judge {
   });
   #model;
   #on;
+  #overview = new Overview({
+    choose: (row) => {
+      element("row").value = row + 1;
+      this.#on.attempt(() => this.#choose());
+    },
+    others: () => this.#on.others("score"),
+  });
   #source = null; // {count, example, words} of the file
 
   /** @param {{attempt: function, others: function, shown: function}} on What the page does for it. */
@@ -51,6 +59,7 @@ export class Judge {
   use(model, kind) {
     if (this.#kind !== kind) {
       this.#source = null;
+      this.#overview.clear();
       element("file").value = "";
       element("judged").hidden = true;
       element("row-label").hidden = true;
@@ -74,7 +83,15 @@ export class Judge {
 
   /** Judge the example once more, after another input has changed. */
   again() {
-    return this.#source ? this.#choose() : null;
+    if (!this.#source) return null;
+    this.#judgeAll();
+    return this.#choose();
+  }
+
+  /** Score all examples of the file, while the page goes on. */
+  #judgeAll() {
+    const { count, example } = this.#source;
+    this.#overview.use({ count, example }, this.#kind.noun, this.#model);
   }
 
   async #open(file) {
@@ -89,6 +106,7 @@ export class Judge {
     element("row-label").hidden = count === 1;
     element("row-name").textContent = `${this.#kind.noun} of ${count}`;
     Object.assign(element("row"), { value: 1, max: count });
+    this.#judgeAll();
     await this.#choose();
   }
 
@@ -97,6 +115,7 @@ export class Judge {
     element("row-label").hidden = true;
     element("file").value = "";
     this.#source = { count: 1, example: () => x, words: ["What is shown"] };
+    this.#overview.clear();
     return this.#choose();
   }
 
@@ -106,6 +125,7 @@ export class Judge {
     if (!count) return null;
     const row = Math.min(Math.max(Math.round(Number(field.value)) || 1, 1), count);
     field.value = row;
+    this.#overview.set(row - 1);
     let x = example(row - 1);
     if (element("invert").checked && !element("invert-label").hidden) {
       const { low, high } = this.#kind.domain;

@@ -17,7 +17,6 @@ MODEL = "A model saved as .keras, a run folder, or pretrained:NAME."
 
 app = typer.Typer(
     help="Train, diagnose and export variational autoencoders for Keras 3.",
-    no_args_is_help=True,
     rich_markup_mode=None,  # the panels of rich cut long options at 80 columns
     pretty_exceptions_show_locals=False,
 )
@@ -29,8 +28,9 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def main(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -39,6 +39,8 @@ def main(
     ] = False,
 ) -> None:
     """Train, diagnose and export variational autoencoders for Keras 3."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command(short_help="Train a VAE on digits, draw figures and export its decoder.")

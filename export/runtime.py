@@ -1096,6 +1096,8 @@ class RecentThreshold:
 class Stream:
     """Score a signal in overlapping windows, as its samples come in, or decide on them.
 
+    Several threads may add samples; those of one call stay together.
+
     Args:
         model: a `Model` whose events have the shape (window, *channels).
         hop: samples from the start of one window to the start of the next.
@@ -1125,6 +1127,7 @@ class Stream:
         self._start = 0  # of the next window, counted from the first sample
         self._kept = np.zeros((0, *channels))
         self._first = 0  # the sample that is kept first
+        self._lock = threading.Lock()
 
     def push(self, samples: Any) -> tuple[np.ndarray, np.ndarray]:
         """Add samples and return the windows that they complete.
@@ -1173,17 +1176,18 @@ class Stream:
             raise ValueError(
                 f"Expected samples of shape ({shape}). Received: shape {samples.shape}"
             )
-        kept = np.concatenate([self._kept, samples])
-        end = self._first + len(kept)
-        starts = np.arange(self._start, end - self.window + 1, self.hop)
-        found = None
-        if len(starts):
-            windows = [kept[s - self._first : s - self._first + self.window] for s in starts]
-            others = {n: np.stack([v] * len(starts)) for n, v in self._others.items()}
-            found = call(np.stack(windows), **others)
-            self._start = int(starts[-1]) + self.hop
-        skipped = min(max(self._start - self._first, 0), len(kept))
-        self._kept, self._first = kept[skipped:], self._first + skipped
+        with self._lock:  # the samples of one call stay together
+            kept = np.concatenate([self._kept, samples])
+            end = self._first + len(kept)
+            starts = np.arange(self._start, end - self.window + 1, self.hop)
+            found = None
+            if len(starts):
+                windows = [kept[s - self._first : s - self._first + self.window] for s in starts]
+                others = {n: np.stack([v] * len(starts)) for n, v in self._others.items()}
+                found = call(np.stack(windows), **others)
+                self._start = int(starts[-1]) + self.hop
+            skipped = min(max(self._start - self._first, 0), len(kept))
+            self._kept, self._first = kept[skipped:], self._first + skipped
         return starts, found
 
 

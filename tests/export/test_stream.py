@@ -1,5 +1,7 @@
 """A signal scored in overlapping windows."""
 
+import concurrent.futures
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,14 @@ def test_a_stream_without_thresholds_does_not_decide(model, monkeypatch):
     monkeypatch.setattr(model.bundle, "artefact", lambda preset: artefact)
     with pytest.raises(ValueError, match="Expected a bundle with thresholds"):
         runtime.Stream(model, HOP).detect(np.zeros((1, CHANNELS)))
+
+
+def test_threads_that_push_complete_every_window_once(model):
+    stream, starts = runtime.Stream(model, HOP), []
+
+    def push(_):
+        starts.extend(stream.push(np.zeros((2, CHANNELS)))[0])  # a list's extend is atomic
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(push, range(400)))
+    assert sorted(starts) == list(range(0, 800 - WINDOW + 1, HOP))

@@ -1,5 +1,6 @@
 // A map of the latent space: the codes of the examples along two axes, and the point that is shown.
 
+import { cleared, disc } from "./canvas.js";
 import { plain } from "./number.js";
 
 const element = (id) => document.getElementById(id);
@@ -102,14 +103,8 @@ export class LatentMap {
   }
 
   #draw() {
-    const { clientWidth: width, clientHeight: height } = this.#canvas;
-    if (!this.#codes || !width || element("map").hidden) return;
-    const scale = devicePixelRatio;
-    Object.assign(this.#canvas, { width: width * scale, height: height * scale });
-    const context = this.#canvas.getContext("2d");
-    context.scale(scale, scale);
-    const style = getComputedStyle(this.#canvas);
-    const colour = (name) => style.getPropertyValue(`--${name}`);
+    if (!this.#codes || !this.#canvas.clientWidth || element("map").hidden) return;
+    const { context, width, height, colour } = cleared(this.#canvas);
     const [across, up] = this.#bounds;
     const x = (value) => (width * (value - across[0])) / (across[1] - across[0]);
     const y = (value) => height - (height * (value - up[0])) / (up[1] - up[0]);
@@ -195,10 +190,4 @@ function drawWay(context, { points, z }, place) {
   context.stroke();
   disc(context, ...place(z), RING);
   context.stroke();
-}
-
-function disc(context, x, y, radius) {
-  context.beginPath();
-  context.arc(x, y, radius, 0, 2 * Math.PI);
-  context.fill();
 }

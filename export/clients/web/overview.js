@@ -1,5 +1,6 @@
 // The scores of all examples of a file in one drawing, and a way from one unusual example to the next.
 
+import { cleared, disc } from "./canvas.js";
 import { plain } from "./number.js";
 
 const element = (id) => document.getElementById(id);
@@ -17,6 +18,7 @@ export class Overview {
   #on;
   #run = 0; // the newest; older ones stop
   #scores = [];
+  #unusual = new Set(); // rows
 
   /** @param {{choose: function(number), others: function(): object}} on What the page does for it. */
   constructor(on) {
@@ -28,8 +30,8 @@ export class Overview {
       const row = Math.round(share * (this.#count - 1));
       on.choose(Math.min(Math.max(row, 0), this.#count - 1));
     });
-    element("unusual-before").addEventListener("click", () => on.choose(this.#unusual(-1)));
-    element("unusual-next").addEventListener("click", () => on.choose(this.#unusual(1)));
+    element("unusual-before").addEventListener("click", () => on.choose(this.#nearest(-1)));
+    element("unusual-next").addEventListener("click", () => on.choose(this.#nearest(1)));
     new ResizeObserver(() => this.#draw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
@@ -38,6 +40,7 @@ export class Overview {
   clear() {
     this.#run++;
     [this.#count, this.#file, this.#scores] = [0, null, []];
+    this.#unusual.clear();
     element("overview").hidden = true;
   }
 
@@ -60,6 +63,8 @@ export class Overview {
       const score = await scored(model, file.example(row), others);
       if (run !== this.#run) return;
       this.#scores.push(score);
+      if (model.calibration && !Number.isNaN(score) && model.decide(score).is_anomaly)
+        this.#unusual.add(row);
       const now = performance.now();
       if (now - drawn > SHOWN || row === file.count - 1) {
         this.#draw();
@@ -78,38 +83,24 @@ export class Overview {
     this.#draw();
   }
 
-  #isUnusual(row) {
-    const score = this.#scores[row];
-    return !Number.isNaN(score) && this.#model.decide(score).is_anomaly;
-  }
-
   /** Return the nearest unusual example before or after the one that is shown, or from the other end. */
-  #unusual(step) {
+  #nearest(step) {
     for (let away = 1; away <= this.#count; away++) {
       const row = (this.#at + step * away + this.#count * away) % this.#count;
-      if (row < this.#scores.length && this.#isUnusual(row)) return row;
+      if (this.#unusual.has(row)) return row;
     }
     return this.#at;
   }
 
   #draw() {
-    const { clientWidth: width, clientHeight: height } = this.#canvas;
-    if (!this.#file || !width) return;
-    const decides = Boolean(this.#model.calibration);
-    const rows = [...this.#scores.keys()];
-    const unusual = decides ? rows.filter((row) => this.#isUnusual(row)) : [];
-    this.#say(decides, unusual);
-    const scale = devicePixelRatio;
-    Object.assign(this.#canvas, { width: width * scale, height: height * scale });
-    const context = this.#canvas.getContext("2d");
-    context.scale(scale, scale);
-    const style = getComputedStyle(this.#canvas);
-    const colour = (name) => style.getPropertyValue(`--${name}`);
+    if (!this.#file || !this.#canvas.clientWidth) return;
     const known = this.#scores.filter((score) => !Number.isNaN(score));
+    this.#say(known);
+    const { context, width, height, colour } = cleared(this.#canvas);
+    if (!known.length) return;
     const limits = [this.#model.calibration?.low, this.#model.calibration?.high].filter(
       (limit) => typeof limit === "number",
     );
-    if (!known.length) return;
     const [low, high] = ends(known, limits);
     const x = (row) => EDGE + ((width - 2 * EDGE) * row) / (this.#count - 1);
     const y = (score) =>
@@ -126,28 +117,25 @@ export class Overview {
       context.lineTo(width, y(limit));
       context.stroke();
     }
-    const marked = new Set(unusual);
-    for (const row of rows) {
-      if (Number.isNaN(this.#scores[row])) continue;
-      context.fillStyle = colour(marked.has(row) ? "bad" : "accent");
-      context.beginPath();
-      const radius = marked.has(row) ? DOT + 1 : DOT;
-      context.arc(x(row), y(this.#scores[row]), radius, 0, 2 * Math.PI);
-      context.fill();
-    }
+    this.#scores.forEach((score, row) => {
+      if (Number.isNaN(score)) return;
+      const unusual = this.#unusual.has(row);
+      context.fillStyle = colour(unusual ? "bad" : "accent");
+      disc(context, x(row), y(score), unusual ? DOT + 1 : DOT);
+    });
   }
 
-  #say(decides, unusual) {
+  #say(known) {
     const { noun } = this.#file;
-    const [done, count] = [this.#scores.length, this.#count];
-    const failed = this.#scores.filter(Number.isNaN).length;
-    const known = this.#scores.filter((score) => !Number.isNaN(score));
+    const decides = Boolean(this.#model.calibration);
+    const [done, count, unusual] = [this.#scores.length, this.#count, this.#unusual.size];
+    const failed = done - known.length;
     const range = known.length
       ? `scores from ${plain(extreme(known, Math.min))} to ${plain(extreme(known, Math.max))} nats`
       : "no scores";
     const said = [
       done < count ? `${done} of ${count} ${noun}s judged` : `${count} ${noun}s`,
-      decides ? `${unusual.length} unusual` : range,
+      decides ? `${unusual} unusual` : range,
       failed && `${failed} cannot be judged`,
     ];
     const words = said.filter(Boolean).join(", ");
@@ -156,7 +144,7 @@ export class Overview {
     element("overview").ariaBusy = String(done < count);
     for (const name of ["unusual-before", "unusual-next"]) {
       element(name).hidden = !decides;
-      element(name).disabled = !unusual.length;
+      element(name).disabled = !unusual;
     }
   }
 }

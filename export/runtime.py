@@ -41,6 +41,7 @@ __all__ = [
     "check_schema",
     "limits",
     "p_values",
+    "rows_of_step",
     "sums_of",
 ]
 
@@ -52,6 +53,8 @@ LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
 # Bounds in bytes of what is read as a whole, before anything is allocated.
 SUMS_BYTES, MANIFEST_BYTES, GOLDEN_BYTES = 2**20, 2**22, 2**26
 CHUNK_BYTES = 2**20
+# Odd, near 2^32 divided by the golden ratio: multiples of it are far from each other.
+GOLDEN_RATIO = np.uint32(0x9E3779B9)
 
 
 class BundleError(ValueError):
@@ -651,11 +654,11 @@ class Model:
     ) -> "Adaptation":
         """Train the weights that the file trains on rows of this device; `save` keeps them.
 
-        A step takes rows of `x` at random, by `seed`, and changes nothing where its loss or a
-        gradient is not finite. The guard against forgetting scores the bundle's golden rows: where
-        their mean score is worse than with the shipped weights by more than `guard_nats`, the
-        weights of the last check are put back and training stops. So they are where an error or
-        Ctrl-C ends it.
+        A step takes rows of `x` at random, by `seed` and in every client the same (`rows_of_step`),
+        and changes nothing where its loss or a gradient is not finite. The guard against forgetting
+        scores the bundle's golden rows: where their mean score is worse than with the shipped
+        weights by more than `guard_nats`, the weights of the last check are put back and training
+        stops. So they are where an error or Ctrl-C ends it.
 
         Other threads may call the model meanwhile; what they get is of the weights at that moment.
 
@@ -717,7 +720,6 @@ class Model:
     ) -> "Adaptation":
         """Take the steps; the weights are those of the last check afterwards, come what may."""
         count, batch = len(rows["x"]), self._training()["batch_size"]
-        rng = np.random.default_rng([seed % 2**32, count])
         losses: list[float] = []
         skipped, kept = 0, self._state()
         guarded = guard_nats < math.inf
@@ -725,7 +727,7 @@ class Model:
         try:
             while len(losses) < steps and not worse > guard_nats:
                 for _ in range(min(check_every, steps - len(losses))):
-                    picked = rng.integers(count, size=batch)
+                    picked = rows_of_step(seed, len(losses), count, batch)
                     outputs = self._started().run(
                         "train",
                         {
@@ -957,6 +959,40 @@ class _Engine:
                         f"The manifest says: {told['dtype']} of shape {told['shape']}"
                     )
         return runner
+
+
+def rows_of_step(seed: int, step: int, count: int, batch: int) -> np.ndarray:
+    """Return which of `count` rows a step of `adapt` trains with, int64 (batch,).
+
+    A hash of (seed, step, place in the batch), scaled to [0, count): the clients in C and
+    JavaScript choose the same rows, so that one seed learns the same everywhere.
+
+    Args:
+        seed: int of 32 bits.
+        step: number of the step, from 0 on.
+        count: rows to choose from, below 2^31.
+        batch: rows to be chosen.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> runtime.rows_of_step(seed=7, step=0, count=100, batch=4)
+        array([36, 91,  0, 15])
+
+    References:
+        Wellons: hash-prospector, the function lowbias32,
+        https://github.com/skeeto/hash-prospector
+    """
+    with np.errstate(over="ignore"):
+        word = _mixed(_mixed(np.array([seed % 2**32], "uint32") + GOLDEN_RATIO) + np.uint32(step))
+        words = _mixed(word + np.arange(batch, dtype="uint32") * GOLDEN_RATIO)
+    return (words.astype("uint64") * np.uint64(count) >> np.uint64(32)).astype("int64")
+
+
+def _mixed(words: np.ndarray) -> np.ndarray:
+    """Return lowbias32 of 32-bit words."""
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        words = (words ^ (words >> np.uint32(shift))) * np.uint32(factor)
+    return words ^ (words >> np.uint32(16))
 
 
 # -- the decision ----------------------------------------------------------------------------------

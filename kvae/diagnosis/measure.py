@@ -54,12 +54,14 @@ def measure(
     """
     vae, rng = vector.model, generator(seed, Stream.DIAGNOSIS)
     mean, stddev = (np.asarray(value, "float64") for value in vae.encode(x))
-    if not (np.isfinite(mean).all() and np.isfinite(stddev).all() and (stddev > 0.0).all()):
+    if not (np.isfinite(mean).all() and np.isfinite(stddev).all()):
         raise ValueError(
-            "Expected vae to have posteriors with finite means and positive standard deviations. "
-            "Received: NaN, infinite or zero values, although all weights are finite; look at the "
-            "scale of x, and at features or layers of your own."
+            "Expected vae to have posteriors with finite means and standard deviations. Received: "
+            "NaN or infinite values, although all weights are finite; look at the scale of x, and "
+            "at features or layers of your own."
         )
+    # One that is estimated from draws is 0 where they coincide, as they may without a KL.
+    stddev = np.maximum(stddev, LEAST_STDDEV)
     components = components_of(vector, x, mean, stddev, rng)
     posteriors = AggregatePosterior.sampled(components, rng)
     prior_samples = _prior_samples(vector, len(posteriors.z), seed)

@@ -16,6 +16,7 @@ from kvae.export.web.litert_js import PAGE
 from kvae.export.web.site import Site
 from tests.clients.c_project import build
 from tests.clients.gap_models import GAP_MODELS, make_gap_model
+from tests.clients.learner import make_learner
 from tests.clients.needed import need
 from tests.clients.page import Page
 from tests.clients.raw_models import RAW_MODELS, make_raw_model
@@ -69,6 +70,12 @@ def code_bundle(tmp_path_factory):
     path, x = tmp_path_factory.mktemp("codes") / "bundle", examples(64, (8, 8, 1))["x"]
     kvae.export.bundle(vae, path, data=x, presets=["float32"], measure=False)
     return opened(path, vae=vae)
+
+
+@pytest.fixture(scope="session")
+def learner(tmp_path_factory):
+    """The bundle of a sensor whose float32 file trains its heads."""
+    return make_learner(tmp_path_factory.mktemp("learner") / "bundle")
 
 
 @pytest.fixture(scope="session")
@@ -155,6 +162,7 @@ def site_folder(
     raw_models,
     gap_models,
     table_bundle,
+    learner,
     tmp_path_factory,
 ):
     """The folder that `kvae web --static` writes, with all bundles; the page opens the digits."""
@@ -164,6 +172,7 @@ def site_folder(
         "conditional": conditional_bundle.path,
         "codes": code_bundle.path,
         "people": table_bundle.path,
+        "learner": learner,
         "hierarchy": GOLDENS / "hierarchical" / "bundle",
         "factor": GOLDENS / "factor" / "bundle",  # without the signature sample
         **{kind: made.bundle for kind, made in {**raw_models, **gap_models}.items()},
@@ -182,3 +191,11 @@ def page(programs, site_folder, tmp_path_factory):
     profile = tmp_path_factory.mktemp("profile")
     with served(site_folder) as address, chromium(*programs, profile) as browser:
         yield Page(site_folder, address, browser)
+
+
+@pytest.fixture
+def screen(page):
+    """A function that emulates a screen until the test ends."""
+    yield page.emulate
+    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

@@ -6,6 +6,9 @@ import json
 
 import numpy as np
 
+from kvae.export.web.litert_js import PAGE
+from tests.clients.needed import need
+
 __all__ = ["RUN", "Page", "flat"]
 
 WAIT = 60
@@ -61,6 +64,13 @@ drop.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, c
 """
 
 
+AXE = """
+const done = arguments[0];
+const words = ({ impact, id, nodes }) => [impact, id, ...nodes.map(({ html }) => html)].join(": ");
+axe.run().then(({ violations }) => done(violations.map(words)));
+"""
+
+
 def flat(values):
     """Return the numbers of each row in one line."""
     return values.reshape(len(values), -1)
@@ -103,6 +113,21 @@ class Page:
 
     def script(self, script, *arguments):
         return self.browser.execute_script(script, *arguments)
+
+    def emulate(self, width, scheme="light", motion="no-preference"):
+        """Emulate a screen; a headless window is never narrower than 500 pixels."""
+        metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
+        media = {"features": [{"name": name, "value": value} for name, value in features.items()]}
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+    def axe(self):
+        """Return what axe-core finds wrong with what is shown."""
+        axe = PAGE / "node_modules" / "axe-core" / "axe.min.js"
+        need(axe.exists(), "axe-core", "Run: npm install --prefix export/clients/web")
+        self.script(f"if (!globalThis.axe) {{ {axe.read_text('utf-8')} }}")
+        return self.call(AXE)
 
     def call(self, script, *arguments):
         """Run a script that calls its last argument with a result."""

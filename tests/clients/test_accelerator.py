@@ -8,6 +8,7 @@ pytestmark = pytest.mark.slow
 # A model whose WebGPU is given: it adds an error to the outputs of some signatures.
 PLACE = """
 const [errors, refusal, done] = arguments;
+const training = refusal === "trains" ? { batch_size: 16 } : null;
 (async () => {
   const { openBundle } = await import(new URL("bundle.js", document.baseURI));
   const { Model } = await import(new URL("model.js", document.baseURI));
@@ -26,7 +27,7 @@ const [errors, refusal, done] = arguments;
       return outputs;
     };
     const told = refusal === "falls back" ? "wasm" : accelerator;
-    return { ...{ run, accelerator: told }, signatures: real.signatures,
+    return { ...{ run, accelerator: told, training }, signatures: real.signatures,
       delete: () => freed.push(accelerator) };
   };
   const { model, why } = await place(bundle, load, { requestAdapter: async () => ({}) });
@@ -69,6 +70,7 @@ def test_webassembly_is_taken_where_a_signature_exceeds_its_budget(page, errors)
     [
         ("throws", "WebAssembly: no shader"),
         ("falls back", "WebAssembly: LiteRT.js cannot run all of this file by WebGPU"),
+        ("trains", "WebAssembly: this file trains its weights there"),
     ],
 )
 def test_webassembly_is_taken_where_the_file_does_not_run_by_webgpu(page, refusal, said):

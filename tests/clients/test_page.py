@@ -12,7 +12,6 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from kvae.export import runtime
-from tests.clients.needed import need
 from tests.clients.page import flat
 from tests.helpers import relative
 
@@ -743,23 +742,6 @@ def test_a_file_that_cannot_be_judged_is_refused_in_a_sentence(
 # -- everyone ------------------------------------------------------------------------------------
 
 
-def emulate(page, width, scheme="light", motion="no-preference"):
-    """Emulate a screen; a headless window is never narrower than 500 pixels."""
-    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
-    media = {"features": [{"name": name, "value": value} for name, value in features.items()]}
-    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-
-
-@pytest.fixture
-def screen(page):
-    """A function that emulates a screen until the test ends."""
-    yield lambda *arguments, **more: emulate(page, *arguments, **more)
-    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-
-
 @pytest.mark.parametrize("bundle", ["digits", "sensor", "people", "survey"])
 def test_the_page_fits_every_screen(page, screen, bundle):
     page.open(f"?bundle=bundles/{bundle}/")
@@ -795,27 +777,15 @@ def test_who_wants_less_motion_gets_a_few_pictures(page, screen):
     assert page.script("return globalThis.shown.size") <= 5
 
 
-AXE = """
-const done = arguments[0];
-const words = ({ impact, id, nodes }) => [impact, id, ...nodes.map(({ html }) => html)].join(": ");
-axe.run().then(({ violations }) => done(violations.map(words)));
-"""
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(page, screen, scheme):
-    from kvae.export.web.litert_js import PAGE
-
-    axe = PAGE / "node_modules" / "axe-core" / "axe.min.js"
-    need(axe.exists(), "axe-core", "Run: npm install --prefix export/clients/web")
     for bundle in ("digits", "sensor", "people", "conditional", "survey"):
         screen(1280, scheme)
         page.open(f"?bundle=bundles/{bundle}/")
         page.settle_axes()
-        page.script(axe.read_text("utf-8"))
         page.script("document.getElementById('judge-shown').click()")
         page.wait_judged()
         page.script("document.querySelector('#gap-choices input')?.click()")
         for tab in ("explore", "judge", "compare", "about"):
             page.script(f"document.getElementById('tab-{tab}').click()")
-            assert page.call(AXE) == [], (bundle, tab)
+            assert page.axe() == [], (bundle, tab)

@@ -2,11 +2,12 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
 import kvae
-from tests.small import make_vae
+from tests.small import kl, make_vae
 
 
 def test_too_few_examples(trained_vae, digits):
@@ -88,3 +89,20 @@ def test_a_single_latent_dimension(digits):
     report = kvae.diagnose(make_vae(latent_dim=1), digits[1])
     assert len(report.dimensions) == 1
     report.plot()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_draws_that_coincide_are_measured(digits):
+    """Without a KL the draws of a flow posterior, of which its moments are, may be one point."""
+    keras.utils.set_random_seed(0)
+    posterior = kvae.layers.InverseAutoregressiveFlow(2, activity_regularizer=kl(2))
+    vae = make_vae(posterior=posterior)
+    last = vae.encoder.layers[-1]
+    kernel, bias = (np.array(weight) for weight in last.get_weights())
+    kernel[:, 2:4], bias[2:4] = 0.0, -25.0  # standard deviations of 1e-11
+    last.set_weights([kernel, bias])
+    _, stddev = vae.encode(digits[0][:100])
+    assert np.any(stddev == 0.0)
+    report = kvae.diagnose(vae, digits[0][:100])
+    assert any("standard deviations below" in note for note in report.notes)
+    assert all(np.isfinite(dimension.kl.value) for dimension in report.dimensions)

@@ -3,11 +3,12 @@
 #ifndef DIGEST_H
 #define DIGEST_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { DIGEST_CHARACTERS = 64 };
+enum { DIGEST_BYTES = 32, DIGEST_CHARACTERS = 64 };
 
 static inline uint32_t rotate(uint32_t word, int bits) {
   return word >> bits | word << (32 - bits);
@@ -44,26 +45,55 @@ static inline void digest_block(uint32_t state[8], const uint8_t *block) {
   for (int i = 0; i < 8; i++) state[i] += s[i];
 }
 
+/* A digest of bytes that come in parts. */
+typedef struct {
+  uint32_t state[8];
+  uint64_t length;     /* bytes so far */
+  uint8_t block[128]; /* those of them that fill no block yet; room for two, for the last ones */
+} Digest;
+
+static inline void digest_start(Digest *digest) {
+  static const uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                    0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  memcpy(digest->state, state, sizeof state);
+  digest->length = 0;
+}
+
+static inline void digest_add(Digest *digest, const void *bytes, size_t count) {
+  const uint8_t *next = bytes;
+  while (count > 0) {
+    size_t held = digest->length % 64, more = 64 - held < count ? 64 - held : count;
+    memcpy(digest->block + held, next, more);
+    digest->length += more;
+    next += more;
+    count -= more;
+    if (held + more == 64) digest_block(digest->state, digest->block);
+  }
+}
+
+/* Writes the 32 bytes of the digest. */
+static inline void digest_end(Digest *digest, uint8_t bytes[DIGEST_BYTES]) {
+  size_t held = digest->length % 64, end = held < 56 ? 64 : 128;
+  uint64_t bits = 8 * digest->length;
+  memset(digest->block + held, 0, end - held);
+  digest->block[held] = 0x80;
+  for (int i = 0; i < 8; i++) digest->block[end - 1 - (size_t)i] = (uint8_t)(bits >> (8 * i));
+  digest_block(digest->state, digest->block);
+  if (end == 128) digest_block(digest->state, digest->block + 64);
+  for (int i = 0; i < DIGEST_BYTES; i++)
+    bytes[i] = (uint8_t)(digest->state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
 /* Writes the digest of a file in hexadecimal digits. Returns whether the file could be read. */
 static inline int digest_of(FILE *file, char text[DIGEST_CHARACTERS + 1]) {
-  uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  uint8_t block[128];
-  uint64_t length = 0;
+  Digest digest;
+  uint8_t bytes[4096];
   size_t got;
-  while ((got = fread(block, 1, 64, file)) == 64) {
-    digest_block(state, block);
-    length += 64;
-  }
+  digest_start(&digest);
+  while ((got = fread(bytes, 1, sizeof bytes, file)) > 0) digest_add(&digest, bytes, got);
   if (ferror(file)) return 0;
-  length = 8 * (length + got);
-  size_t end = got < 56 ? 64 : 128;
-  memset(block + got, 0, end - got);
-  block[got] = 0x80;
-  for (int i = 0; i < 8; i++) block[end - 1 - (size_t)i] = (uint8_t)(length >> (8 * i));
-  digest_block(state, block);
-  if (end == 128) digest_block(state, block + 64);
-  for (int i = 0; i < 8; i++) snprintf(text + 8 * i, 9, "%08x", (unsigned)state[i]);
+  digest_end(&digest, bytes);
+  for (int i = 0; i < DIGEST_BYTES; i++) snprintf(text + 2 * i, 3, "%02x", (unsigned)bytes[i]);
   return 1;
 }
 

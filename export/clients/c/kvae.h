@@ -82,6 +82,29 @@ typedef struct {
   int is_anomaly; /* 1 or 0 */
 } kvae_decision;
 
+/* How kvae_adapt trains; KVAE_TRAINING has numbers to start from. */
+typedef struct {
+  size_t steps; /* at least one */
+  int32_t seed; /* chooses rows and noise */
+  double learning_rate; /* positive */
+  double guard_nats;    /* KVAE_DEFAULT_GUARD: 0.1 for each number of x; HUGE_VAL: no guard */
+  size_t check_every;   /* steps from one check of the guard to the next, at least one */
+  /* Called after each step with its number, from 1 on, the loss before it, and `context`; or NULL. */
+  void (*progress)(size_t step, double loss, void *context);
+  void *context;
+} kvae_training;
+
+#define KVAE_DEFAULT_GUARD (-1.0)
+#define KVAE_TRAINING {200, 0, 1e-3, KVAE_DEFAULT_GUARD, 25, NULL, NULL}
+
+/* What kvae_adapt did. */
+typedef struct {
+  size_t steps, skipped; /* steps taken, and those of them that changed nothing */
+  double first_loss, last_loss;
+  double guard; /* by how much the golden rows scored worse at the last check; NaN without a guard */
+  int stopped;  /* 1 if the guard stopped the training */
+} kvae_adaptation;
+
 /* Opens a .tflite file; domain.tsv and decision.tsv in its folder are read where they are.
  *
  * Where SHA256SUMS lies beside it, as in a bundle, the digests of these files are compared before
@@ -123,8 +146,55 @@ KVAE_API kvae_status kvae_score(kvae_model *model, const kvae_input *inputs, siz
 KVAE_API kvae_status kvae_detect(kvae_model *model, const kvae_input *inputs, size_t input_count,
                                  kvae_decision *decisions, size_t rows, kvae_error *error);
 
+/* Trains the weights that a file trains, exported with trainable=..., on rows of this device that are
+ * known to be normal: what is learned is no anomaly afterwards. See docs/on_device_learning.md.
+ *
+ * A step takes rows at random, by the seed and in every client the same, and changes nothing where its
+ * loss or a gradient is not finite. The guard against forgetting scores the golden rows of the bundle:
+ * where their mean score is worse than with the shipped weights by more than `guard_nats`, the weights
+ * of the last check are put back and training stops. After an error they are put back as well.
+ *
+ * `inputs` are those of `score`. `done` may be NULL. */
+KVAE_API kvae_status kvae_adapt(kvae_model *model, const kvae_input *inputs, size_t input_count,
+                                const kvae_training *training, kvae_adaptation *done,
+                                kvae_error *error);
+
+/* Writes what was learned to a file, at once or not at all; the file of Python's Model.save. It says
+ * something of the rows that were learned: keep it as private as them. */
+KVAE_API kvae_status kvae_save(kvae_model *model, const char *path, kvae_error *error);
+
+/* Takes what kvae_save, Python or the page wrote. A damaged file, one of another model file and one
+ * that holds NaN are KVAE_BAD_FILE. */
+KVAE_API kvae_status kvae_restore(kvae_model *model, const char *path, kvae_error *error);
+
+/* Puts the shipped weights back. */
+KVAE_API kvae_status kvae_reset(kvae_model *model, kvae_error *error);
+
 /* Frees a model. NULL is allowed. */
 KVAE_API void kvae_close(kvae_model *model);
+
+/* The conformal threshold of the most recent normal scores, in fixed memory: after kvae_adapt, or on
+ * a machine with more noise, that of the bundle is not right. The formulas of export/runtime.py. */
+typedef struct kvae_recent kvae_recent;
+
+/* Keeps the last `size` scores, for a rate of false alarms in (0, 1). Two-sided, a score that is too
+ * low is an anomaly too. `size` is at least 1 / rate - 1, two-sided 2 / rate - 1.
+ *
+ * `*recent` is NULL after an error. */
+KVAE_API kvae_status kvae_recent_open(double rate, size_t size, int two_sided, kvae_recent **recent,
+                                      kvae_error *error);
+
+/* Adds scores of rows that are known to be normal; none where one is not finite. Leave none out
+ * because it is high. */
+KVAE_API kvae_status kvae_recent_push(kvae_recent *recent, const double *scores, size_t count,
+                                      kvae_error *error);
+
+/* Decides on scores as kvae_detect does, once there are enough of them (KVAE_NO_THRESHOLD before). */
+KVAE_API kvae_status kvae_recent_decide(kvae_recent *recent, const double *scores,
+                                        kvae_decision *decisions, size_t count, kvae_error *error);
+
+/* Frees it. NULL is allowed. */
+KVAE_API void kvae_recent_close(kvae_recent *recent);
 
 #ifdef __cplusplus
 }

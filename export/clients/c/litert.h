@@ -20,7 +20,8 @@ typedef struct CompiledModel CompiledModel;
 typedef struct Requirements Requirements;
 typedef struct Buffer Buffer;
 
-/* The element type is all that is read of a tensor's type; the rest, 68 bytes, only passes through,
+/* Of a tensor's type the element type is read, the number of axes, which are the lower 7 bits of
+ * layout[0], and the length of the first one, layout[1]. The rest, 68 bytes in all, only passes through,
  * with room to spare should it grow. */
 typedef struct {
   int32_t element_type;

@@ -21,12 +21,14 @@ typedef struct {
   Signature *litert;
   size_t index, inputs, outputs; /* as many as LiteRT counts */
   size_t ports_out;              /* outputs with names of their own */
+  size_t batch;                  /* the first axis of the input x */
   kvae_port *ports;
   Buffer **buffers; /* of LiteRT's inputs and outputs */
   Buffer **of_port; /* those that the ports are read from and written to */
 } Function;
 
 struct kvae_model {
+  char *path, *sums; /* the file, and the text of SHA256SUMS; that is NULL where there is none */
   Environment *environment;
   Model *file;
   Options *options;
@@ -67,7 +69,28 @@ static inline kvae_status check(int found, const char *what, kvae_error *error) 
     if (status_ != KVAE_OK) return status_;      \
   } while (0)
 
+/* Whether the file has a signature. */
+int kvae_has_(const kvae_model *model, const char *name);
+
+/* Refuses a file that does not train its weights. */
+kvae_status kvae_trains_(const kvae_model *model, kvae_error *error);
+
 /* Finds a signature and makes it ready to run. */
 kvae_status kvae_find_(kvae_model *model, const char *name, Function **found, kvae_error *error);
+
+/* Opens a file in the folder of the model after its digest was compared; `*file` is NULL where there
+ * is none. */
+kvae_status kvae_beside_(const kvae_model *model, const char *name, FILE **file, kvae_error *error);
+
+/* Finds the input of each port in `inputs`, checks them and counts their rows. */
+kvae_status kvae_check_inputs_(const kvae_model *model, const char *signature,
+                               const kvae_port *ports, size_t port_count, const kvae_input *inputs,
+                               size_t count, size_t *rows, kvae_error *error);
+
+/* Runs a signature on row `row` of inputs that were checked. Where `finite` is set, an output that is
+ * not finite is an error. */
+kvae_status kvae_run_row_(const kvae_model *model, const Function *function, size_t row,
+                          const kvae_input *inputs, size_t input_count, const kvae_output *outputs,
+                          size_t output_count, int finite, kvae_error *error);
 
 #endif

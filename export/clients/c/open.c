@@ -88,16 +88,20 @@ static kvae_status read_thresholds(kvae_model *model, const char *path, const ch
 }
 
 /* Checks the digest of the model, and reads the tables beside it. */
-static kvae_status read_folder(kvae_model *model, const char *path, kvae_error *error) {
+static kvae_status read_folder(kvae_model *model, kvae_error *error) {
+  const char *path = model->path;
   FILE *file = NULL;
-  char *sums = NULL;
-  kvae_status status = read_beside(path, "SHA256SUMS", NULL, &sums, error);
-  if (status == KVAE_OK) status = open_beside(path, name_of(path), sums, &file, error);
+  TRY(read_beside(path, "SHA256SUMS", NULL, &model->sums, error));
+  kvae_status status = kvae_beside_(model, name_of(path), &file, error);
   if (file != NULL) fclose(file);
-  if (status == KVAE_OK) status = read_domains(model, path, sums, error);
-  if (status == KVAE_OK) status = read_thresholds(model, path, sums, error);
-  free(sums);
+  if (status == KVAE_OK) status = read_domains(model, path, model->sums, error);
+  if (status == KVAE_OK) status = read_thresholds(model, path, model->sums, error);
   return status;
+}
+
+kvae_status kvae_beside_(const kvae_model *model, const char *name, FILE **file,
+                         kvae_error *error) {
+  return open_beside(model->path, name, model->sums, file, error);
 }
 
 static kvae_status read_functions(kvae_model *model, kvae_error *error) {
@@ -138,7 +142,10 @@ static kvae_status set_threads(Options *options, int threads, kvae_error *error)
 }
 
 static kvae_status open_file(kvae_model *model, const char *path, int threads, kvae_error *error) {
-  TRY(read_folder(model, path, error));
+  model->path = malloc(strlen(path) + 1);
+  if (model->path == NULL) return no_memory(error);
+  strcpy(model->path, path);
+  TRY(read_folder(model, error));
   TRY(check(LiteRtCreateEnvironment(0, NULL, &model->environment), "LiteRT does not start", error));
   int loaded = LiteRtCreateModelFromFile(model->environment, path, &model->file);
   if (loaded != 0)
@@ -192,6 +199,8 @@ void kvae_close(kvae_model *model) {
   if (model->environment != NULL) LiteRtDestroyEnvironment(model->environment);
   free(model->domain.parts);
   free(model->domain_text);
+  free(model->path);
+  free(model->sums);
   free(model->decision.scores);
   free(model);
 }
@@ -237,6 +246,8 @@ static kvae_status open_port(kvae_model *model, Function *function, int output, 
                                               : KVAE_FLOAT32;
   function->ports[place] = (kvae_port){name, of, of == KVAE_UINT8 ? bytes : bytes / 4};
   function->of_port[place] = *buffer;
+  if (!output && strcmp(name, "x") == 0 && (type.layout[0] & 127) > 0)
+    function->batch = (size_t)type.layout[1];
   return KVAE_OK;
 }
 
@@ -251,6 +262,12 @@ static kvae_status open_ports(kvae_model *model, Function *function, kvae_error 
   for (size_t i = 0; i < function->inputs; i++) TRY(open_port(model, function, 0, i, error));
   for (size_t i = 0; i < function->outputs; i++) TRY(open_port(model, function, 1, i, error));
   return KVAE_OK;
+}
+
+int kvae_has_(const kvae_model *model, const char *name) {
+  for (size_t i = 0; i < model->function_count; i++)
+    if (strcmp(model->functions[i].name, name) == 0) return 1;
+  return 0;
 }
 
 kvae_status kvae_find_(kvae_model *model, const char *name, Function **found, kvae_error *error) {

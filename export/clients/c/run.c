@@ -41,16 +41,15 @@ static size_t port_of(const kvae_port *ports, size_t count, const char *name) {
   return i;
 }
 
-/* Finds the input of each port in `inputs`, checks them and counts their rows. */
-static kvae_status check_inputs(const kvae_model *model, const Function *function,
-                                const kvae_input *inputs, size_t count, size_t *rows,
-                                kvae_error *error) {
+kvae_status kvae_check_inputs_(const kvae_model *model, const char *signature,
+                               const kvae_port *ports, size_t port_count, const kvae_input *inputs,
+                               size_t count, size_t *rows, kvae_error *error) {
   *rows = 1;
   for (size_t i = 0; i < count; i++) {
-    size_t at = port_of(function->ports, function->inputs, inputs[i].name);
-    if (at == function->inputs)
+    size_t at = port_of(ports, port_count, inputs[i].name);
+    if (at == port_count)
       return fail(error, KVAE_BAD_ARGUMENT, "the signature has no such input: %s", inputs[i].name);
-    const kvae_port *port = &function->ports[at];
+    const kvae_port *port = &ports[at];
     for (size_t j = 0; j < i; j++)
       if (strcmp(inputs[j].name, port->name) == 0)
         return fail(error, KVAE_BAD_ARGUMENT, "an input is named twice: %s", port->name);
@@ -65,12 +64,11 @@ static kvae_status check_inputs(const kvae_model *model, const Function *functio
     *rows = found;
     TRY(check_values(model, port, &inputs[i], error));
   }
-  for (size_t i = 0; i < function->inputs && count < function->inputs; i++) {
-    const char *name = function->ports[i].name;
+  for (size_t i = 0; i < port_count && count < port_count; i++) {
     size_t j = 0;
-    while (j < count && strcmp(inputs[j].name, name) != 0) j++;
+    while (j < count && strcmp(inputs[j].name, ports[i].name) != 0) j++;
     if (j == count)
-      return fail(error, KVAE_BAD_ARGUMENT, "%s needs the input %s", function->name, name);
+      return fail(error, KVAE_BAD_ARGUMENT, "%s needs the input %s", signature, ports[i].name);
   }
   return KVAE_OK;
 }
@@ -106,8 +104,10 @@ static kvae_status feed(Buffer *buffer, const kvae_port *port, const double *row
   return check(LiteRtUnlockTensorBuffer(buffer), "an input cannot be written", error);
 }
 
-/* Reads an output into `row`, which may be NULL. One that is not finite is refused. */
-static kvae_status fetch(Buffer *buffer, const kvae_port *port, double *row, kvae_error *error) {
+/* Reads an output into `row`, which may be NULL. Where `refuse` is set, one that is not finite is
+ * refused. */
+static kvae_status fetch(Buffer *buffer, const kvae_port *port, double *row, int refuse,
+                         kvae_error *error) {
   void *memory;
   int finite = 1;
   TRY(check(LiteRtLockTensorBuffer(buffer, &memory, READ), "an output cannot be read", error));
@@ -119,13 +119,13 @@ static kvae_status fetch(Buffer *buffer, const kvae_port *port, double *row, kva
     if (row != NULL) row[i] = value;
   }
   TRY(check(LiteRtUnlockTensorBuffer(buffer), "an output cannot be read", error));
-  if (finite) return KVAE_OK;
+  if (finite || !refuse) return KVAE_OK;
   return fail(error, KVAE_NOT_FINITE, "an output is NaN or infinite: %s", port->name);
 }
 
-static kvae_status run_row(const kvae_model *model, const Function *function, size_t row,
-                           const kvae_input *inputs, size_t input_count, const kvae_output *outputs,
-                           size_t output_count, kvae_error *error) {
+kvae_status kvae_run_row_(const kvae_model *model, const Function *function, size_t row,
+                          const kvae_input *inputs, size_t input_count, const kvae_output *outputs,
+                          size_t output_count, int finite, kvae_error *error) {
   for (size_t i = 0; i < input_count; i++) {
     size_t at = port_of(function->ports, function->inputs, inputs[i].name);
     const kvae_port *port = &function->ports[at];
@@ -140,7 +140,7 @@ static kvae_status run_row(const kvae_model *model, const Function *function, si
     size_t j = 0;
     while (j < output_count && strcmp(outputs[j].name, port->name) != 0) j++;
     double *values = j == output_count ? NULL : outputs[j].values + row * port->size;
-    TRY(fetch(function->of_port[function->inputs + i], port, values, error));
+    TRY(fetch(function->of_port[function->inputs + i], port, values, finite, error));
   }
   return KVAE_OK;
 }
@@ -151,10 +151,11 @@ kvae_status kvae_run(kvae_model *model, const char *signature, const kvae_input 
   Function *function;
   size_t rows;
   TRY(kvae_find_(model, signature, &function, error));
-  TRY(check_inputs(model, function, inputs, input_count, &rows, error));
+  TRY(kvae_check_inputs_(model, function->name, function->ports, function->inputs, inputs,
+                         input_count, &rows, error));
   TRY(check_outputs(function, outputs, output_count, rows, error));
   for (size_t row = 0; row < rows; row++)
-    TRY(run_row(model, function, row, inputs, input_count, outputs, output_count, error));
+    TRY(kvae_run_row_(model, function, row, inputs, input_count, outputs, output_count, 1, error));
   return KVAE_OK;
 }
 

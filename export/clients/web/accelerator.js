@@ -23,6 +23,7 @@ const DRAWN = ["sample", "interpolate_spherical", "impute"];
  */
 export async function place(bundle, load, gpu = navigator.gpu) {
   const model = await load("wasm");
+  if (model.training) return { model, why: "WebAssembly: this file trains its weights there" };
   if (!(await gpu?.requestAdapter().catch(() => null))) {
     return { model, why: "WebAssembly: this browser has no WebGPU on this device" };
   }

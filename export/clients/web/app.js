@@ -11,6 +11,7 @@ import { Explore } from "./explore.js";
 import { Fields } from "./fields.js";
 import { Judge } from "./judge.js";
 import { Kind } from "./kind.js";
+import { Learn } from "./learn.js";
 import { bytes } from "./number.js";
 import { Tabs } from "./tabs.js";
 
@@ -36,13 +37,20 @@ async function attempt(action) {
   }
 }
 
+/** Return the inputs beside the example that a signature takes. */
+function others(signature) {
+  const taken = model.signatures[signature].inputs;
+  return Object.fromEntries(Object.entries(fields.values).filter(([name]) => name in taken));
+}
+
 const explore = new Explore(attempt);
-const judge = new Judge({
+const judge = new Judge({ attempt, shown: () => explore.values, others });
+const learn = new Learn({
   attempt,
-  shown: () => explore.values,
-  others: (signature) => {
-    const taken = model.signatures[signature].inputs;
-    return Object.fromEntries(Object.entries(fields.values).filter(([name]) => name in taken));
+  others: () => others("score"),
+  changed: async () => {
+    if (explore.hasDraws) await explore.again(false);
+    await judge.again();
   },
 });
 const compare = new Compare(attempt, explore);
@@ -72,6 +80,9 @@ async function load(address, preset) {
   }
   const before = model;
   model = loaded;
+  await learn.use(model, kind, bundle);
+  element("tab-learn").hidden = !Learn.can(model);
+  if (!Learn.can(model) && !element("learn").hidden) tabs.open("tab-about");
   element("runs").textContent = `${model.why}.`;
   const sizes = Object.fromEntries(
     manifest.artefacts.map((file) => [file.preset, file.size_bytes]),

@@ -18,8 +18,9 @@ export class BundleError extends Error {
  * Open a bundle.
  *
  * @param {string} address Address of its folder, absolute or relative to the page.
- * @returns {Promise<{manifest: object, read: function(string): Promise<Uint8Array>}>} The manifest,
- *     parsed, and a function that fetches another listed file by its path.
+ * @returns {Promise<{manifest: object, read: function(string): Promise<Uint8Array>, digests: Map<string, string>}>}
+ *     The manifest, parsed, a function that fetches another listed file by its path, and the digest of
+ *     each file by its path.
  * @throws {BundleError} If a file is missing or altered, or SHA256SUMS is not in canonical form.
  */
 export async function openBundle(address) {
@@ -44,7 +45,7 @@ export async function openBundle(address) {
   if (manifest.schema !== SCHEMA) {
     throw new BundleError(`Expected a manifest of schema ${SCHEMA}. Received: ${manifest.schema}`);
   }
-  return { manifest, read };
+  return { manifest, read, digests };
 }
 
 /** Return the digest of each file by its path, in the order of the text. */

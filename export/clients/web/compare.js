@@ -2,6 +2,7 @@
 
 import { openBundle } from "./bundle.js";
 import { Latest } from "./latest.js";
+import { line } from "./line.js";
 import { bytes, plain } from "./number.js";
 import { panels } from "./panels.js";
 
@@ -133,14 +134,6 @@ function check(own, other) {
   if (told(own) !== told(other)) {
     throw new Error(`Expected a model of ${told(own)}. Received: one of ${told(other)}`);
   }
-}
-
-function line(name, values) {
-  const row = document.createElement("tr");
-  const heading = Object.assign(document.createElement("th"), { textContent: name, scope: "row" });
-  row.append(heading);
-  for (const value of values) row.insertCell().textContent = value;
-  return row;
 }
 
 function median(values) {

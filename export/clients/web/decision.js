@@ -24,3 +24,29 @@ export function decide(score, calibration) {
     );
   return { p_value: p, is_anomaly: score > high || (low !== null && score < low) };
 }
+
+/** Return how many scores a threshold for a rate of false alarms needs. */
+export function leastOf(rate, twoSided) {
+  return Math.max(1, Math.ceil((twoSided ? 2 : 1) / rate - 1e-9) - 1);
+}
+
+/**
+ * Return the threshold of normal scores, in the form of the manifest's `calibration`: `limits` of
+ * export/runtime.py.
+ *
+ * @param {number[]} scores Sorted, at least `leastOf` of them.
+ * @param {number} rate Wanted share of false alarms, in (0, 1).
+ * @param {boolean} twoSided Whether a score that is too low is unusual too.
+ */
+export function calibrationOf(scores, rate, twoSided) {
+  const share = twoSided ? rate / 2 : rate;
+  const place = Math.floor(share * (scores.length + 1) + 1e-9);
+  const k = Math.min(scores.length, Math.max(1, place));
+  return {
+    scores,
+    two_sided: twoSided,
+    false_alarm_rate: rate,
+    low: twoSided ? scores[k - 1] : null,
+    high: scores[scores.length - k],
+  };
+}

@@ -14,8 +14,8 @@ const LEAST_PIXELS = 256; // of the shorter side of a picture
  * @param {string} name Of the file, without its suffix.
  */
 export async function save(kind, examples, name) {
-  if (kind.name === "picture") keep(await png(kind, examples), `${name}.png`);
-  else keep(new Blob([csv(kind, examples)], { type: "text/csv" }), `${name}.csv`);
+  if (kind.name === "picture") keepFile(await png(kind, examples), `${name}.png`);
+  else keepFile(new Blob([csv(kind, examples)], { type: "text/csv" }), `${name}.csv`);
 }
 
 /**
@@ -29,10 +29,11 @@ export async function save(kind, examples, name) {
 export async function saveFilm(kind, examples, name, milliseconds) {
   const frames = [];
   for (const example of examples) frames.push(await png(kind, [example]));
-  keep(await animation(frames, milliseconds), `${name}.png`);
+  keepFile(await animation(frames, milliseconds), `${name}.png`);
 }
 
-function keep(blob, name) {
+/** Save a file. */
+export function keepFile(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

@@ -2,7 +2,6 @@
 // examples, and what each part contributes to the score.
 
 import { contributions, partsOf } from "./contribution.js";
-import { examplesOf } from "./csv.js";
 import { distribution } from "./distribution.js";
 import { asData } from "./domain.js";
 import { erased, Gaps, showGaps } from "./gaps.js";
@@ -10,7 +9,7 @@ import { Latest } from "./latest.js";
 import { plain } from "./number.js";
 import { Overview } from "./overview.js";
 import { panels } from "./panels.js";
-import { pixelsOf } from "./pixels.js";
+import { acceptedBy, sourceOf, suffixesOf } from "./source.js";
 
 const element = (id) => document.getElementById(id);
 
@@ -67,17 +66,9 @@ export class Judge {
     }
     this.#gaps.known = imputes(model);
     [this.#model, this.#kind] = [model, kind];
-    const picture = kind.name === "picture";
-    const size = kind.grid.slice(0, 2).join(" × ");
-    element("accepted").textContent = {
-      picture: `A PNG, JPEG or WebP picture; it is resized to ${size} pixels.`,
-      series:
-        `A CSV file with a column for each of ${kind.grid[1]} channels, perhaps one of dates, and ` +
-        `${kind.grid[0]} lines or more.`,
-      row: `A CSV file with the columns ${kind.columns.map(({ name }) => name).join(", ")}.`,
-    }[kind.name];
-    element("file").accept = picture ? "image/*" : ".csv,.txt,.tsv,text/csv";
-    element("invert-label").hidden = !(picture && kind.grid[2] === 1);
+    element("accepted").textContent = acceptedBy(kind);
+    element("file").accept = suffixesOf(kind);
+    element("invert-label").hidden = !(kind.name === "picture" && kind.grid[2] === 1);
     return element("judged").hidden ? null : this.again();
   }
 
@@ -96,12 +87,7 @@ export class Judge {
 
   async #open(file) {
     if (!file) return;
-    if (this.#kind.name === "picture") {
-      const { values, words } = await pixelsOf(file, this.#kind);
-      this.#source = { count: 1, example: () => values, words: [file.name, words] };
-    } else {
-      this.#source = { ...examplesOf(await file.text(), this.#kind), words: [file.name] };
-    }
+    this.#source = await sourceOf([file], this.#kind);
     const { count } = this.#source;
     element("row-label").hidden = count === 1;
     element("row-name").textContent = `${this.#kind.noun} of ${count}`;

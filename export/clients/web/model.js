@@ -34,13 +34,21 @@ export function presetsOf(manifest) {
 
 export class Model {
   #compiled;
+  #described; // inputs and outputs of every signature, those that train included
   #last = Promise.resolve(); // of the calls of `run`, which take turns
+
+  /** The threshold of this device in the place of the bundle's: as `calibration` in the manifest. */
+  ownCalibration = null;
 
   /** Use `Model.load`. */
   constructor(manifest, artefact, compiled) {
     this.manifest = manifest;
     this.preset = artefact.preset;
+    this.file = artefact.file;
     this.signatures = artefact.signatures;
+    /** How the file trains its weights; null where it does not. */
+    this.training = artefact.training ?? null;
+    this.#described = { ...artefact.signatures, ...this.training?.signatures };
     /** "wasm" also where LiteRT.js could not run the whole file by WebGPU and fell back. */
     this.accelerator = compiled.options.accelerator;
     this.where = NAMES[this.accelerator];
@@ -113,20 +121,21 @@ export class Model {
    *
    * @param {string} signature One of `signatures`.
    * @param {Object<string, ArrayLike<number>>} inputs The numbers of each input, flat.
+   * @param {boolean} [finite] Whether an output that is not finite is an error.
    * @returns {Promise<Object<string, Float32Array>>} The numbers of each output, flat.
    */
-  run(signature, inputs) {
-    const result = this.#last.then(() => this.#run(signature, inputs));
+  run(signature, inputs, finite = true) {
+    const result = this.#last.then(() => this.#run(signature, inputs, finite));
     this.#last = result.catch(() => {});
     return result;
   }
 
-  async #run(signature, inputs) {
-    if (!this.has(signature)) {
+  async #run(signature, inputs, finite) {
+    if (!(signature in this.#described)) {
       const names = Object.keys(this.signatures).join(", ");
       throw new Error(`Expected signature to be one of ${names}. Received: ${signature}`);
     }
-    const expected = this.signatures[signature].inputs;
+    const expected = this.#described[signature].inputs;
     const names = Object.keys(expected).sort().join(", ");
     const received = Object.keys(inputs).sort().join(", ");
     if (names !== received) {
@@ -148,7 +157,7 @@ export class Model {
       const results = {};
       for (const [name, tensor] of Object.entries(outputs)) {
         results[name] = Float32Array.from(await tensor.data());
-        if (!results[name].every(Number.isFinite)) {
+        if (finite && !results[name].every(Number.isFinite)) {
           throw new Error(
             `The output ${name} of ${signature} is NaN or infinite: the inputs are beyond what the ` +
               `preset '${this.preset}' can compute.`,
@@ -227,8 +236,24 @@ export class Model {
     return decide(score, this.calibration);
   }
 
-  /** What the manifest says of thresholds of the preset; undefined where it says nothing. */
+  /** Return what `take` takes: the weights that the file trains, and the optimizer's numbers. */
+  async state() {
+    return (await this.run("save", {})).state;
+  }
+
+  /** Take what `state` returned. */
+  async take(state) {
+    await this.run("restore", { state });
+  }
+
+  /** Put the shipped weights back. */
+  async reset() {
+    await this.run("reset", {});
+  }
+
+  /** The device's own threshold, or the one of the preset; undefined where there is none. */
   get calibration() {
+    if (this.ownCalibration) return this.ownCalibration;
     const artefact = this.manifest.artefacts.find(({ preset }) => preset === this.preset);
     return artefact.calibration;
   }

@@ -1,0 +1,152 @@
+/* What was learned, as a file: the line "kvae learned 1 DIGEST" with the digest of the model file, the
+ * state in float32, the least byte of each number first, and the 32 bytes of their SHA-256. */
+
+#if defined(__unix__) || defined(__APPLE__)
+#define _POSIX_C_SOURCE 200809L /* fileno, fsync */
+#include <unistd.h>
+#define TO_DISK(file) fsync(fileno(file))
+#else
+#define TO_DISK(file) 0
+#endif
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+
+enum { HEADER = 15 + DIGEST_CHARACTERS + 1 }; /* "kvae learned 1 ", the digest, and the end of line */
+
+kvae_status kvae_trains_(const kvae_model *model, kvae_error *error) {
+  if (kvae_has_(model, "train") && kvae_has_(model, "save")) return KVAE_OK;
+  return fail(error, KVAE_BAD_ARGUMENT,
+              "expected a file that trains its weights, exported with trainable=...");
+}
+
+/* Writes the first line of what belongs to this model file. */
+static kvae_status header_of(const kvae_model *model, char header[HEADER + 1], kvae_error *error) {
+  char digest[DIGEST_CHARACTERS + 1];
+  FILE *file = fopen(model->path, "rb");
+  int read = file != NULL && digest_of(file, digest);
+  if (file != NULL) fclose(file);
+  if (!read) return fail(error, KVAE_BAD_FILE, "the model file cannot be read");
+  snprintf(header, HEADER + 1, "kvae learned 1 %s\n", digest);
+  return KVAE_OK;
+}
+
+static kvae_status state_size(kvae_model *model, size_t *size, kvae_error *error) {
+  kvae_signature save;
+  TRY(kvae_trains_(model, error));
+  TRY(kvae_describe(model, "save", &save, error));
+  *size = save.outputs[0].size;
+  return KVAE_OK;
+}
+
+/* -- writing ------------------------------------------------------------------------------------- */
+
+static int write_all(FILE *file, const char *header, const double *state, size_t size) {
+  Digest digest;
+  uint8_t bytes[DIGEST_BYTES];
+  int written = fwrite(header, 1, HEADER, file) == HEADER;
+  digest_start(&digest);
+  digest_add(&digest, header, HEADER);
+  for (size_t i = 0; i < size && written; i++) {
+    float single = (float)state[i];
+    uint32_t word;
+    memcpy(&word, &single, sizeof word);
+    for (int j = 0; j < 4; j++) bytes[j] = (uint8_t)(word >> 8 * j);
+    digest_add(&digest, bytes, 4);
+    written = fwrite(bytes, 1, 4, file) == 4;
+  }
+  digest_end(&digest, bytes);
+  written = written && fwrite(bytes, 1, DIGEST_BYTES, file) == DIGEST_BYTES;
+  return written && fflush(file) == 0 && TO_DISK(file) == 0;
+}
+
+/* Writes a file beside the wanted one, and gives it the name of that. */
+static kvae_status write_file(const char *path, const char *header, const double *state,
+                              size_t size, kvae_error *error) {
+  static const char ending[] = ".part";
+  char *beside = malloc(strlen(path) + sizeof ending);
+  if (beside == NULL) return no_memory(error);
+  strcpy(beside, path);
+  strcat(beside, ending);
+  FILE *file = fopen(beside, "wb");
+  int written = file != NULL && write_all(file, header, state, size);
+  if (file != NULL) written = fclose(file) == 0 && written;
+  written = written && rename(beside, path) == 0;
+  if (!written && file != NULL) remove(beside);
+  free(beside);
+  return written ? KVAE_OK : fail(error, KVAE_BAD_FILE, "%s cannot be written", path);
+}
+
+kvae_status kvae_save(kvae_model *model, const char *path, kvae_error *error) {
+  char header[HEADER + 1];
+  size_t size;
+  TRY(state_size(model, &size, error));
+  TRY(header_of(model, header, error));
+  double *state = malloc(size * sizeof(double));
+  if (state == NULL) return no_memory(error);
+  kvae_output output = {"state", state, size};
+  kvae_status status = kvae_run(model, "save", NULL, 0, &output, 1, error);
+  if (status == KVAE_OK) status = write_file(path, header, state, size, error);
+  free(state);
+  return status;
+}
+
+/* -- reading ------------------------------------------------------------------------------------- */
+
+/* Checks the bytes of a file and takes the state out of them. */
+static kvae_status read_state(const uint8_t *bytes, size_t length, const char *header, size_t size,
+                              const char *path, double *state, kvae_error *error) {
+  Digest digest;
+  uint8_t expected[DIGEST_BYTES];
+  size_t body = length < DIGEST_BYTES ? 0 : length - DIGEST_BYTES;
+  digest_start(&digest);
+  digest_add(&digest, bytes, body);
+  digest_end(&digest, expected);
+  if (body == 0 || memcmp(expected, bytes + body, DIGEST_BYTES) != 0)
+    return fail(error, KVAE_BAD_FILE, "%s is damaged, or is not what kvae_save wrote for this model",
+                path);
+  if (body != HEADER + 4 * size || memcmp(bytes, header, HEADER) != 0)
+    return fail(error, KVAE_BAD_FILE, "%s belongs to another model file", path);
+  for (size_t i = 0; i < size; i++) {
+    uint32_t word = 0;
+    float single;
+    for (int j = 3; j >= 0; j--) word = word << 8 | bytes[HEADER + 4 * i + (size_t)j];
+    memcpy(&single, &word, sizeof single);
+    if (!isfinite(single)) return fail(error, KVAE_BAD_FILE, "%s holds NaN or infinity", path);
+    state[i] = single;
+  }
+  return KVAE_OK;
+}
+
+kvae_status kvae_restore(kvae_model *model, const char *path, kvae_error *error) {
+  char header[HEADER + 1];
+  size_t size;
+  TRY(state_size(model, &size, error));
+  TRY(header_of(model, header, error));
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) return fail(error, KVAE_BAD_FILE, "%s cannot be opened", path);
+  size_t space = HEADER + 4 * size + DIGEST_BYTES + 1; /* one more than there should be */
+  uint8_t *bytes = malloc(space);
+  double *state = malloc(size * sizeof(double));
+  kvae_status status = no_memory(error);
+  if (bytes != NULL && state != NULL) {
+    size_t length = fread(bytes, 1, space, file);
+    status = read_state(bytes, length, header, size, path, state, error);
+  }
+  fclose(file);
+  if (status == KVAE_OK) {
+    kvae_input input = {"state", state, size};
+    status = kvae_run(model, "restore", &input, 1, NULL, 0, error);
+  }
+  free(bytes);
+  free(state);
+  return status;
+}
+
+kvae_status kvae_reset(kvae_model *model, kvae_error *error) {
+  TRY(kvae_trains_(model, error));
+  return kvae_run(model, "reset", NULL, 0, NULL, 0, error);
+}

@@ -1,0 +1,317 @@
+// The tab on which a file that trains its weights learns what is normal here.
+
+import { adapt, guardOf } from "./adapt.js";
+import { cleared } from "./canvas.js";
+import { calibrationOf, leastOf } from "./decision.js";
+import { keepFile } from "./download.js";
+import { forget, keep, kept } from "./kept.js";
+import { learnedOf, stateOf } from "./learned.js";
+import { line } from "./line.js";
+import { plain } from "./number.js";
+import { acceptedBy, sourceOf, suffixesOf } from "./source.js";
+
+const element = (id) => document.getElementById(id);
+const HELD_BACK = 0.25; // of the examples: they are not learned, and tell what learning brings
+const MOST_HELD_BACK = 1000;
+const RATE = 0.01; // of false alarms, where the bundle names none
+const EDGE = 6; // of the drawing
+
+export class Learn {
+  #bundle;
+  #digest;
+  #forgotten = null;
+  #going = false; // whether it trains
+  #kind;
+  #learned = new Map(); // by digest: what was learned since the page was opened
+  #losses = [];
+  #model;
+  #on;
+  #own = null; // the threshold of the examples that were held back
+  #parts = null; // {learned, held, words} of the file
+
+  /**
+   * @param {{attempt: function, others: function(): object, changed: function(): Promise}} on What the
+   *     page does for it; `changed` is called after the weights or the threshold are others.
+   */
+  constructor(on) {
+    this.#on = on;
+    const listen = (id, event, action) =>
+      element(id).addEventListener(event, () => on.attempt(() => action.call(this)));
+    listen("learn-file", "change", this.#open);
+    listen("learn-start", "click", this.#start);
+    element("learn-stop").addEventListener("click", () => {
+      this.#going = false;
+    });
+    listen("learn-own", "change", this.#decideBy);
+    listen("learn-keep", "click", this.#keep);
+    listen("learn-save", "click", this.#save);
+    listen("learn-load", "change", this.#load);
+    listen("learn-reset", "click", this.#reset);
+    new ResizeObserver(() => this.#draw()).observe(element("learn-losses"));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+  }
+
+  /** Return whether a model can learn here. */
+  static can(model) {
+    return Boolean(model.training) && model.accelerator === "wasm" && model.has("score");
+  }
+
+  /** Take a model, and give it what it learned here before. */
+  async use(model, kind, bundle) {
+    [this.#model, this.#kind, this.#bundle] = [model, kind, bundle];
+    [this.#forgotten, this.#going, this.#losses, this.#own, this.#parts] = [
+      null,
+      false,
+      [],
+      null,
+      null,
+    ];
+    for (const id of ["learn-set", "learn-result"]) element(id).hidden = true;
+    element("learn-file").value = "";
+    element("adapted").hidden = true;
+    if (!Learn.can(model)) return;
+    this.#digest = bundle.digests.get(model.file);
+    element("learn-accepted").textContent = acceptedBy(kind);
+    Object.assign(element("learn-file"), {
+      accept: suffixesOf(kind),
+      multiple: kind.name === "picture",
+    });
+    element("learn-guard").value = plain(0.1 * kind.size);
+    const found = this.#learned.get(this.#digest) ?? (await kept(this.#digest));
+    if (!found) return;
+    const size = model.training.state_size;
+    try {
+      await model.take(await stateOf(found.learned, this.#digest, size, "What the browser keeps"));
+    } catch {
+      await forget(this.#digest); // something else wrote it
+      return;
+    }
+    this.#own = found.threshold ?? null;
+    model.ownCalibration = this.#own;
+    this.#learned.set(this.#digest, found);
+    this.#show(`What was learned on ${found.date} is in use.`);
+  }
+
+  /** Split the examples of the chosen files. */
+  async #open() {
+    const files = [...element("learn-file").files];
+    if (!files.length) return;
+    const { count, example, words } = await sourceOf(files, this.#kind);
+    const { noun } = this.#kind;
+    if (count < 2) throw new Error(`Expected at least two ${noun}s to learn. Received: one`);
+    const held = Math.min(Math.max(1, Math.floor(HELD_BACK * count)), MOST_HELD_BACK);
+    this.#parts = {
+      learned: { count: count - held, example },
+      held: { count: held, example: (row) => example(count - held + row) },
+    };
+    element("learn-words").textContent =
+      `${words[0]}: the first ${count - held} ${noun}s are learned. The last ` +
+      `${held === 1 ? "one is" : `${held} are`} not, and tell${held === 1 ? "s" : ""} what it brings.`;
+    element("learn-set").hidden = false;
+  }
+
+  /** Return the scores of the examples that are not learned, sorted. */
+  async #scores() {
+    const { count, example } = this.#parts.held;
+    const scores = [];
+    for (let row = 0; row < count; row++)
+      scores.push(await this.#model.score(example(row), this.#on.others()));
+    return scores.sort((a, b) => a - b);
+  }
+
+  async #start() {
+    const how = {
+      steps: Math.round(Number(element("learn-steps").value)),
+      learningRate: Number(element("learn-rate").value),
+      guardNats: Number(element("learn-guard").value),
+      others: this.#on.others(),
+    };
+    if (!(how.steps >= 1 && how.learningRate > 0 && how.guardNats >= 0)) {
+      throw new Error(
+        "Expected at least one step, a positive learning rate, and no negative nats. Received: " +
+          `${how.steps}, ${how.learningRate}, ${how.guardNats}`,
+      );
+    }
+    this.#going = true;
+    this.#losses = [];
+    this.#say("Scoring …");
+    element("learn-result").hidden = false;
+    element("learn-facts").hidden = true;
+    this.#busy(true);
+    const model = this.#model;
+    try {
+      this.#forgotten ??= await guardOf(model, this.#bundle);
+      const before = await this.#scores();
+      const done = await adapt(model, this.#parts.learned, how, this.#forgotten, (step, loss) => {
+        this.#losses.push(loss);
+        this.#say(`Step ${step} of ${how.steps}, loss ${plain(loss, 4)} nats.`);
+        this.#draw();
+        return this.#going && model === this.#model;
+      });
+      if (model !== this.#model) return; // another one was opened meanwhile
+      this.#tell(before, await this.#scores(), done);
+      await this.#changed();
+    } finally {
+      this.#going = false;
+      this.#busy(false);
+    }
+  }
+
+  /** Say what learning has brought. */
+  #tell(before, after, { losses, skipped, guard, stopped }) {
+    const given = this.#model.calibration;
+    const { noun } = this.#kind;
+    const mean = (scores) => scores.reduce((sum, score) => sum + score, 0) / scores.length;
+    const unusual = (scores) => {
+      const count = scores.filter((score) => this.#model.decide(score).is_anomaly).length;
+      return `${plain((100 * count) / scores.length)}%`;
+    };
+    this.#say(
+      [
+        `${losses.length} steps.`,
+        stopped &&
+          "Stopped by the guard: the examples of the bundle scored worse than allowed, and the weights of " +
+            "the last check are back.",
+        skipped && `${skipped} steps changed nothing, since they were not finite.`,
+      ]
+        .filter(Boolean)
+        .join(" "),
+    );
+    const facts = [
+      given && [
+        `Unusual, of ${after.length} ${noun}s that were not learned`,
+        unusual(before),
+        unusual(after),
+      ],
+      ["Their mean score, nats", plain(mean(before), 4), plain(mean(after), 4)],
+      [
+        `Mean score of the bundle's examples, nats`,
+        "",
+        `${plain(Math.abs(guard))} ${guard < 0 ? "better" : "worse"}`,
+      ],
+    ];
+    element("learn-facts").hidden = false;
+    element("learn-facts").tBodies[0].replaceChildren(
+      ...facts.filter(Boolean).map(([name, ...values]) => line(name, values)),
+    );
+    const [rate, twoSided] = [given?.false_alarm_rate ?? RATE, given?.two_sided ?? false];
+    const least = leastOf(rate, twoSided);
+    this.#own = after.length < least ? null : calibrationOf(after, rate, twoSided);
+    element("learn-own-words").textContent = this.#own
+      ? `Decide by the threshold of the last ${after.length} ${noun}s, ${plain(this.#own.high, 4)} nats`
+      : `A threshold of its own, for ${plain(100 * rate)}% false alarms, needs ${least} ${noun}s that are ` +
+        `not learned, so ${Math.ceil(least / HELD_BACK)} in all`;
+    element("learn-own").checked = false;
+    element("learn-own").disabled = !this.#own;
+  }
+
+  async #decideBy() {
+    this.#model.ownCalibration = element("learn-own").checked ? this.#own : null;
+    await this.#changed();
+  }
+
+  /** Remember what was learned while the page is open, and show what it changes. */
+  async #changed() {
+    const state = await this.#model.state();
+    this.#learned.set(this.#digest, {
+      learned: await learnedOf(state, this.#digest),
+      threshold: this.#model.ownCalibration,
+      date: new Date().toLocaleString(),
+    });
+    element("adapted").hidden = false;
+    await this.#on.changed();
+  }
+
+  async #keep() {
+    try {
+      await keep(this.#digest, this.#learned.get(this.#digest));
+    } catch (error) {
+      throw new Error(`This browser keeps nothing: ${error?.message ?? error}`);
+    }
+    this.#say("Kept: it is in use when this page is opened again.");
+  }
+
+  #save() {
+    const { learned } = this.#learned.get(this.#digest);
+    keepFile(new Blob([learned]), "learned.bin");
+  }
+
+  /** Take what this page, Python or C has saved. */
+  async #load() {
+    const [file] = element("learn-load").files;
+    if (!file) return;
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    element("learn-load").value = "";
+    const { state_size: size } = this.#model.training;
+    await this.#model.take(await stateOf(bytes, this.#digest, size, file.name));
+    this.#model.ownCalibration = this.#own = null;
+    await this.#changed();
+    this.#show(`What ${file.name} holds is in use.`);
+  }
+
+  async #reset() {
+    await this.#model.reset();
+    this.#model.ownCalibration = this.#own = null;
+    this.#learned.delete(this.#digest);
+    await forget(this.#digest);
+    element("learn-result").hidden = true;
+    element("adapted").hidden = true;
+    await this.#on.changed();
+  }
+
+  /** Show a sentence without a training. */
+  #show(words) {
+    this.#losses = [];
+    element("learn-result").hidden = false;
+    element("learn-facts").hidden = true;
+    element("adapted").hidden = false;
+    element("learn-own").checked = Boolean(this.#own);
+    element("learn-own").disabled = !this.#own;
+    element("learn-own-words").textContent = this.#own
+      ? `Decide by the threshold that was set here, ${plain(this.#own.high, 4)} nats`
+      : "There is no threshold of its own: learn here to set one";
+    this.#say(words);
+    this.#draw();
+  }
+
+  #say(words) {
+    element("learn-said").textContent = words;
+  }
+
+  #busy(busy) {
+    element("learn").ariaBusy = String(busy);
+    element("learn-stop").hidden = !busy;
+    for (const id of [
+      "learn-start",
+      "learn-file",
+      "learn-keep",
+      "learn-save",
+      "learn-load",
+      "learn-reset",
+      "learn-own",
+    ])
+      element(id).disabled = busy || (id === "learn-own" && !this.#own);
+  }
+
+  /** Draw the losses of the steps. */
+  #draw() {
+    const canvas = element("learn-losses");
+    canvas.hidden = this.#losses.length < 2;
+    if (canvas.hidden || !canvas.clientWidth) return;
+    const { context, width, height, colour } = cleared(canvas);
+    const finite = this.#losses.filter(Number.isFinite);
+    const ends = [Math.min, Math.max].map((of) => finite.reduce((a, b) => of(a, b), finite[0]));
+    const span = Math.max(ends[1] - ends[0], 1e-9);
+    const steps = Math.max(this.#losses.length - 1, 1);
+    context.strokeStyle = colour("accent");
+    context.lineWidth = 1.5;
+    context.beginPath();
+    this.#losses.forEach((loss, step) => {
+      if (!Number.isFinite(loss)) return;
+      const x = EDGE + ((width - 2 * EDGE) * step) / steps;
+      context.lineTo(x, height - EDGE - ((height - 2 * EDGE) * (loss - ends[0])) / span);
+    });
+    context.stroke();
+    canvas.ariaLabel = `Losses of ${this.#losses.length} steps, from ${plain(this.#losses[0], 4)} to ${plain(this.#losses.at(-1), 4)} nats`;
+  }
+}

@@ -401,6 +401,11 @@ def _parse_manifest(content: bytes) -> dict[str, Any]:
             raise BundleError(f"manifest.json is damaged: the columns do not make up {name!r:.80}.")
         if len(manifest["examples"]["ranges"].get(name, [])) != max(1, len(widths)):
             raise BundleError("manifest.json is damaged: the ranges of the examples do not fit.")
+    channels, shape = manifest.get("channels"), manifest["model"]["event_shape"]
+    if channels is not None:
+        _validate(channels, ["line"], "channels")
+        if len(channels) != shape[-1]:
+            raise BundleError("manifest.json is damaged: the channels do not fit the examples.")
     for artefact in manifest["artefacts"]:
         _validate_calibration(artefact.get("calibration"))
         if artefact.get("training") is not None:

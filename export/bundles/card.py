@@ -149,6 +149,8 @@ def _axes(axes: list[dict[str, Any]]) -> list[str]:
 def _facts(manifest: dict[str, Any]) -> list[Row]:
     """Return what is said of the origin of the model."""
     said = [(label, manifest[key]) for key, label in FACTS.items() if manifest[key]]
+    if manifest.get("channels"):  # an older bundle, measured again, has no such entry
+        said.append(("channels", ", ".join(manifest["channels"])))
     made_by = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
     return [*said, ("source model", f"sha256 {manifest['model']['sha256']}"), ("made by", made_by)]
 

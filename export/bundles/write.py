@@ -77,6 +77,7 @@ def bundle(
     false_alarm_rate: float = 0.01,
     two_sided: bool = False,
     schema: TableSchema | None = None,
+    channels: Sequence[str] | None = None,
     trainable: str | None = None,
     optimizer: Any = "adam",
     training_batch_size: int = 16,
@@ -120,6 +121,8 @@ def bundle(
         schema: of a table whose rows, as `schema.to_array` makes them, are the examples. The
             manifest holds it, so that `kvae score` reads tables and clients show names, classes and
             dates. It holds the classes of each column, and no rows.
+        channels: of a series, the names of the last axis of x in their order: clients show them,
+            and the page of `kvae web` finds the columns of a file by them.
         trainable: which weights a device can train further, see `tflite`: in the float32 file,
             whose scores are then those of what it has learned. The other presets do not change.
         optimizer: see `tflite`.
@@ -184,6 +187,7 @@ def bundle(
     golden_bytes = checks.positive_int("golden_bytes", golden_bytes)
     codes = checks.non_negative_int("codes", codes)
     table = None if schema is None else _table(schema, vae)
+    channels = None if channels is None else _channels(channels, vae)
     plan = plan_of(trainable, optimizer, training_batch_size, [each.name for each in chosen])
     given = data is not None
     examples = examples_of(vae, vae.signatures(), data, STAND_INS)
@@ -219,7 +223,7 @@ def bundle(
             manifest = manifest_of(
                 vae, results, tolerances, refused, axes, report, facts, examples, given
             )
-            manifest["table"] = table
+            manifest |= {"table": table, "channels": channels}
             kept = codes_of(vae, examples, codes) if codes and given and axes else None
             if kept is not None:
                 (folder / CODES).write_bytes(npy(kept))
@@ -245,6 +249,18 @@ def bundle(
             stacklevel=2,
         )
     return {name: replace(r, path=target / r.path.name) for name, r in results.items()}
+
+
+def _channels(names: Any, vae: Any) -> list[str]:
+    """Return the names of the last axis of x, or raise unless there is one for each channel."""
+    shape = tuple(vae.input_specs()["x"].shape)
+    names = [checks.line("channels", name).strip() for name in checks.names("channels", names)]
+    if len(shape) != 2 or len(names) != shape[-1] or not all(names):
+        raise ValueError(
+            "Expected channels to name the last axis of a series (time, channels). Received: "
+            f"{names} for examples of shape {shape}"
+        )
+    return names
 
 
 def _table(schema: Any, vae: Any) -> dict[str, Any]:

@@ -115,6 +115,7 @@ def _anomaly(
         measure=False,
         description=f"Finds anomalies in rows like those of {Path(found.name).name}.",
         training_data=Path(found.name).name,
+        channels=None if series is None else series.channels,
     )
     low, high = detector.limits_
     kept = len(detector.calibration_.scores)

@@ -381,6 +381,10 @@ def export(
         Path | None,
         typer.Option(help="Schema of a table as .json, for its columns' names, classes and dates."),
     ] = None,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a channel of a series, in their order; repeatable."),
+    ] = None,
     trainable: Annotated[
         str | None,
         typer.Option(
@@ -434,6 +438,7 @@ def export(
             measure=measure,
             false_alarm_rate=false_alarm_rate,
             two_sided=two_sided,
+            channels=channel or None,
             trainable=trainable,
             optimizer=optimizer,
             training_batch_size=training_batch_size,

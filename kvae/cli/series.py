@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kvae import checks
+
 if TYPE_CHECKING:
     from kvae.data import Windows
 
@@ -51,6 +53,8 @@ class Series:
                 f"of dates. Received: other columns {other}, columns of dates {dates}"
             )
         names = [str(name) for name in data.columns if str(name) not in dates]
+        for name in names:  # they go into the manifest of the bundle, after the training
+            checks.line("the names of the columns of DATA", name)
         return cls(window, stride, names, dates[0] if dates else None)
 
     def config(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tests.small import make_vae
 
 # What an option is called, where a repeatable one has the singular and a path its own word.
 OPTIONS = {
+    "channels": "channel",
     "vae": "model",
     "path": "output",
     "presets": "preset",
@@ -77,7 +78,7 @@ def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
         *("--description", "A pump.", "--author", "A", "--licence", "MIT"),
         *("--training-data", "Two weeks.", "--preprocessing", "None."),
         *("--calibration", folder / "x.csv", "--false-alarm-rate", 0.1, "--two-sided"),
-        *("--schema", folder / "schema.json"),
+        *("--schema", folder / "schema.json", "--channel", "a", "--channel", "b"),
         *("--trainable", "scale", "--optimizer", "sgd", "--training-batch-size", 4),
         *("--keras", "--golden-bytes", 5000, "--codes", 30),
     )
@@ -88,6 +89,7 @@ def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
     assert received == {
         "false_alarm_rate": 0.1,
         "two_sided": True,
+        "channels": ["a", "b"],
         "trainable": "scale",
         "optimizer": "sgd",
         "training_batch_size": 4,

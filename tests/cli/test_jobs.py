@@ -179,6 +179,8 @@ def test_a_series_is_judged_in_windows(of_series, tmp_path):
         "channels": ["left", "right"],
     }
     assert results["rows"] == 99  # the gap lies within one of a hundred windows
+    manifest = json.loads((of_series / "run" / "bundle" / "manifest.json").read_text("utf-8"))
+    assert manifest["channels"] == ["left", "right"]
     path = tmp_path / "found.csv"
     done = invoke("score", of_series / "run", of_series / "later.csv", "-o", path)
     assert done.exit_code == 0, done.output

@@ -6,9 +6,10 @@ import numpy as np
 import kvae
 from tests.small import kl
 
-__all__ = ["WINDOW", "machine", "make_learner"]
+__all__ = ["CHANNELS", "WINDOW", "machine", "make_learner"]
 
 WINDOW = (16, 2)
+CHANNELS = ["vibration", "oil, bar"]
 
 
 def machine(rng, rows, gain=1.0, offset=0.0):
@@ -45,6 +46,7 @@ def make_learner(path):
         presets=["float32", "int8-weights"],
         signatures=["score", "decode", "sample", "reconstruct"],
         trainable="heads",
+        channels=CHANNELS,
         measure=False,
     )
     return path

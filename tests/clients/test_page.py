@@ -12,6 +12,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from kvae.export import runtime
+from tests.clients.learner import CHANNELS, machine
 from tests.clients.page import flat
 from tests.helpers import relative
 
@@ -612,6 +613,24 @@ def test_a_window_is_judged(page, raw_models):
     ]
     found = contributions(made.vae, x, made.vae.reconstruct(x[None])[0], parts)
     np.testing.assert_allclose(page.contributions(), found, atol=2e-3 * np.abs(found).max())
+
+
+def test_channels_have_names_and_a_file_its_columns_in_any_order(page, learner):
+    page.open("?bundle=bundles/learner/")
+    names = "[...document.querySelectorAll('#picture .ends')].map((e) => e.children[1].textContent)"
+    assert page.script(f"return {names}") == CHANNELS
+    window = machine(np.random.default_rng(5), 1)
+    expected = runtime.Model(learner).score(window)[0]
+    hour = pd.date_range("2026-01-01", periods=16, freq="h")
+    frame = pd.DataFrame({"note": "x", "oil, bar": window[0, :, 1], "time": hour})
+    frame["vibration"] = window[0, :, 0]
+    for columns in (list(frame), CHANNELS, ["time", *CHANNELS]):
+        page.judge("window.csv", frame[columns].to_csv(index=False).encode(), "text/csv")
+        found = float(page.find("verdict").get_attribute("data-score"))
+        assert found == pytest.approx(expected, rel=1e-5), columns
+    assert "the columns vibration, oil, bar, perhaps one of dates" in page.said("accepted")
+    page.judge("window.csv", frame[["vibration"]].to_csv(index=False).encode(), "text/csv")
+    assert "16 lines or more of 2 numbers" in page.error()
 
 
 def test_windows_beside_dates_cross_no_gap_in_time(page, raw_models):

@@ -391,6 +391,22 @@ def test_a_bundle_may_be_reached_through_a_link_to_its_folder(tmp_path, small):
     np.testing.assert_array_equal(runtime.Model(link).decode(z), runtime.Model(small).decode(z))
 
 
+@pytest.mark.parametrize(
+    ("channels", "said"),
+    [
+        (["a", "b"], "the channels do not fit the examples"),
+        ("ab", "channels to be a list"),
+        (["a\n"], r"channels\[0\] to be a line"),
+    ],
+)
+def test_damaged_names_of_channels_are_refused(copy, channels, said):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, "channels": channels}))
+    sign(copy)
+    with pytest.raises(BundleError, match=said):
+        runtime.Model(copy)
+
+
 def test_a_later_schema_is_refused(copy):
     manifest = json.loads((copy / "manifest.json").read_text())
     (copy / "manifest.json").write_text(json.dumps({**manifest, "schema": 3}))

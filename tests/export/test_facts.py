@@ -171,3 +171,22 @@ def test_the_schema_of_another_table_is_refused(tmp_path):
     for table in (schema, schema.get_config()):
         with pytest.raises(ValueError, match=r"Expected schema to be a kvae.data.TableSchema"):
             kvae.export.bundle(make_vae((6,), 2), tmp_path / "bundle", schema=table)
+
+
+def test_channels_of_a_series_have_names(tmp_path):
+    vae = make_vae((6, 2), 2)
+    settings = {"presets": ["float32"], "signatures": ["decode"], "measure": False}
+    kvae.export.bundle(vae, tmp_path / "named", channels=["left", "right | °C"], **settings)
+    assert runtime.Bundle(tmp_path / "named").manifest["channels"] == ["left", "right | °C"]
+    card = (tmp_path / "named" / "README.md").read_text("utf-8")
+    assert "| channels | left, right \\| °C |" in card
+    for wrong in (["left"], ["a", "b", "c"], ["a", ""]):
+        with pytest.raises(ValueError, match="channels to name the last axis of a series"):
+            kvae.export.bundle(vae, tmp_path / "wrong", channels=wrong, **settings)
+    with pytest.raises(ValueError, match="Expected channels to be a list of names"):
+        kvae.export.bundle(vae, tmp_path / "wrong", channels="ab", **settings)
+    with pytest.raises(ValueError, match="channels to be one line of text"):
+        kvae.export.bundle(vae, tmp_path / "wrong", channels=["a", "b\n"], **settings)
+    with pytest.raises(ValueError, match=r"of a series \(time, channels\)"):
+        kvae.export.bundle(make_vae((6,), 2), tmp_path / "wrong", channels=["a"] * 6, **settings)
+    assert not (tmp_path / "wrong").exists()

@@ -64,7 +64,7 @@ export function csv(kind, examples) {
     for (const row of examples) lines.push(kind.columns.map((column) => quoted(column.made(row))));
   } else {
     const [samples, channels] = kind.grid;
-    lines.push(Array.from({ length: channels }, (_, channel) => `channel ${channel}`));
+    lines.push(kind.channels.map(quoted));
     for (const values of examples) {
       for (let sample = 0; sample < samples; sample++) {
         lines.push(Array.from(values.slice(sample * channels, (sample + 1) * channels), exact));

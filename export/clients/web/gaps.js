@@ -73,7 +73,7 @@ export function regionsOf(kind) {
       region(name, (index) => third(index) === place),
     );
     const single = Array.from({ length: channels > 1 ? channels : 0 }, (_, channel) =>
-      region(`channel ${channel}`, (index) => index % channels === channel),
+      region(kind.channels[channel], (index) => index % channels === channel),
     );
     return [...parts, ...single];
   }

@@ -19,6 +19,11 @@ export class Kind {
     this.name = nameOf(shape, this.domain);
     /** Of a picture [height, width, channels], of a series [samples, channels]. */
     this.grid = this.name === "picture" ? [shape[0], shape[1], shape[2] ?? 1] : gridOf(shape);
+    /** Names of the channels of a series. */
+    this.channels =
+      manifest.channels ?? Array.from({ length: this.grid[1] }, (_, place) => `channel ${place}`);
+    /** Whether the bundle names them. */
+    this.named = Boolean(manifest.channels);
     this.scale = new Scale(this.name === "series" ? this.grid[1] : 1, this.domain);
   }
 

@@ -63,7 +63,8 @@ function pictures(place, kind, { one, other, said }, parts) {
 function lines(place, kind, { one, other, said }, parts) {
   const both = other ? `${one}; broken line: ${other}` : one;
   const line = new Series(figure(place, both).inner, kind, said.join(", "));
-  const rest = { grid: kind.grid, scale: new Scale(kind.grid[1], { low: null, high: null }) };
+  const { grid, channels, named } = kind;
+  const rest = { grid, channels, named, scale: new Scale(grid[1], { low: null, high: null }) };
   const difference = other && new Series(figure(place, "Difference").inner, rest, "The difference");
   const numbers = parts && signed(place, kind, `${parts} of each channel and stretch`);
   return (x, made, found) => {

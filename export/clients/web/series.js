@@ -14,7 +14,7 @@ export class Series {
 
   /**
    * @param {Element} place Where the lanes go.
-   * @param {{grid: number[], scale: Scale}} kind
+   * @param {{grid: number[], channels: string[], named: boolean, scale: Scale}} kind
    * @param {string} label What screen readers call it.
    * @param {boolean} small Without numbers beside the lanes.
    */
@@ -49,7 +49,8 @@ export class Series {
       const ends = document.createElement("div");
       ends.className = "ends";
       ends.append(...["high", "name", "low"].map(() => document.createElement("span")));
-      ends.children[1].textContent = this.#kind.grid[1] > 1 ? `channel ${channel}` : "";
+      const { channels, named } = this.#kind;
+      ends.children[1].textContent = named || channels.length > 1 ? channels[channel] : "";
       lane.prepend(ends);
       this.#ends.push(ends);
     }

@@ -31,7 +31,9 @@ export function acceptedBy(kind) {
   return {
     picture: `A PNG, JPEG or WebP picture; it is resized to ${kind.grid.slice(0, 2).join(" × ")} pixels.`,
     series:
-      `A CSV file with a column for each of ${kind.grid[1]} channels, perhaps one of dates, and ` +
+      (kind.named
+        ? `A CSV file with the columns ${kind.channels.join(", ")}, perhaps one of dates, and `
+        : `A CSV file with a column for each of ${kind.grid[1]} channels, perhaps one of dates, and `) +
       `${kind.grid[0]} lines or more.`,
     row: `A CSV file with the columns ${kind.columns.map(({ name }) => name).join(", ")}.`,
   }[kind.name];

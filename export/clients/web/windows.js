@@ -1,4 +1,5 @@
-// Windows of a series in a CSV file: a column for each channel, and perhaps one of dates.
+// Windows of a series in a CSV file: a column for each channel, and perhaps one of dates. Where the bundle
+// names the channels and the file has a line with these names, the columns are found by them.
 
 import { numberOf, numeric, timeOf } from "./columns.js";
 
@@ -13,7 +14,9 @@ const GAP = 1.5; // of the usual time between two lines, as in kvae.data.windows
  * @param {Kind} kind A series.
  * @returns {{count: number, example: function(number): Float32Array, where: ?function(number): string}}
  */
-export function windowsOf(lines, { grid: [samples, channels] }) {
+export function windowsOf(lines, kind) {
+  const [samples, channels] = kind.grid;
+  lines = byName(lines, kind);
   const [head = []] = lines;
   const named = !numeric(head.filter((cell) => !isDate(cell)));
   const body = named ? lines.slice(1) : lines;
@@ -47,6 +50,16 @@ export function windowsOf(lines, { grid: [samples, channels] }) {
       Float32Array.from(rows.slice(starts[index], starts[index] + length).flat(), numberOf),
     where: dates && ((index) => `${dates[starts[index]]} to ${dates[starts[index] + length - 1]}`),
   };
+}
+
+/** Return the lines with the columns of the channels alone, in their order, after one of dates. */
+function byName(lines, { channels, named }) {
+  const head = (lines[0] ?? []).map((name) => name.trim());
+  const places = channels.map((name) => head.indexOf(name));
+  if (!named || places.includes(-1)) return lines;
+  const dates = head.findIndex((_, place) => lines.length > 1 && isDate(lines[1][place] ?? ""));
+  const kept = dates < 0 || places.includes(dates) ? places : [dates, ...places];
+  return lines.map((line) => kept.map((place) => line[place] ?? ""));
 }
 
 function isDate(cell) {

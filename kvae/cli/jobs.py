@@ -15,7 +15,6 @@ from kvae.cli.run_folder import description, write_text
 from kvae.cli.series import Series
 from kvae.cli.terminal import console, quiet_native_logs, silent
 from kvae.cli.training_data import TrainingData, read
-from kvae.progress import progress
 
 __all__ = ["JOBS", "choices_of", "run"]
 
@@ -106,9 +105,7 @@ def _anomaly(
             "Expected DATA with --job anomaly to be a table, or an array (rows, features) or "
             f"(rows, time, channels). Received: {found.name!r}"
         )
-    with progress("Training", steps=1) as begin:
-        begin(f"{len(data)} {'rows' if series is None else 'windows'}")
-        detector = AnomalyDetector(random_state=seed, **of_data).fit(data)
+    detector = AnomalyDetector(random_state=seed, verbose=True, **of_data).fit(data)
     detector.save(folder / "detector")
     detector.export(
         folder / "bundle",
@@ -156,9 +153,7 @@ def _table(
     order = np.random.default_rng(seed).permutation(len(frame))
     held_out = order[: len(frame) // HELD_OUT]
     train = frame.drop(index=frame.index[held_out])
-    with progress("Training", steps=1) as begin:
-        begin(f"{len(train)} rows")
-        synthesizer = TableSynthesizer(random_state=seed, **choices).fit(train)
+    synthesizer = TableSynthesizer(random_state=seed, verbose=True, **choices).fit(train)
     synthesizer.save(folder / "synthesizer")
     quality = synthesizer.quality(train, frame.iloc[held_out])
     write_text(folder / "quality.json", quality.to_json())

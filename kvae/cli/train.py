@@ -133,9 +133,9 @@ def _fit(vae: Any, train: Any, held_out: Any, settings: dict[str, Any], output: 
     import keras
 
     import kvae
-    from kvae.cli.training_bar import TrainingBar
+    from kvae.callbacks.training_bar import TrainingBar
 
-    bar = TrainingBar(settings["epochs"])
+    bar = TrainingBar()
     callbacks = [kvae.callbacks.Checkpoint(output / "checkpoints"), bar]
     if settings["tensorboard"]:
         callbacks.append(keras.callbacks.TensorBoard(output / "tensorboard", write_graph=False))

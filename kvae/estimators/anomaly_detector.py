@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kvae import checks, files
 from kvae._version import __version__
+from kvae.callbacks.training_bar import TrainingBar
 from kvae.data import TableSchema
 from kvae.estimators.calibration import Calibration
 from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
@@ -78,6 +79,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         schema: a `kvae.data.TableSchema` of the DataFrame; by default it is inferred.
         random_state: int or `np.random.RandomState`, decides the split, the first weights and the
             draws; `keras.utils.set_random_seed` is called with it. None leaves the state as it is.
+        verbose: whether a bar shows how far the training is, on a terminal.
 
     Attributes:
         model_: the trained `kvae.VAE`.
@@ -121,6 +123,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         calibration_share: float = 0.2,
         schema: TableSchema | None = None,
         random_state: Any = None,
+        verbose: bool = False,
     ):
         self.false_alarm_rate = false_alarm_rate
         self.two_sided = two_sided
@@ -135,6 +138,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.calibration_share = calibration_share
         self.schema = schema
         self.random_state = random_state
+        self.verbose = verbose
 
     # -- training ----------------------------------------------------------------------------
 
@@ -168,6 +172,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 int(self.batch_size),
                 float(self.learning_rate),
                 float(self.trim),
+                [TrainingBar()] if self.verbose else [],
             )
         self._set_calibration(calibration_rows)
         return self

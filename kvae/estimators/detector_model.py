@@ -3,7 +3,7 @@
 import contextlib
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -101,6 +101,7 @@ def train(
     batch_size: int,
     learning_rate: float,
     trim: float,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Adapt the model's transform to rows and train it, by Adam with a cosine schedule.
 
@@ -112,6 +113,7 @@ def train(
         batch_size: rows of a batch.
         learning_rate: at the beginning.
         trim: share of each batch that is left out.
+        callbacks: see `keras.Model.fit`.
     """
     if any(model.transforms_by_input().values()):  # a table of classes alone has none
         model.adapt(rows)
@@ -123,7 +125,14 @@ def train(
     passes = max(1, round(steps / per_epoch))
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, passes * per_epoch)
     model.compile(keras.optimizers.Adam(schedule, global_clipnorm=CLIP), loss=TrimmedELBO(trim))
-    model.fit(rows, batch_size=batch_size, epochs=passes, steps_per_epoch=per_epoch, verbose=0)
+    model.fit(
+        rows,
+        batch_size=batch_size,
+        epochs=passes,
+        steps_per_epoch=per_epoch,
+        callbacks=list(callbacks),
+        verbose=0,
+    )
 
 
 def _start_at_frequencies(model: VAE, rows: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """The VAE of a table synthesizer: its parts by the columns, its training, its fitted prior."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -49,6 +50,7 @@ def train_table_model(
     learning_rate: float,
     components: int,
     seed: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[VAE, dict[str, list[float]]]:
     """Train until the loss of held-out rows no longer falls; return the model with a fitted prior.
 
@@ -65,6 +67,7 @@ def train_table_model(
             most passes.
         components: most components of the mixture that becomes the prior.
         seed: of the fit of the prior.
+        callbacks: see `keras.Model.fit`.
     """
     per_epoch = math.ceil(len(rows) / batch_size)
     epochs = max(1, min(epochs, round(steps / per_epoch)))
@@ -78,7 +81,7 @@ def train_table_model(
         batch_size=batch_size,
         epochs=epochs,
         validation_data=held_out,
-        callbacks=[stopping],
+        callbacks=[stopping, *callbacks],
         verbose=0,
     )
     components = max(1, min(components, len(rows) // ROWS_PER_COMPONENT))

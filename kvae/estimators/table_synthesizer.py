@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kvae import checks, files
 from kvae._version import __version__
+from kvae.callbacks.training_bar import TrainingBar
 from kvae.data import TableSchema
 from kvae.estimators.detector_model import seeded
 from kvae.estimators.detector_table import is_frame
@@ -66,6 +67,7 @@ class TableSynthesizer(BaseEstimator):
         components: most normals of the fitted prior; at least 50 rows for each.
         random_state: int or `np.random.RandomState`, decides training and, as an int, makes every
             `sample` and `impute` return the same again.
+        verbose: whether a bar shows how far the training is, on a terminal.
 
     Attributes:
         model_: the trained `kvae.VAE` of the encoded table.
@@ -106,6 +108,7 @@ class TableSynthesizer(BaseEstimator):
         learning_rate: float = 2e-3,
         components: int = 100,
         random_state: Any = None,
+        verbose: bool = False,
     ):
         self.schema = schema
         self.latent_dim = latent_dim
@@ -118,6 +121,7 @@ class TableSynthesizer(BaseEstimator):
         self.learning_rate = learning_rate
         self.components = components
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> "TableSynthesizer":  # noqa: N803
         """Train on the rows of a table.
@@ -156,6 +160,7 @@ class TableSynthesizer(BaseEstimator):
                 float(self.learning_rate),
                 int(self.components),
                 seed,
+                [TrainingBar()] if self.verbose else [],
             )
         self._patterns, self._counts = np.unique(np.isnan(x), axis=0, return_counts=True)
         return self

@@ -31,6 +31,11 @@ def fit_code_prior(
     model: Any, x: Any, optimizer: Any, batch_size: int, epochs: int, **kwargs: Any
 ) -> Any:
     """Return a copy of a `QuantizedVAE` with a trained prior; arguments as for its `fit_prior`."""
+    if isinstance(optimizer, Prior) or optimizer in ("gaussian_mixture", "flow"):
+        raise ValueError(
+            "Expected an optimizer: a QuantizedVAE trains the prior over codes that it was made "
+            f"with. Received: optimizer={optimizer!r}"
+        )
     if not model.prior.trainable_weights:
         raise ValueError(
             "Expected a prior with weights: kvae.priors.AutoregressiveCodes. Received: "

@@ -10,7 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import kvae
-from kvae.cli import train, training_bar
+from kvae.callbacks import training_bar
+from kvae.cli import train
 from kvae.cli.inputs import schema_of
 from kvae.cli.main import app
 from kvae.cli.train import without_diagnosis

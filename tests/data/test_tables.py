@@ -279,6 +279,8 @@ def test_bad_arguments_are_refused():
     frame = pd.DataFrame({"a": [1.5, 2.0], "b": ["x", "y"]})
     with pytest.raises(ValueError, match=r"overrides to hold the columns 'a', 'b'.*'c'"):
         TableSchema.infer(frame, {"c": "number"})
+    with pytest.raises(ValueError, match=r"overrides to be kinds by the names.*overrides='drop'"):
+        TableSchema.infer(frame, overrides="drop")
     with pytest.raises(ValueError, match=r"overrides\['a'\] to be one of 'number'"):
         TableSchema.infer(frame, {"a": "ratio"})
     with pytest.raises(ValueError, match=r"column 'b' to hold numbers.*overrides ask for 'number'"):

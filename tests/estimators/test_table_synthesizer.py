@@ -282,3 +282,22 @@ def test_rows_of_another_table_are_refused(synthesizer, frame, method):
 def test_arguments_are_checked_in_fit(frame, arguments, message):
     with pytest.raises(ValueError, match=message):
         TableSynthesizer(**arguments).fit(frame)
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_bar_shows_the_epochs_where_it_is_asked_for(frame, monkeypatch, verbose):
+    from kvae.callbacks.training_bar import TrainingBar
+    from tests.estimators.conftest import normal_rows
+
+    seen = []
+
+    def shown(self, epoch, logs=None):
+        seen.append((epoch, self.params["epochs"], "loss" in logs))
+
+    monkeypatch.setattr(TrainingBar, "on_epoch_end", shown)
+    small = {"units": 8, "epochs": 3, "verbose": verbose, "random_state": 0}
+    TableSynthesizer(**small).fit(frame)
+    assert seen == ([(0, 3, True), (1, 3, True), (2, 3, True)] if verbose else [])
+    seen.clear()
+    kvae.estimators.AnomalyDetector(false_alarm_rate=0.1, steps=4, **small).fit(normal_rows(200, 0))
+    assert len(seen) == (seen[-1][1] if verbose else 0)

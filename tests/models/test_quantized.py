@@ -190,3 +190,9 @@ def test_rows_of_zero_weight_do_not_move_the_codebook(x):
         uses.append(np.asarray(model.quantizer.uses))
     np.testing.assert_allclose(uses[0], uses[1], atol=1e-6)
     assert uses[0].sum() == pytest.approx(0.01 * 16 * 4, rel=1e-5)
+
+
+@pytest.mark.parametrize("prior", ["gaussian_mixture", priors.AutoregressiveCodes((2, 2), 6, 8, 8)])
+def test_a_prior_in_the_place_of_the_optimizer_is_refused(trained, x, prior):
+    with pytest.raises(ValueError, match="Expected an optimizer: a QuantizedVAE trains the prior"):
+        trained[0].fit_prior(x, prior)

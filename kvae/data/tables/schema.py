@@ -115,6 +115,11 @@ class TableSchema:
         _check_frame(frame)
         checks.choice("ids", ids, ("refuse", "drop"))
         rare = checks.non_negative_int("rare", rare)
+        if overrides is not None and not isinstance(overrides, Mapping):
+            raise ValueError(
+                "Expected overrides to be kinds by the names of columns, such as {'age': 'count'}. "
+                f"Received: overrides={overrides!r:.80}"
+            )
         kinds = dict(overrides or {})
         for name, kind in kinds.items():
             if name not in frame.columns:

@@ -3,23 +3,17 @@
 from typing import Any
 
 import keras
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from kvae.cli.terminal import console
 
 __all__ = ["TrainingBar"]
 
 
 class TrainingBar(keras.callbacks.Callback):
-    """One line that shows epoch, loss and time left; nothing where the output is no terminal.
+    """One line that shows epoch, loss and time left; nothing where the output is no terminal."""
 
-    Args:
-        epochs: number of epochs of the whole run.
-    """
-
-    def __init__(self, epochs: int):
+    def __init__(self) -> None:
         super().__init__()
-        self.epochs = epochs
         self._bar: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -32,11 +26,12 @@ class TrainingBar(keras.callbacks.Callback):
             TextColumn("left:"),
             TimeRemainingColumn(),
         )
+        console = Console()
         self._bar = Progress(
             *columns, console=console, transient=True, disable=not console.is_terminal
         )
         self._bar.start()
-        self._task = self._bar.add_task("", total=self.epochs)
+        self._task = self._bar.add_task("", total=self.params["epochs"])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Show the epoch's loss."""

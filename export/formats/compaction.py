@@ -12,6 +12,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from .transposition import share_transposed
+
 __all__ = ["compacted"]
 
 IDENTIFIER = b"TFL3"
@@ -26,18 +28,21 @@ class _Aligned(schema.BufferT):
         return super().Pack(builder)
 
 
-def compacted(content: bytes, unnamed: tuple[str, ...] = ()) -> bytes:
+def compacted(content: bytes, training: tuple[str, ...] = ()) -> bytes:
     """Return a `.tflite` file that computes the same and is smaller.
 
     Args:
         content: the file.
-        unnamed: signatures whose inner tensors lose their names. Elsewhere they stay: tools that
-            draw or profile a model show them.
+        training: signatures that train. Their inner tensors lose their names; elsewhere they stay:
+            tools that draw or profile a model show them. And they use the weights of the others
+            where they need them transposed.
     """
     # Typed as a generated class whose every field may be None.
     model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     _take_in(model, content)
-    without = {s.subgraphIndex for s in model.signatureDefs if s.signatureKey.decode() in unnamed}
+    without = {s.subgraphIndex for s in model.signatureDefs if s.signatureKey.decode() in training}
+    for index in without:
+        share_transposed(model, index)
     for index, graph in enumerate(model.subgraphs):
         outer = {*graph.inputs, *graph.outputs}
         for number, tensor in enumerate(graph.tensors):

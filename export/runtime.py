@@ -18,7 +18,6 @@ import os
 import re
 import stat
 import sys
-import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -755,6 +754,8 @@ class Model:
     def save(self, path: Any) -> None:
         """Write what was learned to a file; a crash leaves the old file or the new one.
 
+        Beside it `path` with ".part" behind is written first.
+
         The file names the model file it belongs to by its digest and ends in its own. It says
         something of the rows that were learned: keep it as private as them.
 
@@ -765,7 +766,10 @@ class Model:
         content = self._header() + self._state().astype("<f4").tobytes()
         content += hashlib.sha256(content).digest()
         target = Path(path)
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        # One name: what a crash leaves is replaced by the next call.
+        temporary = f"{target}.part"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(temporary, flags, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)

@@ -184,6 +184,7 @@ def test_c_and_python_read_what_the_other_saves(learner, learn, rows, tmp_path):
     np.testing.assert_allclose(model.score(rows[:20]), numbers(found, "score"), rtol=1e-5)
     model.save(tmp_path / "of_python")
     assert (tmp_path / "of_python").read_bytes() == (tmp_path / "of_c").read_bytes()
+    assert (tmp_path / "of_c").stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "of_c", "of_python", "rows"]
 
 

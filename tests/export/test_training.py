@@ -2,7 +2,10 @@
 
 import itertools
 import os
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import keras
@@ -456,6 +459,51 @@ def test_arguments_of_adapt_are_checked(model, wrong):
     x = machine(np.random.default_rng(5), rows=40)
     with pytest.raises(ValueError, match="Expected whole numbers"):
         model.adapt(x, **wrong)
+
+
+LEARNS_AND_SAVES = """
+import sys
+import numpy as np
+import runtime
+
+model = runtime.Model(sys.argv[1])
+x = np.load(sys.argv[2])
+for seed in range(10**6):
+    model.adapt(x, steps=3, seed=seed, guard_nats=np.inf)
+    model.save(sys.argv[3])
+    print(seed, flush=True)
+"""
+
+
+def test_a_kill_loses_at_most_what_was_learned_since_the_last_save(learner, model, tmp_path):
+    (tmp_path / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
+    x = machine(np.random.default_rng(5), rows=40, gain=1.5)
+    np.save(tmp_path / "x.npy", x)
+    saved = tmp_path / "learned.bin"
+    command = [sys.executable, "-c", LEARNS_AND_SAVES, learner, tmp_path / "x.npy", saved]
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        with subprocess.Popen(
+            list(map(str, command)), cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        ) as child:
+            first = child.stdout.readline()  # something is saved
+            time.sleep(rng.uniform(0.0, 0.1))
+            child.kill()
+            told = [first, *child.stdout.read().splitlines(keepends=True)]
+        whole = [line.split() for line in told if line.endswith("\n")]
+        model.restore(saved)
+        found = model._state()
+        # The last one that was told, or the next one, whose line was not written yet.
+        model.reset()
+        states = []
+        for seed in range(int(whole[-1][0]) + 2):
+            model.adapt(x, steps=3, seed=seed, guard_nats=np.inf)
+            states.append(model._state())
+        assert any(np.array_equal(found, state) for state in states[-2:])
+    model.save(saved)
+    left = {path.name for path in tmp_path.iterdir()} - {"__pycache__", "runtime.py", "x.npy"}
+    assert left == {"learned.bin"}
+    assert saved.stat().st_mode & 0o777 == 0o600  # as private as the rows
 
 
 @pytest.mark.soak

@@ -2,14 +2,14 @@
  * state in float32, the least byte of each number first, and the 32 bytes of their SHA-256. */
 
 #if defined(__unix__) || defined(__APPLE__)
-#define _POSIX_C_SOURCE 200809L /* fileno, fsync */
+#define _POSIX_C_SOURCE 200809L /* fdopen, fileno, fsync */
+#include <fcntl.h>
 #include <unistd.h>
-#define TO_DISK(file) fsync(fileno(file))
-#else
-#define TO_DISK(file) 0
+#define POSIX 1
 #endif
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +44,24 @@ static kvae_status state_size(kvae_model *model, size_t *size, kvae_error *error
 
 /* -- writing ------------------------------------------------------------------------------------- */
 
+/* Creates a file that its owner alone can read, where the system has owners. */
+static FILE *create(const char *path) {
+#ifdef POSIX
+  int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  return descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+#else
+  return fopen(path, "wb");
+#endif
+}
+
+static int to_disk(FILE *file) {
+#ifdef POSIX
+  return fflush(file) == 0 && fsync(fileno(file)) == 0;
+#else
+  return fflush(file) == 0;
+#endif
+}
+
 static int write_all(FILE *file, const char *header, const double *state, size_t size) {
   Digest digest;
   uint8_t bytes[DIGEST_BYTES];
@@ -60,7 +78,7 @@ static int write_all(FILE *file, const char *header, const double *state, size_t
   }
   digest_end(&digest, bytes);
   written = written && fwrite(bytes, 1, DIGEST_BYTES, file) == DIGEST_BYTES;
-  return written && fflush(file) == 0 && TO_DISK(file) == 0;
+  return written && to_disk(file);
 }
 
 /* Writes a file beside the wanted one, and gives it the name of that. */
@@ -71,7 +89,7 @@ static kvae_status write_file(const char *path, const char *header, const double
   if (beside == NULL) return no_memory(error);
   strcpy(beside, path);
   strcat(beside, ending);
-  FILE *file = fopen(beside, "wb");
+  FILE *file = create(beside);
   int written = file != NULL && write_all(file, header, state, size);
   if (file != NULL) written = fclose(file) == 0 && written;
   written = written && rename(beside, path) == 0;

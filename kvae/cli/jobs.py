@@ -90,9 +90,13 @@ def _anomaly(
 ) -> tuple[dict[str, Any], list[str]]:
     """Fit an anomaly detector; write it and its bundle."""
     from kvae.estimators import AnomalyDetector
+    from kvae.export.training.chosen import TRAINABLE
 
     data, of_data = found.data, dict(choices)
     window, stride = of_data.pop("window", None), of_data.pop("stride", None)
+    trainable = of_data.pop("trainable", None)
+    if trainable is not None:
+        checks.choice("--trainable", trainable, TRAINABLE)
     if window is None and stride is not None:
         raise ValueError(f"Expected --window with --stride. Received: --stride {stride} alone")
     series = None if window is None else Series.of(data, window, stride)
@@ -113,6 +117,7 @@ def _anomaly(
         description=f"Finds anomalies in rows like those of {Path(found.name).name}.",
         training_data=Path(found.name).name,
         channels=None if series is None else series.channels,
+        trainable=trainable,
     )
     low, high = detector.limits_
     kept = len(detector.calibration_.scores)

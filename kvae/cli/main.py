@@ -136,6 +136,14 @@ def train(
             min=1, help="Steps between two windows of the training; by default none overlap."
         ),
     ] = None,
+    trainable: Annotated[
+        str | None,
+        typer.Option(
+            help="With --job anomaly: which weights a device can train further: scale, heads or "
+            "all; default: none.",
+            autocompletion=one_of("scale", "heads", "all"),
+        ),
+    ] = None,
     tensorboard: Annotated[
         bool, typer.Option(help="Write the figures of each epoch for TensorBoard as well.")
     ] = False,
@@ -165,6 +173,7 @@ def train(
             "two_sided": two_sided or None,
             "window": window,
             "stride": stride,
+            "trainable": trainable,
         },
         "table": {},
     }

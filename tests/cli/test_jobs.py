@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from kvae.cli.main import app
 from kvae.cli.series import Series
 from kvae.estimators import AnomalyDetector
+from kvae.export import runtime
 
 ROWS = 400
 
@@ -169,6 +170,24 @@ def test_what_is_told_of_windows_names_channels_without_change(rng):
     assert len(series.told(series.windows(frame.assign(spare=frame.index), 10))) == 1
     array = Series.of(np.zeros((40, 2)), window=10, stride=10)
     assert "channel 0, channel 1." in array.told(array.windows(np.zeros((40, 2)), 10))[1]
+
+
+@pytest.mark.slow
+def test_the_bundle_of_a_series_may_learn(of_series, tmp_path):
+    done = invoke(
+        *("train", of_series / "later.csv", "--job", "anomaly", "-o", tmp_path / "run"),
+        *("--window", 16, "--false-alarm-rate", 0.2, "--epochs", 1, "--trainable", "heads"),
+    )
+    assert done.exit_code == 0, done.output
+    model = runtime.Model(tmp_path / "run" / "bundle")
+    assert model.training["trainable"] == "heads"
+    refused = invoke(
+        *("train", of_series / "later.csv", "--job", "anomaly", "-o", tmp_path / "other"),
+        *("--window", 16, "--trainable", "some"),
+    )
+    assert refused.exit_code == 2
+    assert "Expected --trainable to be one of 'scale', 'heads', 'all'" in refused.stderr
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.slow

@@ -171,7 +171,7 @@ export class Learn {
         `${losses.length} steps.`,
         stopped &&
           "Stopped by the guard: the examples of the bundle scored worse than allowed, and the weights of " +
-            "the last check are back.",
+            "the last check are back. Allow more nats, or take a lower learning rate, to learn more.",
         skipped && `${skipped} steps changed nothing, since they were not finite.`,
       ]
         .filter(Boolean)

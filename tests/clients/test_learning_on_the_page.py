@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kvae.export.runtime import BundleError, Model, limits
 from tests.clients.learner import WINDOW, machine
@@ -293,3 +294,33 @@ def test_the_tab_fits_every_screen_and_axe_finds_nothing(opened, screen, rows, s
     for width in (320, 360, 768, 1280, 2560):
         screen(width, scheme)
         assert page.script("return document.documentElement.scrollWidth") <= width
+
+
+SOURCE = """
+const [contents, done] = arguments;
+(async () => {
+  const { openBundle } = await import(new URL("bundle.js", document.baseURI));
+  const { Kind } = await import(new URL("kind.js", document.baseURI));
+  const { sourceOf } = await import(new URL("source.js", document.baseURI));
+  const kind = new Kind((await openBundle("bundles/digits/")).manifest);
+  const files = contents.map((content, index) => {
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    return new File([bytes], `${index}.png`, { type: "image/png" });
+  });
+  const { count, example, words } = await sourceOf(files, kind);
+  return [count, words, Array.from({ length: count }, (_, row) => [...example(row)])];
+})().then(done, (error) => done(String(error)));
+"""
+
+
+def test_several_pictures_are_as_many_examples(page):
+    page.open("?bundle=bundles/digits/")
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype="uint8")
+    contents = []
+    for picture in pictures:
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "png")
+        contents.append(base64.b64encode(file.getvalue()).decode())
+    count, words, examples = page.call(SOURCE, contents)
+    assert (count, words) == (3, ["3 pictures"])
+    np.testing.assert_allclose(examples, pictures.reshape(3, 64) / 255.0, atol=1e-6)

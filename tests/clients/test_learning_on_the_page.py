@@ -227,6 +227,22 @@ def test_another_precision_and_back_keeps_what_was_learned(opened, rows):
     page.wait("return !document.getElementById('adapted').hidden")
 
 
+def test_another_model_may_be_opened_while_one_learns(opened, rows):
+    page = opened
+    put(page, "learn-file", "normal.csv", csv(rows))
+    page.wait("return !document.getElementById('learn-set').hidden")
+    page.set("learn-steps", "100000")
+    page.set("learn-guard", "1e9")
+    page.script("document.getElementById('learn-start').click()")
+    page.wait("return document.getElementById('learn-said').textContent.startsWith('Step')")
+    page.set("preset", "int8-weights")
+    page.wait("return document.getElementById('learn').ariaBusy === 'false'")
+    page.set("preset", "float32")
+    page.wait("return !document.getElementById('tab-learn').hidden")
+    assert page.find("error").get_attribute("hidden")
+    assert not page.find("adapted").is_displayed()
+
+
 def test_what_python_learned_is_opened_and_other_files_are_refused(opened, learner, rows, tmp_path):
     page, model = opened, Model(learner)
     model.adapt(rows, steps=30, guard_nats=1e9)

@@ -151,6 +151,8 @@ export class Learn {
       if (model !== this.#model) return; // another one was opened meanwhile
       this.#tell(before, await this.#scores(), done);
       await this.#changed();
+    } catch (error) {
+      if (model === this.#model) throw error; // else the model was closed meanwhile
     } finally {
       this.#going = false;
       this.#busy(false);

@@ -17,7 +17,7 @@ import numpy as np
 
 import kvae
 
-LIMIT_SECONDS = 30.0
+LIMIT_SECONDS = {"mlp": 10.0, "conv": 15.0}  # on two quiet cores
 
 
 def model(shape, latent_dim, networks):
@@ -60,7 +60,7 @@ def main():
     print("| networks | median, s | slowest, s | limit, s |\n| --- | ---: | ---: | ---: |")
     for networks, found in seconds.items():
         middle = statistics.median(found)
-        print(f"| {networks} | {middle:.1f} | {max(found):.1f} | {LIMIT_SECONDS:g} |")
+        print(f"| {networks} | {middle:.1f} | {max(found):.1f} | {LIMIT_SECONDS[networks]:g} |")
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="folder with the series")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--windows", type=int, nargs="+", default=[50, 200, 1000])
-    parser.add_argument("--passes", type=int, default=5, help="how often a window is shown")
+    parser.add_argument("--passes", type=int, default=20, help="how often a window is shown")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     options = parser.parse_args()
     warnings.simplefilter("ignore")

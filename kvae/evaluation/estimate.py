@@ -7,6 +7,7 @@ import numpy as np
 
 __all__ = ["Estimate"]
 
+ROUNDING = 1e-12  # a relative error of numbers that are equal but for their last bits
 NORMAL_95 = 1.96  # 95% of a normal distribution lies within this many standard deviations
 
 
@@ -35,7 +36,10 @@ class Estimate:
     def __str__(self) -> str:
         if not self.measured:
             return "not measured"
-        return f"{_plain(self.value)} +- {_plain(self.stderr)}"
+        if np.isinf(self.value):  # such as the implied beta where no weight is optimal
+            return "infinite" if self.value > 0 else "-infinite"
+        rounding = self.stderr <= ROUNDING * abs(self.value)
+        return f"{_plain(self.value)} +- {_plain(0.0 if rounding else self.stderr)}"
 
     @property
     def measured(self) -> bool:

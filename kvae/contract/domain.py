@@ -221,8 +221,7 @@ class Domain:
             beyond = math.isfinite(low) and math.isfinite(high)
             what = "infinite" if self.missing else "NaN or infinite"
             what = f"beyond float32, in [{low:g}, {high:g}]" if beyond else what
-            hint = self.hint if self.integer else ""  # such as what stands for a missing class
-            return f"{self}. Received: values that are {what}. {hint}".removesuffix(". ")
+            return f"{self}. Received: values that are {what}"
         invalid = low < self.low or high > self.high or (self.integer and not whole)
         if invalid or (self.one_hot and not single):
             found = f"values in [{low:g}, {high:g}]"

@@ -28,7 +28,8 @@ Promise.all([load("series.js"), load("scale.js")]).then(([{ Series }, { Scale }]
   const place = document.createElement("div");
   const numbers = values.map((value) => value ?? NaN);
   const scale = new Scale(1, { low: 0, high: 1 });
-  new Series(place, { grid: [numbers.length, 1], scale }, "").paint(numbers);
+  const kind = { grid: [numbers.length, 1], channels: ["value"], named: false, scale };
+  new Series(place, kind, "").paint(numbers);
   done(place.querySelector("path.line").getAttribute("d"));
 }, (error) => done(String(error)));
 """

@@ -48,11 +48,6 @@ WRONG = [
     (PIXELS, 1.5, r"x to hold numbers in \[0, 1\]. Received: values in \[0, 1.5\]. Divide"),
     (PIXELS, -0.1, r"x to hold numbers in \[0, 1\]. Received: values in \[-0.1, 0\]. Divide"),
     (PIXELS, np.nan, r"x to hold numbers in \[0, 1\]. Received: values that are NaN or infinite$"),
-    (
-        Domain(-1, 9, integer=True, hint="-1 stands for a missing class."),
-        np.nan,
-        r"values that are NaN or infinite\. -1 stands for a missing class\.$",
-    ),
     (Domain(), -np.inf, r"x to hold finite numbers. Received: values that are NaN or infinite$"),
     (COUNTS, 1.5, r"x to hold whole numbers in \[0, inf\]. .*\[0, 1.5\], not all whole"),
     (CLASSES, 3.0, r"x to hold whole numbers in \[0, 2\]. Received: values in \[0, 3\]"),

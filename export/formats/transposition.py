@@ -86,8 +86,13 @@ def _transpose(model: Any, graph: Any, source: Any, order: tuple[int, ...], targ
     operator.outputs = [index]
     operator.builtinOptionsType = schema.BuiltinOptions.TransposeOptions
     operator.builtinOptions = schema.TransposeOptionsT()
-    first = next(i for i, each in enumerate(graph.operators) if index in each.inputs)
-    graph.operators.insert(first, operator)
+    uses = (i for i, each in enumerate(graph.operators) if index in _inputs(each))
+    graph.operators.insert(next(uses, 0), operator)
+
+
+def _inputs(operator: Any) -> list[int]:
+    """Return the tensors that an operator reads; the field of one without any is None."""
+    return [] if operator.inputs is None else list(operator.inputs)
 
 
 def _tensor(graph: Any, shape: Any, kind: int, buffer: int) -> int:

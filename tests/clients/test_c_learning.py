@@ -11,8 +11,8 @@ import pytest
 from kvae.export import runtime
 from kvae.export.runtime import Model, RecentThreshold
 from tests.clients.c_project import compiled, litert_folder
-from tests.clients.learner import WINDOW, machine
 from tests.helpers import ROOT
+from tests.sensor import WINDOW, machine
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +66,8 @@ int main(int count, char **arguments) {
         printf("score %.9g\\n", scores[j]);
     } else if (strcmp(what, "save") == 0) {
       status = kvae_save(model, value, &error);
+    } else if (strcmp(what, "replace") == 0) {
+      if (rename(value, arguments[1]) != 0) goto failed;
     } else if (strcmp(what, "restore") == 0) {
       status = kvae_restore(model, value, &error);
     } else {
@@ -248,6 +250,22 @@ def test_a_damaged_or_foreign_file_is_refused_and_changes_nothing(learner, learn
     np.testing.assert_array_equal(before, after)
     (line,) = learn(other, "restore", tmp_path / "learned")
     assert "learned belongs to another model file" in line
+
+
+def test_what_is_learned_belongs_to_the_file_that_was_opened(learner, learn, rows, tmp_path):
+    """Another file lies at its path before the save."""
+    copy = shutil.copytree(learner, tmp_path / "copy")
+    (copy / "SHA256SUMS").unlink()
+    other = tmp_path / "other"
+    other.write_bytes((copy / FILE).read_bytes() + bytes(16))
+    found = learn(
+        copy,
+        *("learn", tmp_path / "rows", 5, 0, 0.003, "inf"),
+        *("replace", other, "save", tmp_path / "learned"),
+    )
+    assert not [line for line in found if line.startswith("status")]
+    assert (copy / FILE).stat().st_size == (learner / FILE).stat().st_size + 16
+    Model(learner).restore(tmp_path / "learned")
 
 
 def test_nan_in_a_saved_file_is_refused(learner, learn, tmp_path):

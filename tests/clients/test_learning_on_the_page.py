@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from kvae.export.runtime import BundleError, Model, limits
-from tests.clients.learner import WINDOW, machine
 from tests.clients.page import DOWNLOADED, KEEP_DOWNLOADS
+from tests.sensor import WINDOW, machine
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,10 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from kvae.export import runtime
-from tests.clients.learner import CHANNELS, machine
+from tests.clients.learner import CHANNELS
 from tests.clients.page import flat
 from tests.helpers import relative
+from tests.sensor import machine
 
 pytestmark = pytest.mark.slow
 

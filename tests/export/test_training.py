@@ -22,40 +22,16 @@ from kvae.export.training.plan import Plan
 from kvae.export.verification.litert_training import interpreter
 from kvae.export.verification.training import keras_steps, litert_steps, steps_of
 from kvae.threefry import counted_noise
+from tests.sensor import machine, trained_sensor
 from tests.small import kl, make_vae
 
 pytestmark = pytest.mark.slow  # a conversion takes seconds
-
-WINDOW = (16, 2)
-
-
-def machine(rng, rows=300, gain=1.0, offset=0.0):
-    """Windows of a made-up sensor: a rhythm with a random phase, and noise."""
-    phase = rng.uniform(0.0, 2.0 * np.pi, size=(rows, 1, 1))
-    time = np.arange(WINDOW[0])[None, :, None] * [0.5, 0.9]
-    clean = np.sin(time + phase)
-    return (gain * clean + offset + 0.1 * rng.normal(size=(rows, *WINDOW))).astype("float32")
 
 
 @pytest.fixture(scope="module")
 def sensor():
     """A VAE of a sensor, trained for a moment."""
-    keras.utils.set_random_seed(0)
-    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2))
-    vae = kvae.VAE(
-        encoder=kvae.networks.mlp_encoder(WINDOW, posterior.params_size, hidden=(24,)),
-        posterior=posterior,
-        decoder=keras.Sequential(
-            [
-                kvae.networks.mlp_decoder(2, WINDOW, hidden=(24,)),
-                kvae.layers.LearnedScale(initial=0.5),
-            ]
-        ),
-        likelihood=kvae.layers.IndependentNormal(WINDOW),
-    )
-    vae.compile(keras.optimizers.Adam(3e-3))
-    vae.fit(machine(np.random.default_rng(0)), epochs=60, verbose=0)
-    return vae
+    return trained_sensor(machine(np.random.default_rng(0)), epochs=60)
 
 
 @pytest.fixture(scope="module")

@@ -95,12 +95,9 @@ static kvae_status forgotten(const Training *training, double *worse, kvae_error
       inputs[i] = (kvae_input){score->ports[i].name, training->guard[i].values,
                                training->guard[i].count};
     status = kvae_score(training->model, inputs, count, scores, rows, error);
-    *worse = -training->guard_score;
-    for (size_t i = 0; i < rows; i++) *worse += scores[i] / (double)rows;
-    if (status == KVAE_NOT_FINITE) {
-      *worse = HUGE_VAL;
-      status = KVAE_OK;
-    }
+    *worse = status == KVAE_OK ? -training->guard_score : HUGE_VAL;
+    for (size_t i = 0; status == KVAE_OK && i < rows; i++) *worse += scores[i] / (double)rows;
+    if (status == KVAE_NOT_FINITE) status = KVAE_OK;
   }
   free(inputs);
   free(scores);

@@ -29,6 +29,7 @@ typedef struct {
 
 struct kvae_model {
   char *path, *sums; /* the file, and the text of SHA256SUMS; that is NULL where there is none */
+  char digest[DIGEST_CHARACTERS + 1]; /* of the file as it was opened, if it trains */
   Environment *environment;
   Model *file;
   Options *options;

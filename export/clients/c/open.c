@@ -125,6 +125,15 @@ static kvae_status read_functions(kvae_model *model, kvae_error *error) {
   return KVAE_OK;
 }
 
+/* Takes the digest of a file that trains: what it learns belongs to it, whatever lies there later. */
+static kvae_status take_digest(kvae_model *model, kvae_error *error) {
+  if (!kvae_has_(model, "train")) return KVAE_OK;
+  FILE *file = fopen(model->path, "rb");
+  int read = file != NULL && digest_of(file, model->digest);
+  if (file != NULL) fclose(file);
+  return read ? KVAE_OK : fail(error, KVAE_BAD_FILE, "the file cannot be read");
+}
+
 /* Says how many threads XNNPACK, which runs a file on the CPU, may use. LiteRT takes it as TOML. */
 static kvae_status set_threads(Options *options, int threads, kvae_error *error) {
   enum { ROOM = 32 };
@@ -151,6 +160,7 @@ static kvae_status open_file(kvae_model *model, const char *path, int threads, k
   if (loaded != 0)
     return fail(error, KVAE_BAD_FILE, "the file does not load: status %d", loaded);
   TRY(read_functions(model, error));
+  TRY(take_digest(model, error));
   TRY(check(LiteRtCreateOptions(&model->options), "LiteRT does not start", error));
   TRY(check(LiteRtSetOptionsHardwareAccelerators(model->options, CPU),
             "LiteRT does not run on the CPU", error));

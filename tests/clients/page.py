@@ -191,6 +191,25 @@ class Page:
             document.getElementById("judged").ariaBusy !== "true";
         """)
 
+    def draw(self, selector, *points):
+        """Draw a line over an element with the mouse; points are shares of its width and height."""
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        drawing = self.browser.find_element("css selector", selector)
+        self.script("arguments[0].scrollIntoView({ block: 'center' })", drawing)
+        half = [drawing.size[side] / 2 for side in ("width", "height")]
+        offsets = [
+            [round((2 * share - 1) * length) for share, length in zip(point, half, strict=True)]
+            for point in points
+        ]
+        mouse = ActionChains(self.browser, duration=0)
+        mouse.move_to_element_with_offset(drawing, *offsets[0]).click_and_hold()
+        for offset in offsets[1:]:
+            mouse.move_to_element_with_offset(drawing, *offset)
+        self.script("document.getElementById('judged-words').textContent = ''")
+        mouse.release().perform()
+        self.wait_judged()
+
     def score(self):
         return float(self.script("return document.getElementById('verdict').dataset.score"))
 

@@ -133,6 +133,60 @@ def test_a_part_of_a_picture_is_erased_and_imputed(page, gap_models):
     assert page.find("contribution-words").is_displayed()
 
 
+def test_a_line_drawn_over_a_picture_erases_it_until_it_is_undone(page, gap_models):
+    made = gap_models["holed"]
+    shades = np.round(255 * made.x[4, ..., 0]).astype("uint8")
+    x = (shades[..., None] / 255).astype("float32")
+    file = io.BytesIO()
+    Image.fromarray(shades).save(file, "PNG")
+    page.open("?bundle=bundles/holed/")
+    page.click("tab-judge")
+    page.judge("noise.png", file.getvalue())
+    assert not page.find("gap-undo").is_displayed()
+    given = "#panels figure:first-child canvas"
+    page.draw(given, (1.5 / 8, 2.5 / 8), (5.5 / 8, 2.5 / 8))  # along the third row of pixels
+    assert page.error() == ""
+    gaps = x.copy()
+    gaps[2, 1:6] = np.nan
+    assert page.said("judged-words") == "noise.png, 5 of 64 values missing"
+    np.testing.assert_array_equal(picture(page, 1)[..., 3] == 0, np.isnan(gaps[..., 0]))
+    assert_shows(picture(page, 2), made.vae.impute(gaps[None], seed=0)[0])
+    assert page.score() == pytest.approx(made.vae.score(gaps[None])[0], rel=1e-4)
+    page.draw(given, (6.5 / 8, 6.5 / 8))  # one pixel more
+    gaps[6, 6] = np.nan
+    np.testing.assert_array_equal(picture(page, 1)[..., 3] == 0, np.isnan(gaps[..., 0]))
+    tick(page, "top")
+    gaps[:4] = np.nan
+    np.testing.assert_array_equal(picture(page, 1)[..., 3] == 0, np.isnan(gaps[..., 0]))
+    tick(page, "top")
+    page.script("document.getElementById('judged-words').textContent = ''")
+    page.click("gap-undo")
+    page.wait_judged()
+    assert page.said("judged-words") == "noise.png"
+    assert_shows(picture(page, 1), x)
+    assert not page.find("gap-undo").is_displayed()
+    page.draw(given, (0.5, 0.5))
+    page.judge("noise.png", file.getvalue())  # opened anew it is whole
+    assert_shows(picture(page, 1), x)
+
+
+def test_a_line_drawn_over_a_channel_erases_its_samples(page, gap_models):
+    made = gap_models["outage"]
+    x = made.x[6].copy()
+    text = "\n".join(",".join(repr(float(value)) for value in row) for row in x)
+    page.open("?bundle=bundles/outage/")
+    page.click("tab-judge")
+    page.judge("outage.csv", text.encode(), "text/csv")
+    page.draw("#panels .channel-1 svg", (4 / 31, 0.5), (9 / 31, 0.5))
+    assert page.error() == ""
+    x[4:10, 1] = np.nan
+    assert page.said("judged-words") == "outage.csv, 6 of 64 values missing"
+    assert page.score() == pytest.approx(made.vae.score(x[None])[0], rel=1e-4)
+    page.draw("#panels .lanes", (0.999, 0.02), (0.999, 0.98))  # the last sample of both
+    x[31] = np.nan
+    assert page.score() == pytest.approx(made.vae.score(x[None])[0], rel=1e-4)
+
+
 def test_transparent_pixels_of_a_picture_are_missing(page, gap_models):
     made = gap_models["holed"]
     shades = np.round(255 * made.x[5, ..., 0]).astype("uint8")

@@ -2,6 +2,7 @@
 // values.
 
 import { display } from "./display.js";
+import { Eraser } from "./eraser.js";
 import { figure } from "./panels.js";
 import { Row } from "./row.js";
 
@@ -10,26 +11,37 @@ const ERASED = "Before";
 
 export class Gaps {
   #boxes = [];
-  #choices;
   #change;
-  #group;
+  #eraser;
+  #example = []; // what the strokes of the eraser belong to
+  #parts;
 
   /**
-   * @param {Element} group A fieldset.
-   * @param {Element} choices In it, where the checkboxes go.
+   * @param {{group: Element, choices: Element, hint: Element, undo: Element, panels: Element}} parts Of
+   *     the page: a fieldset; in it where the checkboxes go, a sentence about the eraser and a button
+   *     that undoes it; and where the example is drawn.
    * @param {function()} change Called after a change.
    */
-  constructor(group, choices, change) {
-    [this.#group, this.#choices, this.#change] = [group, choices, change];
+  constructor(parts, change) {
+    [this.#parts, this.#change] = [parts, change];
+    this.#eraser = new Eraser(parts.panels, change);
+    parts.undo.addEventListener("click", () => {
+      this.#eraser.clear();
+      change();
+    });
   }
 
   /** Whether the model imputes. */
   set known(known) {
-    this.#group.hidden = !known;
+    this.#parts.group.hidden = !known;
   }
 
   /** Offer the regions of a kind of example. */
   use(kind) {
+    const drawn = kind.name !== "row"; // a row is a table, and every cell of it a region
+    this.#eraser.use(drawn ? kind : null);
+    this.#parts.hint.hidden = !drawn;
+    this.#parts.hint.textContent = `Or erase with the pointer: draw over the ${kind.noun} itself.`;
     this.#boxes = regionsOf(kind).map(({ name, indices }) => {
       const box = Object.assign(document.createElement("input"), { type: "checkbox" });
       box.addEventListener("change", this.#change);
@@ -37,17 +49,31 @@ export class Gaps {
       label.append(box, ` ${name}`);
       return { box, label, indices };
     });
-    this.#choices.replaceChildren(...this.#boxes.map(({ label }) => label));
+    this.#parts.choices.replaceChildren(...this.#boxes.map(({ label }) => label));
   }
 
-  /** Return an example without the regions that are ticked. */
-  erased(x) {
-    if (this.#group.hidden) return x;
+  /**
+   * Return an example without the regions that are ticked and without what was erased of it.
+   *
+   * @param {Float32Array} x
+   * @param {...*} example What tells it from others: what was erased of another one is forgotten.
+   */
+  erased(x, ...example) {
+    if (example.some((part, place) => part !== this.#example[place])) this.#eraser.clear();
+    this.#example = example;
+    this.#parts.undo.hidden = !this.#eraser.used;
+    if (this.#parts.group.hidden) return x;
     const left = Float32Array.from(x);
     for (const { box, indices } of this.#boxes) {
       if (box.checked) for (const index of indices) left[index] = NaN;
     }
+    this.#eraser.erase(left);
     return left;
+  }
+
+  /** Let the example that is drawn be erased. */
+  drawn() {
+    if (!this.#parts.group.hidden) this.#eraser.attach();
   }
 }
 

@@ -14,8 +14,15 @@ import { acceptedBy, sourceOf, suffixesOf } from "./source.js";
 const element = (id) => document.getElementById(id);
 
 export class Judge {
-  #gaps = new Gaps(element("gaps"), element("gap-choices"), () =>
-    this.#on.attempt(() => this.#choose()),
+  #gaps = new Gaps(
+    {
+      group: element("gaps"),
+      choices: element("gap-choices"),
+      hint: element("gap-hint"),
+      undo: element("gap-undo"),
+      panels: element("panels"),
+    },
+    () => this.#on.attempt(() => this.#choose()),
   );
   #kind;
   #latest = new Latest((busy) => {
@@ -118,7 +125,7 @@ export class Judge {
       x = x.map((value) => low + high - value);
     }
     const whole = x;
-    x = this.#gaps.erased(x);
+    x = this.#gaps.erased(x, this.#source, row);
     const missing = x.filter(Number.isNaN).length;
     const said = [
       ...words,
@@ -149,6 +156,7 @@ export class Judge {
     if (score !== null && erased(x, whole)) this.#sayScore(score);
     else this.#decide(score, model);
     showGaps(element("panels"), kind, x, imputed, whole);
+    this.#gaps.drawn();
   }
 
   async #show(x, words, stale) {
@@ -175,6 +183,7 @@ export class Judge {
     kind.scale.grow(x.filter((value) => !Number.isNaN(value)));
     if (remade) kind.scale.grow(remade);
     paint(x, remade, null);
+    this.#gaps.drawn();
     if (score === null || remade === null || x.some(Number.isNaN)) return;
     const repaired = asData(remade, kind.domain, kind.shape.at(-1) ?? 1);
     const call = (each) => model.score(each, others("score"));

@@ -1066,6 +1066,8 @@ class RecentThreshold:
     1 / rate - 1 of them, as a mean; around it the rate of one threshold varies by about
     sqrt(rate (1 - rate) / size).
 
+    Several threads may add scores and ask for the threshold; those of one call stay together.
+
     Args:
         rate: wanted rate of false alarms, in (0, 1).
         size: scores that are kept, at least 1 / rate - 1.
@@ -1094,11 +1096,20 @@ class RecentThreshold:
             )
         self._scores = np.zeros(size, "float32")
         self._pushed = 0
+        self._lock = threading.Lock()
 
     @property
     def count(self) -> int:
         """How many scores are kept."""
         return min(self._pushed, len(self._scores))
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            held = {name: value for name, value in vars(self).items() if name != "_lock"}
+            return {**held, "_scores": self._scores.copy()}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        vars(self).update(held, _lock=threading.Lock())
 
     def push(self, scores: Any) -> None:
         """Add the scores of rows that are known to be normal, in their order.
@@ -1113,9 +1124,10 @@ class RecentThreshold:
         if not np.all(np.isfinite(scores)):
             raise ValueError("Expected scores to be finite. Received: NaN or infinity")
         last = scores[-len(self._scores) :]
-        first = self._pushed + len(scores) - len(last)
-        self._scores[(first + np.arange(len(last))) % len(self._scores)] = last
-        self._pushed += len(scores)
+        with self._lock:
+            first = self._pushed + len(scores) - len(last)
+            self._scores[(first + np.arange(len(last))) % len(self._scores)] = last
+            self._pushed += len(scores)
 
     def limits(self) -> tuple[float, float]:
         """Return the lowest and the highest score that is no anomaly, see `limits`.
@@ -1130,12 +1142,14 @@ class RecentThreshold:
         return p_values(scores, self._sorted(), self.two_sided)
 
     def _sorted(self) -> np.ndarray:
-        if self.count < self.least:
+        with self._lock:
+            held = self._scores[: self.count].copy()
+        if len(held) < self.least:
             raise ValueError(
                 f"Expected at least {self.least} scores, for a rate of {self.rate}. Received: "
-                f"{self.count}"
+                f"{len(held)}"
             )
-        return np.sort(self._scores[: self.count])
+        return np.sort(held)
 
 
 class Stream:

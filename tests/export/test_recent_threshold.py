@@ -1,6 +1,9 @@
 """The threshold of the most recent scores, in fixed memory."""
 
 import math
+import pickle
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -49,3 +52,37 @@ def test_a_score_that_is_not_finite_is_refused():
     assert recent.count == 0
     with pytest.raises(ValueError, match="size of at least 99"):
         RecentThreshold(0.01, 50)
+
+
+class Slow(np.ndarray):
+    """Scores, of which other threads see the old ones while new ones are put in."""
+
+    def __setitem__(self, place, scores):
+        time.sleep(0.01)
+        super().__setitem__(place, scores)
+
+
+def test_scores_of_several_threads_are_all_kept():
+    recent = RecentThreshold(0.1, 12)
+    recent._scores = recent._scores.view(Slow)
+    workers = [
+        threading.Thread(target=recent.push, args=([3 * n, 3 * n + 1, 3 * n + 2],))
+        for n in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert recent.count == 12
+    calls = recent._scores.reshape(4, 3)  # those of one call stay together
+    np.testing.assert_array_equal(np.sort(calls, axis=0), np.arange(12).reshape(4, 3))
+
+
+def test_a_copy_goes_on_by_itself(rng):
+    recent = RecentThreshold(0.1, 50)
+    recent.push(rng.normal(size=70))
+    copy = pickle.loads(pickle.dumps(recent))
+    assert copy.limits() == recent.limits()
+    copy.push(np.full(50, 9.0))
+    assert copy.limits()[1] == 9.0
+    assert recent.limits()[1] < 9.0

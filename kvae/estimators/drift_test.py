@@ -33,7 +33,8 @@ class DriftTest:
         drifted: whether the martingale has exceeded 1 / false_alarm_rate at any row so far.
 
     Raises:
-        ValueError: If there are no calibration scores, or the rate is not in (0, 1).
+        ValueError: If there are no calibration scores, a score is not finite, or the rate is not in
+            (0, 1).
 
     Example:
         >>> from kvae.estimators import DriftTest
@@ -50,7 +51,7 @@ class DriftTest:
     """
 
     def __init__(self, scores: Any, false_alarm_rate: float = 0.01, random_state: Any = None):
-        self._seen = sorted(np.asarray(scores, "float64").reshape(-1).tolist())
+        self._seen = sorted(_finite(scores))
         if not self._seen or not 0.0 < false_alarm_rate < 1.0:
             raise ValueError(
                 "Expected at least one calibration score and a false_alarm_rate in (0, 1). "
@@ -63,8 +64,12 @@ class DriftTest:
         self._random = np.random.default_rng(random_state)
 
     def update(self, scores: Any) -> "DriftTest":
-        """Add the scores of the next rows in their order, and return the test itself."""
-        for score in np.asarray(scores, "float64").reshape(-1).tolist():
+        """Add the scores of the next rows in their order, and return the test itself.
+
+        Raises:
+            ValueError: If a score is not finite; none is added then.
+        """
+        for score in _finite(scores):
             self._bet(self._rank(score))
         return self
 
@@ -82,3 +87,11 @@ class DriftTest:
         self._capital = [share / growth for share in after]
         self.log_martingale += math.log(growth)
         self.drifted = self.drifted or self.log_martingale > -math.log(self.false_alarm_rate)
+
+
+def _finite(scores: Any) -> list[float]:
+    """Return scores as numbers; NaN has no rank, and would leave those after it in no order."""
+    array = np.asarray(scores, "float64").reshape(-1)
+    if not np.all(np.isfinite(array)):
+        raise ValueError("Expected scores to be finite. Received: NaN or infinity")
+    return [float(score) for score in array]

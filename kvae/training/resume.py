@@ -102,32 +102,41 @@ class RunCallbacks(CountedCallbacks):
         self.data, self.order = data, order
         seed = 0 if order is None else agreed_seed(model.distribute_strategy, order)
         self.start = Position(initial_epoch, 0, seed)
-        for resumable in self.resumables:
-            resumable.set_model(model)
-            resumable.data = data
-            self.start = resumable.begin(run, self.start)
-        if order is not None:
-            order.seed = self.start.seed
-        self._left = self.start.batch  # batches to skip
+        self._left = 0  # batches to skip
         self._taken = BatchCount()
         self._any = False  # whether the epoch has had a batch
         self._once = isinstance(data, Iterator)  # a generator
         self._train: Any = None
-        super().__init__(
-            [*others, *last],
-            scored,
-            add_history=True,
-            add_progbar=params["verbose"] != 0,
-            model=model,
-            steps=run["batches"],
-            **params,
-        )
+        try:
+            for resumable in self.resumables:
+                resumable.set_model(model)
+                resumable.data = data
+                self.start = resumable.begin(run, self.start)
+            if order is not None:
+                order.seed = self.start.seed
+            self._left = self.start.batch
+            super().__init__(
+                [*others, *last],
+                scored,
+                add_history=True,
+                add_progbar=params["verbose"] != 0,
+                model=model,
+                steps=run["batches"],
+                **params,
+            )
+        except BaseException:  # of a callback that refuses the model, for example
+            self._release()
+            raise
 
     def __enter__(self) -> "RunCallbacks":
         return self
 
     def __exit__(self, *error: Any) -> None:
         self.check.end()
+        self._release()
+
+    def _release(self) -> None:
+        """Release what the callbacks hold, such as the folder of a checkpoint."""
         for resumable in self.resumables:
             resumable.end()
 

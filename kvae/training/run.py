@@ -87,21 +87,21 @@ def fit(
         verbose=verbose,
     )
     given = data.steps_per_epoch, validation_steps
-    tuned = model.execution.tuned(model, data.x, epochs, run, given)
-    averages = averages_by_group(model)
-    with run, explained(), explained_peers(model.distribute_strategy), tuned, averages:
-        return keras_fit(
-            data.x,
-            epochs=epochs,
-            initial_epoch=run.start.epoch,
-            verbose=verbose,
-            callbacks=run,
-            validation_data=data.validation,
-            validation_steps=validation_steps,
-            validation_freq=validation_freq,
-            shuffle=data.shuffle,
-            steps_per_epoch=data.steps_per_epoch,
-        )
+    with run, explained(), explained_peers(model.distribute_strategy):
+        tuned = model.execution.tuned(model, data.x, epochs, run, given)
+        with tuned, averages_by_group(model):
+            return keras_fit(
+                data.x,
+                epochs=epochs,
+                initial_epoch=run.start.epoch,
+                verbose=verbose,
+                callbacks=run,
+                validation_data=data.validation,
+                validation_steps=validation_steps,
+                validation_freq=validation_freq,
+                shuffle=data.shuffle,
+                steps_per_epoch=data.steps_per_epoch,
+            )
 
 
 def evaluate(

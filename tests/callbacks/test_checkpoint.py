@@ -284,3 +284,32 @@ def test_two_checkpoints_or_a_model_that_cannot_go_on_are_errors(grey, tmp_path)
     plain.compile("sgd", "mse", run_eagerly=True)
     with pytest.raises(ValueError, match=r"fit of a kvae model, .* Received: a Seq"):
         plain.fit(np.zeros((2, 2)), np.zeros(2), verbose=0, callbacks=[keep])
+
+
+class RefusesTheModel(keras.callbacks.Callback):
+    """Raise before the run begins."""
+
+    def set_model(self, model):
+        raise BrokenOffError
+
+
+class RefusesTheHooks(keras.callbacks.Callback):
+    """Raise where `fit` chooses how many batches an execution takes."""
+
+    @property
+    def on_batch_begin(self):
+        raise BrokenOffError
+
+
+@pytest.mark.parametrize("callback", [RefusesTheModel, RefusesTheHooks])
+def test_a_run_that_does_not_begin_leaves_its_folder_free(callback, grey, tmp_path):
+    vae = make_vae()
+    vae.compile("adam", jit_compile=False)
+    with pytest.raises(BrokenOffError):
+        vae.fit(
+            grey[:8],
+            verbose=0,
+            callbacks=[kvae.callbacks.Checkpoint(tmp_path / "run"), callback()],
+        )
+    again = kvae.callbacks.Checkpoint(tmp_path / "run")
+    assert vae.fit(grey[:8], verbose=0, callbacks=[again]).epoch == [0]

@@ -81,3 +81,13 @@ def test_the_martingale_is_the_same_in_parts(rng):
     whole = DriftTest(scores[:20], random_state=0).update(scores[20:])
     parts = DriftTest(scores[:20], random_state=0).update(scores[20:40]).update(scores[40:])
     assert whole.log_martingale == parts.log_martingale
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_scores_that_are_not_finite_are_no_stream(wrong, rng):
+    with pytest.raises(ValueError, match="finite"):
+        DriftTest([0.0, wrong])
+    test = DriftTest(rng.normal(size=100), random_state=0)
+    with pytest.raises(ValueError, match="finite"):
+        test.update([*rng.normal(3.0, size=50), wrong])
+    assert test.log_martingale == 0.0

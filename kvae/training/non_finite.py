@@ -275,8 +275,7 @@ def _branch(
         return tf.constant(0)  # both branches of a graph return the same
 
     context = tf.distribute.get_replica_context()
-    several = context is not None and context.num_replicas_in_sync > 1
-    if not several or tf.__internal__.distribute.strategy_supports_no_merge_call():
+    if context is None or tf.__internal__.distribute.strategy_supports_no_merge_call():
         tf.cond(predicate, lambda: call(if_true), lambda: call(if_false))
         return
 

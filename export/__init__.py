@@ -1,4 +1,10 @@
-"""Take a decoder to a device or a server, and prove that it says there what it says in Keras.
+"""Export models to devices and servers, and verify that the files compute what Keras computes.
+
+- `tflite`, `saved_model`, `onnx`: one file, or the folder of a SavedModel.
+- `bundle`: a folder with the files of several presets and all that belongs to them; `verify`
+  compares it with its golden vectors. `runtime.py` runs it without TensorFlow.
+- `Tolerance`, `Optimizer`: how far a file may be from Keras, and how one that trains does it.
+- `digest`: of a model.
 
 Importing this package loads nothing heavy; TensorFlow loads when a function that needs it is first
 touched.

@@ -112,7 +112,8 @@ def preset(name: str) -> Preset:
 def default_preset(presets: Sequence[str], signatures: Sequence[str]) -> str:
     """Return which of the files of a bundle runs where none is named.
 
-    Thresholds on the score depend on its digits: float32 where the bundle scores, else the fastest.
+    Thresholds on the score depend on its digits: float32 where the bundle scores, else int8, or the
+    nearest to Keras of those there are.
     """
     order = ["float32", "float16", "int8-weights", "int8", "int8-full"]
     if "score" not in signatures:

@@ -13,7 +13,9 @@ __all__ = ["app"]
 MOST_SEED = 2**31 - 1  # as in `kvae.checks.seed`; NumPy takes no negative ones
 Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of every random number.")]
 DrawSeed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")]
-MODEL = "A model saved as .keras, a run folder, or pretrained:NAME."
+MODEL = (
+    "A model saved as .keras, a run folder, a bundle that holds model.keras, or pretrained:NAME."
+)
 
 app = typer.Typer(
     help="Train, diagnose and export variational autoencoders for Keras 3.",
@@ -357,8 +359,8 @@ def export(
         list[str],
         typer.Option(
             metavar="PRESET:NAME=NUMBER,...",
-            help="How far a preset may be from Keras, with the names error, psnr, score and codes, "
-            "such as int8:psnr=35,score=1; repeatable.",
+            help="How far a preset may be from Keras, with the names error, psnr, score, codes and "
+            "equal, such as int8:psnr=35,score=1; repeatable.",
         ),
     ] = [],  # noqa: B006
     description: Annotated[str, typer.Option(help="A sentence on the model, for the card.")] = "",
@@ -592,7 +594,7 @@ def bench(
 
 @app.command(short_help="Diagnose the latent space of a saved VAE.")
 def diagnose(
-    model: Annotated[Path, typer.Argument(help="A VAE saved as .keras, or pretrained:NAME.")],
+    model: Annotated[Path, typer.Argument(help=MODEL)],
     data: Annotated[
         Path,
         typer.Option(

@@ -5,7 +5,7 @@ import { parseNpz } from "./npy.js";
 const GOLDEN = "golden.npz";
 const GOLDEN_RATIO = 0x9e3779b9;
 const PAUSE = 25; // milliseconds of work, after which the page is served
-const GUARD = 0.1; // nats for each number of an example
+export const GUARD = 0.1; // nats for each number of an example
 
 /** Return lowbias32 of a 32-bit word: Wellons' hash-prospector. */
 function mixed(word) {

@@ -1,6 +1,6 @@
 // The tab on which a file that trains its weights learns what is normal here.
 
-import { adapt, guardOf } from "./adapt.js";
+import { adapt, GUARD, guardOf } from "./adapt.js";
 import { cleared } from "./canvas.js";
 import { calibrationOf, leastOf } from "./decision.js";
 import { keepFile } from "./download.js";
@@ -76,7 +76,7 @@ export class Learn {
       accept: suffixesOf(kind),
       multiple: kind.name === "picture",
     });
-    element("learn-guard").value = plain(0.1 * kind.size);
+    element("learn-guard").value = plain(GUARD * kind.size);
     const found = this.#learned.get(this.#digest) ?? (await kept(this.#digest));
     if (!found) return;
     const size = model.training.state_size;

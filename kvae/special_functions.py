@@ -190,13 +190,14 @@ def log1p(x: Any) -> Any:
         return tf.math.log1p(x)
 
     # The derivative is written out here and below: that of the series is longer than the series,
-    # in the file of a model that trains on a device.
+    # in the file of a model that trains on a device. Weights become tensors before: a written
+    # gradient does not reach a variable that is read inside.
     @tf.custom_gradient
     def function(x: Any) -> Any:
         value = tf.where((x < -0.5) | (x > 1.0), tf.math.log(1.0 + x), _log1p_series(x))
         return value, lambda upstream: upstream / (1.0 + x)
 
-    return function(x)
+    return function(tf.convert_to_tensor(x))
 
 
 def log1psquare(x: Any) -> Any:
@@ -222,7 +223,7 @@ def expm1(x: Any) -> Any:
         value = tf.where(tf.abs(x) > 0.5, tf.exp(x) - 1.0, series)
         return value, lambda upstream: upstream * tf.exp(x)
 
-    return function(x)
+    return function(tf.convert_to_tensor(x))
 
 
 def softplus(x: Any) -> Any:
@@ -236,7 +237,7 @@ def softplus(x: Any) -> Any:
         value = positive + _log1p_series(tf.exp(x - 2.0 * positive))
         return value, lambda upstream: upstream * tf.sigmoid(x)
 
-    return function(x)
+    return function(tf.convert_to_tensor(x))
 
 
 def log_sigmoid(x: Any) -> Any:

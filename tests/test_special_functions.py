@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -171,6 +172,25 @@ def test_the_builtin_form_has_the_derivative_of_the_function(name, x, derivative
         value = by_builtins(name)(x)
     expected = derivative(x.numpy().astype("float64"))
     np.testing.assert_allclose(tape.gradient(value, x), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["softplus", "log1p", "expm1"])
+@pytest.mark.parametrize("how", ["eager", "graph"])
+def test_the_builtin_form_takes_a_weight(name, how):
+    """As a mixture of Gaussians does, whose scale is the softplus of a weight."""
+    weight = keras.Variable([0.5, -0.25])
+
+    def derivative():
+        with tf.GradientTape() as tape:
+            value = by_builtins(name)(weight)
+        return tape.gradient(value, weight.value)
+
+    function = derivative if how == "eager" else tf.function(derivative, autograph=False)
+    x = tf.constant([0.5, -0.25])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = by_builtins(name)(x)
+    np.testing.assert_allclose(function(), tape.gradient(value, x), rtol=1e-6)
 
 
 def test_forward_substitution_solves_the_triangular_system(rng):

@@ -148,6 +148,20 @@ def test_a_convolutional_model_trains_all_its_weights(networks, digits, tmp_path
     assert result.training["measured"]["loss_error"] < 1e-4
 
 
+def test_a_mixture_prior_trains(tmp_path):
+    """Its scales are functions of weights."""
+    keras.utils.set_random_seed(0)
+    regularizer = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.GaussianMixture(2, 3))
+    vae = make_vae(
+        4, posterior=kvae.layers.MultivariateNormalDiag(2, activity_regularizer=regularizer)
+    )
+    result = kvae.export.tflite(
+        vae, tmp_path / "mixture.tflite", signatures=["score"], trainable="all"
+    )
+    assert len(result.training["weights"]) == len(vae.trainable_variables)
+    assert result.training["measured"]["weight_error"] < 1e-4
+
+
 def test_constraints_hold_after_a_step(tmp_path):
     keras.utils.set_random_seed(0)
     posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2))

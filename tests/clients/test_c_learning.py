@@ -416,6 +416,49 @@ def test_a_recent_threshold_says_what_it_expects(c_project, tmp_path):
     assert found[-1] == "expected scores to be finite"
 
 
+def test_nothing_is_decided_about_nan(c_project, tmp_path):
+    """It is above every limit by its p-value, and within them by a comparison."""
+    program = built(c_project, tmp_path, RECENT)
+    np.array([1.0, 2.0, 3.0, np.nan, 4.0, np.inf]).tofile(tmp_path / "scores")
+    found = lines(program, 0.5, 3, 0, tmp_path / "scores")
+    assert found[3:5] == ["3 expected scores: NaN is none", "expected scores to be finite"]
+    assert found[5:7] == ["0.25 1", "0.25 1"]
+
+
+FEW_BITS = """
+#include <math.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define size_t uint16_t
+#include "recent.c"
+
+/* Pushes 200,000 scores, and compares with the last three each time. */
+int main(void) {
+  kvae_recent *recent;
+  if (kvae_recent_open(0.5, 3, 0, &recent, NULL) != KVAE_OK) return 1;
+  for (int i = 0; i < 200000; i++) {
+    double score = i, beyond = i - 1;
+    kvae_decision decision;
+    kvae_recent_push(recent, &score, 1, NULL);
+    if (i < 2) continue;
+    if (kvae_recent_decide(recent, &beyond, &decision, 1, NULL) != KVAE_OK) return 2;
+    if (decision.p_value != 0.75 || recent->sorted.scores[0] != (float)(i - 2)) return 3;
+  }
+  kvae_recent_close(recent);
+  return 0;
+}
+"""
+
+
+def test_scores_may_be_pushed_for_ever(tmp_path):
+    """On a device of 32 bits a count of them ends after some months; here it has 16 bits."""
+    (tmp_path / "few_bits.c").write_text(FEW_BITS)
+    assert lines(compiled(tmp_path / "few_bits.c", "-w")) == []
+
+
 def test_the_batches_are_those_of_the_formula():
     """lowbias32 in Python's whole numbers."""
 

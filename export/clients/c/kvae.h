@@ -189,7 +189,8 @@ KVAE_API kvae_status kvae_recent_open(double rate, size_t size, int two_sided, k
 KVAE_API kvae_status kvae_recent_push(kvae_recent *recent, const double *scores, size_t count,
                                       kvae_error *error);
 
-/* Decides on scores as kvae_detect does, once there are enough of them (KVAE_NO_THRESHOLD before). */
+/* Decides on scores as kvae_detect does, once there are enough of them (KVAE_NO_THRESHOLD before). NaN,
+ * of which nothing can be said, is KVAE_BAD_ARGUMENT. */
 KVAE_API kvae_status kvae_recent_decide(kvae_recent *recent, const double *scores,
                                         kvae_decision *decisions, size_t count, kvae_error *error);
 

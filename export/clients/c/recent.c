@@ -9,9 +9,10 @@
 struct kvae_recent {
   double rate;
   int two_sided;
-  size_t size, least, pushed; /* scores that are kept, that are needed, and that came so far */
-  float *scores;              /* the last ones, the oldest at pushed % size once it is full */
-  Decision sorted;            /* of the same scores; count 0 after a push */
+  size_t size, least, held; /* scores that are kept at most, that are needed, and that are kept now */
+  size_t next;              /* where the next one goes: the place of the oldest once it is full */
+  float *scores;            /* the last ones */
+  Decision sorted;          /* of the same scores; count 0 after a push */
 };
 
 kvae_status kvae_recent_open(double rate, size_t size, int two_sided, kvae_recent **recent,
@@ -46,8 +47,11 @@ kvae_status kvae_recent_push(kvae_recent *recent, const double *scores, size_t c
   for (size_t i = 0; i < count; i++)
     if (!isfinite((float)scores[i]))
       return fail(error, KVAE_BAD_ARGUMENT, "expected scores to be finite");
-  for (size_t i = 0; i < count; i++)
-    recent->scores[recent->pushed++ % recent->size] = (float)scores[i];
+  for (size_t i = 0; i < count; i++) {
+    recent->scores[recent->next++] = (float)scores[i];
+    if (recent->held < recent->next) recent->held = recent->next;
+    if (recent->next == recent->size) recent->next = 0;
+  }
   recent->sorted.count = 0;
   return KVAE_OK;
 }
@@ -73,11 +77,12 @@ static void decide(kvae_recent *recent, size_t count) {
 
 kvae_status kvae_recent_decide(kvae_recent *recent, const double *scores,
                                kvae_decision *decisions, size_t count, kvae_error *error) {
-  size_t held = recent->pushed < recent->size ? recent->pushed : recent->size;
-  if (held < recent->least)
+  if (recent->held < recent->least)
     return fail(error, KVAE_NO_THRESHOLD, "expected at least %zu scores, for a rate of %g: %zu",
-                recent->least, recent->rate, held);
-  if (recent->sorted.count == 0) decide(recent, held);
+                recent->least, recent->rate, recent->held);
+  for (size_t i = 0; i < count; i++)
+    if (isnan(scores[i])) return fail(error, KVAE_BAD_ARGUMENT, "expected scores: NaN is none");
+  if (recent->sorted.count == 0) decide(recent, recent->held);
   for (size_t i = 0; i < count; i++) {
     float score = (float)scores[i];
     decisions[i] = (kvae_decision){score, p_value(&recent->sorted, score),

@@ -21,7 +21,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -754,7 +754,8 @@ class Model:
     def save(self, path: Any) -> None:
         """Write what was learned to a file; a crash leaves the old file or the new one.
 
-        Beside it `path` with ".part" behind is written first.
+        Beside it `path` with ".part" behind is written first. Where several processes or threads
+        save to one path, the last one's file stays.
 
         The file names the model file it belongs to by its digest and ends in its own. It says
         something of the rows that were learned: keep it as private as them.
@@ -767,18 +768,21 @@ class Model:
         content += hashlib.sha256(content).digest()
         target = Path(path)
         # One name: what a crash leaves is replaced by the next call.
-        temporary = f"{target}.part"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(temporary, flags, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        temporary = Path(f"{target}.part")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with _one_writer(target.parent):
+            # Removed, not emptied: it may be a link, or readable by others.
+            temporary.unlink(missing_ok=True)
+            descriptor = os.open(temporary, flags, 0o600)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, target)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
 
     def restore(self, path: Any) -> None:
         """Take what `save` wrote.
@@ -902,6 +906,31 @@ class Model:
         if self._learned is not None:
             engine.run("restore", {"state": self._learned})
         return engine
+
+
+@contextmanager
+def _one_writer(folder: Path) -> Iterator[None]:
+    """Let one thread of one process at a time write to a folder, where the system locks folders.
+
+    What was renamed in it is on the disk afterwards.
+    """
+    try:
+        import fcntl
+
+        descriptor = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        with suppress(OSError):  # closing leaves it locked for what was forked meanwhile
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 @dataclass(frozen=True)

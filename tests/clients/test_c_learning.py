@@ -287,6 +287,31 @@ def test_a_save_that_fails_leaves_the_old_file(learner, learn, rows, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "folder", "rows"]
 
 
+def test_several_processes_may_save_to_one_path(learner, c_project, tmp_path):
+    program, path = built(c_project, tmp_path, LEARN), tmp_path / "learned"
+    command = [program, learner / FILE, *["save", path] * 100]
+    running = [
+        subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [each.communicate(timeout=120)[0] for each in running] == ["", "", ""]
+    Model(learner).restore(path)
+    assert not (tmp_path / "learned.part").exists()
+
+
+def test_a_save_follows_no_link_and_is_private(learner, learn, tmp_path):
+    """Somebody else has put something there before."""
+    other, path = tmp_path / "other", tmp_path / "learned"
+    other.write_text("precious")
+    (tmp_path / "learned.part").symlink_to(other)
+    assert learn(learner, "save", path) == []
+    assert other.read_text() == "precious"
+    assert not path.is_symlink()
+    (tmp_path / "learned.part").touch(0o644)
+    assert learn(learner, "save", path) == []
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_adapt_expects_is_said(learner, learn, rows, tmp_path):
     wrong = {
         ("rows", 0, 0, 0.01, -1): "expected steps and check_every of at least 1",

@@ -391,6 +391,44 @@ def test_a_failed_save_leaves_the_old_file(model, tmp_path, monkeypatch):
     assert [each.name for each in tmp_path.iterdir()] == ["learned.bin"]
 
 
+def test_several_threads_may_save_to_one_path(model, learner, tmp_path):
+    """What one has written is neither cut short nor renamed by another."""
+    path, again = tmp_path / "learned.bin", runtime.Model(learner)
+    model.save(path)
+    errors, going = [], threading.Event()
+
+    def saves():
+        going.wait()
+        try:
+            for _ in range(50):
+                model.save(path)
+        except OSError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=saves) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    going.set()
+    while any(thread.is_alive() for thread in threads):
+        again.restore(path)
+    again.restore(path)
+    assert not errors
+    assert [each.name for each in tmp_path.iterdir()] == ["learned.bin"]
+
+
+def test_a_save_follows_no_link_and_is_private(model, tmp_path):
+    """Somebody else has put something there before."""
+    other, path = tmp_path / "other", tmp_path / "learned.bin"
+    other.write_text("precious")
+    (tmp_path / "learned.bin.part").symlink_to(other)
+    model.save(path)
+    assert other.read_text() == "precious"
+    assert not path.is_symlink()
+    (tmp_path / "learned.bin.part").touch(0o644)
+    model.save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_forked_process_goes_on_with_what_was_learned(model):
     x = machine(np.random.default_rng(5), rows=40, gain=1.5)
     model.adapt(x, steps=10)

@@ -3,7 +3,10 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L /* fdopen, fileno, fsync */
+#define _DARWIN_C_SOURCE        /* flock, which POSIX does not have */
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 #define POSIX 1
 #endif
@@ -38,23 +41,50 @@ static kvae_status state_size(kvae_model *model, size_t *size, kvae_error *error
 
 /* -- writing ------------------------------------------------------------------------------------- */
 
-/* Creates a file that its owner alone can read, where the system has owners. */
-static FILE *create(const char *path) {
 #ifdef POSIX
-  int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+/* Creates a file that its owner alone can read. One that is there is removed, not emptied: it may be a
+ * link, or readable by others. */
+static FILE *create(const char *path) {
+  if (unlink(path) != 0 && errno != ENOENT) return NULL;
+  int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   return descriptor < 0 ? NULL : fdopen(descriptor, "wb");
-#else
-  return fopen(path, "wb");
-#endif
 }
 
-static int to_disk(FILE *file) {
-#ifdef POSIX
-  return fflush(file) == 0 && fsync(fileno(file)) == 0;
-#else
-  return fflush(file) == 0;
-#endif
+static int to_disk(FILE *file) { return fflush(file) == 0 && fsync(fileno(file)) == 0; }
+
+/* Lets one thread of one process at a time write to the folder of a file, where the system locks
+ * folders. Returns what `unlock` takes. */
+static int lock(const char *path) {
+  const char *slash = strrchr(path, '/');
+  size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+  char *folder = malloc(length + 2);
+  if (folder == NULL) return -1;
+  memcpy(folder, path, length);
+  strcpy(folder + length, ".");
+  int descriptor = open(folder, O_RDONLY | O_CLOEXEC);
+  free(folder);
+  if (descriptor < 0) return -1;
+  while (flock(descriptor, LOCK_EX) != 0 && errno == EINTR) continue;
+  return descriptor;
 }
+
+/* Lets the next one write; what was renamed is on the disk before. */
+static void unlock(int descriptor) {
+  if (descriptor < 0) return;
+  (void)fsync(descriptor);
+  flock(descriptor, LOCK_UN); /* closing leaves it locked for what was forked meanwhile */
+  close(descriptor);
+}
+
+#else
+
+static FILE *create(const char *path) { return fopen(path, "wb"); }
+static int to_disk(FILE *file) { return fflush(file) == 0; }
+static int lock(const char *path) { return (void)path, -1; }
+static void unlock(int descriptor) { (void)descriptor; }
+
+#endif
 
 static int write_all(FILE *file, const char *header, const double *state, size_t size) {
   Digest digest;
@@ -83,11 +113,13 @@ static kvae_status write_file(const char *path, const char *header, const double
   if (beside == NULL) return no_memory(error);
   strcpy(beside, path);
   strcat(beside, ending);
+  int locked = lock(path);
   FILE *file = create(beside);
   int written = file != NULL && write_all(file, header, state, size);
   if (file != NULL) written = fclose(file) == 0 && written;
   written = written && rename(beside, path) == 0;
   if (!written && file != NULL) remove(beside);
+  unlock(locked);
   free(beside);
   return written ? KVAE_OK : fail(error, KVAE_BAD_FILE, "%s cannot be written", path);
 }

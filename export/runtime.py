@@ -670,7 +670,7 @@ class Model:
             x: raw rows that are known to be normal: what is learned is no anomaly afterwards.
             steps: number of steps, at least one.
             seed: int of 32 bits, chooses rows and noise.
-            learning_rate: a positive number.
+            learning_rate: a positive number of float32.
             guard_nats: by how much the mean score of the golden rows may worsen, in nats; by
                 default 0.1 for each element of an example. `math.inf` turns the guard off.
             check_every: steps from one check to the next.
@@ -695,11 +695,13 @@ class Model:
             guard_nats = 0.1 * math.prod(self.manifest["model"]["event_shape"])
         numbers = {"steps": steps, "check_every": check_every, "seed": seed}
         integers = all(isinstance(number, int | np.integer) for number in numbers.values())
+        with np.errstate(over="ignore"):
+            rate = float(np.float32(learning_rate))  # what the file takes
         if (
             not integers
             or min(steps, check_every) < 1
             or not -(2**31) <= seed < 2**31
-            or not 0.0 < learning_rate < math.inf
+            or not 0.0 < rate < math.inf
             or not guard_nats >= 0.0
         ):
             raise ValueError(
@@ -708,9 +710,7 @@ class Model:
                 f"{numbers}, learning_rate={learning_rate}, guard_nats={guard_nats}"
             )
         with self._alone():
-            return self._adapted(
-                rows, steps, seed, learning_rate, guard_nats, check_every, progress
-            )
+            return self._adapted(rows, steps, seed, rate, guard_nats, check_every, progress)
 
     def _adapted(
         self,

@@ -317,6 +317,8 @@ def test_what_adapt_expects_is_said(learner, learn, rows, tmp_path):
         ("rows", 0, 0, 0.01, -1): "expected steps and check_every of at least 1",
         ("rows", 5, 0, -0.5, -1): "expected a positive learning_rate: -0.5",
         ("rows", 5, 0, "nan", -1): "expected a positive learning_rate",
+        ("rows", 5, 0, "1e39", -1): "expected a positive learning_rate: 1e+39",
+        ("rows", 5, 0, "1e-50", -1): "expected a positive learning_rate: 1e-50",
         ("rows", 5, 0, 0.01, -2): "expected guard_nats of at least 0: -2",
         ("short", 5, 0, 0.01, -1): "expected a whole number of rows of 32 numbers: x has 33",
         ("nan", 5, 0, 0.01, -1): "expected finite numbers: x",

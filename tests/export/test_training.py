@@ -479,6 +479,8 @@ def test_one_thread_learns_at_a_time_and_others_read(model):
         {"steps": 1, "check_every": 0},
         {"steps": 1, "seed": 2**31},
         {"steps": 1, "learning_rate": np.nan},
+        {"steps": 1, "learning_rate": 1e39},  # infinity in float32
+        {"steps": 1, "learning_rate": 1e-50},  # zero in float32
         {"steps": 1, "guard_nats": np.nan},
     ],
     ids=str,

@@ -178,9 +178,10 @@ static kvae_status train(Training *training, const kvae_input *inputs, const kva
 
 static kvae_status check_training(const kvae_training *training, kvae_error *error) {
   double guard = training->guard_nats;
+  float rate = (float)training->learning_rate; /* what the file takes */
   if (training->steps == 0 || training->check_every == 0)
     return fail(error, KVAE_BAD_ARGUMENT, "expected steps and check_every of at least 1");
-  if (!(training->learning_rate > 0.0 && training->learning_rate < HUGE_VAL))
+  if (!(rate > 0.0f && rate < HUGE_VALF))
     return fail(error, KVAE_BAD_ARGUMENT, "expected a positive learning_rate: %g",
                 training->learning_rate);
   if (!(guard >= 0.0 || guard == KVAE_DEFAULT_GUARD))

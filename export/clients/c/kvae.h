@@ -86,7 +86,7 @@ typedef struct {
 typedef struct {
   size_t steps; /* at least one */
   int32_t seed; /* chooses rows and noise */
-  double learning_rate; /* positive */
+  double learning_rate; /* positive, as a float */
   double guard_nats;    /* KVAE_DEFAULT_GUARD: 0.1 for each number of x; HUGE_VAL: no guard */
   size_t check_every;   /* steps from one check of the guard to the next, at least one */
   /* Called after each step with its number, from 1 on, the loss before it, and `context`; or NULL. */

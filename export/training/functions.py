@@ -23,6 +23,7 @@ __all__ = ["NAMES", "TrainingFunctions", "pull_to", "terms_of"]
 NAMES = ("train", "save", "restore", "reset")
 # float32 ends at 3.4e38. A comparison with NaN is false.
 LARGEST = 3e38
+LOOPS = ("While", "StatelessWhile")
 
 
 def terms_of(model: Any, objective: Any, inputs: dict[str, Any], seed: Any) -> tuple[Any, Batch]:
@@ -69,6 +70,23 @@ def _half_square(shipped: Any, value: Any) -> Any:
         return 0.5 * tf.reduce_sum(tf.square(difference)), lambda up: -up * difference
 
     return function(value)
+
+
+def _gradient(loss: Any, present: Any, upstream: Any) -> Any:
+    """Return the gradient of the loss, or raise an ExportError where TFLite has none."""
+    graph = tf.compat.v1.get_default_graph()
+    before = len(graph.get_operations())
+    try:
+        gradient = tf.gradients(loss, present, grad_ys=upstream)[0]
+    except LookupError as error:
+        raise ExportError(f"The signature train cannot be made: {error}") from error
+    if any(op.type in LOOPS for op in graph.get_operations()[before:]):
+        raise ExportError(
+            "A model with a loop on the way to weights that train cannot be trained in a file: "
+            "TFLite has no gradient of loops. Layers such as GRU and LSTM have none with "
+            "unroll=True."
+        )
+    return gradient
 
 
 class TrainingFunctions:
@@ -130,13 +148,10 @@ class TrainingFunctions:
                 terms, batch = self._terms(inputs, seed, scope)
                 terms += pull_to(self.state.shipped, present, self.optimizer.pull)
                 loss = total(terms, batch)
-            try:
-                # One, and unknown to the converter: it would store the gradients of the loss to
-                # all elements of the batch, which are constants, in the file.
-                one = learning_rate * 0.0 + 1.0
-                gradient = tf.gradients(loss, present, grad_ys=one)[0]
-            except LookupError as error:
-                raise ExportError(f"The signature train cannot be made: {error}") from error
+            # One, and unknown to the converter: it would store the gradients of the loss to all
+            # elements of the batch, which are constants, in the file.
+            one = learning_rate * 0.0 + 1.0
+            gradient = _gradient(loss, present, one)
         square = tf.reduce_sum(tf.square(gradient))
         norm = tf.sqrt(square)
         finite = (tf.abs(loss) < LARGEST) & (square < LARGEST)

@@ -293,6 +293,22 @@ def test_a_network_that_cannot_be_trained_is_refused_by_name(layer, reason, tmp_
     assert not (tmp_path / "m.tflite").exists()
 
 
+def test_a_loop_is_refused_before_the_conversion(monkeypatch, tmp_path):
+    """The converter's own words for the gradient of one are those of its compiler."""
+    shape = (6, 2)
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2))
+    layers = [keras.layers.GRU(3, return_sequences=True), keras.layers.Dense(2)]
+    vae = kvae.VAE(
+        kvae.networks.mlp_encoder(shape, 4, hidden=(4,)),
+        posterior,
+        keras.Sequential([keras.Input((2,)), keras.layers.RepeatVector(6), *layers]),
+        kvae.layers.IndependentBernoulli(shape),
+    )
+    monkeypatch.setattr(Graph, "_converted", None)
+    with pytest.raises(ExportError, match=r"no gradient of loops.*unroll=True"):
+        kvae.export.tflite(vae, tmp_path / "m.tflite", signatures=["score"], trainable="heads")
+
+
 def test_an_optimizer_says_what_it_expects():
     with pytest.raises(ValueError, match="method to be one of"):
         Optimizer("newton")

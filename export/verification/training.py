@@ -57,9 +57,12 @@ def steps_of(training: TrainingFunctions, examples: Any, steps: int = STEPS) -> 
         steps: number of steps.
     """
     size = training.plan.batch_size
-    named = {n for n in training.specs() if n in examples}
+    named = {n: spec.dtype for n, spec in training.specs().items() if n in examples}
     rows = np.arange(steps * size) % len(next(iter(examples.values())))
-    inputs = {n: examples[n][rows].reshape(steps, size, *examples[n].shape[1:]) for n in named}
+    inputs = {
+        n: examples[n][rows].reshape(steps, size, *examples[n].shape[1:]).astype(of.as_numpy_dtype)
+        for n, of in named.items()
+    }
     inputs["seed"] = np.stack([np.arange(steps), np.full(steps, 7)], axis=1).astype("int32")
     inputs["learning_rate"] = np.float32(LEARNING_RATE)
     return inputs

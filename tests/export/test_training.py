@@ -22,6 +22,7 @@ from kvae.export.training.plan import Plan
 from kvae.export.verification.litert_training import interpreter
 from kvae.export.verification.training import keras_steps, litert_steps, steps_of
 from kvae.threefry import counted_noise
+from tests.goldens.make import with_missing
 from tests.sensor import machine, trained_sensor
 from tests.small import kl, make_vae
 
@@ -160,6 +161,39 @@ def test_a_mixture_prior_trains(tmp_path):
     )
     assert len(result.training["weights"]) == len(vae.trainable_variables)
     assert result.training["measured"]["weight_error"] < 1e-4
+
+
+def pixels():
+    """A VAE of 8-bit pixels, which are whole numbers in files, and examples in float32."""
+    likelihood = kvae.layers.IndependentNormal((4, 4, 1), min_scale=0.1)
+    likelihood = kvae.layers.Transformed(likelihood, kvae.transforms.Pixels())
+    x = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 1))
+    return make_vae((4, 4, 1), likelihood=likelihood), x.astype("float32")
+
+
+def gaps():
+    """A VAE of numbers that may be missing, which NaN stands for, and examples."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 4)).astype("float32")
+    return with_missing(), np.where(rng.uniform(size=x.shape) < 0.3, np.float32(np.nan), x)
+
+
+@pytest.mark.parametrize("make", [pixels, gaps])
+def test_data_that_are_no_plain_floats_train(make, tmp_path):
+    vae, x = make()
+    kvae.export.bundle(
+        *(vae, tmp_path / "bundle"),
+        data=x,
+        presets=["float32"],
+        signatures=["score"],
+        trainable="heads",
+        measure=False,
+    )
+    model = runtime.Model(tmp_path / "bundle")
+    before = model.score(x).mean()
+    done = model.adapt(x, steps=20, learning_rate=1e-2, guard_nats=np.inf)
+    assert done.skipped == 0
+    assert model.score(x).mean() < before
 
 
 def test_constraints_hold_after_a_step(tmp_path):

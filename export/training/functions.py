@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from kvae.contract import Batch, Term
+from kvae.contract.input_spec import fits
 from kvae.contract.term import total
 from kvae.models import LatentModel
 from kvae.threefry import counted_noise
@@ -113,8 +114,14 @@ class TrainingFunctions:
     def specs(self) -> dict[str, tf.TensorSpec]:
         """Return the inputs of `train` by name."""
         named = self.model.named_inputs().specs
+        x, target = named["x"], named.get("target")
+        if target is not None and not fits(x.shape, target.shape):
+            raise ExportError(
+                "A model whose x cannot be its own target cannot be trained in a file, which "
+                f"learns from x alone. Received: x of shape {x.shape}, a target of {target.shape}"
+            )
         score = {each.name: each for each in self.model.signatures()}.get("score")
-        taken = score.inputs if score else {"x": (named["x"].shape, tf.float32)}
+        taken = score.inputs if score else {"x": (x.shape, tf.float32)}
         specs = {
             name: tf.TensorSpec((self.plan.batch_size, *shape), dtype, name=name)
             for name, (shape, dtype) in taken.items()

@@ -327,6 +327,17 @@ def test_a_network_that_cannot_be_trained_is_refused_by_name(layer, reason, tmp_
     assert not (tmp_path / "m.tflite").exists()
 
 
+def test_a_model_that_needs_a_target_is_refused(tmp_path):
+    vae = kvae.VAE(
+        kvae.networks.mlp_encoder((6,), 4, hidden=(8,)),
+        kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2)),
+        kvae.networks.mlp_decoder(2, (4,), hidden=(8,)),
+        kvae.layers.IndependentBernoulli((4,)),
+    )
+    with pytest.raises(ExportError, match=r"x alone\. Received: x of shape \(6,\), a target of"):
+        kvae.export.tflite(vae, tmp_path / "m.tflite", trainable="all")
+
+
 def test_a_loop_is_refused_before_the_conversion(monkeypatch, tmp_path):
     """The converter's own words for the gradient of one are those of its compiler."""
     shape = (6, 2)

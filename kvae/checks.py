@@ -25,7 +25,9 @@ __all__ = [
     "optional_positive_int",
     "positive",
     "positive_int",
+    "rate",
     "seed",
+    "share",
     "some",
 ]
 
@@ -122,6 +124,22 @@ def positive(name: str, value: Any) -> float:
         raise ValueError(
             f"Expected {name} to be a finite number above 0. Received: {name}={value!r}"
         )
+    return number
+
+
+def rate(name: str, value: Any) -> float:
+    """Return `value` as a float in (0, 1), or raise naming the argument `name`."""
+    return _below_one(name, value, positive(name, value))
+
+
+def share(name: str, value: Any) -> float:
+    """Return `value` as a float in [0, 1), or raise naming the argument `name`."""
+    return _below_one(name, value, non_negative(name, value))
+
+
+def _below_one(name: str, value: Any, number: float) -> float:
+    if number >= 1.0:
+        raise ValueError(f"Expected {name} to be below 1. Received: {name}={value!r}")
     return number
 
 

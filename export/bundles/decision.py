@@ -6,21 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from kvae import checks
-
 from .. import runtime
 
-__all__ = ["calibrated", "check_rate", "decision_rows", "decision_table"]
-
-
-def check_rate(rate: Any) -> float:
-    """Return a rate of false alarms in (0, 1), or raise a ValueError."""
-    number = checks.positive("false_alarm_rate", rate)
-    if number >= 1.0:
-        raise ValueError(
-            f"Expected false_alarm_rate to be below 1. Received: false_alarm_rate={rate!r}"
-        )
-    return number
+__all__ = ["calibrated", "decision_rows", "decision_table"]
 
 
 def calibrated(

@@ -41,7 +41,7 @@ from ..verification.compare import Tolerance
 from ..verification.probe import examples_of, reference_of
 from ..verification.reference import Reference
 from .codes import CODES, MOST_CODES, codes_of, npy
-from .decision import calibrated, check_rate
+from .decision import calibrated
 from .figures import draw, packed
 from .keras_file import KERAS_FILE, keras_file
 from .manifest import manifest_of
@@ -183,7 +183,9 @@ def bundle(
             "Expected the signature 'score', for thresholds on it. Received: "
             f"signatures={names}, calibration=..."
         )
-    rate = check_rate(false_alarm_rate)
+    if calibration is not None:
+        _check_calibration(calibration, vae)
+    rate = checks.rate("false_alarm_rate", false_alarm_rate)
     golden_bytes = checks.positive_int("golden_bytes", golden_bytes)
     codes = checks.non_negative_int("codes", codes)
     table = None if schema is None else _table(schema, vae)
@@ -261,6 +263,14 @@ def _channels(names: Any, vae: Any) -> list[str]:
             f"{names} for examples of shape {shape}"
         )
     return names
+
+
+def _check_calibration(rows: Any, vae: Any) -> None:
+    """Raise unless rows are valid for the model, before they are scored by its files."""
+    try:
+        vae.named_inputs().check_x(rows)
+    except ValueError as error:
+        raise ValueError(f"The rows of calibration are not those of the model. {error}") from error
 
 
 def _table(schema: Any, vae: Any) -> dict[str, Any]:

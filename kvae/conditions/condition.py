@@ -52,9 +52,7 @@ class Condition(keras.layers.Layer):
     ):
         super().__init__(autocast=False, **kwargs)
         self.shape = tuple(shape)
-        self.drop = checks.non_negative("drop", drop)
-        if self.drop >= 1.0:
-            raise ValueError(f"Expected drop to be below 1. Received: drop={drop!r}")
+        self.drop = checks.share("drop", drop)
         self.missing = self.drop > 0.0 if missing is None else bool(missing)
         if self.drop and not self.missing:
             raise ValueError(

@@ -345,13 +345,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     def _check_arguments(self) -> None:
         for name in ("false_alarm_rate", "calibration_share"):
-            value = checks.positive(name, getattr(self, name))
-            if value >= 1.0:
-                raise ValueError(f"Expected {name} to be below 1. Received: {name}={value!r}")
+            checks.rate(name, getattr(self, name))
         for name in ("latent_dim", "units", "steps", "epochs", "batch_size"):
             checks.positive_int(name, getattr(self, name))
         checks.positive("learning_rate", self.learning_rate)
-        checks.non_negative("trim", self.trim)
+        checks.share("trim", self.trim)
         checks.choice("scaling", self.scaling, tuple(SCALINGS))
         if self.schema is not None and not isinstance(self.schema, TableSchema):
             raise ValueError(

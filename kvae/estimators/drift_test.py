@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from kvae import checks
+
 __all__ = ["DriftTest"]
 
 RATES = (-1.0, 0.0, 1.0)
@@ -22,6 +24,9 @@ class DriftTest:
     one looks. It grows exponentially where scores become higher or lower as a whole.
 
     Single anomalies are no drift: that is what `AnomalyDetector.predict` reports.
+
+    Every score is kept, since the next one is ranked among all: 32 bytes a row. Begin a new test
+    where a stream has millions of rows.
 
     Args:
         scores: scores of calibration rows in nats.
@@ -52,12 +57,9 @@ class DriftTest:
 
     def __init__(self, scores: Any, false_alarm_rate: float = 0.01, random_state: Any = None):
         self._seen = sorted(_finite(scores))
-        if not self._seen or not 0.0 < false_alarm_rate < 1.0:
-            raise ValueError(
-                "Expected at least one calibration score and a false_alarm_rate in (0, 1). "
-                f"Received: {len(self._seen)} scores, false_alarm_rate={false_alarm_rate!r}"
-            )
-        self.false_alarm_rate = float(false_alarm_rate)
+        if not self._seen:
+            raise ValueError("Expected at least one calibration score. Received: none")
+        self.false_alarm_rate = checks.rate("false_alarm_rate", false_alarm_rate)
         self.log_martingale = 0.0
         self.drifted = False
         self._capital = [1.0 / len(RATES)] * len(RATES)  # shares; their sum is the martingale's 1

@@ -57,9 +57,7 @@ class VectorQuantizer(Quantizer):
         super().__init__(**kwargs)
         self._codebook_size = checks.positive_int("codebook_size", codebook_size)
         self._dim = checks.positive_int("dim", dim)
-        self.decay = checks.non_negative("decay", decay)
-        if self.decay >= 1.0:
-            raise ValueError(f"Expected decay to be below 1. Received: decay={decay!r}")
+        self.decay = checks.share("decay", decay)
         self.commitment = checks.non_negative("commitment", commitment)
         self.restart = checks.non_negative("restart", restart)
 

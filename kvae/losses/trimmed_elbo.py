@@ -50,9 +50,7 @@ class TrimmedELBO(NegativeELBO):
 
     def __init__(self, share: float = 0.1, draws: int | None = None):
         super().__init__(draws)
-        self.share = checks.non_negative("share", share)
-        if self.share >= 1.0:
-            raise ValueError(f"Expected share to be below 1. Received: share={share!r}")
+        self.share = checks.share("share", share)
 
     def terms(
         self,

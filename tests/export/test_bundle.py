@@ -514,6 +514,16 @@ def test_a_bundle_needs_a_signature_and_a_preset_that_holds_it(wrong, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("wrong", [np.zeros((9, 5)), np.full((9, 6), np.nan), np.zeros((0, 6))])
+def test_rows_of_another_model_are_no_calibration(wrong, tmp_path, monkeypatch):
+    """Refused before the model is converted."""
+    monkeypatch.setattr("kvae.export.bundles.write.reference_of", None)
+    settings = {"presets": ["float32"], "signatures": ["score"], "measure": False}
+    with pytest.raises(ValueError, match="The rows of calibration are not those of the model"):
+        kvae.export.bundle(make_vae((6,), 2), tmp_path / "b", calibration=wrong, **settings)
+    assert not (tmp_path / "b").exists()
+
+
 def test_golden_vectors_are_what_keras_says(pictured, conv_vae):
     golden = runtime.Model(pictured[0]).golden()
     np.testing.assert_allclose(

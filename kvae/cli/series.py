@@ -82,7 +82,7 @@ class Series:
                     f"Expected DATA with the columns {wanted}. Received: none of the name "
                     f"{missing[0]!r}"
                 )
-            times = None if self.time is None else data[self.time].to_numpy()
+            times = None if self.time is None else data[self.time]
             data = data[self.channels].to_numpy()
         else:
             _check_array(data)

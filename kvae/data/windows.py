@@ -78,8 +78,9 @@ def windows(
             `DatetimeIndex` or another increasing index of numbers gives the `times`.
         length: steps of a window.
         stride: steps between the starts of two windows; `length` for windows without overlap.
-        times: time of each step, (steps,), increasing: numbers or datetime64. Two steps that are
-            more than 1.5 times the median time apart have a gap between them.
+        times: time of each step, (steps,), increasing: numbers, datetime64, or a pandas Series or
+            index of dates, with or without a time zone. Two steps that are more than 1.5 times the
+            median time apart have a gap between them.
         missing: what to do about NaN: "refuse", "keep" it in the windows, for a model with
             `missing=True`, or "drop" the windows that hold some.
 
@@ -135,7 +136,9 @@ def _numbers(values: Any) -> np.ndarray:
     """Return values as float64 (steps, channels), or raise."""
     try:
         array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
-        if array.dtype.kind not in "biuf":
+        if array.dtype.kind == "O" and hasattr(values, "to_numpy"):  # pandas.NA among them
+            array = values.to_numpy("float64", na_value=np.nan)
+        elif array.dtype.kind not in "biuf":
             array = array.astype("float64")
     except (TypeError, ValueError) as error:
         raise ValueError(f"Expected values to be numbers. Received: {error}") from None
@@ -150,24 +153,33 @@ def _numbers(values: Any) -> np.ndarray:
 
 def _index_times(index: Any) -> Any:
     """Return the index of a DataFrame where it says when; None of a plain count of rows."""
-    dtype = index.dtype
-    if str(dtype).startswith("datetime64") or getattr(dtype, "kind", "O") in "iufM":
-        return index.to_numpy()
-    return None
+    if hasattr(index, "to_timestamp"):  # periods
+        index = index.to_timestamp()
+    return index if getattr(index.dtype, "kind", "O") in "iufmM" else None
+
+
+def _plain(times: Any) -> np.ndarray:
+    """Return times as an array of NumPy, those with a time zone in UTC."""
+    if getattr(getattr(times, "dtype", None), "kind", "O") != "M":
+        return np.asarray(times)
+    import pandas as pd
+
+    dates = pd.DatetimeIndex(times)
+    return np.asarray((dates if dates.tz is None else dates.tz_convert(None)).to_numpy())
 
 
 def _gaps(times: Any, steps: int) -> np.ndarray:
     """Return whether there is a gap between each step and the one before, (steps,)."""
-    times = np.asarray(times)
+    times = _plain(times)
     if times.shape != (steps,):
         raise ValueError(
             f"Expected times of shape ({steps},), one for each step. Received: shape {times.shape}"
         )
-    if times.dtype.kind not in "iufM":
+    if times.dtype.kind not in "iufmM":
         raise ValueError(f"Expected times to be numbers or datetime64. Received: {times.dtype}")
-    if times.dtype.kind == "M":
+    if times.dtype.kind in "mM":
         missing = np.isnat(times)
-        times = times.astype("datetime64[ns]").astype("int64")
+        times = times.astype(f"{times.dtype.kind}8[ns]").astype("int64")
     else:
         times = times.astype("float64")
         missing = ~np.isfinite(times)

@@ -53,6 +53,32 @@ def test_no_window_crosses_a_gap():
     assert found.x.shape == (4, 4, 2)
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Oslo"])
+def test_times_of_a_zone_are_instants(zone):
+    """An hour of the night of 27 October 2024 stands twice on the clocks of Oslo."""
+    times = pd.date_range("2024-10-26 22:00", periods=10, freq="h", tz="UTC").tz_convert(zone)
+    times = times.delete(6)
+    frame = pd.DataFrame({"a": np.arange(9.0)}, index=times)
+    assert list(kvae.data.windows(frame, 3).starts) == [0, 1, 2, 3, 6]
+    for found in (pd.Series(times), pd.Series(times).astype(f"timestamp[us, tz={zone}][pyarrow]")):
+        assert list(kvae.data.windows(np.arange(9.0), 3, times=found).starts) == [0, 1, 2, 3, 6]
+
+
+def test_periods_and_durations_are_times():
+    for index in (
+        pd.period_range("2024-01", periods=9, freq="M").delete(4),
+        pd.to_timedelta(np.delete(np.arange(9), 4), unit="s"),
+    ):
+        frame = pd.DataFrame({"a": np.arange(8.0)}, index=index)
+        assert list(kvae.data.windows(frame, 3).starts) == [0, 1, 4, 5]
+
+
+def test_missing_values_of_nullable_dtypes():
+    frame = pd.DataFrame({"a": pd.array([1, 2, None, 4, 5], "Int64"), "b": np.ones(5)})
+    assert list(kvae.data.windows(frame, 2, missing="drop").starts) == [0, 3]
+    assert np.isnan(kvae.data.windows(frame["a"], 2, missing="keep").x).sum() == 2
+
+
 def test_missing_values_are_refused_kept_or_dropped():
     values = np.arange(6.0)
     values[2] = np.nan

@@ -1,10 +1,12 @@
 """A DataFrame becomes an array of float32 and comes back as it was."""
 
 import datetime
+import decimal
 import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -90,6 +92,23 @@ def test_every_kind_comes_back_as_it_was(people):
     }
     assert schema.missing
     assert_round_trip(people, schema, rtol=1e-6)
+
+
+def test_the_dtypes_of_arrow_come_back():
+    days = [datetime.date(1990, 1, 1) + datetime.timedelta(place // 2) for place in range(30)]
+    cents = [decimal.Decimal(place * place) / 100 for place in range(29)]
+    columns = {
+        "day": (days, pa.date32()),
+        "price": ([None, *cents], pa.decimal128(10, 2)),
+        "text": (list("abc") * 10, pa.string()),
+        "large": (list("abc") * 10, pa.large_string()),
+    }
+    frame = pd.DataFrame(
+        {name: pd.Series(x, dtype=pd.ArrowDtype(dtype)) for name, (x, dtype) in columns.items()}
+    )
+    schema = TableSchema.infer(frame)
+    assert list(kinds(schema).values()) == ["date", "number", "category", "category"]
+    assert_round_trip(frame, schema, rtol=1e-6)
 
 
 numbers = st.one_of(
@@ -233,7 +252,9 @@ def test_unknown_categories():
         (pd.DataFrame({"a": [1.0, 1e300]}), "finite numbers of float32.* row 1"),
         (pd.DataFrame({"a": [1j, 2j]}), "column 'a' of dtype complex128"),
         (pd.DataFrame({"a": pd.to_timedelta([1, 2], "s")}), "total_seconds"),
-        (pd.DataFrame({"a": pd.period_range("2020", periods=2)}), "dtype period"),
+        (pd.DataFrame({"a": pd.period_range("2020", periods=2)}), "dtype period.*to_timestamp"),
+        (pd.DataFrame({"a": [10**30, 10**30 + 1]}), f"int64 holds.* {10**30} in row 0"),
+        (pd.DataFrame({"a": np.uint64([1, 2**64 - 1])}), f"int64 holds.* {2**64 - 1} in row 1"),
         (np.zeros((3, 2)), "a pandas DataFrame. Received: ndarray"),
     ],
 )

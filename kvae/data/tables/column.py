@@ -4,12 +4,15 @@ float32 holds 24 bits: where a column needs more, such as large whole numbers or
 value is subtracted. pandas is imported where it is used.
 """
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 __all__ = ["Column", "offending", "pandas_dtype", "restored", "shown"]
+
+ARROW_DECIMALS = re.compile(r"decimal(128|256)\((\d+), (-?\d+)\)\[pyarrow\]")
 
 
 def shown(value: Any) -> str:
@@ -91,6 +94,12 @@ def pandas_dtype(text: str) -> Any:
 
     if text == "str" and int(pd.__version__.split(".")[0]) < 3:
         return np.dtype(object)
+    decimals = ARROW_DECIMALS.fullmatch(text)
+    if decimals is not None:  # pandas has no dtype of this name
+        import pyarrow as pa
+
+        made = {"128": pa.decimal128, "256": pa.decimal256}[decimals[1]]
+        return pd.ArrowDtype(made(int(decimals[2]), int(decimals[3])))
     return pd.api.types.pandas_dtype(text)
 
 

@@ -104,8 +104,9 @@ def as_dates(series: Any, name: Any) -> Any:
 
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
         if isinstance(series.dtype, pd.ArrowDtype):
-            zone = series.dtype.pyarrow_dtype.tz
-            unit = series.dtype.pyarrow_dtype.unit
+            # Days have neither zone nor unit.
+            zone = getattr(series.dtype.pyarrow_dtype, "tz", None)
+            unit = getattr(series.dtype.pyarrow_dtype, "unit", "s")
             wanted = f"datetime64[{unit}]" if zone is None else f"datetime64[{unit}, {zone}]"
             return series.astype(wanted)
         return series

@@ -27,6 +27,14 @@ EXACT = 2.0**24  # whole numbers that float32 holds
 MEDIAN_COUNT = 20  # larger whole numbers are described as numbers
 LONG_TAIL = 2.0  # skewness from which on the logarithm of amounts is taken
 OTHER = "other"
+# What makes a column of a dtype, by the beginning of its name, one that a table may have.
+CONVERSIONS = {
+    "timedelta64": ".dt.total_seconds() to numbers",
+    "duration": ".dt.total_seconds() to numbers",
+    "period": ".dt.to_timestamp() to dates",
+    "interval": '.astype(str).astype("category") to classes',
+    "dictionary": '.astype("category") to classes',
+}
 # Dtypes of fewer digits than float64, the names of pandas and Arrow.
 NARROW = {"float32": "float32", "float16": "float16", "float[": "float32", "halffloat": "float16"}
 
@@ -111,9 +119,8 @@ def _held(name: Any, series: Any, known: Any) -> str:
     if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
         return "number"
     if not _is_object(dtype):
-        hint = ""
-        if types.is_timedelta64_dtype(dtype):
-            hint = ". Convert them to numbers by .dt.total_seconds()"
+        kinds = [kind for kind in CONVERSIONS if str(dtype).startswith(kind)]
+        hint = f". Convert them by {CONVERSIONS[kinds[0]]}" if kinds else ""
         raise ValueError(
             "Expected columns of numbers, text, booleans, categories or dates. Received: column "
             f"{shown(name)} of dtype {dtype}{hint}"
@@ -248,7 +255,7 @@ def _category(basic: dict[str, Any], observed: Any, rare: int) -> Category:
     more: dict[str, Any] = {}
     if isinstance(observed.dtype, pd.CategoricalDtype):
         index = observed.dtype.categories
-        more = {"ordered": bool(observed.dtype.ordered), "categories_dtype": str(index.dtype)}
+        more = {"ordered": bool(observed.dtype.ordered), "categories_dtype": _text(index.dtype)}
         categories = [_plain(value) for value in index]
     else:
         try:
@@ -318,6 +325,8 @@ def _text(dtype: Any) -> str:
     import pandas as pd
 
     text = str(dtype)
+    if isinstance(dtype, pd.ArrowDtype) and text == "string[pyarrow]":  # that of StringDtype
+        return "utf8[pyarrow]"
     # Alone "string" means the storage that is the default where it is read.
     return (
         f"string[{dtype.storage}]"

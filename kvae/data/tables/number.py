@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kvae.data.tables.column import offending
+from kvae.data.tables.column import offending, pandas_dtype
 from kvae.data.tables.ranged import Ranged
 
 __all__ = ["Number"]
@@ -56,6 +56,10 @@ class Number(Ranged):
         import pandas as pd
 
         types = pd.api.types
+        if types.is_unsigned_integer_dtype(series.dtype):
+            long = series.gt(2**63 - 1).fillna(False).to_numpy(bool)
+            if long.any():
+                raise self._too_long(series, int(long.argmax()))
         if types.is_integer_dtype(series.dtype) and self.offset:
             known = series.notna().to_numpy()
             exact = series.to_numpy(dtype="int64", na_value=0) if not known.all() else None
@@ -76,12 +80,18 @@ class Number(Ranged):
             raise offending(self.name, "finite numbers of float32", row, series.iloc[row])
         return values
 
+    def _too_long(self, series: Any, row: int) -> ValueError:
+        expected, hint = "whole numbers that int64 holds", "Convert ids to text by .astype(str)."
+        return offending(self.name, expected, row, series.iloc[row], hint)
+
     def _numbers_of_objects(self, series: Any) -> np.ndarray:
         values, objects = np.full(len(series), np.nan), series.to_numpy(dtype=object)
         for row in np.flatnonzero(series.notna().to_numpy()):
             value = objects[row]
             if isinstance(value, (str, bytes, bool, np.bool_)):
                 raise offending(self.name, "numbers", int(row), value)
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise self._too_long(series, int(row))
             try:
                 values[row] = float(value)
             except (TypeError, ValueError):
@@ -96,7 +106,7 @@ class Number(Ranged):
         known = ~np.isnan(values)
         if self.kind == "count" or self.shift is not None:
             values = np.maximum(values, -self.offset)
-        dtype = pd.api.types.pandas_dtype(self.dtype)
+        dtype = pandas_dtype(self.dtype)
         if pd.api.types.is_integer_dtype(dtype):
             return self._integers(values, known, dtype)
         values = values + self.offset

@@ -1,8 +1,9 @@
 """What an anomaly detector reads of the columns of a DataFrame.
 
 A `kvae.data.TableSchema` describes the values that a table has; a detector also has to score the
-values that it has not. Numbers therefore have no bounds and are read as they are, and a column of
-text has a class for unknown values. What only tells rows apart, and dates, which are others in new
+values that it has not. Numbers therefore have no bounds and are read as they are, unless they lie
+so far from zero that float32 could not tell them apart; and a column of text has a class for
+unknown values. What only tells rows apart, and dates, which are others in new
 rows, are left out.
 """
 
@@ -23,6 +24,7 @@ __all__ = ["detector_likelihood", "detector_schema", "is_frame", "scale_places"]
 
 RARE = 5  # text that fewer rows hold belongs to the class of unknown values
 UNKNOWN = "other"
+FAR = 2.0**17  # so many spans from zero float32 tells fewer than 128 values apart
 
 
 def is_frame(x: Any) -> bool:
@@ -86,8 +88,18 @@ def _dropped(column: Column, reason: str) -> Fixed:
 
 
 def _number(column: Column) -> Number:
-    """Return a column of raw numbers without bounds."""
-    return Number(name=column.name, kind="number", dtype=column.dtype, missing=column.missing)
+    """Return a column of raw numbers without bounds, less an offset where float32 needs one."""
+    offset: float = 0
+    if isinstance(column, Number):
+        span = (column.high or 0.0) - (column.low or 0.0)
+        offset = column.offset if abs(column.offset) > FAR * span else 0
+    return Number(
+        name=column.name,
+        kind="number",
+        dtype=column.dtype,
+        missing=column.missing,
+        offset=offset,
+    )
 
 
 def _with_unknown(column: Category) -> Category:

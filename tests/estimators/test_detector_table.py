@@ -151,6 +151,16 @@ def test_numbers_have_no_bounds():
     )
 
 
+def test_numbers_far_from_zero_keep_their_digits():
+    """float32 has steps of 1024 at 1e10."""
+    values = 1e10 + np.random.default_rng(0).normal(size=80)
+    schema = detector_schema(pd.DataFrame({"a": values, "b": np.arange(80.0) % 7}))
+    array = schema.to_array(pd.DataFrame({"a": [*values[:3], 1e10 + 20], "b": [7.5] * 4}))
+    expected = np.diff([*values[:3], 1e10 + 20])
+    np.testing.assert_allclose(np.diff(array[:, 0]), expected, atol=1e-5)
+    np.testing.assert_array_equal(array[:, 1], 7.5)
+
+
 def test_a_schema_may_be_given(rows):
     schema = kvae.data.TableSchema.infer(rows[["load", "mode"]], overrides={"mode": "drop"})
     made = AnomalyDetector(false_alarm_rate=0.1, steps=5, schema=schema, random_state=0)

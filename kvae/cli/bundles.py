@@ -56,12 +56,12 @@ def export(
         loaded = load_vae(model_of(model))
         known = isinstance(loaded, kvae.models.LatentModel)
         others = set(loaded.input_specs()) - {"x", "target"} if known else ()
-        examples = None if data is None else read_examples(data, sorted(others))
+        examples = None if data is None else read_examples(data, sorted(others), schema=schema)
         if examples is not None and known:
             examples = examples_of(examples, loaded, schema)
         rows = None
         if calibration is not None:
-            rows = read_examples(calibration, sorted(others), "--calibration")
+            rows = read_examples(calibration, sorted(others), "--calibration", schema=schema)
             rows = examples_of(rows, loaded, schema, "--calibration") if known else rows
         results = kvae.export.bundle(
             loaded,

@@ -29,8 +29,10 @@ def run(
         if path is not None:
             files.destination(path, True, option)
     schema = schema or schema_file_of(model)
-    examples = read_examples(data)
-    seen = None if train_data is None else read_examples(train_data, option="--train-data")
+    examples = read_examples(data, schema=schema)
+    seen = None
+    if train_data is not None:
+        seen = read_examples(train_data, option="--train-data", schema=schema)
     with quiet_native_logs():
         import kvae
 

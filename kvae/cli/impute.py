@@ -31,7 +31,7 @@ def run(
     """
     check_suffix(output, SUFFIXES)
     files.destination(output, overwrite, "--output")
-    found = read_examples(data, option="DATA")
+    found = read_examples(data, option="DATA", schema=schema_file_of(model))
     table = hasattr(found, "columns")
     if isinstance(found, Path) or table != (output.suffix.lower() in TABLES):
         raise ValueError(

@@ -38,6 +38,7 @@ def read_examples(
     others: Sequence[str] = (),
     option: str = "--data",
     arrays: Sequence[str] = ("x_test", "x"),
+    schema: Path | None = None,
 ) -> Any:
     """Return what a file holds: an array, several by name, a table, or the path of a folder.
 
@@ -50,6 +51,7 @@ def read_examples(
             name is returned, with x.
         option: name of the option that named the file, for messages.
         arrays: names of the array in an .npz file, the first that is there.
+        schema: the schema by which a .csv file is read, see `schema_of`; None for none.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -62,7 +64,7 @@ def read_examples(
     if not path.is_file():
         raise FileNotFoundError(f"Expected {option} to name a file. Received: {str(path)!r}")
     if path.suffix.lower() in TABLES:
-        return read_table(path, option)
+        return read_table(path, option, None if schema is None else schema_of(schema))
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):

@@ -38,8 +38,8 @@ def run(
     """
     check_suffix(output, SUFFIXES)
     files.destination(output, overwrite, "--output")
-    examples = read_examples(data, option="DATA")
     schema = schema_file_of(model)
+    examples = read_examples(data, option="DATA", schema=schema)
     with quiet_native_logs():
         import kvae
 

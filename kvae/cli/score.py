@@ -8,7 +8,7 @@ from rich.table import Table
 
 from kvae import files
 from kvae.cli.inputs import examples_of, read_examples
-from kvae.cli.run_folder import bundle_of, series_of
+from kvae.cli.run_folder import bundle_of, schema_file_of, series_of
 from kvae.cli.series import Series
 from kvae.cli.table_files import check_suffix, write_table
 from kvae.cli.terminal import console, quiet_native_logs
@@ -40,10 +40,11 @@ def run(
     with quiet_native_logs():
         from kvae.export.runtime import Model
 
-        model = Model(bundle_of(Path(bundle)), preset)
+        folder = bundle_of(Path(bundle))
+        model = Model(folder, preset)
         series = series_of(Path(bundle))
         if series is None:
-            found = _found(model, _rows(model, data))
+            found = _found(model, _rows(model, folder, data))
         else:
             named, rows = _windows(Series(**series), data)
             found = {**named, **_found(model, rows)}
@@ -61,9 +62,9 @@ def run(
         console.print(f"The results are in [bold]{output.resolve()}[/].", highlight=False)
 
 
-def _rows(model: Any, path: Path) -> Any:
-    """Return the array of the rows of a file."""
-    found = read_examples(path, option="DATA")
+def _rows(model: Any, folder: Path, path: Path) -> Any:
+    """Return the array of the rows of a file, for the model of a bundle."""
+    found = read_examples(path, option="DATA", schema=schema_file_of(folder))
     table = model.manifest.get("table")
     if table is None or not hasattr(found, "columns"):
         if isinstance(found, Path):

@@ -1,6 +1,5 @@
 """Tables from .csv and .parquet files, with what a reader of text has to guess."""
 
-import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -9,30 +8,38 @@ from typing import Any
 
 import numpy as np
 
+from kvae.cli.table_cells import keep_codes, read_csv, tell_words
 from kvae.cli.terminal import first_sentence
 from kvae.cli.text_values import are_dates, are_numbers, is_iso_date, is_missing, is_number
 
 __all__ = ["TABLES", "check_suffix", "compressed", "read_table", "write_table"]
 
 TABLES = (".csv", ".parquet")
-# What compressed files begin with. Archives of zip are not among them: .npz files are such.
+# What compressed files begin with.
 COMPRESSED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00", "zstd": b"(\xb5/\xfd"}
+COMPRESSED |= {"zip": b"PK\x03\x04"}
+SEPARATORS = ";\t|"  # of values, instead of commas
 MOSTLY = 0.5  # share of numbers or dates from which on other text is taken for a mistake
 FEW = 10  # so many different values are classes, whatever they look like
 DAYS = (19000101, 21001231)  # whole numbers that look like dates
-LOOKED_AT = 1000  # rows in which numbers with leading zeros are looked for
 
 
-def read_table(path: Path, option: str) -> Any:
+def read_table(path: Path, option: str, schema: Any = None) -> Any:
     """Return the pandas DataFrame of a .csv or .parquet file.
 
-    Of a .csv file the first line names the columns, and text that is dates of ISO 8601 throughout
-    becomes dates, of UTC where they have several offsets. A warning names columns of text that
-    looks like dates of another form or like numbers with units or separators.
+    Of a .csv file the first line names the columns. Text that is dates of ISO 8601 throughout
+    becomes dates, of UTC where they have several offsets; whole numbers of which some have leading
+    zeros are codes and stay text. A warning names columns of text that looks like dates of another
+    form or like numbers with units or separators, and those of which a word is taken as missing.
+
+    Of a .parquet file an index with a name, or of dates, becomes columns, the first ones.
 
     Args:
         path: the file.
         option: name of the option that named it, for messages.
+        schema: the `kvae.data.TableSchema` of the table where it is known. Its classes of text are
+            read as text, whatever they look like: a file may hold only the 1 and 2 of the classes
+            1, 2 and A. None of its columns becomes codes.
 
     Raises:
         ValueError: If pandas cannot read it, or it is not as above; the message names column and
@@ -40,13 +47,14 @@ def read_table(path: Path, option: str) -> Any:
     """
     import pandas as pd
 
+    known = {} if schema is None else _are_text(schema)
+    text = [name for name, are in known.items() if are]
     plain = path.suffix.lower() == ".csv"
     try:
         if not plain:
-            return pd.read_parquet(path)
-        frame = _read_csv(path, low_memory=False)
-        header = _read_csv(path, header=None, nrows=1, dtype=str)
-        start = _read_csv(path, nrows=LOOKED_AT, dtype=str)
+            return _with_index(pd.read_parquet(path))
+        header = read_csv(path, header=None, nrows=1, dtype=str)
+        frame = read_csv(path, low_memory=False, dtype=dict.fromkeys(text, str))
     except Exception as error:  # of the parsers, of encodings, of memory
         hint = ". Store it in UTF-8" if isinstance(error, UnicodeError) else ""
         raise ValueError(
@@ -54,18 +62,32 @@ def read_table(path: Path, option: str) -> Any:
             f"({type(error).__name__}: {first_sentence(error)}){compressed(path) or hint}"
         ) from error
     _check_header(frame, header.iloc[0].dropna().tolist(), path, option)
+    kept = {*text, *keep_codes(frame, path, option, known)}
     for place, name in enumerate(frame.columns):
-        if not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]):
+        if pd.api.types.is_integer_dtype(frame.dtypes.iloc[place]):
+            _check_days(frame[name], option)
+        elif not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]) and name not in kept:
             frame[name] = _typed(frame[name], option)
-        elif pd.api.types.is_integer_dtype(frame.dtypes.iloc[place]):
-            _check_codes(frame[name], start[name], option)
+    tell_words(frame, path, option)
     return frame
 
 
-def _read_csv(path: Path, **settings: Any) -> Any:
+def _are_text(schema: Any) -> dict[Any, bool]:
+    """Return whether the values of a column are classes of text, by the names of the columns."""
+    columns = [getattr(each, "column", None) or each for each in schema.columns]  # of constants
+    return {
+        column.name: any(isinstance(each, str) for each in getattr(column, "categories", ()))
+        for column in columns
+    }
+
+
+def _with_index(frame: Any) -> Any:
+    """Return a table with its index as columns where that says something of the rows."""
     import pandas as pd
 
-    return pd.read_csv(path, skipinitialspace=True, **settings)
+    index = frame.index
+    told = any(name is not None for name in index.names) or isinstance(index, pd.DatetimeIndex)
+    return frame.reset_index() if told else frame
 
 
 def compressed(path: Path) -> str:
@@ -73,6 +95,8 @@ def compressed(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(6)
     kinds = [kind for kind, magic in COMPRESSED.items() if start.startswith(magic)]
+    if path.suffix.lower() not in TABLES:  # .npz files and others are archives of zip
+        kinds = [kind for kind in kinds if kind != "zip"]
     return f". It is compressed ({kinds[0]}): decompress it first" if kinds else ""
 
 
@@ -105,11 +129,11 @@ def _check_header(frame: Any, names: Sequence[str], path: Path, option: str) -> 
     import pandas as pd
 
     received = f"Received: {str(path)!r}, whose first line is {', '.join(names)[:80]!r}"
-    other = re.search(r"[;\t|]", names[0]) if len(names) == 1 else None
-    if other:
+    other = _separator(frame, names)
+    if other is not None:
         raise ValueError(
             f"Expected {option} to be a table of values with commas between them. {received}. Read "
-            f"it by pandas.read_csv(path, sep={other[0]!r}), with decimal=',' where numbers have "
+            f"it by pandas.read_csv(path, sep={other!r}), with decimal=',' where numbers have "
             "commas, and write it by to_csv(path, index=False)"
         )
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first values for its index
@@ -125,6 +149,18 @@ def _check_header(frame: Any, names: Sequence[str], path: Path, option: str) -> 
             f"Expected {option} to have columns of different names. Received: {str(path)!r}, with "
             f"{repeated[0]!r:.80} {names.count(repeated[0])} times"
         )
+
+
+def _separator(frame: Any, names: Sequence[str]) -> str | None:
+    """Return what stands between the values in the place of commas; None where commas do."""
+    if len(names) == 1:
+        return next((mark for mark in names[0] if mark in SEPARATORS), None)
+    for name in frame.columns:  # commas in names and decimal commas make columns of it
+        values = frame[name].dropna()
+        for mark in SEPARATORS:
+            if mark in str(name) and len(values) and all(mark in str(each) for each in values):
+                return mark
+    return None
 
 
 def _typed(series: Any, option: str) -> Any:
@@ -196,24 +232,15 @@ def _dates(series: Any, option: str) -> Any:
     return dates
 
 
-def _check_codes(series: Any, start: Any, option: str) -> None:
-    """Warn where whole numbers look like something else: dates without dashes, or codes."""
-    told = f"Column {str(series.name)!r:.80} of {option} is read as whole numbers. Values such as "
-    zeros = [value for value in start.dropna() if re.fullmatch(r"0\d+", value.strip())]
-    if zeros:
-        warnings.warn(
-            f"{told}{zeros[0]!r:.40} lose their leading zeros: put a letter before them to have "
-            "them read as text",
-            stacklevel=2,
-        )
-        return
+def _check_days(series: Any, option: str) -> None:
+    """Warn where whole numbers look like dates without dashes."""
     values = series.to_numpy()
     if not len(values) or values.min() < DAYS[0] or values.max() > DAYS[1]:
         return
     month, day = values // 100 % 100, values % 100
     if np.all((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)) and len(set(values)) > FEW:
         warnings.warn(
-            f"{told}'{values[0]}' look like dates: write them as 2024-12-31 to have them read as "
-            "dates",
+            f"Column {str(series.name)!r:.80} of {option} is read as whole numbers. Values such as "
+            f"'{values[0]}' look like dates: write them as 2024-12-31 to have them read as dates",
             stacklevel=2,
         )

@@ -113,4 +113,5 @@ def _examples(data: Path | None, model: Any, schema: Path | None) -> Any:
     if data is None:
         return None
     others = sorted(set(model.input_specs()) - {"x", "target"})
-    return examples_of(read_examples(data, others), model, schema)
+    found = read_examples(data, others, schema=schema)
+    return examples_of(found, model, schema)

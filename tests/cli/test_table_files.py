@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from kvae.cli.table_files import read_table
+from kvae.data import TableSchema
 
 ROWS = 60
 DAYS = [pd.Timestamp("2024-01-20") + pd.Timedelta(days=place) for place in range(ROWS)]
@@ -58,7 +59,7 @@ def test_text_among_numbers_or_dates_is_refused(values, message, tmp_path):
         ([f"${1000 + place:,}.50" for place in range(ROWS)], "'$1,000.50' look like numbers"),
         ([f"{place}%" for place in range(ROWS)], "'0%' look like numbers"),
         ([f"{place},5" for place in range(ROWS)], "'0,5' look like numbers"),
-        ([f"{place:03d}" for place in range(ROWS)], "'000' lose their leading zeros"),
+        ([f"{place:03d}" for place in range(ROWS)], "such as '000' have leading zeros"),
     ],
 )
 def test_columns_that_look_like_something_else_are_warned_of(values, message, tmp_path):
@@ -86,6 +87,51 @@ def test_other_text_and_few_classes_are_not_warned_of(values, tmp_path):
         warnings.simplefilter("error")
         frame = read_table(of_column(tmp_path, values), "DATA")
     assert frame["c"].astype(str).tolist() == values
+
+
+def test_codes_keep_their_leading_zeros(tmp_path):
+    codes = ["00501", "10001", "", "02139"] * 15
+    with pytest.warns(UserWarning, match="Column 'c' of DATA is read as text"):
+        frame = read_table(of_column(tmp_path, codes), "DATA")
+    assert frame["c"].fillna("").tolist() == codes
+    assert frame["a"].dtype == "float64"
+
+
+def test_whole_numbers_beyond_int64_are_text(tmp_path):
+    for start in (10**19, 10**24):
+        values = [str(start + place) for place in range(ROWS)]
+        assert read_table(of_column(tmp_path, values), "DATA")["c"].tolist() == values
+
+
+def test_the_classes_of_a_schema_are_read_as_they_are_written(tmp_path):
+    """A file may hold only those that look like numbers, or codes where the schema has numbers."""
+    frame = pd.DataFrame({"a": np.arange(60) / 8, "c": ["1", "2", "A"] * 20, "one": ["7"] * 60})
+    schema = TableSchema.infer(frame)
+    path = written(tmp_path, "a,c,one\n" + "0.5,1,7\n0.75,02,7\n" * 20)
+    read = read_table(path, "DATA", schema)
+    assert read["c"].tolist() == ["1", "02"] * 20
+    assert schema.to_array(read[::2])[:, 1].tolist() == [0.0] * 20
+    numbers = TableSchema.infer(frame.assign(c=[*range(30)] * 2))
+    assert read_table(path, "DATA", numbers)["c"].tolist() == [1, 2] * 20
+
+
+@pytest.mark.parametrize("word", ["None", "NA"])
+def test_a_word_that_is_taken_as_missing_is_told(word, tmp_path):
+    with pytest.warns(UserWarning, match=f"'{word}' in column 'c' of DATA .* in 20 rows") as caught:
+        frame = read_table(of_column(tmp_path, [word, "basic", ""] * 20), "DATA")
+    assert len(caught) == 1
+    assert frame["c"].isna().sum() == 40
+
+
+def test_the_index_of_a_parquet_file_that_has_a_name_or_dates_is_read(tmp_path):
+    path = tmp_path / "table.parquet"
+    for name, first in (("when", "when"), (None, "index")):
+        pd.DataFrame({"a": range(ROWS)}, pd.Index(DAYS, name=name)).to_parquet(path)
+        read = read_table(path, "DATA")
+        assert read.columns.tolist() == [first, "a"]
+        assert read[first].tolist() == DAYS
+    pd.DataFrame({"a": range(ROWS)}, range(ROWS, 0, -1)).to_parquet(path)
+    assert read_table(path, "DATA").columns.tolist() == ["a"]
 
 
 def test_dates_with_the_offsets_of_summer_and_winter_are_instants(tmp_path):
@@ -119,6 +165,17 @@ def test_a_mark_of_the_byte_order_is_no_part_of_a_name(tmp_path):
 def test_semicolons_and_decimal_commas_are_explained(tmp_path):
     path = written(tmp_path, "a;b\n" + "1,5;2\n" * 30)
     with pytest.raises(ValueError, match=r"read_csv\(path, sep=';'\), with decimal=','"):
+        read_table(path, "DATA")
+    path = written(tmp_path, "heat, C;load, kW\n" + "21,5;2,25\n" * 30)
+    with pytest.raises(ValueError, match="values with commas between them"):
+        read_table(path, "DATA")
+
+
+def test_an_archive_is_said_to_be_one(tmp_path):
+    frame = pd.DataFrame({"a": np.random.default_rng(0).normal(size=50)})
+    path = tmp_path / "table.csv"
+    frame.to_csv(path, compression="zip")
+    with pytest.raises(ValueError, match=r"It is compressed \(zip\): decompress it first"):
         read_table(path, "DATA")
 
 

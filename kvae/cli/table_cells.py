@@ -1,0 +1,99 @@
+"""What pandas reads of a .csv file in another way than it is written: codes and words.
+
+Codes such as 01234 would be numbers without their zeros, and words such as None missing values.
+"""
+
+import re
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["keep_codes", "read_csv", "tell_words"]
+
+CODE = r"0\d+"  # such as a postal code: no number is written with leading zeros
+DIGITS = 18  # of whole numbers that int64 holds; longer ones are codes too
+CLASSES = ("NA", "None")  # words that pandas takes as missing and that may well be classes
+# Whether a file may hold some; a look at its bytes is faster than to read it once more.
+ZEROS = re.compile(rb"(^|,)[ \"]*0\d+[ \"]*(,|\r?$)", re.MULTILINE)
+WORDS = re.compile(rb"(^|,)[ \"]*(NA|None)[ \"]*(,|\r?$)", re.MULTILINE)
+
+
+def read_csv(path: Path, **settings: Any) -> Any:
+    """Return the DataFrame of a .csv file, by `pandas.read_csv` with further settings."""
+    import pandas as pd
+
+    return pd.read_csv(path, skipinitialspace=True, **settings)
+
+
+def keep_codes(frame: Any, path: Path, option: str, known: Collection[Any]) -> list[Any]:
+    """Make columns of codes, such as 01234, the text that the file holds; return their names.
+
+    Args:
+        frame: what `read_csv` read, which is changed.
+        path: the file.
+        option: name of the option that named it, for messages.
+        known: names of columns that stay what they are.
+    """
+    import pandas as pd
+
+    asked = [place for place, name in enumerate(frame.columns) if name not in known]
+    long = [place for place in asked if _are_long(frame.iloc[:, place])]
+    dtypes = [frame.dtypes.iloc[place] for place in asked]
+    whole = [p for p, d in zip(asked, dtypes, strict=True) if pd.api.types.is_numeric_dtype(d)]
+    if not long and not (whole and ZEROS.search(path.read_bytes())):
+        return []  # without reading it once more
+    codes = []
+    written = read_csv(path, usecols=sorted({*whole, *long}), dtype=str)
+    for name in written.columns:
+        values = written[name].dropna().str.strip()
+        if not len(values) or not values.str.fullmatch(r"\d+").all():
+            continue
+        zeros = values[values.str.fullmatch(CODE)]
+        if not len(zeros) and values.str.len().max() <= DIGITS:
+            continue
+        frame[name] = values.reindex(frame.index)
+        codes.append(name)
+        if len(zeros):
+            warnings.warn(
+                f"Column {str(name)!r:.80} of {option} is read as text: values such as "
+                f"{zeros.iloc[0]!r:.40} have leading zeros, which numbers have not",
+                stacklevel=3,
+            )
+    return codes
+
+
+def _are_long(series: Any) -> bool:
+    """Return whether whole numbers are beyond int64."""
+    import pandas as pd
+
+    if series.dtype == np.uint64:
+        return True
+    return series.dtype.kind == "O" and pd.api.types.infer_dtype(series, skipna=True) == "integer"
+
+
+def tell_words(frame: Any, path: Path, option: str) -> None:
+    """Warn of columns of text in which a word that may be a class is taken as missing."""
+    import pandas as pd
+
+    text = [
+        place
+        for place, dtype in enumerate(frame.dtypes)
+        if not pd.api.types.is_numeric_dtype(dtype)
+        and not pd.api.types.is_datetime64_any_dtype(dtype)
+        and frame.iloc[:, place].isna().any()
+        and frame.iloc[:, place].notna().any()
+    ]
+    if not text or not WORDS.search(path.read_bytes()):
+        return
+    written = read_csv(path, usecols=text, dtype=str, keep_default_na=False)
+    for name in written.columns:
+        for word, count in written[name][frame[name].isna()].value_counts().items():
+            if word in CLASSES:
+                warnings.warn(
+                    f"{word!r} in column {str(name)!r:.80} of {option} is read as a missing value, "
+                    f"in {count} rows: write another word if it is a class",
+                    stacklevel=3,
+                )

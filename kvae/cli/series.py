@@ -1,5 +1,6 @@
 """A table or an array that is one series: its channels, and windows of them."""
 
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Series"]
 
+EQUAL = 0.5  # of the steps of a clock that are as long as the median one
+
 
 @dataclass(frozen=True)
 class Series:
@@ -20,7 +23,9 @@ class Series:
         window: steps of a window.
         stride: steps between the starts of two windows of the training.
         channels: the names of the columns of numbers of a table; None for an array.
-        time: the name of the column of dates, None if there is none. No window crosses a gap.
+        time: the name of the column of dates, or of a clock, a column of numbers that increase from
+            row to row in equal steps or by whole numbers; None if there is none. No window crosses
+            a gap.
     """
 
     window: int
@@ -31,6 +36,9 @@ class Series:
     @classmethod
     def of(cls, data: Any, window: int, stride: int | None) -> "Series":
         """Return the description of the series that data to train on are.
+
+        A clock is no channel: what it shows in later rows is unlike all that was trained on. A
+        warning names it.
 
         Args:
             data: a DataFrame of numbers and at most one column of dates, or numbers (steps,) or
@@ -55,7 +63,13 @@ class Series:
         names = [str(name) for name in data.columns if str(name) not in dates]
         for name in names:  # they go into the manifest of the bundle, after the training
             checks.line("the names of the columns of DATA", name)
-        return cls(window, stride, names, dates[0] if dates else None)
+        clocks = [str(name) for name in data.columns if _is_clock(data[name])]
+        if len(clocks) == len(names):  # what increases is all that there is
+            clocks = []
+        known = dates or clocks[-1:]  # the last one: an index comes before the data
+        time = known[0] if known else None
+        _tell_clocks(clocks, time)
+        return cls(window, stride, [name for name in names if name not in clocks], time)
 
     def config(self) -> dict[str, Any]:
         """Return the arguments to make it again, as plain data."""
@@ -109,6 +123,35 @@ class Series:
                 "values in later rows raise the score."
             )
         return lines
+
+
+def _is_clock(series: Any) -> bool:
+    """Return whether numbers increase from row to row, in equal steps or by whole numbers."""
+    import numpy as np
+
+    if series.dtype.kind not in "iuf" or len(series) < 2 or series.isna().any():
+        return False
+    steps = np.diff(series.to_numpy("float64"))
+    if not np.all(steps > 0):
+        return False
+    equal = np.abs(steps - np.median(steps)) <= 0.01 * np.median(steps)
+    return bool(np.all(steps == np.rint(steps)) or np.mean(equal) >= EQUAL)
+
+
+def _tell_clocks(clocks: list[str], time: str | None) -> None:
+    """Warn of columns of numbers that are no channels."""
+    left = [name for name in clocks if name != time]
+    if time in clocks:
+        warnings.warn(
+            f"Column {time!r} of DATA increases from row to row: it is the time of the rows.",
+            stacklevel=3,
+        )
+    if left:
+        warnings.warn(
+            f"Columns of DATA that are left out: {', '.join(map(repr, left))}. They increase from "
+            "row to row, as a clock or a number of the row does.",
+            stacklevel=3,
+        )
 
 
 def _check_array(data: Any) -> None:

@@ -37,8 +37,8 @@ class Series:
     def of(cls, data: Any, window: int, stride: int | None) -> "Series":
         """Return the description of the series that data to train on are.
 
-        A clock is no channel: what it shows in later rows is unlike all that was trained on. A
-        warning names it.
+        A clock is no channel: what it shows in later rows is unlike all that was trained on. Nor is
+        a column without any value. Warnings name them.
 
         Args:
             data: a DataFrame of numbers and at most one column of dates, or numbers (steps,) or
@@ -63,13 +63,20 @@ class Series:
         names = [str(name) for name in data.columns if str(name) not in dates]
         for name in names:  # they go into the manifest of the bundle, after the training
             checks.line("the names of the columns of DATA", name)
+        empty = [str(name) for name in data.columns if data[name].isna().all()]
         clocks = [str(name) for name in data.columns if _is_clock(data[name])]
-        if len(clocks) == len(names):  # what increases is all that there is
+        if {*names} == {*clocks, *empty}:  # what increases is all that there is
             clocks = []
         known = dates or clocks[-1:]  # the last one: an index comes before the data
         time = known[0] if known else None
-        _tell_clocks(clocks, time)
-        return cls(window, stride, [name for name in names if name not in clocks], time)
+        channels = [name for name in names if name not in (*clocks, *empty)]
+        if not channels:
+            raise ValueError(
+                "Expected DATA with --window to hold columns of numbers. Received: columns without "
+                f"any value, {empty}"
+            )
+        _tell_left_out(clocks, empty, time)
+        return cls(window, stride, channels, time)
 
     def config(self) -> dict[str, Any]:
         """Return the arguments to make it again, as plain data."""
@@ -138,20 +145,17 @@ def _is_clock(series: Any) -> bool:
     return bool(np.all(steps == np.rint(steps)) or np.mean(equal) >= EQUAL)
 
 
-def _tell_clocks(clocks: list[str], time: str | None) -> None:
-    """Warn of columns of numbers that are no channels."""
-    left = [name for name in clocks if name != time]
+def _tell_left_out(clocks: list[str], empty: list[str], time: str | None) -> None:
+    """Warn of columns that are no channels."""
+    left = [f"{name!r} (increases from row to row)" for name in clocks if name != time]
+    left += [f"{name!r} (without any value)" for name in empty]
     if time in clocks:
         warnings.warn(
             f"Column {time!r} of DATA increases from row to row: it is the time of the rows.",
             stacklevel=3,
         )
     if left:
-        warnings.warn(
-            f"Columns of DATA that are left out: {', '.join(map(repr, left))}. They increase from "
-            "row to row, as a clock or a number of the row does.",
-            stacklevel=3,
-        )
+        warnings.warn(f"Columns that are left out: {'; '.join(left)}.", stacklevel=3)
 
 
 def _check_array(data: Any) -> None:

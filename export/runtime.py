@@ -41,6 +41,7 @@ __all__ = [
     "limits",
     "p_values",
     "rows_of_step",
+    "smallest_rate",
     "sums_of",
 ]
 
@@ -1084,6 +1085,21 @@ def limits(calibration: Any, rate: float, two_sided: bool = False) -> tuple[floa
     k = min(n, max(1, math.floor(share * (n + 1) + 1e-9)))
     low = float(calibration[k - 1]) if two_sided else -math.inf
     return low, float(calibration[n - k])
+
+
+def smallest_rate(count: int, two_sided: bool = False) -> float:
+    """Return the smallest rate of false alarms that so many calibration scores can guarantee.
+
+    Args:
+        count: calibration scores.
+        two_sided: see `p_values`.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> runtime.smallest_rate(99)
+        0.01
+    """
+    return (2 if two_sided else 1) / (count + 1)
 
 
 class RecentThreshold:

@@ -16,6 +16,8 @@ def calibrated(
 ) -> dict[str, Any]:
     """Return the manifest with the `calibration` of each file.
 
+    Its `false_alarm_rate` is what the limits guarantee: of few rows that is more than was wanted.
+
     Args:
         folder: the bundle, sealed with `manifest`.
         manifest: its manifest.
@@ -29,10 +31,11 @@ def calibrated(
         found = runtime.Model(folder, artefact["preset"]).score(**inputs)
         scores = [float(score) for score in np.sort(found)]
         low, high = runtime.limits(scores, rate, two_sided)
+        smallest = runtime.smallest_rate(len(scores), two_sided)
         calibration = {
             "scores": scores,
             "two_sided": two_sided,
-            "false_alarm_rate": rate,
+            "false_alarm_rate": max(rate, smallest) if smallest < 1.0 else rate,
             "low": low if two_sided else None,
             "high": high,
         }

@@ -121,11 +121,12 @@ def _anomaly(
     )
     low, high = detector.limits_
     kept = len(detector.calibration_.scores)
+    rate = max(detector.false_alarm_rate, detector.calibration_.smallest_rate())
     results = {
         "rows": len(data),
         "series": None if series is None else series.config(),
         "calibration_rows": kept,
-        "false_alarm_rate": detector.false_alarm_rate,
+        "false_alarm_rate": rate,
         "low": low if detector.two_sided else None,
         "high": high,
     }
@@ -136,7 +137,7 @@ def _anomaly(
         *read_columns,
         *cut,
         f"A {example} whose score is {outside} nats is an anomaly: a false-alarm rate of "
-        f"{detector.false_alarm_rate:.2%}, by the scores of {kept} that were not trained on.",
+        f"{rate:.2%}, by the scores of {kept} that were not trained on.",
         f"Decide on other data by: kvae score {shlex.quote(str(output))} DATA",
     ]
 
@@ -156,10 +157,12 @@ def _table(
             f"{found.name!r}"
         )
     order = np.random.default_rng(seed).permutation(len(frame))
-    held_out = order[: len(frame) // HELD_OUT]
-    train = frame.drop(index=frame.index[held_out])
+    held_out, trained_on = np.split(order, [len(frame) // HELD_OUT])
+    train = frame.iloc[np.sort(trained_on)]  # by place: labels of the index may repeat
     synthesizer = TableSynthesizer(random_state=seed, verbose=True, **choices).fit(train)
     synthesizer.save(folder / "synthesizer")
+    schema = synthesizer.schema_.get_config()  # by which other commands read tables
+    write_text(folder / "schema.json", json.dumps(schema, indent=2))
     quality = synthesizer.quality(train, frame.iloc[held_out])
     write_text(folder / "quality.json", quality.to_json())
     results = {"rows": len(train), "held_out": len(held_out), "quality": quality.to_dict()}

@@ -70,7 +70,7 @@ class Calibration:
 
     def smallest_rate(self) -> float:
         """Return the smallest false-alarm rate that so many calibration rows can guarantee."""
-        return (2 if self.two_sided else 1) / (len(self.scores) + 1)
+        return runtime.smallest_rate(len(self.scores), self.two_sided)
 
     def limits(self, rate: float) -> tuple[float, float]:
         """Return the lowest and the highest score that is no anomaly at a false-alarm rate.

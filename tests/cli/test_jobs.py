@@ -28,6 +28,7 @@ def machines(rows, seed):
         {
             "time": pd.date_range("2024-01-01", periods=rows, freq="min"),
             "mode": np.where(load > 0.5, "run", "idle"),
+            "line": random.choice(["07", "12"], rows),
             "load 💡": load.round(3),
             "temperature": (20 + 15 * load + random.normal(size=rows)).round(1),
         }
@@ -66,6 +67,7 @@ def test_a_run_holds_detector_bundle_and_how_it_was_made(detected, folder):
     detector = AnomalyDetector.load(run / "detector")
     assert state["results"]["high"] == detector.limits_[1]
     assert {path.name for path in run.iterdir()} == {"bundle", "detector", "run.json"}
+    assert "Warning: Column 'line' of DATA is read as text" in done.stderr
     assert "Warning: Columns that are left out: 'time' (dates" in done.stderr
     assert re.search("load 💡 +number", done.stdout)
     assert f"kvae score {run} DATA" in done.stdout
@@ -80,9 +82,14 @@ def test_score_decides_on_the_rows_of_a_table(detected, folder, tmp_path):
     assert found["is_anomaly"][7]
     assert found["p_value"].idxmin() == 7
     detector = AnomalyDetector.load(detected[0] / "detector")
-    scores = -detector.score_samples(pd.read_csv(folder / "new.csv", parse_dates=["time"]))
+    new = pd.read_csv(folder / "new.csv", parse_dates=["time"], dtype={"line": str})
+    scores = -detector.score_samples(new)
     np.testing.assert_allclose(found["score"], scores, rtol=1e-4, atol=1e-3)
     assert f"{found['is_anomaly'].sum()} of 50 rows are anomalies" in done.stdout
+    new[new["line"] == "12"].to_csv(tmp_path / "one_line.csv", index=False)
+    of_line = invoke("score", detected[0], tmp_path / "one_line.csv", "--json")
+    told = json.loads(of_line.stdout)["rows"]["score"]
+    np.testing.assert_allclose(told, found["score"][new["line"] == "12"], rtol=1e-4, atol=1e-3)
     again = invoke(
         "score", detected[0] / "bundle", folder / "new.csv", "--preset", "int8", "--json"
     )
@@ -172,6 +179,31 @@ def test_what_is_told_of_windows_names_channels_without_change(rng):
     assert "channel 0, channel 1." in array.told(array.windows(np.zeros((40, 2)), 10))[1]
 
 
+def test_a_clock_is_no_channel(rng):
+    step = np.arange(40)
+    seconds = 1.7e9 + 60 * step + 3600 * (step >= 20)
+    frame = pd.DataFrame({"Unnamed: 0": step, "t": seconds, "heat": rng.normal(size=40)})
+    with pytest.warns(UserWarning, match="increases from row to row") as caught:
+        series = Series.of(frame, window=10, stride=None)
+    said = [str(each.message) for each in caught]
+    assert said[0].startswith("Column 't' of DATA increases from row to row: it is the time")
+    assert said[1] == "Columns that are left out: 'Unnamed: 0' (increases from row to row)."
+    assert (series.channels, series.time) == (["heat"], "t")
+    assert list(series.windows(frame, 5).starts) == [0, 5, 10, 20, 25, 30]
+    with pytest.warns(UserWarning, match="left out: 't'"):
+        dated = Series.of(frame[["t", "heat"]].assign(day=pd.Timestamp(0)), 10, None)
+    assert (dated.channels, dated.time) == (["heat"], "day")
+    ramp = frame[["t"]]
+    assert Series.of(ramp, window=10, stride=None).channels == ["t"]
+    with pytest.warns(UserWarning, match="left out: 'Unnamed: 3' .without any value"):
+        spare = Series.of(frame[["heat"]].assign(**{"Unnamed: 3": np.nan}), 10, None)
+    assert spare.channels == ["heat"]
+    with pytest.raises(ValueError, match=r"Received: columns without any value, \['Unn"):
+        Series.of(pd.DataFrame({"Unnamed: 3": [np.nan] * 40}), 10, None)
+    counter = frame[["heat"]].assign(energy=np.cumsum(rng.exponential(size=40)))
+    assert Series.of(counter, window=10, stride=None).channels == ["heat", "energy"]
+
+
 @pytest.mark.slow
 def test_the_bundle_of_a_series_may_learn(of_series, tmp_path):
     done = invoke(
@@ -249,10 +281,11 @@ def test_a_table_job_draws_a_table(folder, tmp_path):
     for name in ("new.csv", "new.parquet"):
         done = invoke("sample", run, "-o", tmp_path / name, "-n", 30, "--json")
         assert done.exit_code == 0, done.output
-        assert json.loads(done.stdout)["shape"] == [30, 4]
+        assert json.loads(done.stdout)["shape"] == [30, 5]
     frame = pd.read_parquet(tmp_path / "new.parquet")
     assert list(frame.columns) == list(machines(1, 0).columns)
     assert set(frame["mode"]) <= {"idle", "run"}
+    assert set(frame["line"]) <= {"07", "12"}
     done = invoke("sample", run, "-o", tmp_path / "new.png")
     assert done.exit_code == 2
     assert "Expected draws, as .csv or .parquet" in done.stderr
@@ -275,6 +308,28 @@ def rows(count=60, **columns):
     """Return a table of random numbers, or of other columns."""
     random = np.random.default_rng(0)
     return pd.DataFrame({"a": random.normal(size=count), "b": random.normal(size=count), **columns})
+
+
+@pytest.mark.slow
+def test_rows_with_repeated_labels_are_all_trained_on(tmp_path):
+    frame = rows()
+    pd.concat([frame, -frame]).to_parquet(tmp_path / "twice.parquet")
+    run = tmp_path / "run"
+    done = invoke("train", tmp_path / "twice.parquet", "--job", "table", "-o", run, "--epochs", 1)
+    assert done.exit_code == 0, done.output
+    results = json.loads((run / "run.json").read_text("utf-8"))["results"]
+    assert (results["rows"], results["held_out"]) == (96, 24)
+
+
+@pytest.mark.slow
+def test_the_rate_that_is_told_is_the_one_that_few_rows_guarantee(tmp_path):
+    rows().to_csv(tmp_path / "few.csv", index=False)
+    run = tmp_path / "run"
+    done = invoke("train", tmp_path / "few.csv", "--job", "anomaly", "-o", run, "--epochs", 1)
+    assert done.exit_code == 0, done.output
+    assert "a false-alarm rate of 7.69%, by the scores of 12" in done.stdout  # 1 of 13
+    done = invoke("score", run, tmp_path / "few.csv")
+    assert "at a false-alarm rate of 7.69%" in done.stdout
 
 
 def text_of(frame):

@@ -22,6 +22,7 @@ from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 __all__ = ["NumberEncoding", "TableEncoding"]
 
 FREQUENT = 0.03  # share of the rows from which on a value is a class of its own
+LEAST_OF_CLASS = 30  # rows of such a value: fewer do not tell a class from the values beside it
 FEW, ROWS_PER_VALUE = 20, 10  # a column of so few values, and so many rows for each, is classes
 KNOTS = 256  # most points of the map to a standard normal
 
@@ -64,7 +65,7 @@ class NumberEncoding:
         """
         distinct, counts = np.unique(x[~np.isnan(x)], return_counts=True)
         rows = counts.sum()
-        frequent = counts >= max(2, FREQUENT * rows)
+        frequent = counts >= max(LEAST_OF_CLASS, FREQUENT * rows)
         if len(distinct) <= FEW and rows >= ROWS_PER_VALUE * len(distinct):
             frequent[:] = True
         if np.sum(~frequent) < 2:

@@ -180,7 +180,7 @@ class ArrayMethods:
         key = (name, *sorted(fixed.items()))
         if key not in self._functions:
             function = functools.partial(self.tensor_functions()[name], **fixed)
-            self._functions[key] = BatchedFunction(function)
+            self._functions[key] = BatchedFunction(function, self)
         return self._functions[key](arrays, batch_size, **kwargs)
 
     def forget_traces(self) -> None:

@@ -25,11 +25,15 @@ class BatchedFunction:
         function: takes a tensor of shape (batch, ...) or several by their names, and with `seed` a
             stateless seed of shape (2,) of its own for each batch; returns a structure of tensors
             of shape (batch, ...).
+        layer: Keras layer or model that the function computes with. Where it has other weights than
+            before, as after `enable_lora` or `quantize` of a layer, the function is traced anew.
     """
 
-    def __init__(self, function: Callable[..., Any]):
+    def __init__(self, function: Callable[..., Any], layer: Any = None):
         self.function = function
+        self.layer = layer
         self._traced: dict[Any, Any] = {}
+        self._weights: list[Any] = []  # those of the traces
 
     def __call__(self, arrays: Any, batch_size: int | None = None, seed: Any = None) -> Any:
         """Return the structure of joined results, each of shape (examples, ...).
@@ -44,6 +48,7 @@ class BatchedFunction:
         names = tuple(arrays) if isinstance(arrays, dict) else ()
         inputs = list(arrays.values()) if names else [arrays]
         parts = []
+        self._forget_others()
         for start in range(0, len(inputs[0]), size):
             batch = [tf.convert_to_tensor(each[start : start + size]) for each in inputs]
             function = self._concrete(names, batch, seed is not None)
@@ -51,6 +56,13 @@ class BatchedFunction:
                 batch.append(fold_in(seed, start))
             parts.append(tf.nest.map_structure(lambda tensor: tensor.numpy(), function(*batch)))
         return tf.nest.map_structure(lambda *values: np.concatenate(values), *parts)
+
+    def _forget_others(self) -> None:
+        """Forget the traces if they read other weights than the layer now has."""
+        weights = [] if self.layer is None else self.layer.weights
+        if list(map(id, weights)) != list(map(id, self._weights)):
+            self._traced.clear()
+            self._weights = weights
 
     def _concrete(self, names: tuple[str, ...], batch: list[Any], seeded: bool) -> Any:
         """Return the traced function of tensors, those of `batch` and perhaps a seed.

@@ -7,13 +7,15 @@ import keras
 
 from kvae import checks
 
-__all__ = ["Make", "activated", "conv1d", "conv2d", "dense", "residual"]
+__all__ = ["SHAPED", "Make", "activated", "conv1d", "conv2d", "dense", "residual"]
 
 # Makes a layer: make(units, **arguments of the layer).
 Make = Callable[..., keras.layers.Layer]
 
 # The variance of an example's features, below which a difference is noise.
 EPSILON = 1e-5
+# The shapes of kvae have the channels last, whatever `keras.config.image_data_format` says.
+SHAPED = {"padding": "same", "data_format": "channels_last"}
 
 
 def dense(units: int, **arguments: Any) -> keras.layers.Layer:
@@ -23,13 +25,13 @@ def dense(units: int, **arguments: Any) -> keras.layers.Layer:
 
 def conv1d(filters: int, **arguments: Any) -> keras.layers.Layer:
     """Return a convolution over three time steps without an activation."""
-    given = {"kernel_size": 3, "padding": "same", **_given(arguments)}
+    given = {**SHAPED, "kernel_size": 3, **_given(arguments)}
     return keras.layers.Conv1D(checks.positive_int("filters", filters), **given)
 
 
 def conv2d(filters: int, **arguments: Any) -> keras.layers.Layer:
     """Return a 3x3 convolution without an activation."""
-    given = {"kernel_size": 3, "padding": "same", **_given(arguments)}
+    given = {**SHAPED, "kernel_size": 3, **_given(arguments)}
     return keras.layers.Conv2D(checks.positive_int("filters", filters), **given)
 
 

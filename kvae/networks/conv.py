@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from kvae import checks
+from kvae.networks import blocks
 from kvae.networks.condition import joined
 
 __all__ = ["conv_decoder", "conv_encoder"]
@@ -54,12 +55,14 @@ def conv_encoder(
             checks.positive_int("filters", channels),
             kernel_size=3,
             strides=2,
-            padding="same",
+            **blocks.SHAPED,
             activation=activation,
             kernel_initializer="he_normal",
             name=f"{name}_conv_{index}",
         )(outputs)
-    outer, outputs = joined(inputs, keras.layers.Flatten()(outputs), condition_dim, name)
+    outer, outputs = joined(
+        inputs, keras.layers.Flatten(data_format="channels_last")(outputs), condition_dim, name
+    )
     outputs = keras.layers.Dense(
         checks.positive_int("dense", dense),
         activation,
@@ -126,15 +129,15 @@ def conv_decoder(
             size,
             kernel_size=3,
             strides=2,
-            padding="same",
+            **blocks.SHAPED,
             activation=activation,
             kernel_initializer="he_normal",
             name=f"{name}_conv_{index}",
         )(outputs)
     if (rows * step, columns * step) != (height, width):
         crop = ((0, rows * step - height), (0, columns * step - width))
-        outputs = keras.layers.Cropping2D(crop)(outputs)
-    outputs = keras.layers.Conv2D(channels, kernel_size=3, padding="same", name=f"{name}_params")(
+        outputs = keras.layers.Cropping2D(crop, data_format="channels_last")(outputs)
+    outputs = keras.layers.Conv2D(channels, kernel_size=3, name=f"{name}_params", **blocks.SHAPED)(
         outputs
     )
     return keras.Model(outer, outputs, name=name)

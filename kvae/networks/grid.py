@@ -47,7 +47,9 @@ def grid_encoder(
             outputs
         )
     dim = checks.positive_int("dim", dim)
-    outputs = keras.layers.Conv2D(dim, kernel_size=1, name=f"{name}_vectors")(outputs)
+    outputs = keras.layers.Conv2D(
+        dim, kernel_size=1, data_format="channels_last", name=f"{name}_vectors"
+    )(outputs)
     return keras.Model(inputs, outputs, name=name)
 
 
@@ -97,14 +99,16 @@ def grid_decoder(
             checks.positive_int("filters", size),
             kernel_size=3,
             strides=2,
-            padding="same",
+            **blocks.SHAPED,
             activation=activation,
             kernel_initializer="he_normal",
             name=f"{name}_conv_{index}",
         )(outputs)
     if any(over):
-        outputs = keras.layers.Cropping2D(((0, over[0]), (0, over[1])))(outputs)
-    outputs = keras.layers.Conv2D(channels, kernel_size=3, padding="same", name=f"{name}_params")(
+        outputs = keras.layers.Cropping2D(
+            ((0, over[0]), (0, over[1])), data_format="channels_last"
+        )(outputs)
+    outputs = keras.layers.Conv2D(channels, kernel_size=3, name=f"{name}_params", **blocks.SHAPED)(
         outputs
     )
     return keras.Model(inputs, outputs, name=name)

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from kvae import checks
+from kvae.networks.blocks import SHAPED
 from kvae.networks.sizes import doubled, halved_sizes
 
 __all__ = ["ladder_conv", "ladder_mlp"]
@@ -57,7 +58,7 @@ def ladder_mlp(
     blocks = _Blocks(_dense, checks.positive_int("width", width), activation)
 
     inputs = keras.Input(event_shape)
-    x = blocks.layer(keras.layers.Flatten()(inputs), "encoder_in")
+    x = blocks.layer(keras.layers.Flatten(data_format="channels_last")(inputs), "encoder_in")
     emitted: list[Any] = []
     for index in reversed(range(len(shapes))):
         x = blocks.residual(x, f"encoder_{index}")
@@ -130,7 +131,7 @@ def ladder_conv(
     if len(shapes[0]) == 1:
         size = 2 * shapes[0][0] if top_params_size is None else top_params_size
         size = checks.positive_int("top_params_size", size)
-        flat = keras.layers.Flatten()(emitted[0])
+        flat = keras.layers.Flatten(data_format="channels_last")(emitted[0])
         emitted[0] = _dense(size, kernel_initializer=SMALL, name="encoder_params")(flat)
     else:
         channels = 2 * shapes[0][-1]
@@ -157,7 +158,7 @@ def _dense(units: int, strides: int = 1, **kwargs: Any) -> Any:
 
 def _conv(units: int, strides: int = 1, **kwargs: Any) -> Any:
     given = {"kernel_initializer": "he_normal", **kwargs}
-    return keras.layers.Conv2D(units, kernel_size=3, strides=strides, padding="same", **given)
+    return keras.layers.Conv2D(units, kernel_size=3, strides=strides, **SHAPED, **given)
 
 
 class _Blocks:

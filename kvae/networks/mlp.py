@@ -51,7 +51,9 @@ def mlp_encoder(
         (two gated hidden layers of 300)
     """
     inputs = keras.Input(checks.event_shape(event_shape))
-    outer, outputs = joined(inputs, keras.layers.Flatten()(inputs), condition_dim, name)
+    outer, outputs = joined(
+        inputs, keras.layers.Flatten(data_format="channels_last")(inputs), condition_dim, name
+    )
     outputs = _hidden(outputs, hidden, activation, gated, name)
     params_size = checks.positive_int("params_size", params_size)
     outputs = keras.layers.Dense(params_size, name=f"{name}_params")(outputs)

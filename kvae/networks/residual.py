@@ -59,7 +59,9 @@ def residual_encoder(
         x = blocks.conv2d(channels, strides=2, name=f"{name}_down_{index}")(x)
         for block in range(depth):
             x = blocks.residual(x, blocks.conv2d, activation, f"{name}_block_{index}_{block}")
-    x = keras.layers.Flatten()(blocks.activated(x, activation, f"{name}_last"))
+    x = keras.layers.Flatten(data_format="channels_last")(
+        blocks.activated(x, activation, f"{name}_last")
+    )
     outer, x = joined(inputs, x, condition_dim, name)
     x = blocks.dense(checks.positive_int("dense", dense), name=f"{name}_dense")(x)
     x = keras.layers.Activation(activation, name=f"{name}_dense_act")(x)
@@ -120,7 +122,7 @@ def residual_decoder(
         x = blocks.conv2d(finer, name=f"{name}_up_{index}")(x)
         x = doubled(x, sizes[len(filters) - 1 - index])
     x = blocks.activated(x, activation, f"{name}_last")
-    outputs = keras.layers.Conv2D(params_shape[-1], 3, padding="same", name=f"{name}_params")(x)
+    outputs = keras.layers.Conv2D(params_shape[-1], 3, name=f"{name}_params", **blocks.SHAPED)(x)
     return keras.Model(outer, outputs, name=name)
 
 

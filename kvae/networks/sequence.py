@@ -62,7 +62,9 @@ def sequence_encoder(
         for index, channels in enumerate(_checked(filters)):
             x = blocks.conv1d(channels, strides=2, name=f"{name}_down_{index}")(x)
             x = blocks.residual(x, blocks.conv1d, activation, f"{name}_block_{index}")
-        x = keras.layers.Flatten()(blocks.activated(x, activation, f"{name}_last"))
+        x = keras.layers.Flatten(data_format="channels_last")(
+            blocks.activated(x, activation, f"{name}_last")
+        )
     else:
         forwards = keras.layers.GRU(units, unroll=True, name=f"{name}_forwards")(x)
         backwards = keras.layers.GRU(

@@ -97,7 +97,9 @@ class Condition(keras.layers.Layer):
 
     def add_float32_weight(self, shape: tuple[int, ...], initializer: Any, name: str) -> Any:
         """Add a weight that is read in float32 under every dtype policy; for subclasses."""
-        return self.add_weight(shape=shape, initializer=initializer, name=name, autocast=False)
+        return self.add_weight(
+            shape=shape, initializer=initializer, dtype="float32", name=name, autocast=False
+        )
 
     def add_null_token(self, initial: Any = 0.0) -> None:
         """Add the vector that stands for a missing condition, where one may be missing."""

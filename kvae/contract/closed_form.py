@@ -13,6 +13,7 @@ __all__ = [
     "is_gaussian",
     "kl_divergence",
     "kl_per_element",
+    "log_prior",
     "log_ratio",
     "mean_over_draws",
     "normal_kl",
@@ -126,7 +127,19 @@ def log_ratio(posterior: Any, prior: Any, points: Any) -> Any:
     Returns:
         Shape (points..., batch...).
     """
-    return posterior.log_prob(points) - prior.log_prob(points)
+    return posterior.log_prob(points) - log_prior(prior, points)
+
+
+def log_prior(prior: Any, points: Any) -> Any:
+    """Return log p(z) in nats at each point, in the dtype of the points.
+
+    Priors are computed in float32 under every dtype policy, posteriors in float64 under that one.
+
+    Args:
+        prior: `tfd.Distribution`.
+        points: shape (points..., batch..., *event_shape).
+    """
+    return tf.cast(prior.log_prob(tf.cast(points, prior.dtype)), points.dtype)
 
 
 def mean_over_draws(values: Any, posterior: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kvae.contract.closed_form import kl_divergence, log_ratio, mean_over_draws
+from kvae.contract.closed_form import kl_divergence, log_prior, log_ratio, mean_over_draws
 
 __all__ = ["NO_WEIGHTS", "Latent"]
 
@@ -106,7 +106,7 @@ class Latent:
         Of a deterministic encoder, which has none, it is -log p(z) at its code.
         """
         if self.posterior is None and self.codes is None and self.prior is not None:
-            return -self.prior.log_prob(self.value)
+            return -log_prior(self.prior, self.value)
         return self.kl()
 
     def log_ratio(self) -> Any:

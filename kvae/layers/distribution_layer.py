@@ -416,7 +416,7 @@ class DistributionLayer(keras.layers.Layer):
         terms = self.regularizer.terms(self.latent(distribution, value, condition), batch)
         if training:
             self.advance_step()
-        self.add_loss(total(terms, batch))
+        self.add_loss(ops.cast(total(terms, batch), keras.config.floatx()))  # as Keras' losses
         return value
 
     def latent(

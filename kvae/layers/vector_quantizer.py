@@ -75,7 +75,7 @@ class VectorQuantizer(Quantizer):
         """Make the codebook, and the moving averages of how often and where codes are used."""
         size, dim = self.codebook_size, self.dim
         # Every replica keeps its own, which are the same.
-        kept = {"trainable": False, "autocast": False, "aggregation": "none"}
+        kept = {"dtype": "float32", "trainable": False, "autocast": False, "aggregation": "none"}
         self.codebook = self.add_weight((size, dim), "random_normal", name="codebook", **kept)
         self.uses = self.add_weight((size,), "zeros", name="uses", **kept)
         self.sums = self.add_weight((size, dim), "zeros", name="sums", **kept)

@@ -58,7 +58,7 @@ class NegativeELBO(Objective):
         for name, latent in latents.items():
             if not latent.has_kl:
                 continue
-            kls.append(latent.kl())
+            kls.append(tf.cast(latent.kl(), nll.dtype))
             prefix = group_prefix(name, latents)
             parts = kl_parts(latent.regularizer) if latent.regularizer is not None else ()
             terms += [part.term(latent, batch, prefix) for part in parts]

@@ -273,7 +273,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
         latents = self.infer(inputs, seed)
         likelihood = self.likelihood_at(latents, inputs.get("condition"))
         nll = losses.Objective.nll(likelihood, inputs)
-        kls = [latent.score() for latent in latents.values()]
+        kls = [tf.cast(latent.score(), nll.dtype) for latent in latents.values()]
         observed, target = inputs.get("observed"), losses.Objective.target(inputs)
         elements = math.prod(likelihood.layer.event_shape)
         mean_nll = -likelihood.mean_log_prob(target, observed)

@@ -47,7 +47,12 @@ class Affine(VectorPrior):
 
     def build(self, input_shape: Any = None) -> None:
         """Create `loc` and `scale`, and the weights of `base`."""
-        own = {"shape": (self.latent_dim,), "trainable": False, "autocast": False}
+        own = {
+            "shape": (self.latent_dim,),
+            "dtype": "float32",
+            "trainable": False,
+            "autocast": False,
+        }
         self.loc = self.add_weight(initializer="zeros", name="loc", **own)
         self.scale = self.add_weight(initializer="ones", name="scale", **own)
         if not self.base.built:

@@ -51,7 +51,9 @@ class Prior(keras.layers.Layer):
         """Add a weight that is read in float32 under every dtype policy; for subclasses."""
         # Under a mixed policy the posterior layer's call would read it in half precision: Keras
         # opens an autocast scope for it although the layer has autocast off.
-        return self.add_weight(shape=shape, initializer=initializer, name=name, autocast=False)
+        return self.add_weight(
+            shape=shape, initializer=initializer, dtype="float32", name=name, autocast=False
+        )
 
     def distribution(self, condition: Any = None) -> Any:
         """Return the `tfd.Distribution` with event shape `event_shape`.

@@ -164,7 +164,8 @@ class VampPrior(VectorPrior):
         noise, race = tf.split(normal, [self.latent_dim, 2 * self.num_components], axis=-1)
         weights = tf.fill([self.num_components], 1.0 / self.num_components)
         chosen = pick_component(race, weights)
-        return chosen @ components.mean() + (chosen @ components.stddev()) * noise
+        loc, scale = (tf.cast(m, normal.dtype) for m in (components.mean(), components.stddev()))
+        return chosen @ loc + (chosen @ scale) * noise
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this prior again."""

@@ -6,6 +6,7 @@ import keras
 
 from kvae import priors
 from kvae.contract import Batch, Latent
+from kvae.contract.closed_form import log_prior
 from kvae.regularizers.regularizer import Regularizer
 
 __all__ = ["NegativeLogPrior"]
@@ -52,7 +53,8 @@ class NegativeLogPrior(Regularizer):
         first = next((part for part in parts if part.is_kl or part.names_prior), None)
         # The latent's prior knows the condition; it is that of the part that names it.
         named = first is self and latent.prior is not None
-        return -(latent.prior if named else self.prior.distribution()).log_prob(latent.value)
+        prior = latent.prior if named else self.prior.distribution()
+        return -log_prior(prior, latent.value)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this regularizer again."""

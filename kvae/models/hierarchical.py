@@ -21,7 +21,13 @@ from kvae.models.data_input import (
 )
 from kvae.models.hierarchy_parts import check_counts, check_networks, check_posteriors
 from kvae.models.latent_model import LatentModel
-from kvae.models.parts import arguments_of, check_likelihood, config_of, normals_of
+from kvae.models.parts import (
+    arguments_of,
+    check_are_layers,
+    check_likelihood,
+    config_of,
+    normals_of,
+)
 from kvae.models.public_methods import HierarchyPublicMethods
 from kvae.models.tensor_functions import HierarchyFunctions
 from kvae.noise import fold_in
@@ -115,7 +121,8 @@ class HierarchicalVAE(LatentModel):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_likelihood(likelihood, features)
+        check_likelihood(likelihood)
+        check_are_layers(features, encoder=encoder, decoder=decoder)
         check_posteriors(posteriors)
         check_counts(
             len(posteriors),

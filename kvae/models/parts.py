@@ -14,6 +14,7 @@ from kvae.priors import Prior
 __all__ = [
     "arguments_of",
     "beside",
+    "check_are_layers",
     "check_decoder",
     "check_emits",
     "check_likelihood",
@@ -65,16 +66,28 @@ def _deserialized(part: Any, custom_objects: Any) -> Any:
     return part
 
 
-def check_likelihood(likelihood: Any, features: Any) -> None:
-    """Raise if `likelihood` or `features` cannot be those of a model."""
+def check_likelihood(likelihood: Any) -> None:
+    """Raise if `likelihood` cannot be that of a model."""
     if not isinstance(likelihood, DistributionLayer):
         raise ValueError(
             f"Expected likelihood to be a kvae distribution layer. Received: {likelihood!r}"
         )
-    if features is not None and not isinstance(features, keras.layers.Layer):
-        raise ValueError(
-            f"Expected features to be a Keras layer or model. Received: features={features!r}"
-        )
+
+
+def check_are_layers(features: Any = None, **networks: Any) -> None:
+    """Raise if one of the networks of a model, by their names, is not one of Keras 3.
+
+    Args:
+        features: those of the model, which may have none.
+        **networks: the others.
+    """
+    given = networks if features is None else {**networks, "features": features}
+    for name, network in given.items():
+        if not isinstance(network, keras.layers.Layer):
+            raise ValueError(
+                f"Expected {name} to be a Keras layer or model, made by keras and not by tf_keras, "
+                f"which is Keras 2. Received: {name}={network!r}"
+            )
 
 
 def kl_of(posterior: Any, role: str, vector: bool = False) -> Any:

@@ -20,7 +20,13 @@ from kvae.models.data_input import (
 from kvae.models.fitted_prior import fit_code_prior
 from kvae.models.latent_model import LatentModel
 from kvae.models.part_network import build_network, emitted_shape, first_taken
-from kvae.models.parts import arguments_of, check_decoder, check_likelihood, config_of
+from kvae.models.parts import (
+    arguments_of,
+    check_are_layers,
+    check_decoder,
+    check_likelihood,
+    config_of,
+)
 from kvae.models.public_methods import CodePublicMethods
 from kvae.models.tensor_functions import CodeFunctions
 from kvae.outputs import decoded
@@ -97,7 +103,8 @@ class QuantizedVAE(LatentModel):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_likelihood(likelihood, features)
+        check_likelihood(likelihood)
+        check_are_layers(features, encoder=encoder, decoder=decoder)
         if not isinstance(quantizer, Quantizer):
             raise ValueError(
                 "Expected quantizer to be a kvae.layers.VectorQuantizer or FiniteScalarQuantizer. "

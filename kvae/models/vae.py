@@ -24,6 +24,7 @@ from kvae.models.part_network import build_network, emitted_shape
 from kvae.models.parts import (
     arguments_of,
     beside,
+    check_are_layers,
     check_decoder,
     check_emits,
     check_likelihood,
@@ -123,7 +124,8 @@ class VAE(LatentModel):
         missing: bool,
     ) -> None:
         """Check, keep and build the parts."""
-        check_likelihood(likelihood, features)
+        check_likelihood(likelihood)
+        check_are_layers(features, encoder=encoder, decoder=decoder)
         prior = kl_of(posterior, "posterior", vector=True).prior
         check_prior(prior, posterior, self.condition_dim)
         self.encoder = encoder

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import tensorflow as tf
+import tf_keras
 
 import kvae
 from kvae.contract import Domain, InputSpec
@@ -291,6 +292,14 @@ def test_parts_that_do_not_fit_are_refused(make_vae):
         "2 dimensions",
         "StandardNormal(3)",
     )
+
+
+@pytest.mark.parametrize("name", ["encoder", "decoder"])
+def test_a_network_that_is_not_one_of_keras_3_is_refused(name, make_vae):
+    parts = make_vae().parts()
+    network = tf_keras.Sequential([tf_keras.layers.Flatten(), tf_keras.layers.Dense(4)])
+    refused(lambda: kvae.VAE(**{**parts, name: network}), name, "tf_keras", "Sequential")
+    refused(lambda: kvae.VAE(**{**parts, name: lambda x: x}), name, "Keras layer", "lambda")
 
 
 def test_latent_vectors_of_the_wrong_shape_are_refused(vae):

@@ -22,7 +22,8 @@ from kvae.layers.scale import STANDARDIZED_MIN_SCALE
 __all__ = ["NumberEncoding", "TableEncoding"]
 
 FREQUENT = 0.03  # share of the rows from which on a value is a class of its own
-LEAST_OF_CLASS = 30  # rows of such a value: fewer do not tell a class from the values beside it
+MANY_ROWS = 30  # of a value: fewer are a class only where the values beside it are much rarer
+SPIKE_ROWS, SPIKE = 10, 4  # least rows of such a value, and least times the rows of those beside it
 FEW, ROWS_PER_VALUE = 20, 10  # a column of so few values, and so many rows for each, is classes
 KNOTS = 256  # most points of the map to a standard normal
 
@@ -65,7 +66,7 @@ class NumberEncoding:
         """
         distinct, counts = np.unique(x[~np.isnan(x)], return_counts=True)
         rows = counts.sum()
-        frequent = counts >= max(LEAST_OF_CLASS, FREQUENT * rows)
+        frequent = (counts >= FREQUENT * rows) & _tells_a_class(counts)
         if len(distinct) <= FEW and rows >= ROWS_PER_VALUE * len(distinct):
             frequent[:] = True
         if np.sum(~frequent) < 2:
@@ -128,6 +129,20 @@ class NumberEncoding:
         slopes = np.diff(self.scores) / np.diff(values)
         place = np.searchsorted(values, np.where(rest, x, values[0]), side="right") - 1
         return np.where(rest, np.log(slopes[np.clip(place, 0, len(slopes) - 1)]), 0.0)
+
+
+def _tells_a_class(counts: np.ndarray) -> np.ndarray:
+    """Return whether values are more than rounded numbers of a small table, (values,).
+
+    A hundred numbers with one decimal have values that 3% of them share, and as classes they would
+    lose their order.
+
+    Args:
+        counts: rows of each value, the values ascending.
+    """
+    beside = np.pad(counts, 1)
+    larger = np.maximum(beside[:-2], beside[2:])
+    return (counts >= MANY_ROWS) | ((counts >= SPIKE_ROWS) & (counts >= SPIKE * larger))
 
 
 def _line(x: np.ndarray, points: Sequence[float], values: Sequence[float]) -> np.ndarray:

@@ -16,7 +16,7 @@ from kvae.regularizers import KLDivergenceRegularizer
 __all__ = ["table_model", "train_table_model"]
 
 CLIP = 10.0  # largest norm of a gradient
-ROWS_PER_COMPONENT = 50  # of the prior, at least
+ROWS_PER_COMPONENT = 20  # of the prior, at least
 
 
 def table_model(encoding: TableEncoding, latent_dim: int, units: int, beta: float) -> VAE:

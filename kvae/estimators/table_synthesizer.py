@@ -64,7 +64,7 @@ class TableSynthesizer(BaseEstimator):
         batch_size: rows of a batch.
         learning_rate: of Adam at the beginning; by half a cosine it goes to zero at the end of the
             most steps or passes.
-        components: most normals of the fitted prior; at least 50 rows for each.
+        components: most normals of the fitted prior; at least 20 rows for each.
         random_state: int or `np.random.RandomState`, decides training and, as an int, makes every
             `sample` and `impute` return the same again.
         verbose: whether a bar shows how far the training is, on a terminal.

@@ -39,6 +39,18 @@ def test_values_that_are_not_frequent_become_standard_normal():
     assert stats.kstest(normal, "norm").pvalue > 0.99  # as many knots as half of the rows
 
 
+def test_rounded_numbers_of_a_small_table_keep_their_order():
+    x = np.round(RANDOM.normal(5.8, 0.8, 120), 1)
+    counts = np.unique(x, return_counts=True)[1]
+    assert counts.max() >= 0.05 * len(x)  # a share from which on a value may be a class
+    assert NumberEncoding.fit(x).frequent == ()
+
+
+def test_a_spike_of_a_small_table_is_a_class():
+    x = np.concatenate([np.zeros(12), np.arange(1.0, 61.0)])
+    assert NumberEncoding.fit(x).frequent == (0.0,)
+
+
 def test_any_draw_becomes_a_value_inside_the_range():
     x = COLUMNS["spike"]
     encoding = NumberEncoding.fit(x)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 
 import kvae
 from kvae.estimators import TableSynthesizer
@@ -64,6 +65,17 @@ def test_rows_follow_the_relations_of_the_table(frame, rows):
     for each in (frame, rows):
         mean = each.groupby("sex")["height"].mean()
         assert mean["M"] - mean["F"] > 6.0
+
+
+def test_the_relations_of_a_hundred_rows_are_kept():
+    """Fisher's irises: every pair of columns is associated."""
+    iris = load_iris(as_frame=True).frame.sample(frac=1.0, random_state=0)
+    iris["target"] = iris["target"].map({0: "setosa", 1: "versicolor", 2: "virginica"})
+    train, test = iris[:112], iris[112:]
+    quality = TableSynthesizer(random_state=0).fit(train).quality(train, test)
+    assert min(abs(pair.real) for pair in quality.pairs) > 0.1
+    # Without regard to how few rows there are, 0.28: numbers with one decimal became classes.
+    assert np.mean([pair.difference for pair in quality.pairs]) < 0.1
 
 
 def test_missing_values_have_the_rates_and_patterns_of_the_table(frame, rows):

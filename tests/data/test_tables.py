@@ -208,7 +208,10 @@ def test_three_rows():
     assert_round_trip(frame, schema)
 
 
-@pytest.mark.parametrize("values", [range(30), [f"user {i}" for i in range(30)]])
+SHUFFLED = np.random.default_rng(5).permutation(40)[:30]
+
+
+@pytest.mark.parametrize("values", [range(30), [f"user {i}" for i in range(30)], SHUFFLED])
 def test_ids_are_refused_or_dropped(values, rng):
     frame = pd.DataFrame({"id": values, "x": rng.normal(size=30)})
     with pytest.raises(ValueError, match=r"column 'id', an id: all values differ. Drop it"):
@@ -217,6 +220,11 @@ def test_ids_are_refused_or_dropped(values, rng):
     assert kinds(schema) == {"id": "dropped", "x": "number"}
     assert list(schema.to_frame(schema.to_array(frame))) == ["x"]
     assert TableSchema.infer(frame, {"id": "category"}).width == 2
+
+
+def test_whole_numbers_that_differ_by_chance_are_no_ids(rng):
+    prices = rng.choice(100_000, 300, replace=False)
+    assert kinds(TableSchema.infer(pd.DataFrame({"price": prices}))) == {"price": "integer"}
 
 
 def test_rare_categories_are_joined():

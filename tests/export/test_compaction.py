@@ -93,6 +93,33 @@ def test_weights_that_stand_behind_the_model_are_taken_in():
         np.testing.assert_array_equal(new[key], value)
 
 
+def test_the_scales_of_weights_are_held_once_for_all_signatures():
+    """Those of a wide layer are more bytes than its int8 weights."""
+    shape, names = (40, 40, 1), ["decode", "score", "reconstruct"]
+    with Graph(make_vae(shape), names, [1]) as graph:
+        content = quantized(graph.float32, "int8-weights", graph.module.weight_sizes)
+    smaller = compacted(content)
+    scales = [
+        tensor.quantization.scale.tobytes()
+        for subgraph in model_of(smaller).subgraphs
+        for tensor in subgraph.tensors
+        if tensor.quantization is not None and len(tensor.quantization.scale) >= 1600
+    ]
+    assert len(scales) >= len(names)  # a wide layer in each signature
+    assert all(smaller.count(each) == 1 < content.count(each) for each in set(scales))
+    inputs = {
+        "decode": {"z": np.float32([[0.3, -1.2]])},
+        **dict.fromkeys(names[1:], {"x": np.eye(40, dtype="float32").reshape(1, *shape)}),
+    }
+    for name in names:
+        old, new = (
+            Interpreter(model_content=each).get_signature_runner(name)(**inputs[name])
+            for each in (content, smaller)
+        )
+        for key, value in old.items():
+            np.testing.assert_array_equal(new[key], value)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "likelihood",

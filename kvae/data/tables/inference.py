@@ -21,6 +21,7 @@ __all__ = ["KINDS", "are_counts", "are_zero_inflated", "infer_column", "log_shif
 KINDS = ("number", "integer", "count", "category", "date", "drop")
 FEW, ROWS_PER_CLASS = 10, 10  # whole numbers of so few values and so many rows each are classes
 ID_ROWS = 20  # in fewer rows all values may differ by chance
+ID_PAIRS = 10  # of equal numbers that there would be by chance: none is an id (exp(-10) = 5e-5)
 MOST_CLASSES = 1000
 MOST_DECIMALS = 6
 EXACT = 2.0**24  # whole numbers that float32 holds
@@ -354,6 +355,16 @@ def _is_id(column: Column, observed: Any) -> bool:
         return False
     if isinstance(column, Category):
         return len(set(observed)) == len(observed) and isinstance(column.categories[0], str)
-    if column.kind in ("integer", "count"):
-        return bool(observed.is_monotonic_increasing and observed.is_unique)
+    if column.kind in ("integer", "count") and observed.is_unique:
+        return bool(observed.is_monotonic_increasing) or _never_repeats(observed)
     return False
+
+
+def _never_repeats(observed: Any) -> bool:
+    """Return whether whole numbers that all differ would hardly do so by chance.
+
+    Of n numbers drawn evenly from m, n (n - 1) / 2m pairs are equal on average, and of those drawn
+    otherwise more.
+    """
+    n, span = len(observed), int(observed.max()) - int(observed.min()) + 1
+    return n * (n - 1) > 2 * ID_PAIRS * span

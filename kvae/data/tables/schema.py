@@ -94,8 +94,9 @@ class TableSchema:
             frame: a pandas DataFrame, (rows, columns); its index is not used.
             overrides: kind by name of a column: "number", "integer", "count", "category", "date" or
                 "drop".
-            ids: what happens to columns whose values are all different, text or increasing whole
-                numbers, in tables of 20 rows or more: "refuse" or "drop".
+            ids: what happens to columns whose values are all different, text or whole numbers that
+                increase or lie so close together that some would be equal by chance, in tables of
+                20 rows or more: "refuse" or "drop".
             rare: number of rows; text that fewer rows hold becomes the category "other", and so
                 does unknown text later.
             within_range: whether `to_frame` keeps numbers and dates in the range of `frame`, so

@@ -104,10 +104,7 @@ def _share_quantizations(model: Any) -> None:
                 continue
             lists = (found.min, found.max, found.scale, found.zeroPoint)
             key = (found.quantizedDimension, *(_bytes(each) for each in lists))
-            if key not in known:
-                known[key] = _Once()
-                vars(known[key]).update(vars(found))
-            tensor.quantization = known[key]
+            tensor.quantization = known.setdefault(key, _Once(**vars(found)))
 
 
 def _bytes(numbers: Any) -> bytes | None:

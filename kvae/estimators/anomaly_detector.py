@@ -19,7 +19,7 @@ from kvae.callbacks.training_bar import TrainingBar
 from kvae.data import TableSchema
 from kvae.estimators.calibration import Calibration
 from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
-from kvae.estimators.detector_table import detector_schema, is_frame
+from kvae.estimators.detector_table import detector_schema, is_frame, warn_of_rounding
 from kvae.estimators.drift_test import DriftTest
 from kvae.export import ExportResult, bundle
 from kvae.models.batches import BATCH_SIZE
@@ -326,6 +326,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             )
         options = {"dtype": "float32", "allow_nd": True, "ensure_min_samples": least}
         rows: Any = validate_data(self, X, reset=reset, **options)
+        if reset:
+            warn_of_rounding(np.asarray(X, "float64"))
         return rows
 
     def _frame_rows(self, frame: Any, reset: bool, least: int) -> np.ndarray:

@@ -8,7 +8,10 @@ rows, are left out.
 """
 
 import dataclasses
+import warnings
 from typing import Any
+
+import numpy as np
 
 from kvae.data import TableSchema
 from kvae.data.tables.category import Category
@@ -20,11 +23,35 @@ from kvae.estimators.table_likelihood import numbers_and_classes
 from kvae.layers import Columns, DistributionLayer, IndependentNormal, Transformed
 from kvae.transforms import Transform
 
-__all__ = ["detector_likelihood", "detector_schema", "is_frame", "scale_places"]
+__all__ = [
+    "detector_likelihood",
+    "detector_schema",
+    "is_frame",
+    "scale_places",
+    "warn_of_rounding",
+]
 
 RARE = 5  # text that fewer rows hold belongs to the class of unknown values
 UNKNOWN = "other"
 FAR = 2.0**17  # so many spans from zero float32 tells fewer than 128 values apart
+
+
+def warn_of_rounding(x: np.ndarray) -> None:
+    """Warn of features whose values float32 hardly tells apart.
+
+    Args:
+        x: finite numbers, float64 (..., features).
+    """
+    values = x.reshape(-1, x.shape[-1])
+    span = values.max(axis=0) - values.min(axis=0)
+    far = np.flatnonzero((span > 0) & (np.abs(values).max(axis=0) > FAR * span))
+    if len(far):
+        warnings.warn(
+            f"The numbers of feature {far[0]} differ by {span[far[0]]:.3g} and are as far from "
+            f"zero as {np.abs(values[:, far[0]]).max():.3g}: float32 rounds most of the difference "
+            "away. Subtract a constant, or pass a DataFrame, of which the detector does that.",
+            stacklevel=4,
+        )
 
 
 def is_frame(x: Any) -> bool:

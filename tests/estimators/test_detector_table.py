@@ -8,7 +8,7 @@ from scipy.stats import betabinom
 
 import kvae
 from kvae.estimators import AnomalyDetector
-from kvae.estimators.detector_table import detector_schema
+from kvae.estimators.detector_table import detector_schema, warn_of_rounding
 from kvae.export import runtime
 
 MODES = {"idle": 0.1, "run": 1.0, "boost": 2.0}
@@ -159,6 +159,13 @@ def test_numbers_far_from_zero_keep_their_digits():
     expected = np.diff([*values[:3], 1e10 + 20])
     np.testing.assert_allclose(np.diff(array[:, 0]), expected, atol=1e-5)
     np.testing.assert_array_equal(array[:, 1], 7.5)
+
+
+def test_an_array_whose_digits_are_lost_is_told_of(rng):
+    rows = rng.normal(size=(80, 3)) + np.array([0.0, 1e10, 1e3])
+    with pytest.warns(UserWarning, match=r"The numbers of feature 1 differ by .* 1e\+10"):
+        AnomalyDetector(false_alarm_rate=0.1, steps=2, random_state=0).fit(rows)
+    warn_of_rounding(rows[:, ::2])
 
 
 def test_a_schema_may_be_given(rows):

@@ -32,8 +32,8 @@ class BatchedFunction:
     def __init__(self, function: Callable[..., Any], layer: Any = None):
         self.function = function
         self.layer = layer
-        self._traced: dict[Any, Any] = {}
-        self._weights: list[Any] = []  # those of the traces
+        # One pair, so that a thread never has the weights of one and the traces of another.
+        self._kept: tuple[list[Any], dict[Any, Any]] = ([], {})
 
     def __call__(self, arrays: Any, batch_size: int | None = None, seed: Any = None) -> Any:
         """Return the structure of joined results, each of shape (examples, ...).
@@ -48,23 +48,27 @@ class BatchedFunction:
         names = tuple(arrays) if isinstance(arrays, dict) else ()
         inputs = list(arrays.values()) if names else [arrays]
         parts = []
-        self._forget_others()
+        traced = self._traced()
         for start in range(0, len(inputs[0]), size):
             batch = [tf.convert_to_tensor(each[start : start + size]) for each in inputs]
-            function = self._concrete(names, batch, seed is not None)
+            function = self._concrete(traced, names, batch, seed is not None)
             if seed is not None:
                 batch.append(fold_in(seed, start))
             parts.append(tf.nest.map_structure(lambda tensor: tensor.numpy(), function(*batch)))
         return tf.nest.map_structure(lambda *values: np.concatenate(values), *parts)
 
-    def _forget_others(self) -> None:
-        """Forget the traces if they read other weights than the layer now has."""
+    def _traced(self) -> dict[Any, Any]:
+        """Return the traces, none if the layer has other weights than those that they read."""
         weights = [] if self.layer is None else self.layer.weights
-        if list(map(id, weights)) != list(map(id, self._weights)):
-            self._traced.clear()
-            self._weights = weights
+        known, traced = self._kept
+        if list(map(id, weights)) != list(map(id, known)):
+            traced = {}
+            self._kept = weights, traced
+        return traced
 
-    def _concrete(self, names: tuple[str, ...], batch: list[Any], seeded: bool) -> Any:
+    def _concrete(
+        self, traced: dict[Any, Any], names: tuple[str, ...], batch: list[Any], seeded: bool
+    ) -> Any:
         """Return the traced function of tensors, those of `batch` and perhaps a seed.
 
         TensorFlow counts the traces of one Python function over all models of a process, and warns
@@ -72,7 +76,7 @@ class BatchedFunction:
         """
         count = len(batch)
         key = names, tuple((part.dtype, *part.shape[1:]) for part in batch), seeded
-        if key not in self._traced:
+        if key not in traced:
 
             def call(*tensors: Any) -> Any:
                 inputs = tensors[:count]
@@ -82,7 +86,7 @@ class BatchedFunction:
                 return self.function(*inputs, **seed)
 
             specs = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in batch]
-            self._traced[key] = tf.function(call, autograph=False).get_concrete_function(
+            traced[key] = tf.function(call, autograph=False).get_concrete_function(
                 *specs, *([SEED] if seeded else [])
             )
-        return self._traced[key]
+        return traced[key]

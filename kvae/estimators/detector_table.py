@@ -3,8 +3,7 @@
 A `kvae.data.TableSchema` describes the values that a table has; a detector also has to score the
 values that it has not. Numbers therefore have no bounds and are read as they are, unless they lie
 so far from zero that float32 could not tell them apart; and a column of text has a class for
-unknown values. What only tells rows apart, and dates, which are others in new
-rows, are left out.
+unknown values. What only tells rows apart, and dates, which are others in new rows, are left out.
 """
 
 import dataclasses

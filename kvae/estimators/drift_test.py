@@ -96,4 +96,5 @@ def _finite(scores: Any) -> list[float]:
     array = np.asarray(scores, "float64").reshape(-1)
     if not np.all(np.isfinite(array)):
         raise ValueError("Expected scores to be finite. Received: NaN or infinity")
-    return [float(score) for score in array]
+    numbers: list[float] = array.tolist()
+    return numbers

@@ -7,7 +7,7 @@ import keras
 
 from kvae import checks
 
-__all__ = ["SHAPED", "Make", "activated", "conv1d", "conv2d", "dense", "residual"]
+__all__ = ["CHANNELS_LAST", "SHAPED", "Make", "activated", "conv1d", "conv2d", "dense", "residual"]
 
 # Makes a layer: make(units, **arguments of the layer).
 Make = Callable[..., keras.layers.Layer]
@@ -15,7 +15,8 @@ Make = Callable[..., keras.layers.Layer]
 # The variance of an example's features, below which a difference is noise.
 EPSILON = 1e-5
 # The shapes of kvae have the channels last, whatever `keras.config.image_data_format` says.
-SHAPED = {"padding": "same", "data_format": "channels_last"}
+CHANNELS_LAST = {"data_format": "channels_last"}
+SHAPED = {"padding": "same", **CHANNELS_LAST}
 
 
 def dense(units: int, **arguments: Any) -> keras.layers.Layer:

@@ -61,7 +61,7 @@ def conv_encoder(
             name=f"{name}_conv_{index}",
         )(outputs)
     outer, outputs = joined(
-        inputs, keras.layers.Flatten(data_format="channels_last")(outputs), condition_dim, name
+        inputs, keras.layers.Flatten(**blocks.CHANNELS_LAST)(outputs), condition_dim, name
     )
     outputs = keras.layers.Dense(
         checks.positive_int("dense", dense),
@@ -136,7 +136,7 @@ def conv_decoder(
         )(outputs)
     if (rows * step, columns * step) != (height, width):
         crop = ((0, rows * step - height), (0, columns * step - width))
-        outputs = keras.layers.Cropping2D(crop, data_format="channels_last")(outputs)
+        outputs = keras.layers.Cropping2D(crop, **blocks.CHANNELS_LAST)(outputs)
     outputs = keras.layers.Conv2D(channels, kernel_size=3, name=f"{name}_params", **blocks.SHAPED)(
         outputs
     )

@@ -48,7 +48,7 @@ def grid_encoder(
         )
     dim = checks.positive_int("dim", dim)
     outputs = keras.layers.Conv2D(
-        dim, kernel_size=1, data_format="channels_last", name=f"{name}_vectors"
+        dim, kernel_size=1, **blocks.CHANNELS_LAST, name=f"{name}_vectors"
     )(outputs)
     return keras.Model(inputs, outputs, name=name)
 
@@ -105,9 +105,9 @@ def grid_decoder(
             name=f"{name}_conv_{index}",
         )(outputs)
     if any(over):
-        outputs = keras.layers.Cropping2D(
-            ((0, over[0]), (0, over[1])), data_format="channels_last"
-        )(outputs)
+        outputs = keras.layers.Cropping2D(((0, over[0]), (0, over[1])), **blocks.CHANNELS_LAST)(
+            outputs
+        )
     outputs = keras.layers.Conv2D(channels, kernel_size=3, name=f"{name}_params", **blocks.SHAPED)(
         outputs
     )

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from kvae import checks
-from kvae.networks.blocks import SHAPED
+from kvae.networks.blocks import CHANNELS_LAST, SHAPED
 from kvae.networks.sizes import doubled, halved_sizes
 
 __all__ = ["ladder_conv", "ladder_mlp"]
@@ -58,7 +58,7 @@ def ladder_mlp(
     blocks = _Blocks(_dense, checks.positive_int("width", width), activation)
 
     inputs = keras.Input(event_shape)
-    x = blocks.layer(keras.layers.Flatten(data_format="channels_last")(inputs), "encoder_in")
+    x = blocks.layer(keras.layers.Flatten(**CHANNELS_LAST)(inputs), "encoder_in")
     emitted: list[Any] = []
     for index in reversed(range(len(shapes))):
         x = blocks.residual(x, f"encoder_{index}")
@@ -131,7 +131,7 @@ def ladder_conv(
     if len(shapes[0]) == 1:
         size = 2 * shapes[0][0] if top_params_size is None else top_params_size
         size = checks.positive_int("top_params_size", size)
-        flat = keras.layers.Flatten(data_format="channels_last")(emitted[0])
+        flat = keras.layers.Flatten(**CHANNELS_LAST)(emitted[0])
         emitted[0] = _dense(size, kernel_initializer=SMALL, name="encoder_params")(flat)
     else:
         channels = 2 * shapes[0][-1]

@@ -52,7 +52,7 @@ def mlp_encoder(
     """
     inputs = keras.Input(checks.event_shape(event_shape))
     outer, outputs = joined(
-        inputs, keras.layers.Flatten(data_format="channels_last")(inputs), condition_dim, name
+        inputs, keras.layers.Flatten(**blocks.CHANNELS_LAST)(inputs), condition_dim, name
     )
     outputs = _hidden(outputs, hidden, activation, gated, name)
     params_size = checks.positive_int("params_size", params_size)

@@ -59,7 +59,7 @@ def residual_encoder(
         x = blocks.conv2d(channels, strides=2, name=f"{name}_down_{index}")(x)
         for block in range(depth):
             x = blocks.residual(x, blocks.conv2d, activation, f"{name}_block_{index}_{block}")
-    x = keras.layers.Flatten(data_format="channels_last")(
+    x = keras.layers.Flatten(**blocks.CHANNELS_LAST)(
         blocks.activated(x, activation, f"{name}_last")
     )
     outer, x = joined(inputs, x, condition_dim, name)

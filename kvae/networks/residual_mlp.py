@@ -57,7 +57,7 @@ def residual_mlp_encoder(
     if columns is not None:
         x = TableInputs(columns, name=f"{name}_columns")(x)
     elif len(event_shape) != 1:
-        x = keras.layers.Flatten(data_format="channels_last")(x)
+        x = keras.layers.Flatten(**blocks.CHANNELS_LAST)(x)
     outer, x = joined(inputs, x, condition_dim, name)
     x = _hidden(x, width, depth, gated, activation, name)
     params_size = checks.positive_int("params_size", params_size)

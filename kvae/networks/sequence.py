@@ -62,7 +62,7 @@ def sequence_encoder(
         for index, channels in enumerate(_checked(filters)):
             x = blocks.conv1d(channels, strides=2, name=f"{name}_down_{index}")(x)
             x = blocks.residual(x, blocks.conv1d, activation, f"{name}_block_{index}")
-        x = keras.layers.Flatten(data_format="channels_last")(
+        x = keras.layers.Flatten(**blocks.CHANNELS_LAST)(
             blocks.activated(x, activation, f"{name}_last")
         )
     else:

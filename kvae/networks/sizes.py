@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from kvae.networks.blocks import CHANNELS_LAST
+
 __all__ = ["doubled", "halved_sizes"]
 
 
@@ -29,8 +31,8 @@ def doubled(x: Any, size: tuple[int, int]) -> Any:
         >>> doubled(keras.Input((3, 1, 8)), (5, 2)).shape
         (None, 5, 2, 8)
     """
-    x = keras.layers.UpSampling2D(2, data_format="channels_last")(x)
+    x = keras.layers.UpSampling2D(2, **CHANNELS_LAST)(x)
     crop = ((0, x.shape[1] - size[0]), (0, x.shape[2] - size[1]))
     if crop == ((0, 0), (0, 0)):
         return x
-    return keras.layers.Cropping2D(crop, data_format="channels_last")(x)
+    return keras.layers.Cropping2D(crop, **CHANNELS_LAST)(x)

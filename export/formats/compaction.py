@@ -35,9 +35,9 @@ class _Once(schema.QuantizationParametersT):
     _place: int | None = None
 
     def Pack(self, builder: Any) -> int:  # noqa: N802
-        if self._place is None:
-            self._place = super().Pack(builder)
-        return self._place
+        place = super().Pack(builder) if self._place is None else self._place
+        self._place = place
+        return place
 
 
 def compacted(content: bytes, training: tuple[str, ...] = ()) -> bytes:

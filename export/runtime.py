@@ -521,7 +521,7 @@ class Model:
         self.training: dict[str, Any] | None = artefact.get("training")
         self._content, self._num_threads = self.bundle.model(self.preset), num_threads
         self._learned: np.ndarray | None = None  # the state that `adapt` or `restore` left
-        self._learning = threading.Lock()
+        self._learning = _Lock()
         self._engine = self._new_engine()
 
     def run(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
@@ -848,8 +848,7 @@ class Model:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Change what was learned, or raise if another thread does."""
-        self._started()  # in a forked process the lock is a new one
-        learning = self._learning
+        learning = self._learning.here
         if not learning.acquire(blocking=False):
             raise RuntimeError(
                 "Expected one adapt, restore or reset of a model at a time. Received: another one "
@@ -897,7 +896,6 @@ class Model:
             # LiteRT's threads do not live on in a forked process, and ending them would wait for
             # them: the engine of the parent is kept as it is.
             _of_parents.append(self._engine)
-            self._learning = threading.Lock()  # the parent's may be held for ever
             self._engine = self._new_engine()
         return self._engine
 
@@ -953,6 +951,20 @@ class Adaptation:
 
 
 _of_parents: list["_Engine"] = []
+
+
+class _Lock:
+    """A lock of which a forked process has one of its own: its parent's may be held for ever."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, threading.Lock] = {}
+
+    @property
+    def here(self) -> threading.Lock:
+        """The lock of this process."""
+        process = os.getpid()
+        held = self._of.get(process)
+        return self._of.setdefault(process, threading.Lock()) if held is None else held
 
 
 class _Engine:
@@ -1111,7 +1123,8 @@ class RecentThreshold:
     1 / rate - 1 of them, as a mean; around it the rate of one threshold varies by about
     sqrt(rate (1 - rate) / size).
 
-    Several threads may add scores and ask for the threshold; those of one call stay together.
+    Several threads may add scores and ask for the threshold; those of one call stay together. A
+    forked process goes on with the scores that it inherits.
 
     Args:
         rate: wanted rate of false alarms, in (0, 1).
@@ -1141,7 +1154,7 @@ class RecentThreshold:
             )
         self._scores = np.zeros(size, "float32")
         self._pushed = 0
-        self._lock = threading.Lock()
+        self._lock = _Lock()
 
     @property
     def count(self) -> int:
@@ -1149,12 +1162,12 @@ class RecentThreshold:
         return min(self._pushed, len(self._scores))
 
     def __getstate__(self) -> dict[str, Any]:
-        with self._lock:
+        with self._lock.here:
             held = {name: value for name, value in vars(self).items() if name != "_lock"}
             return {**held, "_scores": self._scores.copy()}
 
     def __setstate__(self, held: dict[str, Any]) -> None:
-        vars(self).update(held, _lock=threading.Lock())
+        vars(self).update(held, _lock=_Lock())
 
     def push(self, scores: Any) -> None:
         """Add the scores of rows that are known to be normal, in their order.
@@ -1169,7 +1182,7 @@ class RecentThreshold:
         if not np.all(np.isfinite(scores)):
             raise ValueError("Expected scores to be finite. Received: NaN or infinity")
         last = scores[-len(self._scores) :]
-        with self._lock:
+        with self._lock.here:
             first = self._pushed + len(scores) - len(last)
             self._scores[(first + np.arange(len(last))) % len(self._scores)] = last
             self._pushed += len(scores)
@@ -1187,7 +1200,7 @@ class RecentThreshold:
         return p_values(scores, self._sorted(), self.two_sided)
 
     def _sorted(self) -> np.ndarray:
-        with self._lock:
+        with self._lock.here:
             held = self._scores[: self.count].copy()
         if len(held) < self.least:
             raise ValueError(
@@ -1200,7 +1213,8 @@ class RecentThreshold:
 class Stream:
     """Score a signal in overlapping windows, as its samples come in, or decide on them.
 
-    Several threads may add samples; those of one call stay together.
+    Several threads may add samples; those of one call stay together. A forked process goes on with
+    the samples that it inherits.
 
     Args:
         model: a `Model` whose events have the shape (window, *channels).
@@ -1231,7 +1245,7 @@ class Stream:
         self._start = 0  # of the next window, counted from the first sample
         self._kept = np.zeros((0, *channels))
         self._first = 0  # the sample that is kept first
-        self._lock = threading.Lock()
+        self._lock = _Lock()
 
     def push(self, samples: Any) -> tuple[np.ndarray, np.ndarray]:
         """Add samples and return the windows that they complete.
@@ -1280,7 +1294,7 @@ class Stream:
             raise ValueError(
                 f"Expected samples of shape ({shape}). Received: shape {samples.shape}"
             )
-        with self._lock:  # the samples of one call stay together
+        with self._lock.here:  # the samples of one call stay together
             kept = np.concatenate([self._kept, samples])
             end = self._first + len(kept)
             starts = np.arange(self._start, end - self.window + 1, self.hop)

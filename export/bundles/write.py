@@ -314,14 +314,18 @@ def _analysed(
         # A diagnosis compares whole examples; NaN stands for what is missing.
         whole = ~np.isnan(examples["x"]).reshape(len(examples["x"]), -1).any(axis=1)
         complete = {name: array[whole] for name, array in examples.items()}
+    axes: tuple[LatentAxis, ...] = ()
+    missing, report = "latent axes", None
     try:
         axes = latent_axes(model, packed(examples, len(examples["x"])))
-        diagnosed = given and len(complete["x"]) >= LEAST_DIAGNOSED
-        report = diagnose(model, packed(complete, DIAGNOSED)) if diagnosed else None
-    except ValueError:
+        missing = "a diagnosis"
+        if given and len(complete["x"]) >= LEAST_DIAGNOSED:
+            report = diagnose(model, packed(complete, DIAGNOSED))
+    except ValueError as error:
         if set(examples) == {"x"}:
             raise
-        return (), None  # not every analysis takes inputs beside x
+        # Not every analysis takes inputs beside x.
+        warnings.warn(f"The bundle is written without {missing}. {error}", stacklevel=3)
     return axes, report
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from kvae.choices.facts import Facts, facts_of
 from kvae.choices.likelihoods import WHY, Part, part_for
 from kvae.choices.script import Line, Name, call, evaluate
 from kvae.data import TableSchema, images
+from kvae.data.tables.arguments import check_schema
 from kvae.networks import kind_for_data
 
 __all__ = ["choices_for", "vae_for"]
@@ -43,6 +45,7 @@ def choices_for(
     loss: str | None = None,
     learning_rate: float = 1e-3,
     schema: TableSchema | None = None,
+    overrides: Mapping[Any, str] | None = None,
     size: Any = None,
     grey: bool = False,
 ) -> Choices:
@@ -74,6 +77,8 @@ def choices_for(
         loss: "elbo" or "iwae", the bound of 8 draws.
         learning_rate: of Adam.
         schema: of a DataFrame; by default it is inferred, without ids.
+        overrides: kind by name of a column where it is inferred, see
+            `kvae.data.TableSchema.infer`, such as {"zip": "category", "note": "drop"}.
         size: of the pictures of a folder, see `kvae.data.images`.
         grey: whether pictures of a folder are read as grey ones.
 
@@ -96,7 +101,7 @@ def choices_for(
         loss           elbo                 the default
         learning_rate  0.001                of Adam, the default
     """
-    data = _loaded(x, schema, size, grey)
+    data = _loaded(x, schema, overrides, size, grey)
     facts = facts_of(data.x)
     latent = checks.optional_positive_int("latent_dim", latent_dim)
     rate = checks.positive("learning_rate", learning_rate)
@@ -124,8 +129,8 @@ def choices_for(
         if likelihood is not None or transform is not None:
             raise ValueError(
                 "Expected neither likelihood nor transform with a DataFrame: its schema decides "
-                f"them. Received: likelihood={likelihood!r}, transform={transform!r}. Give schema="
-                "kvae.data.TableSchema.infer(frame, overrides={...})."
+                f"them. Received: likelihood={likelihood!r}, transform={transform!r}. Name the "
+                "kinds of columns by overrides={...}."
             )
         part = _part_of(data.schema)
     made = evaluate([Line("likelihood", part.layer)], {**MODULES, "schema": data.schema})
@@ -188,19 +193,20 @@ class _Data(NamedTuple):
     choices: tuple[Choice, ...] = ()
 
 
-def _loaded(x: Any, schema: Any, size: Any, grey: bool) -> _Data:
+def _loaded(x: Any, schema: Any, overrides: Any, size: Any, grey: bool) -> _Data:
     """Return data as an array, or raise one sentence."""
     pandas = sys.modules.get("pandas")  # a DataFrame cannot be there without it
     is_frame = pandas is not None and isinstance(x, pandas.DataFrame)
     is_path = isinstance(x, (str, os.PathLike))
-    if schema is not None and not is_frame:
-        raise ValueError(f"Expected a DataFrame with schema=. Received: {type(x).__name__}")
+    for name, value in (("schema", schema), ("overrides", overrides)):
+        if value is not None and not is_frame:
+            raise ValueError(f"Expected a DataFrame with {name}=. Received: {type(x).__name__}")
     if (size is not None or grey) and not is_path:
         raise ValueError(
             f"Expected a folder of pictures with size= or grey=. Received: {type(x).__name__}"
         )
     if is_frame:
-        return _frame(x, schema)
+        return _frame(x, schema, overrides)
     if is_path:
         if not Path(x).is_dir():
             raise ValueError(f"Expected x to be a folder of pictures. Received: {str(x)!r}")
@@ -211,13 +217,14 @@ def _loaded(x: Any, schema: Any, size: Any, grey: bool) -> _Data:
     return _Data(_array(x))
 
 
-def _frame(frame: Any, schema: Any) -> _Data:
-    loading = []
+def _frame(frame: Any, schema: Any, overrides: Any) -> _Data:
+    loading: list[Line] = []
+    check_schema(schema, overrides)
     if schema is None:
-        schema = TableSchema.infer(frame, ids="drop")
-        loading = [Line("schema", call("kvae.data.TableSchema.infer", Name("frame"), ids="drop"))]
-    elif not isinstance(schema, TableSchema):
-        raise ValueError(f"Expected schema to be a kvae.data.TableSchema. Received: {schema!r}")
+        more: dict[str, Any] = {"overrides": dict(overrides)} if overrides else {}
+        schema = TableSchema.infer(frame, **more, ids="drop")
+        line = call("kvae.data.TableSchema.infer", Name("frame"), **more, ids="drop")
+        loading = [Line("schema", line)]
     loading.append(Line("x", call("schema.to_array", Name("frame"))))
     left = [column for column in schema.columns if not column.modelled]
     choices = [Choice("left out", str(column.name), column.details()) for column in left]

@@ -1,7 +1,7 @@
 """What the commands read: saved models and files of examples. Each problem is one sentence."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ def read_examples(
     option: str = "--data",
     arrays: Sequence[str] = ("x_test", "x"),
     schema: Path | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> Any:
     """Return what a file holds: an array, several by name, a table, or the path of a folder.
 
@@ -52,6 +53,7 @@ def read_examples(
         option: name of the option that named the file, for messages.
         arrays: names of the array in an .npz file, the first that is there.
         schema: the schema by which a .csv file is read, see `schema_of`; None for none.
+        kinds: kinds of columns that the user named, see `read_table`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -64,7 +66,7 @@ def read_examples(
     if not path.is_file():
         raise FileNotFoundError(f"Expected {option} to name a file. Received: {str(path)!r}")
     if path.suffix.lower() in TABLES:
-        return read_table(path, option, None if schema is None else schema_of(schema))
+        return read_table(path, option, None if schema is None else schema_of(schema), kinds)
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):

@@ -64,12 +64,14 @@ def run(
     report = silent if as_json else console.print
     if data is None:
         raise ValueError(f"Expected DATA with --job {job}. Received: none")
+    if choices.get("window") is not None and choices.get("overrides"):
+        raise ValueError("Expected --column of a table of rows. Received: --column with --window")
     files.destination(output, overwrite, "--output")
     report("Loading TensorFlow ...", style="dim")
     with quiet_native_logs():
         import kvae  # noqa: F401 - before the data, which takes less time to read
 
-        found = read(data, seed)
+        found = read(data, seed, choices.get("overrides"))
     if not isinstance(found.data, Path):  # else the job refuses it
         report(f"Training on {len(found.data)} rows ...", highlight=False)
     state = description(found, job, {"seed": seed}, choices)

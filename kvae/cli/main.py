@@ -106,6 +106,14 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(min=0.0, help="Of Adam; by default 0.001.")
     ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND",
+            help="What a column of a table holds: number, integer, count, category, date or drop; "
+            "repeatable.",
+        ),
+    ] = None,
     size: Annotated[int | None, typer.Option(min=1, help="Size of pictures of a folder.")] = None,
     grey: Annotated[bool, typer.Option(help="Read pictures of a folder as grey ones.")] = False,
     epochs: Annotated[
@@ -157,8 +165,9 @@ def train(
     from kvae.cli import jobs
     from kvae.cli import train as training
     from kvae.cli.terminal import errors
+    from kvae.cli.training_data import kinds_of
 
-    shared = {"latent_dim": latent_dim, "learning_rate": learning_rate}
+    shared: dict[str, Any] = {"latent_dim": latent_dim, "learning_rate": learning_rate}
     fitting = {"epochs": epochs, "batch_size": batch_size}
     of_job: dict[str, dict[str, Any]] = {
         "generate": {
@@ -180,6 +189,7 @@ def train(
         "table": {},
     }
     with errors():
+        shared["overrides"] = kinds_of(column) if column else None
         choices = jobs.choices_of(job, of_job, shared | ({} if job == "generate" else fitting))
         if job != "generate":
             jobs.run(job, data, output, overwrite, as_json, seed, choices)

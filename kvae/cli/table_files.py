@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ FEW = 10  # so many different values are classes, whatever they look like
 DAYS = (19000101, 21001231)  # whole numbers that look like dates
 
 
-def read_table(path: Path, option: str, schema: Any = None) -> Any:
+def read_table(
+    path: Path, option: str, schema: Any = None, kinds: Mapping[str, str] | None = None
+) -> Any:
     """Return the pandas DataFrame of a .csv or .parquet file.
 
     Of a .csv file the first line names the columns. Text that is dates of ISO 8601 throughout
@@ -40,6 +42,8 @@ def read_table(path: Path, option: str, schema: Any = None) -> Any:
         schema: the `kvae.data.TableSchema` of the table where it is known. Its classes of text are
             read as text, whatever they look like: a file may hold only the 1 and 2 of the classes
             1, 2 and A. None of its columns becomes codes.
+        kinds: kind by name of a column, as `overrides` of `kvae.data.TableSchema.infer`, where the
+            user named some. Text of a category stays text, codes of a number become numbers.
 
     Raises:
         ValueError: If pandas cannot read it, or it is not as above; the message names column and
@@ -49,6 +53,9 @@ def read_table(path: Path, option: str, schema: Any = None) -> Any:
 
     known = {} if schema is None else _are_text(schema)
     text = [name for name, are in known.items() if are]
+    kinds = {**({} if schema is None else _left_out(schema)), **(kinds or {})}
+    loose = {name for name, kind in kinds.items() if kind in ("category", "drop")}
+    numbers = kinds.keys() - {name for name, kind in kinds.items() if kind in ("category", "date")}
     plain = path.suffix.lower() == ".csv"
     try:
         if not plain:
@@ -62,10 +69,11 @@ def read_table(path: Path, option: str, schema: Any = None) -> Any:
             f"({type(error).__name__}: {first_sentence(error)}){compressed(path) or hint}"
         ) from error
     _check_header(frame, header.iloc[0].dropna().tolist(), path, option)
-    kept = {*text, *keep_codes(frame, path, option, known)}
+    kept = {*text, *loose, *keep_codes(frame, path, option, {*known, *numbers})}
     for place, name in enumerate(frame.columns):
         if pd.api.types.is_integer_dtype(frame.dtypes.iloc[place]):
-            _check_days(frame[name], option)
+            if name not in kinds:
+                _check_days(frame[name], option)
         elif not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]) and name not in kept:
             frame[name] = _typed(frame[name], option)
     tell_words(frame, path, option)
@@ -79,6 +87,11 @@ def _are_text(schema: Any) -> dict[Any, bool]:
         column.name: any(isinstance(each, str) for each in getattr(column, "categories", ()))
         for column in columns
     }
+
+
+def _left_out(schema: Any) -> dict[Any, str]:
+    """Return the kind "drop" by the names of the columns that a schema does not read."""
+    return {column.name: "drop" for column in schema.columns if column.kind == "dropped"}
 
 
 def _with_index(frame: Any) -> Any:
@@ -206,6 +219,8 @@ def _odd(series: Any, kind: str, option: str, rows: list[Any], value: str) -> Va
         hint = "Write all dates as 2024-12-31"
     if len(rows) > 1:
         hint += f"; {len(rows)} cells of the column are no {kind}"
+    if kind == "numbers" and not is_missing(value):
+        hint += f'. Where they are classes, kvae train takes --column "{series.name}=category"'
     most = "some" if is_missing(value) else "most"
     return ValueError(
         f"Expected column {str(series.name)!r:.80} of {option} to hold {kind}, as {most} of it "

@@ -66,7 +66,7 @@ def run(
 
         import kvae
 
-        found = read(str(data), settings["seed"])
+        found = read(str(data), settings["seed"], choices.get("overrides"))
         if state and found.digest != state["data"]["digest"]:
             raise ValueError(
                 "Expected --resume with the data that the run began with. Received: other content "

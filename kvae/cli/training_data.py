@@ -1,13 +1,14 @@
 """What `kvae train DATA` reads: a data set by name, a file or a folder."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kvae.cli.inputs import read_examples
 
-__all__ = ["NAMES", "TrainingData", "check_rows", "read"]
+__all__ = ["NAMES", "TrainingData", "check_rows", "kinds_of", "read"]
 
 NAMES = ("digits", "sprites", "faces", "mnist", "fashion_mnist")
 LEAST_ROWS = 20
@@ -30,31 +31,74 @@ class TrainingData:
     digest: str
 
 
-def read(name: str, seed: int) -> TrainingData:
+def read(name: str, seed: int, kinds: Mapping[str, str] | None = None) -> TrainingData:
     """Return the data of a name or a path.
 
     Args:
         name: one of `NAMES`, or the path of an .npy, .npz (x_train or x), .csv or .parquet file or
             of a folder of pictures.
         seed: seed of drawn data.
+        kinds: kinds of columns that the user named, see `kinds_of`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it holds no such data, or too few examples.
+        ValueError: If it holds no such data, too few examples, or no column of `kinds`.
     """
     if name in NAMES:
+        _check_kinds(kinds, None, name)
         return TrainingData(_named(name, seed), name, hashlib.sha256(name.encode()).hexdigest())
     path = Path(name)
     if not path.exists():
         raise FileNotFoundError(
             f"Expected DATA to be a file, a folder or one of {', '.join(NAMES)}. Received: {name!r}"
         )
-    data = read_examples(path, option="DATA", arrays=("x_train", "x"))
+    data = read_examples(path, option="DATA", arrays=("x_train", "x"), kinds=kinds)
+    _check_kinds(kinds, data, name)
     if isinstance(data, Path):  # pictures of a folder are read later
         data = path.resolve()
     else:
         check_rows(data)
     return TrainingData(data, str(path.resolve()), _digest(path))
+
+
+def kinds_of(columns: Sequence[str]) -> dict[str, str]:
+    """Return the kinds by name of `--column NAME=KIND`, or raise.
+
+    Example:
+        >>> from kvae.cli.training_data import kinds_of
+        >>> kinds_of(["zip=category", "note=drop"])
+        {'zip': 'category', 'note': 'drop'}
+    """
+    from kvae.data.tables.inference import KINDS
+
+    kinds: dict[str, str] = {}
+    for each in columns:
+        name, mark, kind = each.rpartition("=")
+        if not mark or not name or kind not in KINDS:
+            raise ValueError(
+                f"Expected --column NAME=KIND with one of the kinds {', '.join(KINDS)}. Received: "
+                f"{each!r}"
+            )
+        if kinds.setdefault(name, kind) != kind:
+            raise ValueError(f"Expected one kind of the column {name!r}. Received: two --column")
+    return kinds
+
+
+def _check_kinds(kinds: Mapping[str, str] | None, data: Any, name: str) -> None:
+    """Raise unless the columns whose kinds the user named are there."""
+    if not kinds:
+        return
+    if not hasattr(data, "columns"):
+        raise ValueError(
+            "Expected DATA with --column to be a table, a .csv or .parquet file. Received: "
+            f"{name!r}"
+        )
+    wrong = [column for column in kinds if column not in data.columns]
+    if wrong:
+        listed = ", ".join(map(repr, map(str, data.columns[:20])))
+        raise ValueError(
+            f"Expected --column to name one of the columns {listed}. Received: {wrong[0]!r}"
+        )
 
 
 def check_rows(data: Any) -> None:

@@ -78,11 +78,13 @@ def _from_folder(folder: Path, size: tuple[int, int] | None, grey: bool) -> np.n
         (file.relative_to(folder) for file in folder.rglob("*") if file.is_file()),
         key=lambda name: name.parts,
     )
+    others = {name.suffix.lower() for name in names} - SUFFIXES - {""}
     names = [name for name in names if name.suffix.lower() in SUFFIXES and name.name[0] != "."]
     if not names:
+        held = f" but {', '.join(sorted(others)[:NAMED])}" if others else ""
         raise FileNotFoundError(
             f"Expected images ({', '.join(sorted(SUFFIXES))}) in the folder path. Received: "
-            f"path={str(folder)!r}, which contains none"
+            f"path={str(folder)!r}, which contains none{held}"
         )
     result: np.ndarray | None = None
     unread: list[tuple[Path, ValueError]] = []

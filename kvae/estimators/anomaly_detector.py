@@ -3,6 +3,7 @@
 import json
 import math
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from kvae import checks, files
 from kvae._version import __version__
 from kvae.callbacks.training_bar import TrainingBar
 from kvae.data import TableSchema
+from kvae.data.tables.arguments import check_schema
 from kvae.estimators.calibration import Calibration
 from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
 from kvae.estimators.detector_table import detector_schema, is_frame, warn_of_rounding
 from kvae.estimators.drift_test import DriftTest
+from kvae.estimators.saved_arguments import arguments_of, with_arguments
 from kvae.export import ExportResult, bundle
 from kvae.models.batches import BATCH_SIZE
 
@@ -54,7 +57,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     A pandas DataFrame may hold numbers, text, booleans and missing values. Text that fewer than 5
     training rows hold is one class, to which unknown text belongs. Columns of ids, of dates and
-    without any value are left out, with a warning; `schema` decides otherwise.
+    without any value are left out, with a warning; `overrides` and `schema` decide otherwise.
 
     Args:
         false_alarm_rate: wanted rate of false alarms among normal rows, in (0, 1). It needs at
@@ -77,6 +80,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         calibration_share: share of the rows that is kept for calibration, at most 2,000 rows. Of
             few rows up to two thirds are kept, where the rate needs so many, 2 / rate - 1.
         schema: a `kvae.data.TableSchema` of the DataFrame; by default it is inferred.
+        overrides: kind by name of a column where it is inferred, see
+            `kvae.data.TableSchema.infer`, such as {"zip": "category", "note": "drop"}.
         random_state: int or `np.random.RandomState`, decides the split, the first weights and the
             draws; `keras.utils.set_random_seed` is called with it. None leaves the state as it is.
         verbose: whether a bar shows how far the training is, on a terminal.
@@ -122,6 +127,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         trim: float = 0.1,
         calibration_share: float = 0.2,
         schema: TableSchema | None = None,
+        overrides: Mapping[Any, str] | None = None,
         random_state: Any = None,
         verbose: bool = False,
     ):
@@ -137,6 +143,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.trim = trim
         self.calibration_share = calibration_share
         self.schema = schema
+        self.overrides = overrides
         self.random_state = random_state
         self.verbose = verbose
 
@@ -317,6 +324,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         least = 3 if reset else 1
         if is_frame(X) and (reset or self.schema_ is not None):
             return self._frame_rows(X, reset, least)
+        if reset and self.overrides is not None:
+            raise ValueError(
+                f"Expected a pandas DataFrame with overrides. Received: {type(X).__name__}"
+            )
         if reset:
             self.schema_: TableSchema | None = None
         elif self.schema_ is not None and self.schema_.width < self.n_features_in_:
@@ -335,9 +346,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         if len(frame) < least:
             raise ValueError(f"Expected at least {least} rows. Received: {len(frame)}")
         validate_data(self, frame, reset=reset, skip_check_array=True)
-        schema = self.schema_ if not reset else self.schema or detector_schema(frame)
+        asked = self.overrides or {}
+        schema = self.schema_ if not reset else self.schema or detector_schema(frame, asked)
         assert schema is not None
         left = [each for each in schema.columns if not each.modelled]
+        left = [each for each in left if asked.get(each.name) != "drop"]
         if reset and left and self.schema is None:
             listed = "; ".join(f"{each.name!r} ({each.details()})" for each in left)
             warnings.warn(f"Columns that are left out: {listed}.", stacklevel=4)
@@ -353,10 +366,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         checks.positive("learning_rate", self.learning_rate)
         checks.share("trim", self.trim)
         checks.choice("scaling", self.scaling, tuple(SCALINGS))
-        if self.schema is not None and not isinstance(self.schema, TableSchema):
-            raise ValueError(
-                f"Expected schema to be a kvae.data.TableSchema. Received: {self.schema!r:.80}"
-            )
+        check_schema(self.schema, self.overrides)
 
     # -- files -------------------------------------------------------------------------------
 
@@ -393,7 +403,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         state = {
             "kvae": __version__,
-            "arguments": {**self.get_params(), "schema": None, "random_state": None},
+            "arguments": arguments_of(self),
             "own_schema": self.schema is not None,
             "schema": None if self.schema_ is None else self.schema_.get_config(),
             "calibration": self.calibration_.scores.tolist(),
@@ -411,7 +421,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Return the detector that `save` wrote to a folder."""
         folder = Path(path)
         state = json.loads((folder / "detector.json").read_text("utf-8"))
-        detector = cls(**state["arguments"])
+        detector = with_arguments(cls, state["arguments"])
         detector.model_ = keras.saving.load_model(folder / "model.keras")
         known = state.get("schema")
         detector.schema_ = None if known is None else TableSchema.from_config(known)

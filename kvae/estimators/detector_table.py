@@ -8,6 +8,7 @@ unknown values. What only tells rows apart, and dates, which are others in new r
 
 import dataclasses
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,11 +63,12 @@ def is_frame(x: Any) -> bool:
     return isinstance(x, pd.DataFrame)
 
 
-def detector_schema(frame: Any) -> TableSchema:
+def detector_schema(frame: Any, overrides: Mapping[Any, str] | None = None) -> TableSchema:
     """Return the schema of the columns that a detector reads.
 
     Args:
         frame: a pandas DataFrame.
+        overrides: kind by name of a column, see `TableSchema.infer`.
 
     Raises:
         ValueError: As `TableSchema.infer`.
@@ -79,16 +81,22 @@ def detector_schema(frame: Any) -> TableSchema:
         load   number
         state  category  'off', 'on', 'other'
     """
-    inferred = TableSchema.infer(frame, ids="drop", rare=RARE)
-    return TableSchema([_read(column) for column in inferred.columns])
+    inferred = TableSchema.infer(frame, overrides, ids="drop", rare=RARE)
+    kinds = overrides or {}
+    return TableSchema([_read(each, kinds.get(each.name)) for each in inferred.columns])
 
 
 def _all_numbers(schema: TableSchema) -> bool:
     return not any(isinstance(column, Category) for column in schema.modelled)
 
 
-def _read(column: Column) -> Column:
-    """Return the column that a detector reads in the place of one of a table."""
+def _read(column: Column, asked: str | None = None) -> Column:
+    """Return the column that a detector reads in the place of one of a table.
+
+    Args:
+        column: that of the table.
+        asked: the kind that the user named.
+    """
     if isinstance(column, Fixed):
         inner = column.column
         if isinstance(inner, Category) and inner.categories == (inner.other,):
@@ -104,7 +112,7 @@ def _read(column: Column) -> Column:
     first = column.categories[0]
     if isinstance(first, bool):
         return dataclasses.replace(column, categories=(False, True))
-    if column.dtype != "category" and not isinstance(first, str):
+    if "category" not in (asked, column.dtype) and not isinstance(first, str):
         return _number(column)
     return _with_unknown(column)
 

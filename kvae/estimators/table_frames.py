@@ -1,5 +1,6 @@
 """Arrays of numbers where a synthesizer reads DataFrames, as estimators of scikit-learn do."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sklearn.utils.validation import validate_data
@@ -35,15 +36,19 @@ def frame_of_array(estimator: Any, x: Any, reset: bool, least: int) -> Any:
         ) from None
 
 
-def inferred_schema(frame: Any, of_array: bool) -> TableSchema:
+def inferred_schema(
+    frame: Any, of_array: bool, overrides: Mapping[Any, str] | None = None
+) -> TableSchema:
     """Return the schema of a table without ids, or of an array, which keeps all of its columns.
 
     Args:
         frame: the table.
         of_array: whether it is what `frame_of_array` returned.
+        overrides: kind by name of a column, see `TableSchema.infer`.
     """
-    schema = TableSchema.infer(frame, ids="drop")
-    dropped = [column.name for column in schema.columns if column.kind == "dropped"]
-    if not of_array or not dropped:
+    kinds = overrides or {}
+    schema = TableSchema.infer(frame, kinds, ids="drop")
+    ids = [c.name for c in schema.columns if c.kind == "dropped" and c.name not in kinds]
+    if not of_array or not ids:
         return schema
-    return TableSchema.infer(frame, dict.fromkeys(dropped, "integer"))
+    return TableSchema.infer(frame, {**dict.fromkeys(ids, "integer"), **kinds})

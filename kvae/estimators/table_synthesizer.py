@@ -16,8 +16,10 @@ from kvae import checks, files
 from kvae._version import __version__
 from kvae.callbacks.training_bar import TrainingBar
 from kvae.data import TableSchema
+from kvae.data.tables.arguments import check_schema
 from kvae.estimators.detector_model import seeded
 from kvae.estimators.detector_table import is_frame
+from kvae.estimators.saved_arguments import arguments_of, with_arguments
 from kvae.estimators.table_conditions import Conditions
 from kvae.estimators.table_encoding import TableEncoding
 from kvae.estimators.table_frames import frame_of_array, inferred_schema
@@ -52,8 +54,10 @@ class TableSynthesizer(BaseEstimator):
     data. This is not a guarantee of privacy; `quality` shows copies.
 
     Args:
-        schema: a `kvae.data.TableSchema`, such as `TableSchema.infer(frame, overrides={...})`;
-            by default it is inferred, and ids are left out, with a warning.
+        schema: a `kvae.data.TableSchema`; by default it is inferred, and ids are left out, with a
+            warning.
+        overrides: kind by name of a column where the schema is inferred, see
+            `kvae.data.TableSchema.infer`, such as {"zip": "category", "note": "drop"}.
         latent_dim: number of latent dimensions; by default as many as columns, from 2 to 16.
         units: units of the hidden layers of encoder and decoder.
         beta: weight of the KL in training. Below 1, rows keep more of what relates their columns,
@@ -98,6 +102,7 @@ class TableSynthesizer(BaseEstimator):
     def __init__(
         self,
         schema: TableSchema | None = None,
+        overrides: Mapping[Any, str] | None = None,
         latent_dim: int | None = None,
         units: int = 256,
         beta: float = 0.3,
@@ -111,6 +116,7 @@ class TableSynthesizer(BaseEstimator):
         verbose: bool = False,
     ):
         self.schema = schema
+        self.overrides = overrides
         self.latent_dim = latent_dim
         self.units = units
         self.beta = beta
@@ -318,18 +324,18 @@ class TableSynthesizer(BaseEstimator):
         checks.optional_positive_int("latent_dim", self.latent_dim)
         checks.positive("beta", self.beta)
         checks.positive("learning_rate", self.learning_rate)
-        if self.schema is not None and not isinstance(self.schema, TableSchema):
-            raise ValueError(
-                f"Expected schema to be a kvae.data.TableSchema. Received: {self.schema!r:.80}"
-            )
+        check_schema(self.schema, self.overrides)
 
     def _schema_of(self, frame: Any) -> TableSchema:
-        schema = inferred_schema(frame, self._of_array) if self.schema is None else self.schema
-        dropped = [column.name for column in schema.columns if column.kind == "dropped"]
-        if dropped and self.schema is None:
+        if self.schema is not None:
+            return self.schema
+        schema = inferred_schema(frame, self._of_array, self.overrides)
+        ids = [column.name for column in schema.columns if column.kind == "dropped"]
+        ids = [name for name in ids if name not in (self.overrides or {})]
+        if ids:
             warnings.warn(
-                f"The columns {', '.join(map(repr, dropped))} are ids, whose values are all "
-                "different: generated rows will not have them. Give a schema to decide it.",
+                f"The columns {', '.join(map(repr, ids))} are ids, whose values are all different: "
+                "generated rows will not have them. Name their kinds in overrides to decide it.",
                 stacklevel=3,
             )
         return schema
@@ -347,7 +353,7 @@ class TableSynthesizer(BaseEstimator):
         check_is_fitted(self)
         state = {
             "kvae": __version__,
-            "arguments": {**self.get_params(), "schema": None, "random_state": None},
+            "arguments": arguments_of(self),
             "own_schema": self.schema is not None,
             "random_state": self.random_state if isinstance(self.random_state, int) else None,
             "encoding": self.encoding_.get_config(),
@@ -368,7 +374,8 @@ class TableSynthesizer(BaseEstimator):
         """Return the synthesizer that `save` wrote to a folder."""
         folder = Path(path)
         state = json.loads((folder / "synthesizer.json").read_text("utf-8"))
-        synthesizer = cls(**{**state["arguments"], "random_state": state["random_state"]})
+        synthesizer = with_arguments(cls, state["arguments"])
+        synthesizer.random_state = state["random_state"]
         synthesizer.encoding_ = TableEncoding.from_config(state["encoding"])
         if state["own_schema"]:
             synthesizer.schema = synthesizer.schema_

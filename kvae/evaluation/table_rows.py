@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from kvae.data import TableSchema
+from kvae.data.tables.arguments import check_schema
 
 __all__ = ["rows_of", "some_rows"]
 
@@ -32,10 +33,7 @@ def rows_of(schema: TableSchema | None, **tables: Any) -> tuple[TableSchema, lis
             "Expected a schema, or DataFrames to infer it from. Received: schema=None and a "
             f"{type(first).__name__}"
         )
-    if schema is not None and not isinstance(schema, TableSchema):
-        raise ValueError(
-            f"Expected schema to be a kvae.data.TableSchema. Received: {schema!r:.200}"
-        )
+    check_schema(schema)
     for name, table in tables.items():  # first: of one row every column is constant
         if np.ndim(table) and len(table) < 2:
             raise ValueError(f"Expected {name} to hold at least two rows. Received: {len(table)}")

@@ -4,7 +4,7 @@ from typing import Any
 
 from kvae.layers import IndependentNormal, MultivariateNormalDiag
 from kvae.models.part_network import build_network, emitted_shape, taken_shape
-from kvae.models.parts import check_decoder, check_emits, kl_of
+from kvae.models.parts import check_are_layers, check_decoder, check_emits, kl_of
 from kvae.priors import GivenNormal
 
 __all__ = ["check_counts", "check_networks", "check_posteriors"]
@@ -44,7 +44,7 @@ def check_posteriors(posteriors: Any) -> None:
 
 
 def check_counts(depth: int, **networks: Any) -> None:
-    """Raise unless there is a state network for each layer and others for each lower layer."""
+    """Raise unless there is a state network of Keras for each layer, and others for lower ones."""
     for name, received in networks.items():
         count = depth if name == "state_networks" else depth - 1
         if len(received) != count:
@@ -52,6 +52,7 @@ def check_counts(depth: int, **networks: Any) -> None:
                 f"Expected {name} to hold {count} networks for {depth} layers of latent variables. "
                 f"Received: {len(received)}"
             )
+        check_are_layers(**{f"{name}[{place}]": each for place, each in enumerate(received)})
 
 
 def check_networks(model: Any, input_shape: Any) -> None:

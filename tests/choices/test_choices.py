@@ -246,6 +246,17 @@ def test_the_schema_can_be_given(rng):
     assert "by the schema: number (2), integer (1), category (1)" in str(choices)
 
 
+def test_kinds_of_columns_can_be_named(rng):
+    table = frame(rng)
+    kinds = {"visits": "integer", "day": "drop"}
+    choices = kvae.choices_for(table, overrides=kinds)
+    assert choices.schema == kvae.data.TableSchema.infer(table, kinds, ids="drop")
+    assert "overrides={'visits': 'integer', 'day': 'drop'}" in choices.code.replace('"', "'")
+    keras.utils.clear_session()
+    built = choices.build()
+    assert_equal_models(built, written(choices, **{"x": table, "frame": table}))
+
+
 def test_vae_for_prints_the_choices(capsys, rng):
     x = rng.normal(size=(ROWS, 4))
     kvae.vae_for(x, latent_dim=2)
@@ -309,6 +320,8 @@ BYTES = np.arange(8 * 9 * 9, dtype="uint8").reshape(8, 9, 9)
         (NUMBERS, {"schema": 3}, "a DataFrame with schema="),
         (np.where(NUMBERS > 1, np.nan, NUMBERS), {"missing": False}, "without NaN with missing"),
         (pd.DataFrame(NUMBERS), {"schema": 3}, "a kvae.data.TableSchema"),
+        (NUMBERS, {"overrides": {0: "count"}}, "a DataFrame with overrides="),
+        (pd.DataFrame(NUMBERS), {"overrides": {9: "drop"}}, "overrides to hold the columns"),
         (pd.DataFrame(NUMBERS), {"likelihood": "IndependentNormal"}, "its schema decides them"),
         (pd.DataFrame(), {}, "at least one row"),
     ],

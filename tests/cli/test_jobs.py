@@ -332,6 +332,52 @@ def test_the_rate_that_is_told_is_the_one_that_few_rows_guarantee(tmp_path):
     assert "at a false-alarm rate of 7.69%" in done.stdout
 
 
+@pytest.mark.parametrize("job", ["anomaly", "table", "generate"])
+def test_the_user_names_what_columns_hold(job, tmp_path):
+    table = rows(400, code=["1", "2", "3", "A"] * 100, note=["1", "x", "y", "2"] * 100)
+    table.to_csv(tmp_path / "codes.csv", index=False)
+    run, kinds = tmp_path / "run", ("--column", "code=category", "--column", "note=drop")
+    arguments = ("train", tmp_path / "codes.csv", "--job", job, "-o", run, "--epochs", 1)
+    done = invoke(*arguments)
+    assert done.exit_code == 2
+    assert 'kvae train takes --column "code=category"' in done.stderr
+    done = invoke(*arguments, *kinds)
+    assert done.exit_code == 0, done.output
+    state = json.loads((run / "run.json").read_text())
+    assert state["choices"]["overrides"] == {"code": "category", "note": "drop"}
+    if job == "anomaly":
+        done = invoke("score", run, tmp_path / "codes.csv", "--json")
+        assert done.exit_code == 0, done.output
+        assert len(json.loads(done.stdout)["scores"]) == 400
+    else:
+        done = invoke("sample", run, "-o", tmp_path / "new.csv", "-n", 50)
+        assert done.exit_code == 0, done.output
+        drawn = pd.read_csv(tmp_path / "new.csv", dtype=str)
+        assert list(drawn) == [*rows(), "code"]
+        assert set(drawn["code"]) <= {"1", "2", "3", "A"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--column", "b"), "Expected --column NAME=KIND with one of the kinds number, integer"),
+        (("--column", "b=text"), "Received: 'b=text'"),
+        (("--column", "x=drop"), "--column to name one of the columns 'a', 'b'"),
+        (("--column", "b=drop", "--column", "b=count"), "one kind of the column 'b'"),
+        (("--column", "b=drop", "--window", "8"), "Received: --column with --window"),
+    ],
+)
+def test_kinds_of_columns_that_are_not_there_are_refused(arguments, message, tmp_path):
+    rows().to_csv(tmp_path / "few.csv", index=False)
+    done = invoke(
+        *("train", tmp_path / "few.csv", "--job", "anomaly", "-o", tmp_path / "run"), *arguments
+    )
+    assert done.exit_code == 2, done.output
+    assert message in done.stderr
+    done = invoke("train", "digits", "-o", tmp_path / "run", *("--column", "b=drop"))
+    assert "Expected DATA with --column to be a table" in done.stderr
+
+
 def text_of(frame):
     return frame.to_csv(index=False).encode()
 

@@ -39,7 +39,8 @@ def of_column(folder, values, name="c"):
         (["2024-01-31"] * 40 + ["3/1/2024"] * 20, "in row 40. Write all dates as 2024-12-31"),
         (
             ["1.5"] * 50 + ["ERR", "fault", "ERR"],
-            "'ERR' in row 50. Leave missing values empty; 3 cells of the column are no numbers",
+            "'ERR' in row 50. Leave missing values empty; 3 cells of the column are no numbers. "
+            'Where they are classes, kvae train takes --column "c=category"',
         ),
     ],
 )
@@ -113,6 +114,30 @@ def test_the_classes_of_a_schema_are_read_as_they_are_written(tmp_path):
     assert schema.to_array(read[::2])[:, 1].tolist() == [0.0] * 20
     numbers = TableSchema.infer(frame.assign(c=[*range(30)] * 2))
     assert read_table(path, "DATA", numbers)["c"].tolist() == [1, 2] * 20
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "read"),
+    [
+        (["1", "2", "A"] * 20, "category", ["1", "2", "A"] * 20),
+        (["1", "2", "A"] * 20, "drop", ["1", "2", "A"] * 20),
+        (["2024-01-31", "soon"] * 30, "category", ["2024-01-31", "soon"] * 30),
+        (["01", "02"] * 30, "count", [1, 2] * 30),
+        (["20240131"] * 30 + ["20240201"] * 30, "integer", [20240131] * 30 + [20240201] * 30),
+    ],
+)
+def test_the_kind_that_the_user_named_decides(values, kind, read, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frame = read_table(of_column(tmp_path, values), "DATA", kinds={"c": kind})
+    assert frame["c"].tolist() == read
+
+
+def test_what_a_schema_leaves_out_is_not_looked_at(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(60) / 8, "c": ["1", "2", "A"] * 20})
+    schema = TableSchema.infer(frame, overrides={"c": "drop"})
+    path = of_column(tmp_path, ["1.5"] * 40 + ["?"] * 20)
+    assert read_table(path, "DATA", schema)["c"].tolist() == ["1.5"] * 40 + ["?"] * 20
 
 
 @pytest.mark.parametrize("word", ["None", "NA"])

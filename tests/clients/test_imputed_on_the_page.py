@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from kvae.export import runtime
+from tests.clients.shown import assert_shows
 from tests.helpers import relative
 
 pytestmark = pytest.mark.slow
@@ -49,13 +50,6 @@ def with_gaps(x, share=0.3):
 
 def picture(page, place):
     return page.pixels(f"#panels figure:nth-child({place}) canvas")
-
-
-def assert_shows(pixels, expected):
-    """Assert that a canvas shows a picture in [0, 1], a rounding apart."""
-    shades = np.round(255 * expected[..., 0]).astype(int)
-    assert np.max(np.abs(pixels[..., 0].astype(int) - shades)) <= 1
-    assert np.all(pixels[..., 3] == 255)
 
 
 @pytest.mark.parametrize("kind", ["survey", "holed", "outage"])

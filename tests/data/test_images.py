@@ -123,7 +123,11 @@ def test_arrays_are_resized_and_converted_to_grey_like_files(tmp_path, rng):
 def test_a_missing_path_or_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="which does not exist"):
         data.images(tmp_path / "absent")
-    with pytest.raises(FileNotFoundError, match="which contains none"):
+    with pytest.raises(FileNotFoundError, match=r"which contains none$"):
+        data.images(tmp_path)
+    (tmp_path / "year=2024").mkdir()
+    (tmp_path / "year=2024" / "part-0.parquet").touch()
+    with pytest.raises(FileNotFoundError, match=r"which contains none but \.parquet$"):
         data.images(tmp_path)
 
 

@@ -312,7 +312,7 @@ def test_bad_arguments_are_refused():
         TableSchema.infer(frame, overrides="drop")
     with pytest.raises(ValueError, match=r"overrides\['a'\] to be one of 'number'"):
         TableSchema.infer(frame, {"a": "ratio"})
-    with pytest.raises(ValueError, match=r"column 'b' to hold numbers.*overrides ask for 'number'"):
+    with pytest.raises(ValueError, match=r"column 'b' to hold numbers.*kind 'number' was asked"):
         TableSchema.infer(frame, {"b": "number"})
     with pytest.raises(ValueError, match=r"column 'a' to hold counts.*not all whole"):
         TableSchema.infer(frame, {"a": "count"})

@@ -1,10 +1,13 @@
 """The anomaly detector on tables of mixed columns."""
 
+import warnings
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import betabinom
+from sklearn.base import clone
 
 import kvae
 from kvae.estimators import AnomalyDetector
@@ -174,6 +177,34 @@ def test_a_schema_may_be_given(rows):
     assert made.fit(rows[["load", "mode"]]).schema_ is schema
     with pytest.raises(ValueError, match="Expected schema to be a"):
         AnomalyDetector(schema="all").fit(rows)
+
+
+def test_kinds_of_columns_may_be_named(rows, rng, tmp_path):
+    """Of a code that is whole numbers one that no training row had is an unknown class."""
+    table = rows[["load", "mode"]].assign(code=np.arange(len(rows)) % 7 * 100, note=1.5)
+    kinds = {"code": "category", "mode": "drop"}
+    made = AnomalyDetector(false_alarm_rate=0.1, steps=5, overrides=kinds, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what was asked for is not told
+        made.fit(table)
+    assert [column.kind for column in made.schema_.columns][:3] == ["number", "dropped", "category"]
+    unknown = table[:1].assign(code=12_345)
+    assert made.schema_.to_array(unknown)[0, 1] == 7
+    assert np.isfinite(made.score_samples(unknown)).all()
+    assert clone(made).overrides == kinds
+    made.save(tmp_path / "detector")
+    again = AnomalyDetector.load(tmp_path / "detector")
+    assert again.overrides == kinds
+    np.testing.assert_array_equal(again.score_samples(table), made.score_samples(table))
+    for wrong, message in (
+        ({"schema": made.schema_}, "Expected schema, or overrides for one that is inferred"),
+        ({"overrides": {"code": "text"}}, r"overrides\['code'\] to be one of 'number'"),
+        ({"overrides": {"none": "drop"}}, "overrides to hold the columns"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            clone(made).set_params(**wrong).fit(table)
+    with pytest.raises(ValueError, match="Expected a pandas DataFrame with overrides"):
+        clone(made).fit(rng.normal(size=(60, 3)))
 
 
 def test_a_wide_table_of_numbers_and_text(rng):

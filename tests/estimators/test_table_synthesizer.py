@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -224,6 +225,21 @@ def test_a_schema_overrides_the_types(frame, tmp_path):
     assert set(found["age"]) <= set(frame["age"])
     fitted.save(tmp_path / "synthesizer")
     assert TableSynthesizer.load(tmp_path / "synthesizer").schema == schema
+
+
+def test_kinds_of_columns_are_named(frame, tmp_path):
+    table = frame.assign(key=[f"k{i}" for i in range(len(frame))]).rename(columns={"age": 7})
+    kinds = {7: "category", "key": "drop"}
+    fitted = TableSynthesizer(overrides=kinds, epochs=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what was asked for is not told
+        fitted.fit(table)
+    assert set(fitted.sample(200)[7]) <= set(table[7])
+    assert "key" not in fitted.sample(3)
+    fitted.save(tmp_path / "synthesizer")
+    again = TableSynthesizer.load(tmp_path / "synthesizer")
+    assert again.get_params() == fitted.get_params()
+    assert again.overrides == kinds
 
 
 def test_ids_are_left_out_with_a_warning(frame):

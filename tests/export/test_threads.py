@@ -48,6 +48,38 @@ def test_no_call_returns_what_another_thread_asked_for(path, threads):
     assert wrong == []
 
 
+def _push_in_child(stream, recent, answers):
+    answers.put((stream.push(np.zeros((8, 1)))[0].tolist(), recent.count))
+    recent.push([3.0])
+    answers.put(recent.limits())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_waits_for_no_thread_of_its_parent(tmp_path):
+    """A thread of the parent may hold a lock at the moment of the fork, which none lets go of."""
+    kvae.export.bundle(
+        make_vae((4, 1), 2),
+        tmp_path / "b",
+        presets=["float32"],
+        signatures=["score"],
+        measure=False,
+    )
+    stream = runtime.Stream(runtime.Model(tmp_path / "b"), hop=4)
+    recent = runtime.RecentThreshold(rate=0.5, size=4)
+    recent.push([1.0, 2.0])
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    with stream._lock.here, recent._lock.here:
+        child = context.Process(target=_push_in_child, args=(stream, recent, answers))
+        child.start()
+        try:
+            assert answers.get(timeout=60) == ([0, 4], 2)
+            assert answers.get(timeout=60) == (-np.inf, 2.0)
+        finally:
+            child.kill()
+            child.join()
+
+
 def _decode_in_child(model, z, answers):
     answers.put(model.decode(z))
 

@@ -302,6 +302,23 @@ def test_a_network_that_is_not_one_of_keras_3_is_refused(name, make_vae):
     refused(lambda: kvae.VAE(**{**parts, name: lambda x: x}), name, "Keras layer", "lambda")
 
 
+@pytest.mark.parametrize("name", ["state_networks", "prior_networks", "posterior_networks"])
+def test_a_network_of_a_hierarchy_is_one_of_keras_3(name):
+    normal, kl = kvae.layers.MultivariateNormalDiag, kvae.regularizers.KLDivergenceRegularizer
+    likelihood = kvae.layers.IndependentBernoulli(5)
+    posteriors = [
+        normal(2, activity_regularizer=kl(kvae.priors.StandardNormal(2))),
+        normal(3, activity_regularizer=kl(kvae.priors.GivenNormal(3))),
+    ]
+    parts = kvae.networks.ladder_mlp((5,), [2, 3], likelihood.params_shape, width=4)
+    parts[name] = [*parts[name][:-1], tf_keras.Sequential([tf_keras.layers.Dense(4)])]
+    place = f"{name}[{len(parts[name]) - 1}]"
+    refused(
+        lambda: kvae.HierarchicalVAE(posteriors=posteriors, likelihood=likelihood, **parts),
+        *(place, "tf_keras", "Sequential"),
+    )
+
+
 def test_latent_vectors_of_the_wrong_shape_are_refused(vae):
     refused(lambda: vae.decode(np.zeros((3, 5))), "z", "(batch, 2)", "(3, 5)")
     refused(lambda: vae.decode(np.zeros(2)), "z", "(batch, 2)", "(2,)")

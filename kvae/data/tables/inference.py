@@ -74,7 +74,9 @@ def infer_column(
         column = _date(basic, series)
     elif held != "number":
         row = int(known.to_numpy().argmax())
-        raise offending(name, "numbers", row, series.iloc[row], f"overrides ask for {wanted!r}.")
+        raise offending(
+            name, "numbers", row, series.iloc[row], f"The kind {wanted!r} was asked for."
+        )
     else:
         column = _number(basic, series, kind)
     if within_range and isinstance(column, Ranged):
@@ -94,8 +96,8 @@ def infer_column(
     if isinstance(column, Category) and len(column.categories) > MOST_CLASSES:
         raise ValueError(
             f"Expected at most {MOST_CLASSES} categories in a column. Received: column "
-            f"{shown(name)} with {len(column.categories)}. Join rare ones by rare=, convert text "
-            'by pandas.to_numeric to numbers, or set overrides to "drop".'
+            f"{shown(name)} with {len(column.categories)}. Join rare ones, convert text to numbers "
+            'by pandas.to_numeric, or leave the column out by the kind "drop".'
         )
     return column
 

@@ -116,16 +116,10 @@ class TableSchema:
         _check_frame(frame)
         checks.choice("ids", ids, ("refuse", "drop"))
         rare = checks.non_negative_int("rare", rare)
-        if overrides is not None and not isinstance(overrides, Mapping):
-            raise ValueError(
-                "Expected overrides to be kinds by the names of columns, such as {'age': 'count'}. "
-                f"Received: overrides={overrides!r:.80}"
-            )
-        kinds = dict(overrides or {})
-        for name, kind in kinds.items():
+        kinds = kinds_of(overrides)
+        for name in kinds:
             if name not in frame.columns:
                 raise _unknown("overrides", name, frame.columns)
-            checks.choice(f"overrides[{name!r}]", kind, KINDS)
         if not len(frame):
             raise ValueError("Expected a frame with at least one row. Received: none")
         columns = [
@@ -394,6 +388,19 @@ class TableSchema:
 
     def __repr__(self) -> str:
         return f"<TableSchema of {len(self.columns)} columns, {self.width} of them modelled>"
+
+
+def kinds_of(overrides: Any) -> dict[Any, str]:
+    """Return kinds by the names of columns, or raise; empty for None."""
+    if overrides is not None and not isinstance(overrides, Mapping):
+        raise ValueError(
+            "Expected overrides to be kinds by the names of columns, such as {'age': 'count'}. "
+            f"Received: overrides={overrides!r:.80}"
+        )
+    kinds = dict(overrides or {})
+    for name, kind in kinds.items():
+        checks.choice(f"overrides[{name!r}]", kind, KINDS)
+    return kinds
 
 
 def _lines(columns: Sequence[Column]) -> list[str]:

@@ -12,6 +12,7 @@ from kvae import checks, memory
 from kvae.contract.plain_array import plain_array
 from kvae.models.batches import BatchedFunction
 from kvae.models.tensor_functions import TensorFunctions
+from kvae.noise import words
 from kvae.outputs import decoded
 from kvae.threefry import seed_rows
 from kvae.training.adapt import check_adapted
@@ -106,7 +107,8 @@ class ArrayMethods:
 
         Args:
             n: number of examples.
-            seed: int, makes the draws reproducible.
+            seed: int, makes the draws reproducible. By default every call draws others, in a
+                sequence that `keras.utils.set_random_seed` before the model is made repeats.
             batch_size: examples computed at once.
             kind: "mean" for the likelihood's mean at draws from the prior, "draw" for a draw from
                 the likelihood there.
@@ -120,8 +122,7 @@ class ArrayMethods:
         n = checks.positive_int("n", n)
         memory.check_result("n", n, math.prod(self.input_specs()["x"].shape))
         checks.choice("kind", kind, ("mean", "draw"))
-        chosen = self._draw_seed(seed)
-        rows = seed_rows(tf.range(n), chosen[0]).numpy()
+        rows = seed_rows(tf.range(n), self._row_seed(seed)).numpy()
         arrays = {"seed": rows, **self.conditions(condition, n)}
         if kind == "mean":
             return decoded(self.run("sample", arrays, batch_size))
@@ -198,3 +199,12 @@ class ArrayMethods:
         if seed is None:
             return tf.cast(self.evaluation_seed_generator.next(), tf.int32)
         return tf.constant([checks.seed("seed", seed), 0], tf.int32)
+
+    def _row_seed(self, seed: int | None) -> Any:
+        """Return the number that tells the keys (row, number) of a call from those of others.
+
+        It is `seed` itself, else one made of both elements of the model's own next seed, of which
+        the first is the same in every call.
+        """
+        drawn = self._draw_seed(seed)
+        return words((), drawn) if seed is None else drawn[0]

@@ -136,9 +136,16 @@ class VectorFunctions(TensorFunctions):
         A prior that cannot be made of normals draws by its own sampler.
         """
         if self.model.latent_specs()["z"].normals is None:
-            prior = self.model.prior.distribution(self.model.condition_vector(condition, rows))
-            shape = () if prior.batch_shape.rank else tf.shape(rows)[:1]
-            return {"z": prior.sample(shape, seed=rows[0])}
+            layer, vector = self.model.prior, self.model.condition_vector(condition, rows)
+            shared = layer.distribution() if vector is None else None
+
+            def of_one(place: Any) -> Any:
+                prior = layer.distribution(vector[place][None]) if shared is None else shared
+                drawn = tf.cast(prior.sample(seed=rows[place]), tf.float32)
+                return tf.reshape(drawn, layer.event_shape)
+
+            places = tf.range(tf.shape(rows)[0])
+            return {"z": tf.map_fn(of_one, places, fn_output_signature=tf.float32)}
         return super().prior_draws(rows, condition)
 
 

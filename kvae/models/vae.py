@@ -369,7 +369,7 @@ class VAE(LatentModel):
             x: array of shape (examples, *event_shape), NaN where not observed, or a dict of arrays
                 by name.
             draws: int K, draws for each example.
-            seed: int, makes the draws reproducible.
+            seed: int, makes the draws reproducible; see `sample` for the default.
             kind: "mean" or "draw".
             batch_size: examples computed at once, at most; by default what fits into the memory.
 
@@ -386,7 +386,7 @@ class VAE(LatentModel):
                 "Expected a model with missing=True, whose encoder is shown what is observed. "
                 f"Received: the {type(self).__name__} {self.name!r} with missing=False"
             )
-        return impute(self, x, draws, self._draw_seed(seed)[0], kind, batch_size)
+        return impute(self, x, draws, self._row_seed(seed), kind, batch_size)
 
     def fit_prior(
         self,

@@ -49,6 +49,17 @@ def test_row_i_of_sample_depends_on_i_and_the_seed_alone(vae, kind):
     assert np.abs(vae.sample(7, seed=4, kind=kind) - many).max() > 1e-3
 
 
+@pytest.mark.parametrize("kind", ["mean", "draw"])
+def test_without_a_seed_each_call_draws_anew_in_a_sequence_that_can_be_repeated(kind):
+    sequences = []
+    for _ in range(2):
+        keras.utils.set_random_seed(2)
+        model = make_vae(5)
+        sequences.append([model.sample(6, kind=kind) for _ in range(3)])
+        assert np.abs(np.diff(sequences[-1], axis=0)).max(axis=(1, 2)).min() > 1e-3
+    np.testing.assert_allclose(*sequences, atol=1e-6)
+
+
 def test_sample_decodes_normals_of_the_row(vae):
     many = vae.sample(7, seed=3)
     z = row_normals(seed_rows(tf.range(7), 3), 2).numpy()
@@ -76,7 +87,9 @@ def test_a_prior_that_cannot_be_made_of_normals_still_samples(grey):
     vae = make_vae(
         posterior=kvae.layers.MultivariateNormalDiag(2, activity_regularizer=regularizer)
     )
-    np.testing.assert_allclose(vae.sample(2, seed=3), vae.sample(5, seed=3)[:2], atol=1e-6)
+    many = vae.sample(5, seed=3)
+    np.testing.assert_allclose(vae.sample(2, seed=3), many[:2], atol=1e-6)
+    np.testing.assert_allclose(vae.sample(5, seed=3, batch_size=2), many, atol=1e-6)
     assert vae.latent_specs()["z"].normals is None
     assert "sample" not in {signature.name for signature in vae.signatures()}
     np.testing.assert_array_equal(vae.sample(4, seed=1), vae.sample(4, seed=1))

@@ -33,8 +33,8 @@ class ImportanceWeightedELBO(Objective):
 
     The gradient that reaches the encoder by the standard estimator loses its signal against its
     noise as K grows. The doubly reparameterized estimator has the same mean and a smaller variance:
-    the density q(z|x) is differentiated by z alone, and the gradient by z_k is multiplied by
-    w_k / sum_j w_j once more.
+    the density q(z|x) is differentiated by z alone, and the gradient by z_k is multiplied once more
+    by 1 - beta + beta w_k / sum_j w_j, which is w_k / sum_j w_j where beta is one.
 
     Args:
         draws: int K, draws for each example. The decoder computes K times as much.
@@ -105,18 +105,22 @@ class ImportanceWeightedELBO(Objective):
         batch: Batch,
     ) -> list[Term]:
         """Return `iwae`, and for the logs `nll` and `kl`, see `Objective.terms`."""
-        normalized: list[Any] = []
+        factors: list[Any] = []
         if self.gradient == "doubly_reparameterized":
             ((name, latent),) = latents.items()
-            fixed, value = _fixed(latent), _times(latent.value, normalized)
+            fixed, value = _fixed(latent), _times(latent.value, factors)
             latents = {name: replace(latent, value=value, posterior=fixed, _computed={})}
         log_likelihood = self.log_likelihood(model, inputs, latents, batch)
-        log_ratios, weights = [], log_likelihood
+        log_ratios, weights, beta = [], log_likelihood, 1.0
         for latent in latents.values():
+            beta = latent.regularizer.kl_part.weight_at(batch.step)
             log_ratios.append(-latent.log_ratio())
-            weights += latent.regularizer.kl_part.weight_at(batch.step) * log_ratios[-1]
+            weights += beta * log_ratios[-1]
         log_ratio = ordered_sum(log_ratios)
-        normalized.append(tf.stop_gradient(tf.nn.softmax(weights, axis=0)))
+        # With w the normalized weight: the path through z_k has the factor w, and the score of q
+        # with -beta w becomes another one with -beta w (1 - w). The sum is w (1 - beta + beta w).
+        share = tf.nn.softmax(weights, axis=0)
+        factors.append(tf.stop_gradient(1.0 - beta + beta * share))
         draws = tf.cast(tf.shape(weights)[0], weights.dtype)
         bound = tf.reduce_logsumexp(weights, axis=0) - tf.math.log(draws)
         return [

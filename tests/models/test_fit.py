@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kvae
 from tests import penalties
 from tests.helpers import dtype_policy
 from tests.small import make_vae as small_vae
@@ -313,6 +314,41 @@ def test_a_generator_of_unknown_length_is_counted_in_steps(grey):
     endless = tf.data.Dataset.from_generator(lambda: iter([grey]), output_signature=spec).repeat()
     history = fixed_vae().fit(endless, steps_per_epoch=3, epochs=2, verbose=0).history
     assert len(history["loss"]) == 2
+
+
+class Changing(Batches):
+    """Batches of 16 counts, each in another dtype."""
+
+    def __getitem__(self, index):
+        (x,) = super().__getitem__(index)
+        return (x.astype(["uint8", "int64", "float64"][index]),)
+
+    def __iter__(self):
+        return (self[index] for index in range(len(self)))
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("form", ["PyDataset", "generator", "iterable"])
+def test_batches_of_a_stream_may_differ_in_dtype(form):
+    """Keras casts batches to the dtypes of the first: 300 was 44."""
+    x = np.repeat([[3.0], [300.0], [70000.0]], 16, axis=0)
+    changing = Changing(x)
+    stream = {"PyDataset": changing, "generator": iter(changing), "iterable": Iterated(changing)}
+    vae = small_vae(1, likelihood=kvae.layers.IndependentPoisson(1), convert_to_tensor_fn="mean")
+    vae.compile(optimizer="sgd", jit_compile=False)
+    found = vae.evaluate(stream[form], verbose=0, return_dict=True)
+    wanted = vae.evaluate(x, batch_size=16, verbose=0, return_dict=True)
+    assert found == pytest.approx(wanted, rel=FLOAT32)
+
+
+class Iterated:
+    """What iterates over a source of batches and is nothing else."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def __iter__(self):
+        return iter(self.source)
 
 
 class Seen(keras.callbacks.ProgbarLogger):

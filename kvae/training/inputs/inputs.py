@@ -189,6 +189,19 @@ class Inputs:
 
     # -- batches of a stream -----------------------------------------------------------------
 
+    def stream_batch(self, batch: Any, target: bool = True) -> tuple[Any, ...]:
+        """Return a batch of arrays as a valid one, each input in the dtype of its specification.
+
+        What reads the stream casts every batch to the dtypes of the first one, which may not hold
+        the values of others: 300 is 44 as uint8.
+        """
+        arrays, sample_weight = self.check(*streams.split(batch), target)
+        cast = {
+            name: np.asarray(array, tf.as_dtype(self.specs[name].dtype).as_numpy_dtype)
+            for name, array in arrays.items()
+        }
+        return _packed(cast, sample_weight)
+
     def check_static(self, batch: Any, target: bool = True) -> None:
         """Raise a ValueError if the `tf.TypeSpec`s of a batch cannot be those of a valid one."""
         x, y, sample_weight = streams.split(batch)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kvae.training.inputs.arrays import without_autotune
@@ -113,23 +112,18 @@ def _batches(batches: Iterable[Any], inputs: "Inputs", target: bool) -> Iterator
     empty = True
     for batch in batches:
         empty = False
-        yield inputs.batch(*split(batch), target=target)
+        yield inputs.stream_batch(batch, target)
     if empty:
         raise _no_batch(batches)
 
 
 def _restarted(data: Iterable[Any], inputs: "Inputs", target: bool) -> tf.data.Dataset:
     """Return a dataset that iterates over `data` anew in each epoch."""
-    # The first batch tells structure and dtypes; iterating again begins with it again.
-    first = next(_batches(data, inputs, target))
-    dtypes = tf.nest.map_structure(lambda array: array.dtype, first)
-
-    def batches() -> Iterator[Any]:
-        for batch in _batches(data, inputs, target):
-            yield tf.nest.map_structure(np.asarray, batch, dtypes)
-
-    signature = inputs.signature(first)
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    # The first batch tells the structure; iterating again begins with it again.
+    signature = inputs.signature(next(_batches(data, inputs, target)))
+    dataset = tf.data.Dataset.from_generator(
+        lambda: _batches(data, inputs, target), output_signature=signature
+    )
     if isinstance(data, Sized):
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(data)))
     return without_autotune(dataset)
@@ -151,7 +145,7 @@ class _CheckedPyDataset(keras.utils.PyDataset):
         return self.inner.num_batches
 
     def __getitem__(self, index: int) -> Any:
-        return self.inputs.batch(*split(self.inner[index]), target=self.target)
+        return self.inputs.stream_batch(self.inner[index], self.target)
 
     def on_epoch_begin(self) -> None:
         self.inner.on_epoch_begin()

@@ -15,17 +15,18 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import layers, networks
+from kvae.models.float32 import copy_weights
 
 __all__ = ["PhasedConv2DTranspose", "by_phases"]
 
 # The layers whose copy by their config and weights is the same layer: exact types, since a subclass
-# may hold more.
+# may hold more. Keras makes no Lambda of a config without being told that its code is safe.
 COPIED = frozenset(
     value
     for module in (keras.layers, layers, networks)
     for value in vars(module).values()
     if isinstance(value, type) and issubclass(value, keras.layers.Layer)
-)
+) - {keras.layers.Lambda}
 
 
 def by_phases(network: keras.Model) -> keras.Model:
@@ -42,7 +43,7 @@ def by_phases(network: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(network, clone_function=_twin)
     for layer, twin in zip(network.layers, copy.layers, strict=True):
         if not isinstance(twin, PhasedConv2DTranspose):
-            twin.set_weights(layer.get_weights())
+            copy_weights(layer, twin)
     return copy
 
 

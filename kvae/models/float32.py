@@ -7,7 +7,7 @@ import keras
 
 from kvae.layers import DistributionLayer
 
-__all__ = ["float32_model", "float32_network"]
+__all__ = ["copy_weights", "float32_model", "float32_network"]
 
 
 def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = None) -> Any:
@@ -50,14 +50,30 @@ def float32_network(network: keras.layers.Layer) -> keras.layers.Layer:
     copy = type(network).from_config(_with_float32(network.get_config()))
     if not copy.built:
         copy.build_from_config(network.get_build_config() or {})
-    copy.set_weights(network.get_weights())
+    copy_weights(network, copy)
     return copy
+
+
+def copy_weights(source: keras.layers.Layer, copy: keras.layers.Layer) -> None:
+    """Give a copy of a layer or model the weights of its source.
+
+    Layers that adapt to data, such as `keras.layers.Normalization`, compute with values that
+    `finalize_state` derives from their weights: `set_weights` alone would leave those as they were.
+
+    Args:
+        source: a built layer or model.
+        copy: the same, made of its configuration and built.
+    """
+    copy.set_weights(source.get_weights())
+    for layer in copy._flatten_layers():  # itself and all inside; no public function does it
+        if layer.weights and hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
     copy = type(layer).from_config(layer.get_config())
     copy.build((None, *layer.params_shape))
-    copy.set_weights(layer.get_weights())
+    copy_weights(layer, copy)
     return copy
 
 
@@ -66,7 +82,7 @@ def _without_parts(model: Any) -> Any:
     if _is_float32(model):
         return model  # there is nothing to replace
     copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
-    copy.set_weights(model.get_weights())
+    copy_weights(model, copy)
     return copy
 
 

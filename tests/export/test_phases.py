@@ -136,6 +136,24 @@ def test_models_wrappers_and_layers_of_kvae_inside_are_copied(rng):
     assert relative(copy(z), network(z)) < 1e-5
 
 
+def test_a_copy_normalizes_by_what_its_source_was_adapted_to(rng):
+    adapted = keras.layers.Normalization(invert=True)
+    adapted.adapt(rng.normal(3.0, 2.0, size=(50, 11, 11, 2)))
+    inside = keras.layers.Normalization()
+    inside.adapt(rng.normal(7.0, 2.0, size=(50, 11, 11, 2)))
+    network = decoder(transposed(), adapted, keras.Sequential([inside]), inputs=(5, 5, 1))
+    copy = by_phases(network)
+    assert isinstance(copy.layers[0], PhasedConv2DTranspose)
+    x = rng.normal(size=(2, 5, 5, 1)).astype("float32")
+    assert relative(copy(x), network(x)) < 1e-5
+
+
+def test_a_network_with_a_lambda_stays():
+    double = keras.layers.Lambda(lambda x: 2.0 * x)
+    network = decoder(transposed(), keras.Sequential([double]), inputs=(5, 5, 1))
+    assert by_phases(network) is network
+
+
 def test_under_a_global_policy_of_mixed_precision_it_computes_in_float32(rng):
     layer = keras.layers.Conv2DTranspose(2, 3, 2, "same", dtype="float32")
     network = randomized(decoder(layer, inputs=(5, 5, 1)), rng)

@@ -216,6 +216,24 @@ class _ParquetSink(filebasedsink.FileBasedSink):
     def close(self, file: "_ParquetFile") -> None:
         file.close()
 
+    def pre_finalize(self, init_result: Any, writer_results: Any) -> list[Any]:
+        """Return the schema of the files that tables came to, for `finalize_write`."""
+        paths = list(writer_results)
+        super().pre_finalize(init_result, paths)
+        schemas = (_schema(path) for path in paths if FileSystems.exists(path))
+        return [next((schema for schema in schemas if schema.names), pa.schema([]))]
+
+    def finalize_write(self, init_result: Any, writer_results: Any, schema: Any) -> Any:
+        """Give the files their names, and those that no table came to the columns of the others."""
+        paths = list(writer_results)
+        if self.num_shards and schema.names:  # else a file is made by its first table
+            for path in filter(FileSystems.exists, paths):
+                if not _schema(path).names:
+                    file = self.open(path)
+                    file.begin(schema)
+                    file.close()
+        return super().finalize_write(init_result, paths, schema)
+
 
 class _ParquetFile:
     """A stream that becomes a Parquet file with its first table."""
@@ -224,9 +242,12 @@ class _ParquetFile:
         self._stream = stream
         self._writer: Any = None
 
+    def begin(self, schema: Any) -> None:
+        self._writer = pq.ParquetWriter(self._stream, schema)
+
     def write(self, table: Any) -> None:
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._stream, table.schema)
+            self.begin(table.schema)
         expected = self._writer.schema
         if not table.schema.equals(expected):
             raise ValueError(
@@ -237,9 +258,14 @@ class _ParquetFile:
 
     def close(self) -> None:
         if self._writer is None:  # no rows at all
-            self._writer = pq.ParquetWriter(self._stream, pa.schema([]))
+            self.begin(pa.schema([]))
         self._writer.close()
         self._stream.close()
+
+
+def _schema(path: str) -> Any:
+    with _open(path) as stream:
+        return pq.read_schema(stream)
 
 
 def _told(schema: Any) -> str:

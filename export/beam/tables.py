@@ -94,7 +94,7 @@ def read(
     with np.errstate(all="ignore"):  # what does not fit is refused below, in words
         array = flat.astype(dtype)
     fits = np.isfinite(flat) & np.isfinite(array) | (missing & np.isnan(flat))
-    if array.dtype.kind == "i":
+    if array.dtype.kind in "iu":  # whole numbers have no fractions, and none wraps around
         fits &= array == flat
     if not fits.all():
         row = int(np.argmin(fits.all(axis=1)))

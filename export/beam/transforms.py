@@ -170,7 +170,8 @@ class RunSignature(beam.PTransform):
     Raises:
         BundleError: If the bundle is damaged, or has no such preset.
         ValueError: If the bundle has no such signature or input. In the pipeline: if rows do not
-            fit the input, naming the first that does not.
+            have the type and shape of the input, naming the first that does not, or if rows of a
+            table are outside the domain of the input.
 
     Example:
         >>> import apache_beam as beam

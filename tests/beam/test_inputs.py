@@ -64,3 +64,12 @@ def test_missing_values_are_nan_where_the_model_takes_them(columns):
     infinite = pa.table({"x": [[np.inf, None]]})
     with pytest.raises(ValueError, match="Received: inf in row 0"):
         tables.read(infinite, "x", "x", (2,), "float32", missing=True)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [("uint8", 0.5), ("uint8", 300.0), ("uint8", -1.0), ("int32", 0.5)]
+)
+def test_whole_numbers_are_neither_cut_nor_wrapped(dtype, value):
+    table = pa.table({"x": [7.0, value]})
+    with pytest.raises(ValueError, match=rf"numbers of {dtype} in .*Received: {value} in row 1"):
+        tables.read(table, "x", "x", (1,), dtype)

@@ -218,6 +218,16 @@ def test_rows_are_dealt_to_as_many_files_as_wanted(bulk, parquet, tmp_path):
     assert read(tmp_path, "out-*.parquet")["id"].to_pylist() == list(range(500))
 
 
+def test_a_file_without_rows_has_the_columns_of_the_others(tmp_path):
+    import apache_beam as beam
+
+    table = pa.table({"id": [1, 2]})
+    run(beam.Create([table]), WriteToParquet(tmp_path / "out", num_shards=3))
+    files = sorted(tmp_path.glob("out-*.parquet"))
+    assert sorted(pq.read_table(file).num_rows for file in files) == [0, 0, 2]
+    assert all(pq.read_schema(file).equals(table.schema) for file in files)
+
+
 def test_tables_of_any_source_run(bulk, tmp_path):
     """Rows that are dictionaries become tables by Beam's own means."""
     rows = [{"id": number, "x": x.ravel().tolist()} for number, x in enumerate(bulk.x[:20])]

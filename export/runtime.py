@@ -23,7 +23,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ __all__ = [
     "RecentThreshold",
     "Stream",
     "check_domain",
+    "check_finite",
     "check_schema",
     "limits",
     "p_values",
@@ -53,6 +54,7 @@ LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
 # Bounds in bytes of what is read as a whole, before anything is allocated.
 SUMS_BYTES, MANIFEST_BYTES, GOLDEN_BYTES = 2**20, 2**22, 2**26
 CHUNK_BYTES = 2**20
+WINDOWS = 1024  # of a stream that are scored at a time
 # Odd, near 2^32 divided by the golden ratio: multiples of it are far from each other.
 GOLDEN_RATIO = np.uint32(0x9E3779B9)
 
@@ -876,14 +878,18 @@ class Model:
         inputs = self.signatures[signature]["inputs"]
         return int(next(iter(inputs.values()))["shape"][0])
 
+    def _named(self, signature: str) -> list[str]:
+        """Return the names of a signature for each batch size, the largest first."""
+        larger = re.compile(re.escape(signature) + r"_\d+")
+        names = [signature, *filter(larger.fullmatch, self.signatures)]
+        return sorted(names, key=self._batch, reverse=True)
+
     def _parts(
         self, signature: str, arrays: dict[str, np.ndarray], rows: int
     ) -> Iterator[dict[str, np.ndarray]]:
         """Yield the outputs of batches of rows, the largest batches first."""
-        larger = re.compile(re.escape(signature) + r"_\d+")
-        names = [signature, *filter(larger.fullmatch, self.signatures)]
         start = 0
-        for name in sorted(names, key=self._batch, reverse=True):
+        for name in self._named(signature):
             batch = self._batch(name)
             while start + batch <= rows:
                 chunk = {key: value[start : start + batch] for key, value in arrays.items()}
@@ -1235,13 +1241,13 @@ class Stream:
     def __init__(self, model: Model, hop: int, **others: Any):
         self.model, self._others = model, others
         self.window, *channels = model.manifest["model"]["event_shape"]
-        if not isinstance(hop, int) or hop < 1:
+        if not isinstance(hop, (int, np.integer)) or hop < 1:
             raise ValueError(f"Expected hop to be a positive integer. Received: hop={hop!r}")
         if "score" not in model.signatures:
             raise ValueError(
                 f"Expected a model with the signature 'score'. Received: {sorted(model.signatures)}"
             )
-        self.hop = hop
+        self.hop = int(hop)
         self._start = 0  # of the next window, counted from the first sample
         self._kept = np.zeros((0, *channels))
         self._first = 0  # the sample that is kept first
@@ -1261,8 +1267,8 @@ class Stream:
         Raises:
             ValueError: If the samples do not have the shape or the domain of the model's data.
         """
-        starts, scores = self._completed(samples, self.model.score)
-        return starts, np.zeros(0, "float32") if scores is None else scores
+        starts, found = self._completed(samples, partial(self.model.run, "score"))
+        return starts, found.get("score", np.zeros(0, "float32"))
 
     def detect(self, samples: Any) -> dict[str, np.ndarray]:
         """Add samples and decide on the windows that they complete.
@@ -1283,10 +1289,10 @@ class Stream:
         none = {"score": "float32", "p_value": "float64", "is_anomaly": "bool"}
         return {"start": starts, **(found or {n: np.zeros(0, of) for n, of in none.items()})}
 
-    def _completed(self, samples: Any, call: Any) -> tuple[np.ndarray, Any]:
+    def _completed(self, samples: Any, call: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return starts of the windows that samples complete, and what `call` makes of them.
 
-        None where there are no such windows. Samples that are refused are not kept.
+        Nothing where there are no such windows. Samples that are refused are not kept.
         """
         samples = _array("samples", samples)
         if samples.shape[1:] != self._kept.shape[1:] or samples.ndim != self._kept.ndim:
@@ -1294,19 +1300,39 @@ class Stream:
             raise ValueError(
                 f"Expected samples of shape ({shape}). Received: shape {samples.shape}"
             )
+        if len(samples):  # here, since they may complete no window before others have come
+            _checked("samples", samples, *self._expected())
         with self._lock.here:  # the samples of one call stay together
             kept = np.concatenate([self._kept, samples])
             end = self._first + len(kept)
             starts = np.arange(self._start, end - self.window + 1, self.hop)
-            found = None
+            found: dict[str, np.ndarray] = {}
             if len(starts):
-                windows = [kept[s - self._first : s - self._first + self.window] for s in starts]
-                others = {n: np.stack([v] * len(starts)) for n, v in self._others.items()}
-                found = call(np.stack(windows), **others)
+                parts = [self._called(call, kept, part) for part in self._pieces(starts)]
+                found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
                 self._start = int(starts[-1]) + self.hop
             skipped = min(max(self._start - self._first, 0), len(kept))
             self._kept, self._first = kept[skipped:], self._first + skipped
         return starts, found
+
+    def _expected(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Return shape and dtype of samples, and the domain where it holds for each sample."""
+        port = self.model.signatures["score"]["inputs"]["x"]
+        domain = self.model.manifest["model"]["inputs"]["x"]["domain"]
+        whole = self._kept.ndim == 1 and (domain["columns"] or domain["one_hot"])
+        return {**port, "shape": [1, *port["shape"][2:]]}, None if whole else domain
+
+    def _pieces(self, starts: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the starts in pieces: all windows take many times the memory of the signal."""
+        batch = self.model._batch(self.model._named("score")[0])
+        size = batch * max(1, WINDOWS // batch)
+        for first in range(0, len(starts), size):
+            yield starts[first : first + size]
+
+    def _called(self, call: Any, kept: np.ndarray, starts: np.ndarray) -> dict[str, np.ndarray]:
+        windows = [kept[s - self._first : s - self._first + self.window] for s in starts]
+        others = {name: np.stack([value] * len(starts)) for name, value in self._others.items()}
+        return call(x=np.stack(windows), **others)
 
 
 def _no_thresholds() -> ValueError:
@@ -1327,9 +1353,9 @@ def _checked(
             f"Expected {name} to have shape (rows, {', '.join(map(str, shape))}) with at least one "
             f"row. Received: {array.shape}"
         )
-    missing = np.isnan(given) if domain and domain.get("missing") is True else False
-    if not (missing | (np.isfinite(given) & np.isfinite(array))).all():
-        raise ValueError(f"Expected {name} to be finite. Received: NaN or infinity")
+    missing = domain is not None and domain.get("missing") is True
+    # Of floats the cast ones, which are infinite where the dtype ends.
+    check_finite(given if array.dtype.kind in "iu" else array, name, missing)
     if domain is not None:
         check_domain(given, domain, name)
     if array.dtype.kind in "iu" and not np.array_equal(array, given):
@@ -1345,6 +1371,24 @@ def _array(name: str, value: Any) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise ValueError(f"Expected {name} to be an array of numbers. Received: {value!r:.80}")
     return array
+
+
+def check_finite(array: np.ndarray, name: str, missing: bool = False) -> None:
+    """Raise a ValueError where an array holds infinity, or NaN that does not stand for missing.
+
+    Args:
+        array: numbers.
+        name: what the error calls the array.
+        missing: whether elements may be missing, which NaN says.
+
+    Example:
+        >>> from kvae.export import runtime
+        >>> runtime.check_finite(np.array([0.5, np.nan]), "z")
+        Traceback (most recent call last):
+        ValueError: Expected z to be finite. Received: NaN or infinity
+    """
+    if not (np.isfinite(array) | (missing & np.isnan(array))).all():
+        raise ValueError(f"Expected {name} to be finite. Received: NaN or infinity")
 
 
 def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
@@ -1363,13 +1407,15 @@ def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
         ValueError: Expected x to hold numbers in [0, 1]. Received: values in [0, 255]. Divide \
 8-bit pixels by 255.
     """
+    missing = domain.get("missing") is True
+    check_finite(array, name, missing)
     columns = domain["columns"]
     start = 0
     for index, part in enumerate(columns or [domain]):
         width = (part["categories"] or 1) if part["one_hot"] and columns else 1
         values = array[..., start : start + width] if columns else array
         start += width
-        unknown = np.isnan(values) & (domain.get("missing") is True)
+        unknown = np.isnan(values) & missing
         if unknown.all():
             continue
         # Of a one-hot vector all elements are missing, or none is.

@@ -22,9 +22,10 @@ from mlserver.types import (
     MetadataModelResponse,
     MetadataTensor,
     Parameters,
+    RequestInput,
 )
 from mlserver.utils import get_model_uri
-from runtime import check_domain, check_schema
+from runtime import check_domain, check_finite, check_schema
 
 __all__ = ["SavedModelRuntime"]
 
@@ -106,10 +107,10 @@ class SavedModelRuntime(MLModel):
         tensors = {}
         for name, spec in expected.items():
             try:
-                array = NumpyCodec.decode_input(given[name])
-            except (TypeError, ValueError) as error:
+                array = _array(given[name])
+            except (OverflowError, TypeError, ValueError) as error:
                 raise InferenceError(
-                    f"Expected data of {name} that fit its shape. Received: {error}"
+                    f"Expected data of {name} that fit its shape and datatype. Received: {error}"
                 ) from error
             if array.dtype != spec.dtype.as_numpy_dtype or not spec.shape.is_compatible_with(
                 array.shape
@@ -118,13 +119,25 @@ class SavedModelRuntime(MLModel):
                     f"Expected {name} to be {spec.dtype.name} of shape {spec.shape}. Received: "
                     f"{array.dtype.name} of shape {array.shape}"
                 )
-            if name in self.domains:
-                try:
+            try:
+                if name in self.domains:
                     check_domain(array, self.domains[name], name)
-                except ValueError as error:
-                    raise InferenceError(str(error)) from error
+                else:
+                    check_finite(array, name)
+            except ValueError as error:
+                raise InferenceError(str(error)) from error
             tensors[name] = tf.constant(array)
         return tensors
+
+
+def _array(item: RequestInput) -> np.ndarray:
+    """Return the data of an input, or raise where they are not numbers of its datatype."""
+    array = NumpyCodec.decode_input(item)
+    if array.dtype.kind in "iu":  # the codec cuts fractions off
+        given = np.asarray(item.data.root, "float64").reshape(array.shape)
+        if not np.array_equal(array, given):
+            raise ValueError(f"numbers that are not whole, or not of {array.dtype}")
+    return array
 
 
 def _tensors_of(function: Any) -> tuple[list[MetadataTensor], list[MetadataTensor]]:

@@ -84,8 +84,10 @@ def wait_until_ready(url, process, log):
     raise AssertionError(f"MLServer is not ready:\n{log.read_text()[-3000:]}")
 
 
-def infer(server, *, parameters=None, **inputs):
-    """Send one V2 request to the model vae.
+def infer(server, *, parameters=None, datatypes=None, **inputs):
+    """Send one V2 request to the model vae; NaN is null there.
+
+    `datatypes` are those that the request names, by input, where they are not those of the arrays.
 
     Returns its outputs by name, or the status and the words of an error.
     """
@@ -95,8 +97,8 @@ def infer(server, *, parameters=None, **inputs):
             {
                 "name": name,
                 "shape": list(value.shape),
-                "datatype": V2[value.dtype.name],
-                "data": value.ravel().tolist(),
+                "datatype": (datatypes or {}).get(name) or V2[value.dtype.name],
+                "data": [None if np.isnan(each) else each for each in value.ravel().tolist()],
             }
             for name, value in inputs.items()
         ],

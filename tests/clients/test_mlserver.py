@@ -72,6 +72,24 @@ def test_a_bad_request_is_refused_in_words(server, parameters, inputs, words):
     assert words in json.loads(said)["error"]
 
 
+@pytest.mark.parametrize(
+    ("signature", "inputs", "words"),
+    [
+        ("decode", {"z": np.full((1, 5), np.nan, "float32")}, "Expected z to be finite"),
+        ("encode", {"x": np.full((1, 8, 8, 1), np.nan, "float32")}, "Expected x to be finite"),
+        ("sample", {"seed": np.array([[0.5, 7.0]])}, "Expected data of seed that fit its"),
+        ("sample", {"seed": np.array([[2.0**31, 7.0]])}, "Expected data of seed that fit its"),
+    ],
+    ids=["a null code", "null pixels", "a fraction", "beyond the datatype"],
+)
+def test_numbers_that_keras_refuses_are_refused(server, signature, inputs, words):
+    status, said = infer(
+        server, parameters={"signature": signature}, datatypes={"seed": "INT32"}, **inputs
+    )
+    assert status == 400
+    assert words in json.loads(said)["error"]
+
+
 def test_the_documented_request_is_answered(server, vae):
     line = documented_lines()[1].replace("http://localhost:8080", server)
     done = subprocess.run(

@@ -131,6 +131,15 @@ def test_nan_is_valid_where_elements_may_be_missing():
         runtime._checked("x", x, port, {**pixels, "missing": False})
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_domain_of_any_number_has_finite_ones(value):
+    x = np.array([[0.5, value]], "float32")
+    with pytest.raises(ValueError, match="Received: values that are NaN or infinite"):
+        Domain().check(x, "x")
+    with pytest.raises(ValueError, match="Expected x to be finite"):
+        runtime.check_domain(x, Domain().describe(), "x")
+
+
 def test_ranges_leave_out_what_is_missing():
     x = np.array([[1.0, np.nan], [np.nan, np.nan], [3.0, np.nan]], "float32")
     row = Domain.row([("a", Domain()), ("b", Domain())]).describe()

@@ -62,6 +62,39 @@ def test_refused_samples_leave_the_stream_as_it_was(model, rng):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e300])
+def test_refused_samples_that_complete_no_window_are_not_kept(model, wrong, rng):
+    signal = rng.normal(size=(10, CHANNELS))
+    stream = runtime.Stream(model, HOP)
+    with pytest.raises(ValueError, match="Expected samples to be finite"):
+        stream.push(np.full((WINDOW - 1, CHANNELS), wrong))
+    starts, scores = stream.push(signal)
+    np.testing.assert_array_equal(starts, [0, 4])
+    windows = np.stack([signal[start : start + WINDOW] for start in starts])
+    np.testing.assert_allclose(scores, model.score(windows), rtol=1e-5)
+
+
+def test_windows_are_scored_in_pieces(model, monkeypatch, rng):
+    signal = rng.normal(size=(50, CHANNELS))
+    whole = runtime.Stream(model, 1).detect(signal)
+    monkeypatch.setattr(runtime, "WINDOWS", 9)  # pieces of 8, of two batches of 4
+    run, rows = model.run, []
+
+    def counted(signature, **inputs):
+        rows.append(len(inputs["x"]))
+        return run(signature, **inputs)
+
+    monkeypatch.setattr(model, "run", counted)
+    found = runtime.Stream(model, 1).detect(signal)
+    assert rows == [8] * 5 + [5]
+    for name, expected in whole.items():
+        np.testing.assert_array_equal(found[name], expected)
+
+
+def test_a_hop_may_be_an_integer_of_numpy(model):
+    assert runtime.Stream(model, np.int64(4)).push(np.zeros((10, CHANNELS)))[0].tolist() == [0, 4]
+
+
 @pytest.mark.parametrize("hop", [0, -1, 1.5, None])
 def test_a_hop_that_is_no_positive_integer_is_refused(model, hop):
     with pytest.raises(ValueError, match="Expected hop to be a positive integer"):

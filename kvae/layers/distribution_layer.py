@@ -15,6 +15,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -24,7 +25,12 @@ from kvae.contract.term import total
 from kvae.layers import packing, tfp_names
 from kvae.layers.event_mean import event_mean
 from kvae.layers.functional import add_training_step, batch_of
-from kvae.layers.observed import elements_of, independent_elements, observed_log_prob
+from kvae.layers.observed import (
+    elements_of,
+    independent_elements,
+    observed_log_prob,
+    value_for,
+)
 from kvae.layers.trainability import check_reparameterized
 from kvae.noise import standard_normal
 from kvae.seeds import next_seed
@@ -180,7 +186,7 @@ class DistributionLayer(keras.layers.Layer):
         """
         if observed is None:
             distribution = self.distribution(params)
-            return distribution.log_prob(tf.cast(x, distribution.dtype))
+            return distribution.log_prob(value_for(distribution, x, params))
         log_prob = self.element_log_prob(params, x, observed)
         return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
 
@@ -196,7 +202,7 @@ class DistributionLayer(keras.layers.Layer):
             ValueError: If the elements of the event are not independent.
         """
         distribution = self.distribution(params)
-        x = tf.cast(x, distribution.dtype)
+        x = value_for(distribution, x, params)
         if observed is None:
             return independent_elements(self, distribution).log_prob(x)
         return observed_log_prob(self, distribution, x, observed)
@@ -241,7 +247,8 @@ class DistributionLayer(keras.layers.Layer):
         Args:
             elements: distribution of the elements, batch shape (batch..., *event_shape).
         """
-        return tf.constant(self.domain.valid_value(), elements.dtype)
+        value = np.asarray(self.domain.valid_value())
+        return tf.constant(value.astype(tf.as_dtype(elements.dtype).as_numpy_dtype))
 
     def neutral_value(self) -> Any:
         """Return a valid value of raw data that stands in where none is known.

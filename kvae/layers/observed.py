@@ -10,6 +10,7 @@ __all__ = [
     "independent_elements",
     "not_missing",
     "observed_log_prob",
+    "value_for",
 ]
 
 
@@ -41,6 +42,23 @@ def not_missing(x: Any, observed: Any = None) -> Any:
     # A comparison: TFLite has no IsNan, and x == x could be taken for true.
     known = tf.abs(x) <= x.dtype.max if x.dtype.is_floating else tf.ones_like(x, tf.bool)
     return known if observed is None else tf.logical_and(known, tf.cast(observed, tf.bool))
+
+
+def value_for(distribution: Any, x: Any, params: Any) -> Any:
+    """Return data `x` in the dtype that the density is computed in.
+
+    It is that of the draws. Where those are integers or booleans it is that of the parameters: grey
+    values are probabilities to a Bernoulli, and an integer would cut them to zeros.
+
+    Args:
+        distribution: what the layer's `distribution(params)` returned.
+        x: data, (batch..., *event_shape).
+        params: tensor of shape (batch..., *params_shape).
+    """
+    if tf.as_dtype(distribution.dtype).is_floating:
+        return tf.cast(x, distribution.dtype)
+    params = tf.convert_to_tensor(params)
+    return tf.cast(x, tf.float64 if params.dtype == tf.float64 else tf.float32)
 
 
 def elements_of(layer: Any, distribution: Any) -> Any | None:
@@ -80,11 +98,11 @@ def observed_log_prob(layer: Any, distribution: Any, x: Any, observed: Any) -> A
     Args:
         layer: the `DistributionLayer`.
         distribution: what `layer.distribution(params)` returned.
-        x: data, (batch..., *event_shape), in the distribution's dtype.
+        x: data, (batch..., *event_shape), in the dtype of `value_for`.
         observed: mask of the shape of `x`.
     """
     observed = check_observed(observed, layer.event_shape)
     elements = independent_elements(layer, distribution)
     # Filled before, so that no NaN of the data enters a gradient; removed after.
-    filled = tf.where(observed, x, layer.fill_value(elements))
+    filled = tf.where(observed, x, tf.cast(layer.fill_value(elements), x.dtype))
     return tf.where(observed, elements.log_prob(filled), tf.zeros((), x.dtype))

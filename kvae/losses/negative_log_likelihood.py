@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from kvae.layers import DistributionLayer
 from kvae.layers.trainability import check_without_weights
@@ -56,7 +55,6 @@ class NegativeLogLikelihood(keras.losses.Loss):
             y_true: the data, shape (batch..., *event_shape).
             y_pred: the parameters of the likelihood, shape (batch..., *params_shape).
         """
-        distribution = self.likelihood.distribution(y_pred)
         expected = self.likelihood.event_shape
         shape = tuple(y_true.shape)
         if len(shape) < len(expected) or shape[len(shape) - len(expected) :] != expected:
@@ -64,7 +62,7 @@ class NegativeLogLikelihood(keras.losses.Loss):
                 f"Expected data of shape (batch, {', '.join(map(str, expected))}) for the "
                 f"likelihood {type(self.likelihood).__name__}. Received: a tensor of shape {shape}"
             )
-        return -distribution.log_prob(tf.cast(y_true, distribution.dtype))
+        return -self.likelihood.log_prob(y_pred, y_true)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this loss again."""

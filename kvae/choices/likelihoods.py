@@ -96,10 +96,15 @@ def part_for(facts: Facts, likelihood: str | None, transform: str | None) -> Par
         transform = _transform(facts, likelihood, bits)
     _check_fits(facts, likelihood, checks.choice("transform", transform, TRANSFORMS), bits)
     layer = _layer(facts, likelihood, 2**bits if transform == "pixels" else facts.levels or 256)
-    shift = log_shift(facts.sample[~np.isnan(facts.sample)]) or 1.0
-    layer = _transformed(layer, transform, bits, shift)
+    shift = log_shift(_known(facts)) if transform == "log" else None
+    layer = _transformed(layer, transform, bits, shift or 1.0)
     learns = transform in ("standardization", "log")
     return Part(layer, likelihood, why, transform, learns, logged=likelihood in COUNTS)
+
+
+def _known(facts: Facts) -> np.ndarray:
+    """Return the values of the sample that are not missing, one after the other."""
+    return facts.sample[~np.isnan(facts.sample)]
 
 
 def _likelihood(facts: Facts) -> tuple[str, str]:
@@ -118,7 +123,7 @@ def _likelihood(facts: Facts) -> tuple[str, str]:
         return "DiscretizedLogistic", f"values in [0, 1]: one of {facts.levels} levels"
     if picture and low >= 0 and high <= 1:
         return "DiscretizedLogistic", "values in [0, 1]: the nearest of 256 levels"
-    if are_counts(facts.sample[~np.isnan(facts.sample)]):
+    if are_counts(_known(facts)):
         return "IndependentNegativeBinomial", "small whole numbers from 0 on: counts"
     return (
         "IndependentNormal",
@@ -201,8 +206,8 @@ def _by_column(facts: Facts) -> Part | None:
     kinds = [_kind(facts, place) for place in range(width)]
     if len(set(kinds)) == 1 and kinds[0] in ("binary", "count", "number"):
         return None
-    known = facts.sample[~np.isnan(facts.sample)]
-    if "count" in kinds and "binary" not in kinds and facts.all_whole and are_counts(known):
+    whole = "count" in kinds and "binary" not in kinds and facts.all_whole
+    if whole and are_counts(_known(facts)):
         return None  # counts as well, without a zero by chance or with a long tail
     places: dict[str | float, list[int]] = {}
     for place, kind in enumerate(kinds):

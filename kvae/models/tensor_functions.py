@@ -70,7 +70,11 @@ class TensorFunctions:
         """Return draws from the prior by group, one for each int32 key of `rows`, (batch, 2)."""
         normals = [spec.normals for spec in self.model.latent_specs().values()]
         if None in normals:
-            raise NotImplementedError("the prior cannot be made of standard normals")
+            raise NotImplementedError(
+                "Expected a prior whose draws are made of standard normals. Received: "
+                f"{type(self.model).__name__} '{self.model.name}', whose prior has no such form. "
+                "Decode draws of its distribution: vae.decode(vae.prior.distribution().sample(n))."
+            )
         drawn = standard_normal(rows, sum(filter(None, normals)))
         return self.model.draw_prior(drawn, condition)
 

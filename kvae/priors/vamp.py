@@ -116,6 +116,11 @@ class VampPrior(VectorPrior):
                 "Expected x to hold finite numbers. Received: values that are NaN or infinite. "
                 "Give examples without missing values."
             )
+        if self.low is not None and not (self.low <= x.min() and x.max() <= self.high):
+            raise ValueError(
+                "Expected x to hold numbers between low and high, the range of the data. Received: "
+                f"values in [{x.min():g}, {x.max():g}], low={self.low:g}, high={self.high:g}"
+            )
         if not self.built:
             self.build()
         chosen = np.random.default_rng(seed).choice(len(x), self.num_components, replace=False)
@@ -157,9 +162,9 @@ class VampPrior(VectorPrior):
         return self.latent_dim + 2 * self.num_components
 
     def from_normal(self, normal: Any, condition: Any = None) -> Any:
-        """Return draws made of given standard normals; the posteriors are to be diagonal."""
+        """Return draws made of given standard normals; the posteriors are diagonal normals."""
         components = self.components()
-        if not isinstance(components, tfd.MultivariateNormalDiag | tfd.Independent):
+        if not _are_diagonal_normals(components):
             return super().from_normal(normal)
         noise, race = tf.split(normal, [self.latent_dim, 2 * self.num_components], axis=-1)
         weights = tf.fill([self.num_components], 1.0 / self.num_components)
@@ -176,3 +181,10 @@ class VampPrior(VectorPrior):
             "low": self.low,
             "high": self.high,
         }
+
+
+def _are_diagonal_normals(distribution: Any) -> bool:
+    """Return whether draws are mean + stddev * normal."""
+    if isinstance(distribution, tfd.Independent):
+        return isinstance(distribution.distribution, tfd.Normal)
+    return isinstance(distribution, tfd.MultivariateNormalDiag)

@@ -208,6 +208,33 @@ def test_vamp_arguments_are_checked(rng):
         VampPrior(2, SHAPE).adapt(rng.uniform(size=(49, 6)))
     with pytest.raises(ValueError, match="bound to a posterior"):
         VampPrior(2, SHAPE).distribution()
+    with pytest.raises(ValueError, match=r"between low and high.*\[0, 255\], low=0, high=1"):
+        VampPrior(2, SHAPE, 2).adapt(np.repeat([[0], [255]], 6, axis=1).astype("uint8"))
+
+
+@pytest.mark.parametrize(
+    ("layer", "normal"),
+    [
+        (kvae.layers.IndependentNormal, True),
+        (kvae.layers.MultivariateNormalDiag, True),
+        (kvae.layers.IndependentLaplace, False),
+        (kvae.layers.IndependentLogistic, False),
+        (kvae.layers.IndependentStudentT, False),
+        (kvae.layers.IndependentBeta, False),
+        (kvae.layers.MultivariateNormalTriL, False),
+    ],
+)
+def test_a_vamp_prior_makes_draws_of_normals_where_its_posteriors_are_normals(layer, normal, rng):
+    """Mean and deviation alone describe no other family: a Beta would leave [0, 1]."""
+    prior, posterior = VampPrior(2, SHAPE, num_components=3), layer(2)
+    kernel = rng.normal(size=(6, posterior.params_size)).astype("float32")
+    prior.bind(lambda x: posterior.distribution(x @ kernel))
+    normals = rng.normal(size=(4, prior.normals)).astype("float32")
+    if normal:
+        assert prior.from_normal(normals).shape == (4, 2)
+    else:
+        with pytest.raises(NotImplementedError, match="cannot be sampled from given normals"):
+            prior.from_normal(normals)
 
 
 def model_with(make_vae, prior):

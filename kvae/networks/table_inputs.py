@@ -38,7 +38,8 @@ class TableInputs(keras.layers.Layer):
     xla_pays = True  # see `kvae.training.execution`
 
     def __init__(self, columns: Sequence[int | str], **kwargs: Any):
-        super().__init__(**kwargs)
+        # In half precision class 257 would be 256, and a count of 1e5 infinite.
+        super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
         self.columns = [
             column if column in ("number", "count") else checks.positive_int("columns", column)
@@ -87,7 +88,7 @@ class TableInputs(keras.layers.Layer):
             parts.append(one_hot)
         if masked:
             parts.append(inputs[..., columns:])
-        return ops.concatenate(parts, axis=-1)
+        return ops.cast(ops.concatenate(parts, axis=-1), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return (batch, ..., m)."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import kvae
+from tests.helpers import dtype_policy
 
 COLUMNS = ["count", 3, "number", 2]
 
@@ -40,6 +41,17 @@ def test_missing_values_are_zero_and_the_mask_follows(rows, rng):
     seen = layer(np.concatenate([rows * known, known], axis=1))
     np.testing.assert_allclose(seen, np.hstack([by_hand(rows, known), known]), rtol=1e-6)
     assert layer.compute_output_shape((None, 8)) == (None, 11)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_classes_and_counts_are_read_in_float32_under_a_mixed_policy(policy):
+    with dtype_policy(policy):
+        layer = kvae.networks.TableInputs(["count", 3000])
+        found = layer(np.array([[1e5, 2049.0], [0.0, 257.0]], "float32"))
+    assert found.dtype == policy.removeprefix("mixed_")
+    found = np.asarray(found, "float32")
+    np.testing.assert_allclose(found[:, 0], [np.log(100_001.0), 0.0], rtol=4e-3)
+    assert [np.flatnonzero(row[1:]).tolist() for row in found] == [[2049], [257]]
 
 
 def test_another_width_is_refused():

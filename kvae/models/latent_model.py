@@ -52,7 +52,8 @@ class LatentModel(ArrayMethods, TrainingMethods):
     condition_dim: int | None = None  # elements of the vector that networks read of a condition
 
     def __init__(self, **kwargs: Any):
-        super().__init__(**kwargs)
+        # Raw data are cast by the networks, behind the transforms: in float16 1e5 is infinite.
+        super().__init__(autocast=False, **kwargs)
         self.seed_generator = keras.random.SeedGenerator()
         self._functions: dict[tuple[Any, ...], BatchedFunction] = {}
 

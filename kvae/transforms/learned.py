@@ -56,6 +56,7 @@ class LearnedTransform(Transform):
                 initializer=keras.initializers.Constant(values),
                 dtype="float32",
                 trainable=False,
+                autocast=False,  # read in half precision 300.3 would be 300.25
                 name=name,
             )
             setattr(self, name, weight)

@@ -73,3 +73,17 @@ def test_the_loss_of_a_posterior_layer_has_the_dtype_of_keras_losses(x):
         keras.config.set_floatx("float32")
     assert np.isfinite(loss).all()
     assert posterior.losses[0].dtype == "float64"
+
+
+def test_raw_data_are_transformed_in_float32_under_a_mixed_policy(rng):
+    mean, stddev = np.array([300.3, 1e5]), np.array([0.1, 10.0])
+    x = (mean + stddev * rng.normal(size=(5, 2))).astype("float32")
+    with dtype_policy("mixed_float16"):
+        transform = kvae.transforms.Standardization(mean=mean, stddev=stddev)
+        likelihood = kvae.layers.Transformed(kvae.layers.IndependentNormal(2), transform)
+        vae = make_vae(2, likelihood=likelihood)
+        inferred = vae.likelihood_at(vae.infer({"x": x}, None))
+        np.testing.assert_array_equal(vae(x), inferred.params)
+        assert np.all(np.isfinite(vae(x)))
+        expected = (x - mean) / stddev
+        np.testing.assert_allclose(transform(x), expected, rtol=1e-2, atol=1e-2)

@@ -1,7 +1,6 @@
 """The clients' decision.js and decision.h make the decision of the Python runtime of a score."""
 
 import json
-import shutil
 import subprocess
 
 import numpy as np
@@ -10,17 +9,13 @@ import pytest
 from kvae.export import runtime
 from kvae.export.bundles.decision import decision_table
 from tests.clients.c_project import compiled
-from tests.clients.needed import need
-from tests.helpers import ROOT
+from tests.clients.javascript import javascript
 
-CLIENTS = ROOT / "export" / "clients"
 FILE = "model-int8.tflite"
 IN_JAVASCRIPT = """
-import { decide } from %s;
-import { readFileSync } from "node:fs";
-const { scores, calibration } = JSON.parse(readFileSync(0, "utf-8"));
-const found = scores.map((score) => decide(score, calibration));
-console.log(JSON.stringify(found.map((each) => [each.p_value, each.is_anomaly])));
+const { decide } = await load("decision.js");
+const found = given.scores.map((score) => decide(score, given.calibration));
+return found.map((each) => [each.p_value, each.is_anomaly]);
 """
 IN_C = """
 #include <stdio.h>
@@ -47,21 +42,12 @@ int main(int count, char **arguments) {
 """
 
 
-@pytest.fixture(scope="module")
-def in_javascript(tmp_path_factory):
+@pytest.fixture
+def in_javascript():
     """Return what decision.js says of scores: [p-value, decision] of each."""
-    node = need(shutil.which("node"), "Node.js", "Run: apt-get install nodejs")
-    script = tmp_path_factory.mktemp("javascript") / "script.mjs"
-    script.write_text(IN_JAVASCRIPT % json.dumps((CLIENTS / "web" / "decision.js").as_uri()))
-
-    def decide(scores, calibration):
-        told = json.dumps({"scores": scores, "calibration": calibration})
-        done = subprocess.run(
-            [node, script], input=told, capture_output=True, text=True, check=True, timeout=60
-        )
-        return json.loads(done.stdout)
-
-    return decide
+    return lambda scores, calibration: javascript(
+        IN_JAVASCRIPT, {"scores": scores, "calibration": calibration}
+    )
 
 
 @pytest.fixture(scope="module")

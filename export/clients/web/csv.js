@@ -3,9 +3,13 @@
 import { numeric } from "./columns.js";
 import { windowsOf } from "./windows.js";
 
-/** Return the cells of each line; quotes may stand around a cell. */
+/**
+ * Return the cells of each line; quotes may stand around a cell. Blank lines are left out, as pandas does;
+ * a line of cells without a value is none.
+ */
 export function cellsOf(text) {
   const lines = [[""]];
+  const written = new Set(); // lines with a quoted cell, which may be empty
   let quoted = false;
   const comma = separatorOf(text);
   for (let place = 0; place < text.length; place++) {
@@ -14,13 +18,15 @@ export function cellsOf(text) {
     if (quoted && letter === '"' && text[place + 1] === '"') {
       line[line.length - 1] += '"';
       place++;
-    } else if (letter === '"') quoted = !quoted;
-    else if (quoted) line[line.length - 1] += letter;
+    } else if (letter === '"') {
+      quoted = !quoted;
+      written.add(line);
+    } else if (quoted) line[line.length - 1] += letter;
     else if (letter === comma) line.push("");
     else if (letter === "\n") lines.push([""]);
     else if (letter !== "\r" && letter !== "\ufeff") line[line.length - 1] += letter;
   }
-  return lines.filter((line) => line.some((cell) => cell.trim() !== ""));
+  return lines.filter((line) => line.length > 1 || written.has(line) || line[0].trim() !== "");
 }
 
 function separatorOf(text) {

@@ -61,12 +61,27 @@ const VALUE = {
   integer: (text, { offset }) => numberOf(text) - offset,
   count: (text, { offset }) => numberOf(text) - offset,
   category: (text, { categories, other }) => {
-    const names = categories.map(String);
-    const found = names.findIndex((name) => name.toLowerCase() === text.toLowerCase());
-    return found >= 0 ? found : other === null ? NaN : names.indexOf(other);
+    const found = classOf(text, categories);
+    return found >= 0 ? found : other === null ? NaN : categories.indexOf(other);
   },
-  date: (text, { start, unit, step }) => (timeOf(text) - start * STEPS[unit]) / STEPS[step],
+  date: (text, { start, unit, step }) => (timeOf(text.trim()) - start * STEPS[unit]) / STEPS[step],
 };
+
+/** Return the place of the class that a text names, by the first comparison that finds one; -1 of none. */
+function classOf(text, categories) {
+  const names = categories.map(String);
+  const [trimmed, small] = [text.trim(), text.trim().toLowerCase()];
+  const alike = names.flatMap((name, index) =>
+    name.trim().toLowerCase() === small ? [index] : [],
+  );
+  const found = [
+    names.indexOf(text),
+    names.findIndex((name) => name.trim() === trimmed),
+    categories.findIndex((each) => typeof each === "number" && each === numberOf(text)),
+    alike.length === 1 ? alike[0] : -1, // True for true
+  ];
+  return found.find((index) => index >= 0) ?? -1;
+}
 
 function place(value, categories) {
   return Math.min(Math.max(Math.round(value), 0), categories.length - 1);
@@ -155,7 +170,7 @@ export class Column {
   numbers(text) {
     const trimmed = text.trim();
     const read = this.#told ? VALUE[this.#told.kind] : numberOf;
-    const value = trimmed === "" ? NaN : read(trimmed, this.#told);
+    const value = trimmed === "" ? NaN : read(text, this.#told);
     if (trimmed !== "" && Number.isNaN(value)) {
       const told = this.#told;
       const classes = told?.categories ? `one of ${told.categories.slice(0, 5).join(", ")}` : null;

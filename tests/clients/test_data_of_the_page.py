@@ -1,5 +1,8 @@
 """How the page reads the data of a file, without a browser."""
 
+import pandas as pd
+import pytest
+
 from tests.clients.javascript import javascript
 
 WINDOWS = """
@@ -62,3 +65,40 @@ def test_classes_that_are_numbers_or_booleans_are_found_by_value():
     assert numbers(classes(0.0, 1.0, 2.5), ["1", "1.0", "0.0", "2.50", ""]) == [1, 1, 0, 2, None]
     assert numbers(classes("1", 1.0), ["1", "1.0"]) == [0, 1]
     assert numbers(classes(False, True), ["True", "false", "TRUE"]) == [1, 0, 1]
+
+
+TEXTS = """
+const { Column } = await load("columns.js");
+const domain = { low: null, high: null, integer: false, one_hot: false };
+const column = new Column("column", 0, domain, domain, given.told);
+const texts = given.values.map((value) => column.text([value]));
+return [texts, texts.map((text) => column.numbers(text)[0])];
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "values"),
+    [
+        (pd.Timestamp("2024-01-01", tz="Europe/Rome"), "D", [0, 30]),
+        (pd.Timestamp("2024-03-30 12:00", tz="Europe/Rome"), "h", [0, 20, 5000]),  # summer time
+        (pd.Timestamp("2024-01-01", tz="America/St_Johns"), "s", [0, 86399]),
+        (pd.Timestamp("2024-01-01", tz="UTC"), "D", [1]),
+        (pd.Timestamp("2024-01-01 00:00+05:45"), "D", [1]),
+        (pd.Timestamp("0099-01-01", tz="UTC+0100").as_unit("s"), "D", [1]),
+    ],
+)
+def test_dates_with_a_time_zone_are_shown_in_it_and_read_back(first, step, values):
+    told = {"kind": "date", "name": "column", "step": step, "unit": "s", "zone": str(first.tz)}
+    texts, again = javascript(
+        TEXTS, {"told": {**told, "start": int(first.timestamp())}, "values": values}
+    )
+    assert texts == [(first + pd.Timedelta(value, step)).isoformat() for value in values]
+    assert again == values
+
+
+def test_dates_without_a_time_zone_have_no_offset():
+    told = {"kind": "date", "name": "column", "unit": "s", "zone": None, "start": 1704067200}
+    texts, again = javascript(TEXTS, {"told": {**told, "step": "D"}, "values": [0, 31]})
+    assert (texts, again) == (["2024-01-01", "2024-02-01"], [0, 31])
+    texts, again = javascript(TEXTS, {"told": {**told, "step": "s"}, "values": [3]})
+    assert (texts, again) == (["2024-01-01T00:00:03"], [3])

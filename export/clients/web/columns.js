@@ -7,6 +7,7 @@ import { spanOf } from "./domain.js";
 import { plain } from "./number.js";
 
 const STEPS = { D: 86400e3, h: 3600e3, m: 60e3, s: 1e3, ms: 1, us: 1e-3, ns: 1e-6 }; // milliseconds
+const OFFSET = /^(?:UTC|GMT)?([+-])(\d\d):?(\d\d)/; // of a zone from UTC
 
 /**
  * Return the columns of an example in order.
@@ -49,11 +50,36 @@ const TEXT = {
   integer: (value, { offset }) => String(Math.round(value + offset)),
   count: (value, { offset }) => String(Math.round(value + offset)),
   category: (value, { categories }) => String(categories[place(value, categories)]),
-  date: (value, { start, unit, step }) => {
-    const time = new Date(start * STEPS[unit] + Math.round(value) * STEPS[step]);
-    return step === "D" ? time.toISOString().slice(0, 10) : time.toISOString().slice(0, 19);
+  date: (value, { start, unit, step, zone }) => {
+    const time = start * STEPS[unit] + Math.round(value) * STEPS[step];
+    if (zone) return zoned(time, zone); // a day begins at another hour of UTC
+    return new Date(time).toISOString().slice(0, step === "D" ? 10 : 19);
   },
 };
+
+/** Return milliseconds since 1970 as a time of a zone with its offset from UTC. */
+function zoned(time, zone) {
+  const offset = offsetOf(time, zone);
+  const [sign, minutes] = [offset < 0 ? "-" : "+", Math.abs(offset)];
+  const two = (number) => String(number).padStart(2, "0");
+  const local = new Date(time + offset * 60e3).toISOString().slice(0, 19);
+  return `${local}${sign}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+/** Return by how many minutes a zone is ahead of UTC: 0 where the browser does not know it. */
+function offsetOf(time, zone) {
+  let text = zone;
+  if (!OFFSET.test(zone)) {
+    try {
+      const format = new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" });
+      text = format.formatToParts(time).find(({ type }) => type === "timeZoneName").value;
+    } catch {
+      return 0;
+    }
+  }
+  const [, sign, hours, minutes] = OFFSET.exec(text) ?? ["", "+", 0, 0]; // "GMT" of UTC itself
+  return (sign === "-" ? -1 : 1) * (60 * Number(hours) + Number(minutes));
+}
 
 /** How a text becomes the number of a kind of column; NaN where it is none. */
 const VALUE = {

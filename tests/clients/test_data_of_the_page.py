@@ -25,6 +25,12 @@ def test_a_line_without_a_value_is_a_sample_of_missing_values():
     assert windows('a\n1\n""\n3\n4\n\n', [2, 1]) == [[1, None], [3, 4]]
 
 
+def test_a_line_of_names_may_be_numbers():
+    text = "0,1\n10,11\n12,13\n14,15\n"
+    assert windows(text, [3, 2], ["0", "1"]) == [[10, 11, 12, 13, 14, 15]]
+    assert windows(text, [4, 2]) == [[0, 1, 10, 11, 12, 13, 14, 15]]
+
+
 NUMBERS = """
 const { Column } = await load("columns.js");
 const domain = { low: 0, high: 2, integer: true, one_hot: false, categories: 3 };

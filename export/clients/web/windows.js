@@ -16,9 +16,10 @@ const GAP = 1.5; // of the usual time between two lines, as in kvae.data.windows
  */
 export function windowsOf(lines, kind) {
   const [samples, channels] = kind.grid;
-  lines = byName(lines, kind);
+  const found = byName(lines, kind);
+  lines = found ?? lines;
   const [head = []] = lines;
-  const named = !numeric(head.filter((cell) => !isDate(cell)));
+  const named = found !== null || !numeric(head.filter((cell) => !isDate(cell)));
   const body = named ? lines.slice(1) : lines;
   const whole = body.length === 1 && body[0].length === samples * channels; // in one line
   const place = whole ? -1 : placeOfDates(body, channels + 1);
@@ -52,11 +53,14 @@ export function windowsOf(lines, kind) {
   };
 }
 
-/** Return the lines with the columns of the channels alone, in their order, after one of dates. */
+/**
+ * Return the lines with the columns of the channels alone, in their order, after one of dates; null where
+ * the first line does not name them.
+ */
 function byName(lines, { channels, named }) {
   const head = (lines[0] ?? []).map((name) => name.trim());
   const places = channels.map((name) => head.indexOf(name));
-  if (!named || places.includes(-1)) return lines;
+  if (!named || places.includes(-1)) return null;
   const dates = head.findIndex((_, place) => lines.length > 1 && isDate(lines[1][place] ?? ""));
   const kept = dates < 0 || places.includes(dates) ? places : [dates, ...places];
   return lines.map((line) => kept.map((place) => line[place] ?? ""));

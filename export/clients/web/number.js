@@ -1,7 +1,9 @@
 // Numbers as text.
 
-/** Return a number with six digits, as Python's "g" format writes it. */
+/** Return a number with six digits, as Python's "g" format writes it: "nan", "inf" and "-inf" too. */
 export function short(value) {
+  if (Number.isNaN(value)) return "nan";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (value === 0) return "0";
   const exponent = Math.floor(Math.log10(Math.abs(Number(value.toPrecision(6)))));
   if (exponent < -4 || exponent >= 6) {

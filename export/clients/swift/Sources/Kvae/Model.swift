@@ -69,7 +69,7 @@ public final class Model {
     names = try model.signatureKeys()
   }
 
-  /// Runs a signature on rows; returns its outputs by name.
+  /// Runs a signature on rows, or once where it has no inputs; returns its outputs by name.
   ///
   /// Throws a `KvaeError` if there is no such signature, an input is missing or unknown, its numbers
   /// are outside their domain, or an output is NaN or infinite. NaN is valid where elements may be
@@ -83,7 +83,8 @@ public final class Model {
     guard expected == inputs.keys.sorted()
     else { throw KvaeError("Expected the inputs \(expected). Received: \(inputs.keys.sorted())") }
     let rows = try signature.inputs.map { try rowCount(of: inputs[$0.name]!, for: $0) }
-    guard let count = rows.first, rows.allSatisfy({ $0 == count })
+    let count = rows.first ?? 1
+    guard rows.allSatisfy({ $0 == count })
     else { throw KvaeError("Expected inputs with the same number of rows") }
     var found: [String: [Double]] = [:]
     for row in 0..<count {

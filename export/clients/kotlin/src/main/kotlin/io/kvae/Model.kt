@@ -32,7 +32,10 @@ class Model(folder: File, preset: String? = null, threads: Int = 1, gpu: Boolean
     private val manifest = JSONObject(bundle.text("manifest.json"))
     private val artefact = artefactOf(preset ?: manifest.getString("default_preset"))
     private val file = artefact.getString("file")
-    private val signatures = signaturesOf(artefact.getJSONObject("signatures"))
+    private val served = signaturesOf(artefact.getJSONObject("signatures"))
+    private val signatures = // those that train included
+        served + artefact.optJSONObject("training")?.let { signaturesOf(it.getJSONObject("signatures")) }
+            .orEmpty()
     private val decoded = manifest.getJSONObject("model").getString("decoded")
     private val domain = Domain(bundle.text("domain.tsv"))
     private val thresholds =
@@ -51,8 +54,9 @@ class Model(folder: File, preset: String? = null, threads: Int = 1, gpu: Boolean
     }
 
     /**
-     * Runs a signature on rows; returns its outputs by name. Of two outputs that are one tensor of the
-     * file, such as mean and loc of a normal likelihood, LiteRT has one.
+     * Runs a signature on rows, or once where it has no inputs; returns its outputs by name. Of two
+     * outputs that are one tensor of the file, such as mean and loc of a normal likelihood, LiteRT has
+     * one.
      *
      * @throws IllegalArgumentException if there is no such signature, an input is missing or unknown,
      *   or its numbers are outside their domain. NaN is valid where elements may be missing.
@@ -67,7 +71,8 @@ class Model(folder: File, preset: String? = null, threads: Int = 1, gpu: Boolean
             "Expected the inputs ${described.inputs.keys.sorted()}. Received: ${inputs.keys.sorted()}"
         }
         val rows = inputs.map { (name, values) -> rowsOf(name, described.inputs.getValue(name), values) }
-        require(rows.toSet().size == 1) { "Expected inputs with the same number of rows" }
+        require(rows.toSet().size <= 1) { "Expected inputs with the same number of rows" }
+        val count = rows.firstOrNull() ?: 1
         val found = mutableMapOf<String, DoubleArray>()
         val sources = mutableMapOf<String, TensorBuffer>()
         val targets = mutableMapOf<String, TensorBuffer>()
@@ -75,9 +80,9 @@ class Model(folder: File, preset: String? = null, threads: Int = 1, gpu: Boolean
             for (name in described.inputs.keys) sources[name] = model.createInputBuffer(name, signature)
             for ((name, port) in described.outputs) {
                 targets[name] = outputBuffer(name, signature) ?: continue
-                found[name] = DoubleArray(rows[0] * port.size)
+                found[name] = DoubleArray(count * port.size)
             }
-            for (row in 0 until rows[0]) {
+            for (row in 0 until count) {
                 for ((name, port) in described.inputs)
                     write(sources.getValue(name), port, inputs.getValue(name), row)
                 model.run(sources, targets, signature)
@@ -130,7 +135,7 @@ class Model(folder: File, preset: String? = null, threads: Int = 1, gpu: Boolean
     fun check(): Map<String, Double> {
         val golden = readGolden(bundle.read("golden.npz"))
         val differences = mutableMapOf<String, Double>()
-        for ((signature, described) in signatures) {
+        for ((signature, described) in served) {
             val inputs = described.inputs.keys.associateWith { golden["inputs/$signature/$it"]?.values }
             if (inputs.values.any { it == null }) continue // of a larger batch: the same network
             val found = run(signature, inputs.mapValues { it.value!! })

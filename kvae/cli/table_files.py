@@ -81,10 +81,13 @@ def read_table(
 
 
 def _are_text(schema: Any) -> dict[Any, bool]:
-    """Return whether the values of a column are classes of text, by the names of the columns."""
+    """Return whether the values of a column are classes of text, by the names of the columns.
+
+    The first class says it: the class of unknown values, the last one, is text among numbers too.
+    """
     columns = [getattr(each, "column", None) or each for each in schema.columns]  # of constants
     return {
-        column.name: any(isinstance(each, str) for each in getattr(column, "categories", ()))
+        column.name: isinstance(next(iter(getattr(column, "categories", ())), None), str)
         for column in columns
     }
 

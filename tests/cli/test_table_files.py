@@ -8,6 +8,7 @@ import pytest
 
 from kvae.cli.table_files import read_table
 from kvae.data import TableSchema
+from kvae.estimators.detector_table import detector_schema
 
 ROWS = 60
 DAYS = [pd.Timestamp("2024-01-20") + pd.Timedelta(days=place) for place in range(ROWS)]
@@ -131,6 +132,15 @@ def test_the_kind_that_the_user_named_decides(values, kind, read, tmp_path):
         warnings.simplefilter("error")
         frame = read_table(of_column(tmp_path, values), "DATA", kinds={"c": kind})
     assert frame["c"].tolist() == read
+
+
+def test_the_class_of_unknown_values_makes_no_text_of_numbers(tmp_path):
+    path = written(tmp_path, "zip,a\n" + "10115,0.5\n20095,1.5\n" * 30)
+    trained_on = read_table(path, "DATA", kinds={"zip": "category"})
+    schema = detector_schema(trained_on, {"zip": "category"})
+    again = read_table(path, "DATA", schema)
+    np.testing.assert_array_equal(schema.to_array(again), schema.to_array(trained_on))
+    assert set(schema.to_array(again)[:, 0]) == {0.0, 1.0}
 
 
 def test_what_a_schema_leaves_out_is_not_looked_at(tmp_path):

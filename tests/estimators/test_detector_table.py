@@ -144,6 +144,18 @@ def test_a_class_of_unknown_values_has_a_name_of_its_own():
     assert (b.categories, b.other) == (("x", "other"), "other")
 
 
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "int64[pyarrow]", "category", "object"])
+def test_unknown_values_among_classes_of_numbers_come_back_as_text(dtype):
+    frame = pd.DataFrame({"zip": pd.Series([10115, 20095] * 20, dtype=dtype)})
+    schema = detector_schema(frame, {"zip": "category"})
+    known = schema.to_frame(np.array([[0.0], [1.0]]))["zip"]
+    assert known.tolist() == [10115, 20095]
+    assert dtype == "category" or known.dtype == frame["zip"].dtype
+    drawn = schema.to_frame(np.array([[0.0], [2.0], [np.nan]]))["zip"]
+    assert drawn[:2].tolist() == [10115, "other"]
+    assert drawn.isna().tolist() == [False, False, True]
+
+
 def test_numbers_have_no_bounds():
     """Small whole numbers are counts or classes for a model that draws, numbers for a detector."""
     random = np.random.default_rng(0)

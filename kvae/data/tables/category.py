@@ -1,7 +1,7 @@
 """A column of classes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ class Category(Column):
         categories: the classes in order: strings, booleans or numbers.
         ordered: whether the dtype is an ordered category.
         categories_dtype: dtype of the categories, where the dtype is "category".
-        other: the class that rare and unknown values belong to; None for none.
+        other: the class that rare and unknown values belong to, text; None for none. Where the
+            classes are numbers, columns that hold it are decoded as objects.
     """
 
     categories: Sequence[Any] = ()
@@ -51,13 +52,18 @@ class Category(Column):
         known = ~np.isnan(values)
         last = len(self.categories) - 1
         codes = np.clip(np.rint(np.where(known, values, 0.0)), 0, last).astype(int)
+        mixed = self.other is not None and not isinstance(self.categories[0], str)
         if self.dtype == "category":
-            categories = pd.Index(list(self.categories), dtype=pandas_dtype(self.categories_dtype))
+            dtype = "object" if mixed else self.categories_dtype
+            categories = pd.Index(list(self.categories), dtype=pandas_dtype(dtype))
             codes = np.where(known, codes, -1)
             return pd.Series(pd.Categorical.from_codes(codes, categories, ordered=self.ordered))
         objects = np.empty(len(self.categories), object)
         objects[:] = list(self.categories)
-        return restored(objects[codes], known, self)
+        drawn = objects[codes]
+        if mixed and np.any(known & (drawn == self.other)):
+            return restored(drawn, known, replace(self, dtype="object"))
+        return restored(drawn, known, self)
 
     def layer(self, name: str) -> Any:
         """Return a categorical layer."""

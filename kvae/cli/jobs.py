@@ -151,6 +151,7 @@ def _table(
     import numpy as np
 
     from kvae.estimators import TableSynthesizer
+    from kvae.estimators.table_frames import inferred_schema
 
     frame = found.data
     if not hasattr(frame, "columns"):
@@ -161,15 +162,20 @@ def _table(
     order = np.random.default_rng(seed).permutation(len(frame))
     held_out, trained_on = np.split(order, [len(frame) // HELD_OUT])
     train = frame.iloc[np.sort(trained_on)]  # by place: labels of the index may repeat
-    synthesizer = TableSynthesizer(random_state=seed, verbose=True, **choices).fit(train)
+    seen = frame.copy()  # classes of any row; but what no row of the training has is not learned
+    for name in train.columns[train.isna().all()]:
+        seen[name] = seen[name].mask(seen[name].notna())
+    of_model = dict(choices)
+    schema = inferred_schema(seen, False, of_model.pop("overrides", None))
+    synthesizer = TableSynthesizer(schema, random_state=seed, verbose=True, **of_model).fit(train)
     synthesizer.save(folder / "synthesizer")
-    schema = synthesizer.schema_.get_config()  # by which other commands read tables
-    write_text(folder / "schema.json", json.dumps(schema, indent=2))
+    # By which other commands read tables.
+    write_text(folder / "schema.json", json.dumps(schema.get_config(), indent=2))
     quality = synthesizer.quality(train, frame.iloc[held_out])
     write_text(folder / "quality.json", quality.to_json())
     results = {"rows": len(train), "held_out": len(held_out), "quality": quality.to_dict()}
     return results, [
-        *str(synthesizer.schema_).splitlines(),
+        *str(schema).splitlines(),
         *str(quality).splitlines(),
         f"Draw rows by: kvae sample {shlex.quote(str(output))} -o new.csv",
     ]

@@ -1,5 +1,6 @@
 """Arrays of numbers where a synthesizer reads DataFrames, as estimators of scikit-learn do."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,8 @@ def inferred_schema(
 ) -> TableSchema:
     """Return the schema of a table without ids, or of an array, which keeps all of its columns.
 
+    A warning names the ids.
+
     Args:
         frame: the table.
         of_array: whether it is what `frame_of_array` returned.
@@ -49,6 +52,13 @@ def inferred_schema(
     kinds = overrides or {}
     schema = TableSchema.infer(frame, kinds, ids="drop")
     ids = [c.name for c in schema.columns if c.kind == "dropped" and c.name not in kinds]
-    if not of_array or not ids:
+    if not ids:
         return schema
-    return TableSchema.infer(frame, {**dict.fromkeys(ids, "integer"), **kinds})
+    if of_array:
+        return TableSchema.infer(frame, {**dict.fromkeys(ids, "integer"), **kinds})
+    warnings.warn(
+        f"The columns {', '.join(map(repr, ids))} are ids, whose values are all different: "
+        "generated rows will not have them. Name their kinds in overrides to decide it.",
+        stacklevel=4,
+    )
+    return schema

@@ -260,12 +260,15 @@ class TableSynthesizer(BaseEstimator):
 
         Args:
             train: the DataFrame of `fit`; a synthesizer does not keep it.
-            test: other real rows.
+            test: other real rows. Classes that `fit` has not seen count as missing values, and
+                columns that were constant or empty in `fit` may hold anything.
             target: name of a column of classes, for which classifiers are trained on real and on
                 synthetic rows.
         """
         check_is_fitted(self)
-        rows = [self.schema_.to_array(self._frame(frame)) for frame in (train, test)]
+        fixed = [column.name for column in self.schema_.columns if not column.modelled]
+        frames = [self._frame(table).drop(columns=fixed, errors="ignore") for table in (train, test)]
+        rows = [self.schema_.to_array(frame, unknown="missing") for frame in frames]
         synthetic = self.schema_.to_array(self._frame(self.sample(len(train))))
         return TableQuality.measure(self.schema_, rows[0], rows[1], synthetic, target)
 
@@ -329,16 +332,7 @@ class TableSynthesizer(BaseEstimator):
     def _schema_of(self, frame: Any) -> TableSchema:
         if self.schema is not None:
             return self.schema
-        schema = inferred_schema(frame, self._of_array, self.overrides)
-        ids = [column.name for column in schema.columns if column.kind == "dropped"]
-        ids = [name for name in ids if name not in (self.overrides or {})]
-        if ids:
-            warnings.warn(
-                f"The columns {', '.join(map(repr, ids))} are ids, whose values are all different: "
-                "generated rows will not have them. Name their kinds in overrides to decide it.",
-                stacklevel=3,
-            )
-        return schema
+        return inferred_schema(frame, self._of_array, self.overrides)
 
     def _latent_dim(self, schema: TableSchema) -> int:
         return int(self.latent_dim or min(16, max(2, schema.width)))

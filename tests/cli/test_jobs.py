@@ -322,6 +322,23 @@ def test_rows_with_repeated_labels_are_all_trained_on(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_row_of_the_held_out_ones_may_have_values_of_its_own(tmp_path):
+    held_out = np.random.default_rng(0).permutation(60)[0]  # by the seed of the command
+    frame = rows(city=["Rome", "Oslo"] * 30, site="north", gap=np.nan, parts=[0, 1, 9] * 20)
+    frame.loc[held_out, ["city", "site", "gap", "parts"]] = ["Lima", "south", 1.5, 3]
+    frame.to_csv(tmp_path / "rare.csv", index=False)
+    run = tmp_path / "run"
+    done = invoke("train", tmp_path / "rare.csv", "--job", "table", "-o", run, "--epochs", 1)
+    assert done.exit_code == 0, done.output
+    done = invoke("sample", run, "-o", tmp_path / "new.csv", "-n", 20)
+    assert done.exit_code == 0, done.output
+    new = pd.read_csv(tmp_path / "new.csv")
+    assert list(new.columns) == list(frame.columns)
+    assert set(new["city"]) <= {"Lima", "Oslo", "Rome"}
+    assert new["gap"].isna().all()
+
+
+@pytest.mark.slow
 def test_the_rate_that_is_told_is_the_one_that_few_rows_guarantee(tmp_path):
     rows().to_csv(tmp_path / "few.csv", index=False)
     run = tmp_path / "run"

@@ -216,6 +216,16 @@ def test_it_survives_its_own_files(synthesizer, frame, tmp_path):
         synthesizer.save(tmp_path / "synthesizer")
 
 
+def test_quality_takes_rows_with_classes_that_fit_has_not_seen(synthesizer, frame):
+    test = frame.head(50).copy()
+    known = synthesizer.quality(frame, test)
+    test.loc[3, ["sex", "country"]] = ["X", "SE"]  # the country is constant in the training frame
+    found = synthesizer.quality(frame, test)
+    assert [each.column for each in found.marginals] == [each.column for each in known.marginals]
+    with pytest.raises(ValueError, match=r"to hold the columns .* Received: a column 'more'"):
+        synthesizer.quality(frame, test.assign(more=1))
+
+
 def test_a_schema_overrides_the_types(frame, tmp_path):
     schema = kvae.data.TableSchema.infer(frame, overrides={"weight": "drop", "age": "category"})
     fitted = TableSynthesizer(schema=schema, epochs=1, random_state=0)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from kvae.layers import DistributionLayer
+from kvae.training.keras_compat import layers_inside
 
 __all__ = ["copy_weights", "float32_model", "float32_network"]
 
@@ -65,7 +66,7 @@ def copy_weights(source: keras.layers.Layer, copy: keras.layers.Layer) -> None:
         copy: the same, made of its configuration and built.
     """
     copy.set_weights(source.get_weights())
-    for layer in copy._flatten_layers():  # itself and all inside; no public function does it
+    for layer in layers_inside(copy):
         if layer.weights and hasattr(layer, "finalize_state"):
             layer.finalize_state()
 

@@ -18,7 +18,22 @@ import tensorflow as tf
 from kvae.training.inputs.parts import are_parts
 from kvae.training.inputs.streams import split
 
-__all__ = ["averages_by_group", "quiet_arrays", "summarizes_batches", "symbolic_build"]
+__all__ = [
+    "averages_by_group",
+    "layers_inside",
+    "quiet_arrays",
+    "summarizes_batches",
+    "symbolic_build",
+]
+
+
+def layers_inside(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Return a layer and all layers inside it, to any depth.
+
+    Of Keras' public names `Model.layers` lists the first level of models alone; a layer made of
+    layers has none.
+    """
+    return list(layer._flatten_layers())
 
 
 @contextlib.contextmanager

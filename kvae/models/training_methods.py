@@ -89,7 +89,7 @@ class TrainingMethods(keras.Model):
         )
         names = self._term_names()
         groups = self.update_groups() if names and self.built else ()
-        self.trackers = Trackers(step.log_names(names, groups))
+        self.trackers = Trackers(step.log_names(names, groups), self.distribute_strategy)
         self.guard = NonFiniteGuard(self.distribute_strategy)
 
     def _term_names(self) -> list[str]:

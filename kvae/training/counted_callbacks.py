@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 __all__ = ["BatchCount", "CountedCallbacks", "last_batch", "listed"]
 
@@ -26,17 +25,13 @@ class CountedCallbacks(keras.callbacks.CallbackList):
     def on_test_begin(self, logs: Any = None) -> None:
         """Begin to count, where the data do not tell their length."""
         if self.scored is None:
-            self._count.begin(self.model, self._seeds())
+            self._count.begin(self.model, self.model.trackers.scored)
         super().on_test_begin(logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks with the last batch that was scored."""
-        scored = self.scored or self._count.so_far(self._seeds())
+        scored = self.scored or self._count.so_far(self.model.trackers.scored)
         super().on_test_batch_end(last_batch(batch, scored), logs)
-
-    def _seeds(self) -> Any:
-        """Return a variable that counts the batches of evaluations, each of which draws a seed."""
-        return self.model.evaluation_seed_generator.state
 
 
 class BatchCount:
@@ -54,22 +49,18 @@ class BatchCount:
 
         Args:
             model: the model. With several replicas nothing is counted.
-            counter: the variable, whose last element rises by one with each batch.
+            counter: the variable, which rises by one with each batch.
             skipped: batches that count, but not in the variable.
         """
         alone = model.distribute_strategy.num_replicas_in_sync == 1
-        self._before = _last_element(counter) - skipped if alone else None
+        self._before = int(counter.numpy()) - skipped if alone else None
 
     def so_far(self, counter: Any) -> int | None:
         """Return the number of batches; None where it is not known."""
         if self._before is None:
             return None
-        count = _last_element(counter) - self._before
+        count = int(counter.numpy()) - self._before
         return count if count > 0 else None
-
-
-def _last_element(variable: Any) -> int:
-    return int(tf.reshape(variable.value, [-1])[-1])
 
 
 def last_batch(batch: int, batches: int | None) -> int:

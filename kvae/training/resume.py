@@ -160,7 +160,7 @@ class RunCallbacks(CountedCallbacks):
         if self.order is not None:
             self.order.seek(epoch, skip=self._left)
         if self.params["steps"] is None or self._once:
-            self._taken.begin(self.model, self.model.optimizer.iterations, skipped=self._left)
+            self._taken.begin(self.model, self.model.trackers.trained, skipped=self._left)
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -175,7 +175,7 @@ class RunCallbacks(CountedCallbacks):
         self._any = True
         steps = self.params["steps"]
         if steps is None and not self._left:
-            steps = self._taken.so_far(self.model.optimizer.iterations)
+            steps = self._taken.so_far(self.model.trackers.trained)
         batch = last_batch(batch, steps)
         if self._left:
             if batch + 1 >= self._left:
@@ -206,7 +206,7 @@ class RunCallbacks(CountedCallbacks):
         if self._any:
             super().on_epoch_end(epoch, logs)
         if self._any and self._once and steps is not None:
-            taken = self._taken.so_far(self.model.optimizer.iterations)
+            taken = self._taken.so_far(self.model.trackers.trained)
             ended = taken is not None and taken < steps
         if ended:
             self.model.stop_training = True

@@ -127,7 +127,7 @@ def _report(
     logs.update({f"{term.name}_weight": term.weight for term in terms if term.name != "nll"})
     if "nll" in means and "kl" in means:
         logs["elbo"] = -(means["nll"] + means["kl"])
-    model.trackers.update(logs, examples)
+    model.trackers.update(logs, examples, batch.training)
     predicted = None
     if model.has_own_metrics:
         likelihood = batch.notes.get("likelihood")

@@ -1,9 +1,10 @@
-"""The running means behind the logs of `fit` and `evaluate`."""
+"""The running means behind the logs of `fit` and `evaluate`, and the number of their batches."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 __all__ = ["Trackers"]
 
@@ -16,10 +17,22 @@ class Trackers:
 
     Args:
         names: names that are known from the start, in the order of the logs.
+        strategy: the `tf.distribute.Strategy` of the model; None for one replica.
+
+    Attributes:
+        trained: number of batches of training so far, a `tf.Variable`. An optimizer's `iterations`
+            counts updates: none of a step that a loss scale skips. With several replicas nothing
+            is counted.
+        scored: number of batches that were scored so far.
     """
 
-    def __init__(self, names: Iterable[str] = ()):
+    def __init__(self, names: Iterable[str] = (), strategy: tf.distribute.Strategy | None = None):
         self._means = {name: keras.metrics.Mean(name=name) for name in names}
+        self._counts = strategy is None or strategy.num_replicas_in_sync == 1
+        with (strategy or tf.distribute.get_strategy()).scope():
+            only = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
+            self.trained = tf.Variable(0, dtype=tf.int64, name="batches_trained", **only)
+            self.scored = tf.Variable(0, dtype=tf.int64, name="batches_scored", **only)
 
     @property
     def metrics(self) -> list[Any]:
@@ -41,8 +54,10 @@ class Trackers:
             for name in names[len(self._means) :]:
                 self._means[name] = keras.metrics.Mean(name=name)
 
-    def update(self, values: dict[str, Any], examples: Any) -> None:
-        """Add the batch means `values` of as many examples."""
+    def update(self, values: dict[str, Any], examples: Any, training: bool) -> None:
+        """Add the batch means `values` of as many examples, and count the batch."""
+        if self._counts:
+            (self.trained if training else self.scored).assign_add(1)
         for name, value in values.items():
             if name not in self._means:
                 self._means[name] = keras.metrics.Mean(name=name)

@@ -392,6 +392,40 @@ def test_batches_of_unknown_number_are_counted(grey, count):
     assert bar.seen == wanted
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("form", ["generator", "tf.data"])
+@pytest.mark.parametrize("case", ["skipped steps", "gradient accumulation"])
+def test_batches_are_counted_where_the_optimizer_does_not(grey, case, form):
+    optimizer = keras.optimizers.SGD(1e-3, gradient_accumulation_steps=2)
+    if case == "skipped steps":  # the gradients overflow, so that no step is taken
+        optimizer = keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.SGD(1e-3), initial_scale=2.0**127
+        )
+    spec, bar = tf.TensorSpec((None, *grey.shape[1:]), tf.float32), Seen()
+    data, steps = (grey[:8] for _ in range(12)), 3
+    if form == "tf.data":
+        three = tf.data.Dataset.from_generator(
+            lambda: (grey[:8] for _ in range(3)), output_signature=spec
+        )
+        data, steps = three, None
+    vae = small_vae()
+    vae.compile(optimizer=optimizer, jit_compile=False, steps_per_execution=2)
+    vae.fit(data, steps_per_epoch=steps, epochs=3, verbose=0, callbacks=[bar])
+    assert bar.seen == [2, 3] * 3
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_batches_are_counted_where_scoring_draws_nothing(grey):
+    spec = tf.TensorSpec((None, *grey.shape[1:]), tf.float32)
+    data = tf.data.Dataset.from_generator(
+        lambda: (grey[:8] for _ in range(3)), output_signature=spec
+    )
+    vae, bar = small_vae(convert_to_tensor_fn="mean"), Seen()
+    vae.compile(optimizer="sgd", jit_compile=False, steps_per_execution=2)
+    vae.evaluate(data, verbose=0, callbacks=[bar])
+    assert bar.seen == [2, 3]
+
+
 def test_endless_data_need_a_number_of_batches(grey):
     vae = small_vae()
     vae.compile(optimizer="sgd", jit_compile=False)

@@ -286,6 +286,13 @@ class DistributionLayer(keras.layers.Layer):
         """
         return distribution.mean()
 
+    def drawn_or_point(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
+        """Return what `draw` does; with `seed` None the point, once for each of the draws."""
+        if seed is not None:
+            return self.draw(distribution, seed, draws)
+        point = self.point(distribution)
+        return point if draws is None else tf.repeat(point[None], draws, axis=0)
+
     def from_normal(self, distribution: Any, normal: Any) -> Any:
         """Return draws made of given standard normals, of their shape; for Gaussians and flows.
 

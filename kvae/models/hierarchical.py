@@ -167,7 +167,7 @@ class HierarchicalVAE(LatentModel):
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Return the likelihood's parameters, see `kvae.VAE.call`."""
-        seed = self.evaluation_seed() if training else None
+        seed = super().evaluation_seed() if training else None
         latents = self.infer(self.named_inputs().unpack(x)[0], seed, training=bool(training))
         return self.likelihood_at(latents, training=bool(training)).params
 
@@ -244,10 +244,8 @@ class HierarchicalVAE(LatentModel):
                 check_reparameterized(layer, posterior)
             own = None if seed is None else fold_in(seed, index)
             further = None if own is None else fold_in(own, 1)
-            if own is None:
-                value = layer.point(posterior)
-            else:  # a lower posterior has the draws above in its batch shape
-                value = layer.draw(posterior, own, None if index else draws)
+            # A lower posterior has the draws above in its batch shape.
+            value = layer.drawn_or_point(posterior, own, None if index else draws)
             rows = value if draws is None else tf.reshape(value, [-1, *layer.event_shape])
             state = self._next_state(index, state, rows, training)
             latent = layer.latent(posterior, value, given, further)

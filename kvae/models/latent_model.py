@@ -86,7 +86,8 @@ class LatentModel(ArrayMethods, TrainingMethods):
 
         Args:
             inputs: tensors (B, ...) by name.
-            seed: two int32; None takes the point of each posterior, see `DistributionLayer.point`.
+            seed: two int32; None takes the point of each posterior, see `DistributionLayer.point`,
+                as often as there are draws.
             draws: int K, draws for each example; None for one without an axis of its own.
             training: whether the networks train.
         """

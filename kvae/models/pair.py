@@ -161,11 +161,9 @@ class PairVAE(VAE):
         moments = shared_moments(own.loc, own.scale.diag_part(), self.changed)
         normal = functools.partial(tfd.MultivariateNormalDiag, validate_args=layer.validate_args)
         posterior = normal(*moments)
-        if seed is None:
-            latent = layer.latent(posterior, layer.point(posterior))
-        else:
-            further = fold_in(seed, 1)
-            latent = layer.latent(posterior, layer.draw(posterior, seed, draws), seed=further)
+        value = layer.drawn_or_point(posterior, seed, draws)
+        further = None if seed is None else fold_in(seed, 1)
+        latent = layer.latent(posterior, value, seed=further)
         return {"z": replace(latent, fixed=lambda: normal(*map(tf.stop_gradient, moments)))}
 
 

@@ -173,7 +173,7 @@ class VAE(LatentModel):
         In training at a draw of the latent vector, otherwise at the point of the posterior,
         without draws. A call adds no loss: that is what `fit` does.
         """
-        seed = self.evaluation_seed() if training else None
+        seed = super().evaluation_seed() if training else None
         inputs, _ = self.named_inputs().unpack(x)
         z = self.infer(inputs, seed, training=bool(training))["z"].value
         return self.generate({"z": z}, inputs.get("condition"), bool(training)).params
@@ -259,10 +259,8 @@ class VAE(LatentModel):
         posterior = layer.distribution(params)
         if training:
             check_reparameterized(layer, posterior)
-        if seed is None:
-            return {"z": layer.latent(posterior, layer.point(posterior), vector)}
-        further = fold_in(seed, 1)
-        value = layer.draw(posterior, seed, draws)
+        value = layer.drawn_or_point(posterior, seed, draws)
+        further = None if seed is None else fold_in(seed, 1)
         return {"z": layer.latent(posterior, value, vector, seed=further, params=params)}
 
     def draw_prior(self, normals: Any, condition: Any = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import kvae
 from tests.helpers import run_python
-from tests.small import kl, make_vae
+from tests.small import kl, make_hierarchy, make_vae
 
 
 @keras.saving.register_keras_serializable(package="tests_objectives")
@@ -45,6 +45,38 @@ def test_a_users_objective_trains_is_logged_and_saved(grey, tmp_path):
     assert isinstance(again.objective, Balanced)
     assert again.objective.pixels == 64
     assert np.isfinite(again.fit(grey, verbose=0).history["nll_per_pixel"][0])
+
+
+@pytest.mark.parametrize("make", [make_vae, make_hierarchy])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        kvae.losses.ImportanceWeightedELBO(3),
+        kvae.losses.ImportanceWeightedELBO(3, "doubly_reparameterized"),
+        kvae.losses.NegativeELBO(draws=3),
+        kvae.losses.TrimmedELBO(0.1, draws=3),
+    ],
+)
+def test_several_draws_of_a_posterior_that_names_a_point_are_scored_there(loss, make, grey):
+    if make is make_hierarchy and getattr(loss, "gradient", "standard") != "standard":
+        pytest.skip("the gradient is for one latent group")
+    model = make()
+    for layer in getattr(model, "posteriors", None) or [model.posterior_layer]:
+        layer.convert_to_tensor_fn = "mean"
+    one, several = {}, {}
+    for logs, objective in ((one, kvae.losses.NegativeELBO()), (several, loss)):
+        model.compile("sgd", loss=objective, jit_compile=False, run_eagerly=True)
+        logs.update(model.evaluate(grey, verbose=0, return_dict=True))
+    assert several["nll"] == pytest.approx(one["nll"], rel=1e-5)
+
+
+@pytest.mark.parametrize("make", [make_vae, make_hierarchy])
+def test_a_call_in_training_draws_whatever_the_posterior_names(make, grey):
+    model = make()
+    for layer in getattr(model, "posteriors", None) or [model.posterior_layer]:
+        layer.convert_to_tensor_fn = "mean"
+    first, second = (np.asarray(model(grey, training=True)) for _ in range(2))
+    assert np.abs(first - second).max() > 1e-3
 
 
 @pytest.mark.parametrize("loss", ["mse", keras.losses.BinaryCrossentropy(), 3])

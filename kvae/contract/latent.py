@@ -20,6 +20,10 @@ NO_WEIGHTS = {
 }
 
 
+def _sampled(posterior: Any, seed: Any) -> Any:
+    return posterior.sample(seed=seed)
+
+
 @dataclass(frozen=True, eq=False)
 class Latent:
     """A draw (or the point) of a posterior, with the posterior and the prior it came from.
@@ -36,6 +40,7 @@ class Latent:
         fixed: function that returns the posterior with its parameters held fixed, for gradients by
             z alone; None where they cannot be.
         codes: int32 (B, ...) where the group is of codes: the prior is one over these.
+        draw: function (posterior, seed) that draws from it; by default TFP's.
         per_draw: whether posterior and prior depend on the draws of the groups above and have
             batch shape (K, B).
         state: what a hierarchy has computed of this group and those above, for the decoder; None
@@ -55,6 +60,7 @@ class Latent:
     seed: Any = None
     fixed: Callable[[], Any] | None = None
     codes: Any = None
+    draw: Callable[[Any, Any], Any] = field(default=_sampled, repr=False)
     per_draw: bool = False
     state: Any = field(default=None, repr=False)
     _computed: dict[str, Any] = field(default_factory=dict, repr=False)

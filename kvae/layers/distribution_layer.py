@@ -427,7 +427,11 @@ class DistributionLayer(keras.layers.Layer):
             check_reparameterized(self, distribution)
         value = self._value(distribution, training)
         batch = batch_of(params, mask, self.step(), training)
-        terms = self.regularizer.terms(self.latent(distribution, value, condition), batch)
+        kl, seed = self.prior_part, None
+        if kl is not None and kl.test_points_fn == "sample":
+            seed = next_seed(self.seed_generator)
+        latent = self.latent(distribution, value, condition, seed)
+        terms = self.regularizer.terms(latent, batch)
         if training:
             self.advance_step()
         self.add_loss(ops.cast(total(terms, batch), keras.config.floatx()))  # as Keras' losses
@@ -447,19 +451,16 @@ class DistributionLayer(keras.layers.Layer):
             distribution: what `distribution(params)` returned.
             value: a draw from it, or its point.
             condition: as for `call`.
-            seed: two int32 for further draws; by default the layer's next one, where a
-                regularizer needs it.
+            seed: two int32 for further draws; None where nothing random is asked for.
             params: what `distribution` was made of, so that it can be made again with its
                 parameters held fixed.
         """
         kl = self.prior_part
         prior = None if kl is None else kl.prior.distribution(condition)
-        if seed is None and kl is not None and kl.test_points_fn == "sample":
-            seed = next_seed(self.seed_generator)
         fixed = None
         if params is not None and not self.has_own_weights:
             fixed = functools.partial(self.distribution, tf.stop_gradient(params))
-        return Latent(value, distribution, prior, self.regularizer, seed, fixed)
+        return Latent(value, distribution, prior, self.regularizer, seed, fixed, draw=self.draw)
 
     @property
     def prior_part(self) -> Any | None:

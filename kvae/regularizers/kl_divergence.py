@@ -144,7 +144,7 @@ class KLDivergenceRegularizer(Regularizer):
         if self.test_points_fn == "sample":
             if latent.seed is None:  # nothing random is asked for, as in `score`
                 return latent.value
-            return latent.posterior.sample(seed=latent.seed)
+            return latent.draw(latent.posterior, latent.seed)
         return self.test_points_fn(latent.posterior)
 
     def get_config(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 
 import kvae
 from tests.penalties import penalty
+from tests.small import make_vae
 
 tfd = tfp.distributions
 KL = kvae.regularizers.KLDivergenceRegularizer
@@ -167,3 +168,27 @@ def test_fresh_test_points_train_in_a_graph(jit_compile, rng):
     model.compile("sgd", "mse", jit_compile=jit_compile)
     x = rng.normal(size=(32, 3)).astype("float32")
     assert np.isfinite(model.fit(x, x[:, :2], verbose=0).history["loss"][0])
+
+
+def test_the_score_is_at_the_point_and_leaves_later_draws_alone(rng):
+    """Two scores of one example differed by nats."""
+    kl = KL(PRIOR(2), use_exact_kl=False, test_points_fn="sample")
+    layer = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl, seed=3)
+    vae, x = make_vae(5, posterior=layer), rng.uniform(size=(8, 5)).astype("float32")
+    before = layer.seed_generator.state.numpy()
+    found = vae.score(x)
+    np.testing.assert_array_equal(layer.seed_generator.state.numpy(), before)
+    mean = vae.encode(x)[0]
+    q = vae.posterior(tf.constant(x))
+    ratio = q.log_prob(mean) - PRIOR(2).distribution().log_prob(mean)
+    np.testing.assert_allclose(found, vae.score(x, terms=True)["nll"] + ratio, rtol=1e-5)
+
+
+def test_fresh_test_points_are_the_layers_draws():
+    """So that they are the same with and without XLA, as the layer says."""
+    kl = KL(PRIOR(2), use_exact_kl=False, test_points_fn="sample")
+    layer = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl)
+    latent = make_vae(5, posterior=layer).infer({"x": tf.ones((4, 5))}, [0, 1])["z"]
+    points = layer.draw(latent.posterior, latent.seed)
+    ratio = latent.posterior.log_prob(points) - PRIOR(2).distribution().log_prob(points)
+    np.testing.assert_allclose(latent.kl(), ratio, rtol=1e-5, atol=1e-5)

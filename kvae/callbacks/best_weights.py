@@ -32,14 +32,15 @@ class BestWeights(keras.callbacks.Callback):
     `tf.distribute.MultiWorkerMirroredStrategy` the chief writes, and all workers read the folder.
 
     Args:
-        directory: folder of this one run's best weights; it is made, and replaced as a whole.
+        directory: folder of this one run's best weights and nothing else; it is made, with the
+            folders above it, and replaced as a whole.
         monitor: name of the log, of validation data.
         mode: "max" or "min", what is best.
         patience: epochs without a better value after which the training ends; None for never.
 
     Raises:
-        ValueError: If an argument is not of the form above; when `fit` ends, if the log was never
-            there.
+        ValueError: If an argument is not of the form above; when `fit` begins, if `directory` is a
+            file or holds anything else; when `fit` ends, if the log was never there.
 
     Example:
         >>> best = kvae.callbacks.BestWeights(folder / "best", patience=20)
@@ -76,6 +77,7 @@ class BestWeights(keras.callbacks.Callback):
         """Read what an interrupted run has kept."""
         self._swap(False)  # an error in a validation has left the averages in the model
         self._forget()
+        self._check_directory()
         note = self.directory / NOTE
         if note.is_file():
             kept = json.loads(note.read_text(encoding="utf-8"))
@@ -120,10 +122,25 @@ class BestWeights(keras.callbacks.Callback):
             return math.isfinite(value)
         return value > self.value if self.mode == "max" else value < self.value
 
+    def _check_directory(self) -> None:
+        """Raise where something else stands there, which a replaced folder would delete."""
+        found = None
+        if self.directory.is_dir():
+            others = {file.name for file in self.directory.iterdir()} - {WEIGHTS, NOTE}
+            found = f"one that holds {min(others)!r}" if others else None
+        elif self.directory.exists():
+            found = "a file"
+        if found is not None:
+            raise ValueError(
+                "Expected directory to be a folder for the best weights alone, which replace it as "
+                f"a whole. Received: {found}, directory={str(self.directory)!r}"
+            )
+
     def _keep(self) -> None:
         if not is_chief(self.model.distribute_strategy):
             return
         note = {"epoch": self.epoch, "value": self.value, "monitor": self.monitor}
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
         self._swap(True)
         try:
             with replacing(self.directory) as folder:

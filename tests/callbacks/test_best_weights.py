@@ -235,6 +235,36 @@ def test_a_functional_model_ends_with_its_best_weights(grey, tmp_path):
     assert_same(weights(model), noted.averages[best.epoch])
 
 
+@pytest.mark.parametrize("case", ["another file", "a file", "a checkpoint's folder"])
+def test_nothing_else_is_deleted(case, grey, tmp_path):
+    folder, vae, name = tmp_path / "run", new_vae(), "thesis.txt"
+    callbacks = [kvae.callbacks.BestWeights(folder)]
+    if case == "a file":
+        folder.write_text("dear")
+        kept, message = folder, "Received: a file"
+    else:
+        folder.mkdir()
+        kept = folder / name
+        kept.write_text("dear")
+        message = f"Received: one that holds '{name}'"
+    if case == "a checkpoint's folder":
+        kept.unlink()
+        kept, message = folder / "run.lock", "Received: one that holds 'run.lock'"
+        callbacks.append(kvae.callbacks.Checkpoint(folder))
+    with pytest.raises(ValueError, match=message):
+        vae.fit(grey, validation_data=grey, verbose=0, callbacks=callbacks)
+    assert kept.is_file()
+
+
+def test_the_folders_above_are_made(grey, tmp_path):
+    best = kvae.callbacks.BestWeights(tmp_path / "runs" / "first" / "best")
+    new_vae().fit(grey, validation_data=grey, verbose=0, callbacks=[best])
+    assert sorted(file.name for file in best.directory.iterdir()) == [
+        "best.json",
+        "best.weights.h5",
+    ]
+
+
 def test_a_bad_mode_is_named(tmp_path):
     with pytest.raises(ValueError, match="Received: mode='auto'"):
         kvae.callbacks.BestWeights(tmp_path, mode="auto")

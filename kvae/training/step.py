@@ -136,9 +136,12 @@ def _report(
         predicted = likelihood.center()[:examples]
     x, weight = batch.inputs["x"][:examples], batch.weight
     target = batch.inputs.get("target", x)[:examples]
-    if predicted is not None and model.named_inputs().specs["target"].domain.missing:
+    observed = batch.inputs.get("observed")
+    masked = observed is not None or model.named_inputs().specs["target"].domain.missing
+    if predicted is not None and masked:
         # Keras' metrics know no mask: what is not observed counts as predicted without an error.
-        target = tf.where(not_missing(target), target, tf.cast(predicted, target.dtype))
+        known = not_missing(target, None if observed is None else observed[:examples])
+        target = tf.where(known, target, tf.cast(predicted, target.dtype))
     return model.compute_metrics(
         x, target, predicted, None if weight is None else weight[:examples]
     )

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kvae
-from tests.small import make_vae
+from tests.small import kl, make_vae
 
 EVENT = 5
 
@@ -40,6 +40,27 @@ def test_what_stands_in_a_missing_element_does_not_matter(vae, data, unknown):
     for method in (vae.encode, vae.reconstruct, vae.score):
         tf.nest.map_structure(np.testing.assert_array_equal, method(inputs), method(expected))
     np.testing.assert_array_equal(vae.elbo(inputs, seed=1), vae.elbo(expected, seed=1))
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_metric_leaves_missing_elements_out(data, missing):
+    x, observed = data
+    layer = kvae.layers.MultivariateNormalDiag(
+        2, activity_regularizer=kl(2), convert_to_tensor_fn="mean"
+    )
+    likelihood, mlp = kvae.layers.IndependentBernoulli(EVENT), kvae.networks
+    model = kvae.VAE(
+        mlp.mlp_encoder(EVENT * (1 + missing), layer.params_size, hidden=(8,)),
+        layer,
+        mlp.mlp_decoder(2, likelihood.params_shape, hidden=(8,)),
+        likelihood,
+        missing=missing,
+    )
+    model.compile("adam", metrics=["mse"], run_eagerly=True)
+    inputs = masked(x, observed, 0.5)
+    found = model.evaluate(inputs, verbose=0, return_dict=True)["mse"]
+    error = np.where(observed, x - model.reconstruct(inputs), 0.0)
+    assert found == pytest.approx(np.mean(error**2), rel=1e-5)
 
 
 def test_score_is_that_of_the_observed_elements(vae, data):

@@ -383,6 +383,7 @@ class TrainingMethods(keras.Model):
         self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> Any:
         """Take one step on one batch; arguments and errors as for `fit`."""
+        run.check_no_class_weight(kwargs.get("class_weight"))
         batch = self.named_inputs(training=True).batch(x, y, sample_weight)
         return super().train_on_batch(*batch, **kwargs)
 

@@ -15,7 +15,7 @@ from kvae.training.inputs import TrainingData
 from kvae.training.keras_compat import averages_by_group
 from kvae.training.resume import RunCallbacks
 
-__all__ = ["check_ends", "evaluate", "fit"]
+__all__ = ["check_ends", "check_no_class_weight", "evaluate", "fit"]
 
 
 def fit(
@@ -44,8 +44,7 @@ def fit(
     `keras_fit` is `fit` of `keras.Model`; all other arguments are those of `LatentModel.fit`, with
     the same errors.
     """
-    if class_weight is not None:
-        raise ValueError("class_weight has no meaning here: use sample_weight.")
+    check_no_class_weight(class_weight)
     epochs = checks.positive_int("epochs", epochs)
     checks.optional_positive_int("validation_steps", validation_steps)
     initial_epoch = checks.non_negative_int("initial_epoch", initial_epoch)
@@ -142,6 +141,12 @@ def evaluate(
     )
     with explained(), explained_peers(strategy), tuned:
         return keras_evaluate(source, steps=steps, callbacks=run, verbose=verbose, **kwargs)
+
+
+def check_no_class_weight(class_weight: Any) -> None:
+    """Raise where weights of classes are given: the data have no labels."""
+    if class_weight is not None:
+        raise ValueError("class_weight has no meaning here: use sample_weight.")
 
 
 def check_ends(data: Any, steps: int | None, name: str, option: str, times: int = 1) -> None:

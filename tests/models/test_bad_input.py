@@ -237,6 +237,8 @@ def test_what_a_vae_does_itself_cannot_be_given(vae, make_vae):
     x = np.zeros((8, *EVENT))
     with pytest.raises(ValueError, match="sample_weight"):
         vae.fit(x, class_weight={0: 1.0}, verbose=0)
+    with pytest.raises(ValueError, match="class_weight"):
+        vae.train_on_batch(x, x, class_weight={0: 1.0})
     other = make_vae()
     with pytest.raises(ValueError, match=r"Expected loss to be a kvae.*loss='mse'"):
         other.compile(optimizer="adam", loss="mse")

@@ -376,8 +376,8 @@ class HierarchicalVAE(LatentModel):
         levels = len(self.groups) if levels is None else checks.positive_int("levels", levels)
         if levels >= len(self.groups):
             return super().reconstruct(x, batch_size)
-        means = {name: mean for name, (mean, _) in self.encode(x, batch_size).items()}
-        return self.decode({name: means[name] for name in self.groups[:levels]}, batch_size)
+        points = self.run("points", self.named_inputs().check_x(x), batch_size)
+        return self.decode({name: points[name] for name in self.groups[:levels]}, batch_size)
 
     def tensor_functions(self) -> dict[str, Callable[..., dict[str, Any]]]:
         """Return the functions behind the array methods and the signatures, by name."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kvae.layers import IndependentNormal, MultivariateNormalDiag
+from kvae.layers import Deterministic, IndependentNormal, MultivariateNormalDiag
 from kvae.models.part_network import build_network, emitted_shape, taken_shape
 from kvae.models.parts import check_are_layers, check_decoder, check_emits, kl_of
 from kvae.priors import GivenNormal
@@ -19,6 +19,11 @@ def check_posteriors(posteriors: Any) -> None:
         )
     for index, layer in enumerate(posteriors):
         name = f"posteriors[{index}]"
+        if isinstance(layer, Deterministic):
+            raise ValueError(
+                f"Expected {name} to be a distribution with a density, whose KL the hierarchy "
+                "reports. Received: a Deterministic layer; kvae.VAE takes one"
+            )
         prior = kl_of(layer, name).prior
         if prior.event_shape != layer.event_shape:
             raise ValueError(

@@ -156,7 +156,12 @@ class VectorFunctions(TensorFunctions):
 class HierarchyFunctions(TensorFunctions):
     """The functions of a model with several layers of latent variables."""
 
-    names = (*TensorFunctions.names, "encode", "decode")
+    names = (*TensorFunctions.names, "encode", "decode", "points")
+
+    def points(self, x: Any, **others: Any) -> dict[str, Any]:
+        """Return the point of each posterior by layer, (batch, *shape), given those above it."""
+        latents = self.model.infer(self._inputs(x, others), None)
+        return {name: latent.value for name, latent in latents.items()}
 
     def encode(self, x: Any, **others: Any) -> dict[str, Any]:
         """Return mean and standard deviation of each posterior, given the points above it.

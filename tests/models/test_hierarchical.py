@@ -295,6 +295,32 @@ def test_decode_at_the_posterior_means_is_reconstruct(model, x):
     assert not np.allclose(first, model.reconstruct(x))
 
 
+def test_the_upper_levels_of_a_reconstruction_are_points():
+    """Of a sphere the point is the direction; the mean is inside."""
+    dense, data = keras.layers.Dense, keras.Input((5,))
+
+    def network(*sizes, emits):
+        inputs = [keras.Input((size,)) for size in sizes]
+        read = keras.layers.Concatenate()(inputs) if len(inputs) > 1 else inputs[0]
+        return keras.Model(inputs if len(inputs) > 1 else inputs[0], dense(emits)(read))
+
+    sphere = kvae.layers.PowerSpherical(3, activity_regularizer=KL(kvae.priors.UniformSphere(3)))
+    hierarchy = kvae.HierarchicalVAE(
+        keras.Model(data, [dense(sphere.params_size)(data), dense(4)(data)]),
+        [sphere, normal(2, activity_regularizer=KL(given(2)))],
+        [network(3, emits=6), network(6, 2, emits=6)],
+        [network(6, emits=4)],
+        [network(6, 4, emits=4)],
+        network(6, emits=5),
+        kvae.layers.IndependentBernoulli(5),
+    )
+    rows = np.random.default_rng(0).uniform(size=(4, 5)).astype("float32")
+    point = hierarchy.infer({"x": tf.constant(rows)}, None)["z1"].value
+    np.testing.assert_allclose(np.linalg.norm(point, axis=1), 1.0, rtol=1e-5)
+    found = hierarchy.reconstruct(rows, levels=1)
+    assert_same_in_float32(found, hierarchy.decode({"z1": point}))
+
+
 def test_a_call_is_the_likelihood_at_the_points(model, x):
     probabilities = tf.sigmoid(model(tf.constant(x)))
     assert_same_in_float32(probabilities, model.reconstruct(x))
@@ -351,6 +377,11 @@ def top(**kwargs):
     return normal(2, activity_regularizer=kl(2), **kwargs)
 
 
+def point():
+    prior = kvae.regularizers.NegativeLogPrior(kvae.priors.StandardNormal(2))
+    return kvae.layers.Deterministic(2, activity_regularizer=prior)
+
+
 def lower(prior=None, layer=normal, size=3):
     return layer(size, activity_regularizer=KL(prior or given(size)))
 
@@ -373,6 +404,7 @@ def wide(size):
     [
         (lambda: {"posteriors": [top()]}, "at least two distribution layers"),
         (lambda: {"posteriors": top()}, "at least two distribution layers"),
+        (lambda: {"posteriors": [point(), lower()]}, "posteriors[0] to be a distribution with a"),
         (lambda: {"posteriors": [top(), normal(3)]}, "posteriors[1] to have a KL regularizer"),
         (lambda: {"posteriors": [top(), "normal"]}, "posteriors[1] to be a kvae distribution"),
         (

@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 import kvae
 from kvae.export.formats import saved_model, tflite
 from kvae.export.key import Key
+from kvae.export.presets import PRESETS
 from kvae.export.verification import litert
 from kvae.export.verification.compare import Output, Tolerance, measure
 from kvae.export.verification.processes import in_session
@@ -146,6 +147,47 @@ def test_a_file_that_gives_nan_or_another_shape_is_refused():
             measure(reference, [output(found)], tolerance)
     with pytest.raises(kvae.export.ExportError, match="missing"):
         measure(reference, [], tolerance)
+
+
+def encoded(found, expected, stddev, preset):
+    """Return how the mean of `encode` compares, by the tolerance of a preset."""
+    reference = Reference(
+        {"encode": {"x": np.zeros((len(expected), 4))}},
+        {"encode": {"mean": expected, "stddev": stddev}},
+    )
+    outputs = {"mean": found, "stddev": stddev}
+    return measure(
+        reference,
+        [Output("LiteRT", Key("encode"), name, values) for name, values in outputs.items()],
+        PRESETS[preset].tolerance,
+    )["encode"]["mean"]
+
+
+@pytest.mark.parametrize("preset", ["float16", "int8-weights", "int8"])
+def test_codes_of_a_deterministic_encoder_are_held_to_decibels(preset, rng):
+    expected = rng.normal(size=(64, 3)).astype("float32")
+    none = np.zeros_like(expected)
+    near = encoded(expected * (1.0 + 1e-4), expected, none, preset)
+    assert near.stddevs is None
+    assert near.psnr > 60.0
+    with pytest.raises(kvae.export.ExportError, match=r"mean of encode .* \(tolerance psnr\)"):
+        encoded(-expected, expected, none, preset)
+
+
+def test_a_stddev_of_zero_leaves_the_other_codes_held(rng):
+    expected = rng.normal(size=(64, 3)).astype("float32")
+    stddev = np.full_like(expected, 0.1)
+    stddev[0, 0] = 0.0
+    assert encoded(expected + 0.05, expected, stddev, "int8").stddevs == pytest.approx(0.5)
+    with pytest.raises(kvae.export.ExportError, match=r"\(tolerance codes\)"):
+        encoded(expected + 1.0, expected, stddev, "int8")
+
+
+def test_an_output_that_is_constant_and_exact_is_not_refused():
+    expected = np.full((64, 3), 0.5, "float32")
+    reference = Reference({"decode": {"z": np.zeros((64, 2))}}, {"decode": {"mean": expected}})
+    output = Output("LiteRT", Key("decode"), "mean", expected)
+    assert measure(reference, [output], PRESETS["int8"].tolerance)["decode"]["mean"].psnr == 300.0
 
 
 def test_a_saved_model_whose_variables_only_python_finds_is_refused(vae, tmp_path):

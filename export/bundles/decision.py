@@ -7,12 +7,52 @@ from typing import Any
 import numpy as np
 
 from .. import runtime
+from ..signatures import find
 
-__all__ = ["calibrated", "decision_rows", "decision_table"]
+__all__ = ["calibrated", "calibration_rows", "decision_rows", "decision_table"]
+
+# What a score takes in manifest.json, and what the rest takes at most.
+SCORE_BYTES, OTHER_BYTES = 30, 2**18
+
+
+def calibration_rows(rows: Any, vae: Any, presets: int) -> dict[str, np.ndarray]:
+    """Return calibration rows by input, as the files of a bundle score them.
+
+    Args:
+        rows: normal rows that the model was not trained on, or a dict of arrays by input.
+        vae: the model.
+        presets: number of files, of which the manifest holds the scores.
+
+    Raises:
+        ValueError: If the rows are not valid, or more than the manifest holds.
+    """
+    try:
+        found = vae.named_inputs().check_scored(rows)
+    except ValueError as error:
+        raise ValueError(f"The rows of calibration are not those of the model. {error}") from error
+    inputs = found if isinstance(found, dict) else {"x": found}
+    (score,) = find(vae, ["score"])
+    if inputs.keys() != score.inputs.keys():
+        raise ValueError(
+            f"Expected the rows of calibration to have the inputs of score, {sorted(score.inputs)}."
+            f" Received: {sorted(inputs)}"
+        )
+    count = len(inputs["x"])
+    most = (runtime.MANIFEST_BYTES - OTHER_BYTES) // (SCORE_BYTES * presets)
+    if count > most:
+        raise ValueError(
+            f"Expected at most {most} rows of calibration for {presets} presets, since the "
+            f"manifest holds all scores. Received: {count}"
+        )
+    return inputs
 
 
 def calibrated(
-    folder: Path, manifest: dict[str, Any], rows: Any, rate: float, two_sided: bool
+    folder: Path,
+    manifest: dict[str, Any],
+    rows: Mapping[str, np.ndarray],
+    rate: float,
+    two_sided: bool,
 ) -> dict[str, Any]:
     """Return the manifest with the `calibration` of each file.
 
@@ -21,14 +61,13 @@ def calibrated(
     Args:
         folder: the bundle, sealed with `manifest`.
         manifest: its manifest.
-        rows: normal rows that the model was not trained on, or a dict of arrays by input.
+        rows: those of `calibration_rows`.
         rate: wanted rate of false alarms.
         two_sided: whether a score that is too low is an anomaly too.
     """
-    inputs = dict(rows) if isinstance(rows, dict) else {"x": rows}
     artefacts = []
     for artefact in manifest["artefacts"]:
-        found = runtime.Model(folder, artefact["preset"]).score(**inputs)
+        found = runtime.Model(folder, artefact["preset"]).score(**rows)
         scores = [float(score) for score in np.sort(found)]
         low, high = runtime.limits(scores, rate, two_sided)
         smallest = runtime.smallest_rate(len(scores), two_sided)

@@ -37,11 +37,11 @@ from ..result import ExportError, ExportResult
 from ..signatures import find
 from ..subject import to_export
 from ..training.plan import Plan, plan_of
-from ..verification.compare import Tolerance
+from ..verification.compare import Tolerance, check_tolerance
 from ..verification.probe import examples_of, reference_of
 from ..verification.reference import Reference
 from .codes import CODES, MOST_CODES, codes_of, npy
-from .decision import calibrated
+from .decision import calibrated, calibration_rows
 from .figures import draw, packed
 from .keras_file import KERAS_FILE, keras_file
 from .manifest import manifest_of
@@ -57,6 +57,7 @@ DIAGNOSED = 2_000
 LEAST_DIAGNOSED = 50
 # The golden vectors take no more than this, or a tenth of the largest file, unless told otherwise.
 GOLDEN_BYTES = 2**20
+HEADER_BYTES = 2**18  # what the file of the golden vectors holds beside them, at most
 
 
 def bundle(
@@ -168,8 +169,9 @@ def bundle(
     find(vae, names)
     chosen = [preset for preset in chosen if preset.held(names)]
     tolerances = dict(tolerance or {})
-    for name in tolerances:
+    for name, each in tolerances.items():
         checks.choice("tolerance", name, [preset.name for preset in chosen])
+        check_tolerance(f"tolerance[{name!r}]", each)
     tolerances = {preset.name: preset.tolerance for preset in chosen} | tolerances
     if not chosen or not names:
         raise ValueError(
@@ -184,9 +186,13 @@ def bundle(
             f"signatures={names}, calibration=..."
         )
     if calibration is not None:
-        _check_calibration(calibration, vae)
+        calibration = calibration_rows(calibration, vae, len(chosen))
     rate = checks.rate("false_alarm_rate", false_alarm_rate)
-    golden_bytes = checks.positive_int("golden_bytes", golden_bytes)
+    if checks.positive_int("golden_bytes", golden_bytes) > runtime.GOLDEN_BYTES:
+        raise ValueError(
+            f"Expected golden_bytes to be at most {runtime.GOLDEN_BYTES}, more are not read. "
+            f"Received: golden_bytes={golden_bytes}"
+        )
     codes = checks.non_negative_int("codes", codes)
     table = None if schema is None else _table(schema, vae)
     channels = None if channels is None else _channels(channels, vae)
@@ -243,6 +249,8 @@ def bundle(
                 device = measured(folder, effort=BRIEF)
                 seal(folder, {**manifest, "devices": [device]}, target.name)
                 results = {name: _timed(result, device) for name, result in results.items()}
+            written = runtime.Bundle(folder)  # what clients would refuse is refused here
+            _ = written.manifest, written.golden()
     for name, why in refused.items():
         warnings.warn(
             f"The bundle is written without the preset {name!r}. {why} To allow it, pass "
@@ -263,14 +271,6 @@ def _channels(names: Any, vae: Any) -> list[str]:
             f"{names} for examples of shape {shape}"
         )
     return names
-
-
-def _check_calibration(rows: Any, vae: Any) -> None:
-    """Raise unless rows are valid for the model, before they are scored by its files."""
-    try:
-        vae.named_inputs().check_x(rows)
-    except ValueError as error:
-        raise ValueError(f"The rows of calibration are not those of the model. {error}") from error
 
 
 def _table(schema: Any, vae: Any) -> dict[str, Any]:
@@ -334,7 +334,8 @@ def _write_others(
 ) -> None:
     """Write the golden vectors and the runtime."""
     largest = max(artefact["size_bytes"] for artefact in manifest["artefacts"])
-    golden = reference.thinned(max(golden_bytes, largest // 10))
+    most = runtime.GOLDEN_BYTES - HEADER_BYTES
+    golden = reference.thinned(min(max(golden_bytes, largest // 10), most))
     (folder / "golden.npz").write_bytes(_npz(golden))
     (folder / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
 

@@ -17,7 +17,7 @@ from ..training.description import described
 from ..training.functions import NAMES as TRAINING_NAMES
 from ..training.plan import plan_of
 from ..verification import litert
-from ..verification.compare import Tolerance, measure
+from ..verification.compare import Tolerance, check_tolerance, measure
 from ..verification.probe import examples_of, reference_of
 from ..verification.processes import in_child
 from ..verification.reference import Reference
@@ -104,6 +104,8 @@ def tflite(
         signatures = [main_signature([signature.name for signature in vae.signatures()])]
     signatures = checks.names("signatures", signatures)
     _check_arguments(chosen, signatures, int8_io)
+    if tolerance is not None:
+        check_tolerance("tolerance", tolerance)
     find(vae, signatures)
     plan = plan_of(trainable, optimizer, training_batch_size, [chosen.name])
     with Graph(vae, signatures, sizes, plan) as graph:

@@ -524,6 +524,34 @@ def test_rows_of_another_model_are_no_calibration(wrong, tmp_path, monkeypatch):
     assert not (tmp_path / "b").exists()
 
 
+BEYOND = [
+    ({"calibration": np.zeros((131_073, 6))}, "at most 131072 rows of calibration for 1 presets"),
+    (
+        {"calibration": {"x": np.zeros((9, 6)), "observed": np.ones((9, 6), bool)}},
+        r"to have the inputs of score, \['x'\]. Received: \['observed', 'x'\]",
+    ),
+    ({"golden_bytes": 10**8}, "Expected golden_bytes to be at most 67108864"),
+    ({"tolerance": {"float32": 35.0}}, r"tolerance\['float32'\] to be a kvae.export.Tolerance"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "words"), BEYOND, ids=[words[:20] for _, words in BEYOND])
+def test_what_no_bundle_can_hold_is_refused_before_any_work(wrong, words, tmp_path, monkeypatch):
+    monkeypatch.setattr("kvae.export.bundles.write.reference_of", None)
+    settings = {"presets": ["float32"], "signatures": ["score"], "measure": False}
+    with pytest.raises(ValueError, match=words):
+        kvae.export.bundle(make_vae((6,), 2), tmp_path / "b", **settings, **wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_that_nothing_could_open_is_not_left(tmp_path, monkeypatch):
+    monkeypatch.setattr("kvae.export.runtime.MANIFEST_BYTES", 1000)
+    settings = {"presets": ["float32"], "signatures": ["score"], "measure": False}
+    with pytest.raises(runtime.BundleError, match=r"manifest.json has \d+ bytes; at most 1000"):
+        kvae.export.bundle(make_vae((6,), 2), tmp_path / "b", **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_golden_vectors_are_what_keras_says(pictured, conv_vae):
     golden = runtime.Model(pictured[0]).golden()
     np.testing.assert_allclose(

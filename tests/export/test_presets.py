@@ -161,6 +161,8 @@ def test_arguments_that_do_not_go_together_are_refused(vae, tmp_path):
         kvae.export.tflite(vae, path, preset="int8", int8_io=True)
     with pytest.raises(ValueError, match=r"Expected signatures out of decode.*sample"):
         kvae.export.tflite(vae, path, preset="int8-full", signatures=["decode", "sample"])
+    with pytest.raises(ValueError, match=r"tolerance to be a kvae.export.Tolerance.*0.001"):
+        kvae.export.tflite(vae, path, tolerance=1e-3)
     with pytest.raises(ValueError, match="batch_sizes to be a positive integer"):
         kvae.export.tflite(vae, path, batch_sizes=[0])
     assert list(tmp_path.iterdir()) == []

@@ -126,7 +126,13 @@ def _rename_to_vacant(temporary: Path, target: Path) -> None:
         os.mkdir(target)  # fails if something stands there; an empty folder can be replaced
         os.replace(temporary, target)
     else:
-        os.link(temporary, target)
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            open(target, "xb").close()  # fails if something stands there, as mkdir does
+            os.replace(temporary, target)
 
 
 def _renameat2(source: Path, target: Path, flag: int) -> bool:

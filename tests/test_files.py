@@ -1,5 +1,6 @@
 """Files and folders that are there whole or not at all."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -147,6 +148,24 @@ def test_what_another_process_puts_there_meanwhile_is_kept(tmp_path, monkeypatch
         work()
     content = target if kind == "file" else target / "sub" / "file"
     assert content.read_text() == "theirs"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+def test_without_hard_links_a_vacant_path_is_filled_and_a_taken_one_kept(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(files, "_renameat2", lambda *_: False)
+    monkeypatch.setattr(os, "link", refused)
+    target = tmp_path / "target"
+    with files.replacing(target, overwrite=False) as temporary:
+        write(temporary)
+    with (
+        pytest.raises(FileExistsError, match="Expected path to be free"),
+        files.replacing(target, overwrite=False) as temporary,
+    ):
+        write(temporary, "other")
+    assert target.read_text() == "new"
     assert os.listdir(tmp_path) == ["target"]
 
 

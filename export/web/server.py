@@ -68,6 +68,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
 
+    def handle_one_request(self) -> None:
+        """Answer one request; that a browser has gone meanwhile is no error."""
+        try:
+            super().handle_one_request()
+        except ConnectionError:
+            self.close_connection = True
+
     def do_GET(self) -> None:
         """Answer with a file."""
         self._answer(body=True)

@@ -3,6 +3,8 @@
 import http.client
 import shutil
 import socket
+import struct
+import sys
 import threading
 
 import pytest
@@ -52,6 +54,26 @@ def test_head_has_no_body_and_nothing_can_be_sent(server):
     assert (status, body) == (200, b"")
     assert int(headers["Content-Length"]) > 0
     assert ask(server, "/app.js", "POST")[0] == 501
+
+
+def test_a_browser_that_goes_away_in_a_download_is_no_error(server, site, monkeypatch):
+    errors, done = [], threading.Event()
+    shutdown = server.shutdown_request
+
+    def ended(request):
+        shutdown(request)
+        done.set()
+
+    monkeypatch.setattr(server, "handle_error", lambda *_: errors.append(sys.exc_info()[1]))
+    monkeypatch.setattr(server, "shutdown_request", ended)
+    monkeypatch.setattr(site, "read", lambda _: bytes(50_000_000))  # more than buffers hold
+    with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+        connection.sendall(f"GET /app.js HTTP/1.1\r\nHost: {server.hosts[0]}\r\n\r\n".encode())
+        connection.recv(1000)
+        # Closed with a reset.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert done.wait(30)
+    assert errors == []
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,9 @@ class TrainingFunctions:
         factor = self.optimizer.clip_norm / tf.maximum(norm, self.optimizer.clip_norm)
         self._update(present, gradient * factor, learning_rate, finite)
         outputs = {
-            "loss": loss,
+            # A loss of one term would be one tensor with it, which has one name in the file. The
+            # zero is unknown to the converter, which drops a product with a constant 0.
+            "loss": loss + tf.minimum(tf.abs(learning_rate), 0.0),
             **{term.name: batch.reduce(term.values) for term in terms},
             "gradient_norm": norm,
             "applied": tf.cast(finite, tf.int32),

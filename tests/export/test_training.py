@@ -163,6 +163,18 @@ def test_a_mixture_prior_trains(tmp_path):
     assert result.training["measured"]["weight_error"] < 1e-4
 
 
+def test_a_loss_of_one_term_trains(tmp_path):
+    plain = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2, weight=0.0))
+    result = kvae.export.tflite(
+        make_vae(4, posterior=plain),
+        tmp_path / "one.tflite",
+        signatures=["score"],
+        trainable="all",
+        optimizer=Optimizer(pull=0.0),
+    )
+    assert result.training["measured"]["loss_error"] < 1e-4
+
+
 def pixels():
     """A VAE of 8-bit pixels, which are whole numbers in files, and examples in float32."""
     likelihood = kvae.layers.IndependentNormal((4, 4, 1), min_scale=0.1)

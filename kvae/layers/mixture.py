@@ -16,8 +16,8 @@ from kvae import checks
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.logistic import IndependentLogistic
 from kvae.layers.normal import IndependentNormal
+from kvae.layers.normal_likelihood import NormalLikelihood
 from kvae.layers.tfp_names import MixtureParamsSize
-from kvae.seeds import next_seed
 
 __all__ = [
     "Mixture",
@@ -86,14 +86,13 @@ class Mixture(DistributionLayer):
             reparameterize=self._reparameterizes(components),
         )
 
-    def convert(self, distribution: Any, name: str) -> Any:
-        """Return the tensor that `name` (one of `conversions`) stands for."""
-        if name != "sample" or not distribution.parameters["reparameterize"]:
-            return super().convert(distribution, name)
-        seed = next_seed(self.seed_generator)
-        draw = distribution.sample(seed=seed)
+    def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
+        """Return draws, see `DistributionLayer.draw`."""
+        draw = super().draw(distribution, seed, draws)
+        if not distribution.parameters["reparameterize"]:
+            return draw
         # Where a density overflows TFP's reparameterized draw is NaN; its plain one never is.
-        plain = distribution.copy(reparameterize=False).sample(seed=seed)
+        plain = super().draw(distribution.copy(reparameterize=False), seed, draws)
         return tf.where(tf.math.is_finite(draw), draw, tf.stop_gradient(plain))
 
     def named_parameters(self, params: Any) -> dict[str, Any]:
@@ -150,8 +149,9 @@ class MixtureSameFamily(Mixture):
         **kwargs: see `DistributionLayer`.
 
     Raises:
-        ValueError: If `component_layer` is not a kvae distribution layer, or carries an
-            `activity_regularizer`, which belongs to the mixture.
+        ValueError: If `component_layer` is not a kvae distribution layer, carries an
+            `activity_regularizer`, which belongs to the mixture, or has a transform or an optimal
+            scale.
 
     Example:
         >>> mixture = kvae.layers.MixtureSameFamily(5, kvae.layers.IndependentNormal(2))
@@ -189,6 +189,13 @@ class MixtureSameFamily(Mixture):
             raise ValueError(
                 "Expected component_layer without activity_regularizer: give it to the mixture. "
                 f"Received: component_layer with {component_layer.regularizer!r}"
+            )
+        if component_layer.transforms() or _has_optimal_scale(component_layer):
+            raise ValueError(
+                "Expected component_layer to take nothing from the training data by itself: all "
+                "components share one transform, kvae.layers.Transformed(mixture, transform), and "
+                "an optimal scale is that of a single normal. Received: "
+                f"component_layer={component_layer!r} with a transform or an optimal scale"
             )
         super().__init__(
             num_components, component_layer, convert_to_tensor_fn, validate_args, **kwargs
@@ -299,6 +306,12 @@ class MixtureLogistic(Mixture):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this layer again."""
         return {**super().get_config(), "min_scale": self.component_layer.min_scale}
+
+
+def _has_optimal_scale(layer: Any) -> bool:
+    """Return whether a layer, or one of its columns, is a normal with an optimal scale."""
+    parts = getattr(layer, "columns", [layer])
+    return any(isinstance(part, NormalLikelihood) and part.scale == "optimal" for part in parts)
 
 
 @tf.custom_gradient

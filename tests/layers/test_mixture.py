@@ -160,12 +160,49 @@ def test_parameters_at_the_extremes_give_finite_monte_carlo_kl_and_gradients(cls
     assert np.all(np.isfinite(tape.gradient(penalty, params)))
 
 
+@pytest.mark.parametrize("draws", [None, 3])
+def test_draws_are_finite_where_a_density_overflows(draws):
+    """Those of a VAE, which come from `draw`, as those of the layer's call."""
+    kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(2))
+    layer = layers.MixtureNormal(3, 2, activity_regularizer=kl)
+    params = np.random.default_rng(0).uniform(-1e4, 1e4, (500, 15)).astype("float32")
+    params = tf.Variable(params)
+    with tf.GradientTape() as tape:
+        distribution = layer.distribution(params)
+        found = layer.draw(distribution, (0, 1), draws)
+        total = tf.reduce_sum(found)
+    assert np.isnan(distribution.sample(seed=(0, 1))).any()
+    assert np.all(np.isfinite(found))
+    assert np.all(np.isfinite(tape.gradient(total, params)))
+
+
 def test_component_layer_must_be_a_distribution_layer_without_a_penalty_of_its_own():
     with pytest.raises(ValueError, match="Expected component_layer to be a kvae"):
         layers.MixtureSameFamily(2, keras.layers.Dense(2))
     kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(2))
     with pytest.raises(ValueError, match="give it to the mixture"):
         layers.MixtureSameFamily(2, layers.IndependentNormal(2, activity_regularizer=kl))
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        layers.NormalLikelihood(2, scale="optimal"),
+        layers.Columns([layers.NormalLikelihood(scale="optimal")]),
+        layers.Transformed(layers.IndependentNormal(2), kvae.transforms.Standardization()),
+        layers.Transformed(layers.IndependentNormal(2), kvae.transforms.Log()),
+    ],
+)
+def test_components_that_take_a_scale_or_a_transform_from_data_are_refused(component):
+    with pytest.raises(ValueError, match=r"Transformed\(mixture, transform\)"):
+        layers.MixtureSameFamily(2, component)
+
+
+def test_components_with_a_fixed_scale_are_taken():
+    layer = layers.MixtureSameFamily(1, layers.NormalLikelihood(2, scale=0.5))
+    expected = scipy.stats.norm(0.0, 0.5).logpdf([1.0, 2.0]).sum()
+    found = layer.log_prob(np.zeros((1, 3)), [[1.0, 2.0]])
+    np.testing.assert_allclose(found, [expected], rtol=1e-6)
 
 
 def test_a_mixture_has_no_mode():

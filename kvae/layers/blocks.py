@@ -15,7 +15,7 @@ class Blocks:
     """The places of blocks of columns in a row; see `kvae.layers.Columns`.
 
     Args:
-        layers: distribution layers with events (k,).
+        layers: distribution layers with events (k,), whose elements are values of their own.
         places: for each layer the k indices of its columns in the row.
         names: of the columns of the row; None for column_0, column_1, ...
 
@@ -51,6 +51,13 @@ class Blocks:
                 "layer with events (k,), and names to hold a name for each. Received: layers with "
                 f"events {shapes}, places={self.places}, names={self.names}"
             )
+        for layer in layers:
+            if layer.domain.one_hot or layer.domain.columns:
+                raise ValueError(
+                    "Expected layers whose elements are columns of their own, such as "
+                    "kvae.layers.IndependentCategorical for classes. Received: "
+                    f"{type(layer).__name__} '{layer.name}', whose elements make one value"
+                )
         self.order = np.argsort(flat).tolist()
 
     def split(self, x: Any) -> list[Any]:

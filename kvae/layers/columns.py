@@ -146,8 +146,11 @@ class Columns(DistributionLayer):
         )
 
     def has_independent_elements(self, params: Any) -> bool:
-        """Return True, see `DistributionLayer.has_independent_elements`."""
-        return True
+        """Return whether those of each block are, see `DistributionLayer`; columns always are."""
+        if self.blocks_of_row is None:
+            return True
+        parts = zip(self.columns, self._parts(self.check_params(params)), strict=True)
+        return all(column.has_independent_elements(part) for column, part in parts)
 
     def log_derivative(self, x: Any, observed: Any = None) -> Any:
         """Return the sum over the columns, see `DistributionLayer.log_derivative`."""

@@ -119,3 +119,29 @@ def test_columns_without_names_are_numbered_by_their_places():
     row = layers.Columns(columns, places=[[2, 0], [1]])
     names = [column["name"] for column in row.domain.describe()["columns"]]
     assert names == ["column_0", "column_1", "column_2"]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.OneHotCategorical(3),
+        layers.Columns([layers.IndependentNormal(name=name) for name in "abc"]),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_a_layer_whose_elements_are_no_columns_of_their_own_is_refused(layer):
+    columns = [layer, layers.IndependentNormal(1)]
+    with pytest.raises(ValueError, match="elements are columns of their own"):
+        layers.Columns(columns, places=[[0, 1, 2], [3]])
+
+
+def test_a_block_of_dependent_elements_counts_as_a_whole(rng):
+    columns = [layers.MixtureNormal(2, 2, name="pair"), layers.IndependentNormal(1, name="one")]
+    row = layers.Columns(columns, places=[[0, 2], [1]])
+    params, x = rng.normal(size=(5, row.params_size)), rng.normal(size=(5, 3))
+    assert not row.has_independent_elements(params)
+    expected = columns[0].log_prob(params[:, :10], x[:, [0, 2]])
+    expected += columns[1].log_prob(params[:, 10:], x[:, [1]])
+    assert relative(row.mean_log_prob(params, x), expected / 3.0) < 1e-12
+    with pytest.raises(ValueError, match="independent elements with observed"):
+        row.log_prob(params, x, observed=np.ones((5, 3), bool))

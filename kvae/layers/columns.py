@@ -12,6 +12,7 @@ from kvae.contract import Domain
 from kvae.layers.blocks import Blocks
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.observed import check_observed
+from kvae.layers.parameter_names import check_parameter_names
 from kvae.layers.trainability import reparameterized
 from kvae.sums import ordered_sum
 
@@ -43,8 +44,9 @@ class Columns(DistributionLayer):
         **kwargs: see `DistributionLayer`.
 
     Raises:
-        ValueError: If `columns` is empty, holds anything but such layers, or if two have one name;
-            or if `places` and `names` are not those of a row.
+        ValueError: If `columns` is empty, holds anything but such layers, if two have one name,
+            or parameters of one name ("gain" with `zero_logits`, "gain_zero" with `logits`); or if
+            `places` and `names` are not those of a row.
 
     Example:
         >>> row = kvae.layers.Columns([
@@ -97,6 +99,7 @@ class Columns(DistributionLayer):
         if len(set(own)) < len(own):
             raise ValueError(f"Expected columns to have names of their own. Received: {own}")
         self.blocks_of_row = None if places is None else Blocks(columns, places, names)
+        check_parameter_names(columns)
         self.conversions = tuple(
             name
             for name in DistributionLayer.conversions

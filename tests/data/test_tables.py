@@ -190,6 +190,25 @@ def test_names_of_columns_are_kept():
     schema = TableSchema.infer(frame)
     assert_round_trip(frame, schema)
     assert schema.names() == ["x", "3", "column"]
+
+
+@pytest.mark.parametrize("first", ["gain", "gain_zero"])
+def test_no_two_parameters_of_a_row_have_one_name(first, rng):
+    """The zeros of gain are "gain_zero_logits", as are the classes of gain_zero."""
+    values = {
+        "gain": np.where(rng.uniform(size=500) < 0.5, 0, 5 + rng.poisson(20.0, 500)),
+        "gain_zero": rng.choice(["yes", "no"], 500),
+        "gain_more": rng.choice(["yes", "no"], 500),
+    }
+    names = sorted(values, key=lambda name: name != first)
+    schema = TableSchema.infer(pd.DataFrame({name: values[name] for name in names}))
+    assert schema.columns[names.index("gain")].zero_inflated
+    numbered = {"gain": "gain_zero_2", "gain_zero": "gain_2"}[first]
+    assert numbered in schema.names()
+    assert "gain_more" in schema.names()
+    row = schema.likelihood()
+    named = row.named_parameters(np.zeros((1, row.params_size), "float32"))
+    assert sum(value.shape[-1] if value.shape.rank > 1 else 1 for value in named.values()) == 7
     schema.likelihood()
 
 

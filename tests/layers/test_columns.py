@@ -170,6 +170,37 @@ def test_two_columns_of_one_name_are_refused():
         layers.Columns(columns)
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [
+            layers.IndependentBernoulli(name="gain_zero"),
+            layers.ZeroInflatedNegativeBinomial(name="gain"),
+        ],
+        [
+            layers.Transformed(layers.IndependentNormal(), kvae.transforms.Log(), name="price"),
+            layers.IndependentNormal(name="price_transformed"),
+        ],
+    ],
+    ids=["zero", "transformed"],
+)
+def test_columns_whose_parameters_would_have_one_name_are_refused(columns):
+    with pytest.raises(ValueError, match=r"both have .*Rename one"):
+        layers.Columns(columns)
+
+
+def test_columns_of_related_names_have_all_their_parameters():
+    row = layers.Columns(
+        [
+            layers.ZeroInflatedNegativeBinomial(name="gain"),
+            layers.IndependentBernoulli(name="gain_one"),
+            layers.IndependentNormal(name="gain_one_more"),
+        ]
+    )
+    named = row.named_parameters(np.zeros((1, row.params_size), "float32"))
+    assert len(named) == row.params_size == 6
+
+
 def test_the_derivative_of_the_columns_own_transforms_is_summed():
     squeeze = kvae.transforms.Arcsinh(center=0.0, width=2.0)
     row = kvae.layers.Columns(

@@ -316,16 +316,29 @@ class TableSchema:
             ['a_b', 'a_b_2']
         """
         taken: set[str] = set()
-        names = []
+        names: list[str] = []
         for column in self.modelled:
             base = re.sub(r"[^A-Za-z0-9]+", "_", str(column.name)).strip("_") or "column"
             name, number = base, 1
-            while name.lower() in taken:
+            while name.lower() in taken or self._shares_parameters(names, name, column):
                 number += 1
                 name = f"{base}_{number}"
             taken.add(name.lower())
             names.append(name)
         return names
+
+    def _shares_parameters(self, names: list[str], name: str, column: Column) -> bool:
+        """Return whether a column would have parameters of the names of those of one before it."""
+        from kvae.layers.parameter_names import shared_parameters
+
+        related = [
+            (other, before)
+            for other, before in zip(names, self.modelled, strict=False)
+            if other.startswith(f"{name}_") or name.startswith(f"{other}_")
+        ]
+        return any(
+            shared_parameters(before.layer(other), column.layer(name)) for other, before in related
+        )
 
     def features(self) -> list[int | str]:
         """Return what an encoder reads of each column, for `kvae.networks.for_data(columns=)`.

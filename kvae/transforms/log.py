@@ -18,6 +18,8 @@ HIGHEST_LOG = 88.0  # exp(88) = 1.7e38
 class Log(Transform):
     """y = log(x + shift), for amounts of at least zero with a long tail.
 
+    The inverse stays at or above zero: of y below log(shift) it is zero.
+
     Args:
         shift: positive number in the unit of the data, about the size of the least amounts that
             matter.
@@ -40,8 +42,8 @@ class Log(Transform):
         return tf.math.log(x + self.shift)
 
     def inverse(self, y: Any) -> Any:
-        """Return exp(y) - shift, finite in float32."""
-        return tf.exp(tf.minimum(y, HIGHEST_LOG)) - self.shift
+        """Return exp(y) - shift, at least zero and finite in float32."""
+        return tf.nn.relu(tf.exp(tf.minimum(y, HIGHEST_LOG)) - self.shift)
 
     def log_derivative(self, x: Any) -> Any:
         """Return -log(x + shift)."""

@@ -112,6 +112,18 @@ def test_what_cannot_be_used_is_refused(make):
         make()
 
 
+@pytest.mark.parametrize("shift", [0.1, 1.0, 5.0])
+def test_amounts_below_zero_never_come_out_of_a_logarithm(shift):
+    transform = transforms.Log(shift)
+    y = tf.constant([-100.0, np.log(shift) - 1e-3, np.log(shift) + 1.0])
+    np.testing.assert_allclose(transform.inverse(y), [0.0, 0.0, shift * (np.e - 1.0)], rtol=1e-5)
+    layer = kvae.layers.Transformed(kvae.layers.IndependentNormal(2), transform)
+    draws = layer.distribution(tf.zeros((1, 4))).sample(500, seed=(0, 1))
+    layer.domain.check(draws.numpy(), "draws")
+    assert np.any(draws == 0.0)
+    layer.domain.check(np.asarray(layer.neutral_value()), "the neutral value")
+
+
 @pytest.mark.parametrize("sizes", [[1000], [1, 999], [400, 350, 250]])
 def test_standardization_learns_the_moments_of_all_batches(rng, sizes):
     x = rng.normal([1e6, 0.0, -3.0], [1.0, 0.1, 10.0], size=(1000, 3))

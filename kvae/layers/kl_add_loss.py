@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from kvae.contract import Latent
 from kvae.layers.distribution_layer import DistributionLayer
@@ -124,7 +125,8 @@ class KLDivergenceAddLoss(keras.layers.Layer):
         step = tf.identity(self.training_step.value) if counts else 0
         batch = batch_of(flat, mask, step, training)
         seed = next_seed(self.posterior.seed_generator)
-        self.add_loss(self.regularizer(Latent(None, distribution, seed=seed), batch))
+        loss = self.regularizer(Latent(None, distribution, seed=seed), batch)
+        self.add_loss(ops.cast(loss, keras.config.floatx()))  # as Keras' losses
         if counts and training:
             self.training_step.assign_add(1)
         return params

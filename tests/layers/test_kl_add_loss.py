@@ -5,7 +5,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import kvae
-from tests.helpers import assert_same_in_float32
+from tests.helpers import assert_same_in_float32, dtype_policy
 
 layers, prior = kvae.layers, kvae.priors.StandardNormal
 
@@ -134,3 +134,17 @@ def test_a_schedule_counts_the_training_steps(rng):
     kl = closed_form(model, x).mean()
     expected = [float(warm_up(tf.constant(step))) * kl for step in range(3)]
     np.testing.assert_allclose(said, expected, rtol=1e-5)
+
+
+def test_it_trains_in_float64(rng):
+    x = rng.normal(size=(16, 3))
+    keras.config.set_floatx("float64")
+    try:
+        with dtype_policy("float64"):
+            model, _ = encoder()
+            model.compile("sgd", loss=keras.losses.MeanSquaredError())
+            loss = model.fit(x, np.zeros((16, 2)), verbose=0).history["loss"]
+            assert model.layers[1].losses[0].dtype == "float64"
+    finally:
+        keras.config.set_floatx("float32")
+    assert np.isfinite(loss).all()

@@ -30,6 +30,9 @@ def shorten(vae: Any, z: np.ndarray, iterations: int) -> np.ndarray:
 
     Returns:
         Paths of the shape of `z`.
+
+    Raises:
+        ValueError: If the decoded values have no gradient, as classes have none.
     """
     vector = one_latent_vector(vae)
     n, steps, latent_dim = z.shape
@@ -50,6 +53,12 @@ def shorten(vae: Any, z: np.ndarray, iterations: int) -> np.ndarray:
             moves = decoded[:, 1:] - decoded[:, :-1]
             energy = (steps - 1) * tf.reduce_sum(moves**2, axis=(1, 2))  # (n,)
         gradient = tape.gradient(energy, middle)
+        if gradient is None:
+            raise ValueError(
+                'Expected a decoder whose decoded values have a gradient with path="geodesic". '
+                f"Received: {type(vae).__name__} '{vae.name}', which decodes classes. Choose "
+                '"linear" or "spherical".'
+            )
         return energy, tf.einsum("ij,njd->nid", smooth, gradient)
 
     middle = tf.constant(z[:, 1:-1])

@@ -6,6 +6,7 @@ import pytest
 import kvae
 from tests.exploration import known_decoders
 from tests.helpers import assert_same_in_float32
+from tests.small import make_vae
 
 
 def codes(*rows):
@@ -88,6 +89,14 @@ def test_a_geodesic_never_takes_more_energy_than_the_line(trained_vae, digits):
     same = kvae.interpolate(trained_vae, x[:2], x[:2], steps=4, path="geodesic")
     assert_same_in_float32(same.z, kvae.interpolate(trained_vae, x[:2], x[:2], steps=4).z)
     assert kvae.interpolate(trained_vae, x[:1], x[1:2], 2, "geodesic").z.shape == (1, 2, 2)
+
+
+def test_a_geodesic_of_decoded_classes_is_refused():
+    classes = kvae.layers.IndependentCategorical(4, num_classes=3)
+    vae = make_vae(4, likelihood=classes)
+    a, b = codes([0.0, 0.0]), codes([1.0, 1.0])
+    with pytest.raises(ValueError, match=r'with path="geodesic".*which decodes classes'):
+        kvae.interpolate(vae, a, b, steps=4, path="geodesic")
 
 
 def test_examples_start_from_their_posterior_means(trained_vae, digits):

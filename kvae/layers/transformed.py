@@ -197,17 +197,17 @@ class Transformed(DistributionLayer):
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return the parameters of `layer` by name.
 
-        `loc` and `scale` are in the unit of x where the transform is affine. Otherwise the names
-        begin with "transformed_": they describe f(x).
+        `loc` and `scale`, of components as well, are in the unit of x where the transform is
+        affine. Otherwise the names begin with "transformed_": they describe f(x).
         """
         named = self.layer.named_parameters(self.check_params(params))
         if not self.transform.is_affine:
             return {f"transformed_{name}": value for name, value in named.items()}
-        if "loc" in named:
-            named["loc"] = self.transform.inverse(named["loc"])
-        if "scale" in named:
-            scale = named["scale"]
-            named["scale"] = scale * tf.exp(-self.transform.log_derivative(scale))
+        for name, value in named.items():
+            if name in ("loc", "component_loc"):
+                named[name] = self.transform.inverse(value)
+            elif name in ("scale", "component_scale"):
+                named[name] = value * tf.exp(-self.transform.log_derivative(value))
         return named
 
     def get_config(self) -> dict[str, Any]:

@@ -29,6 +29,29 @@ def test_density_counts_the_derivative(rng):
     np.testing.assert_allclose(named["scale"], scale, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("mixture", "transform", "slope", "offset"),
+    [
+        (layers.MixtureDiscretizedLogistic(3, (2,)), transforms.Pixels(), 255.0, 0.0),
+        (
+            layers.MixtureNormal(3, 2),
+            transforms.Standardization([9.0, -1.0], [10.0, 0.5]),
+            [10.0, 0.5],
+            [9.0, -1.0],
+        ),
+    ],
+    ids=["levels", "normals"],
+)
+def test_components_are_named_in_the_unit_of_the_data(mixture, transform, slope, offset, rng):
+    params = rng.normal(size=(5, mixture.params_size)).astype("float32")
+    inner = mixture.named_parameters(params)
+    named = layers.Transformed(mixture, transform).named_parameters(params)
+    loc, scale = inner["component_loc"], inner["component_scale"]
+    np.testing.assert_allclose(named["component_loc"], loc * slope + offset, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(named["component_scale"], scale * slope, rtol=1e-5)
+    np.testing.assert_array_equal(named["mixture_logits"], inner["mixture_logits"])
+
+
 def test_log_normal(rng):
     layer = layers.Transformed(layers.IndependentNormal(1), transforms.Log(shift=1e-9))
     params, x = rng.normal(size=(9, 2)), rng.lognormal(size=(9, 1))

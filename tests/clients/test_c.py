@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,9 +111,11 @@ def test_missing_numbers_are_left_out_where_they_are_valid(check, tmp_path):
 def decode(c_project):
     """Return a function that runs the C program with the given arguments."""
 
-    def run(*arguments):
+    def run(*arguments, output=subprocess.PIPE):
         command = [str(part) for part in (c_project / "bin" / "decode", *arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(
+            command, stdout=output, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
 
     return run
 
@@ -197,6 +200,15 @@ def test_a_mistake_is_said_in_words(decode, client_bundle, arguments, sentence):
     error = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert len(error) == 1
     assert sentence in error[0]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
+def test_output_that_cannot_be_written_is_an_error(decode, client_bundle):
+    with open("/dev/full", "w") as full:
+        done = decode(client_bundle.path / "model-float32.tflite", output=full)
+    assert done.returncode == 1
+    assert "Error: the output cannot be written\n" in done.stderr
 
 
 @pytest.mark.slow

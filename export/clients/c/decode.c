@@ -210,6 +210,7 @@ int main(int count, char **arguments) {
     detect(rows);
   else
     run(wanted, &signature, rows);
+  if (fflush(stdout) != 0 || ferror(stdout)) fail("the output cannot be written", NULL);
   finish();
   return 0;
 }

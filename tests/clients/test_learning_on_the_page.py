@@ -61,6 +61,22 @@ request.onsuccess = request.onerror = request.onblocked = () => done();
 """
 
 
+# Ends a step of a training with an error.
+BREAK = """
+const [step, done] = arguments;
+import(new URL("model.js", document.baseURI)).then(({ Model }) => {
+  const { run } = Model.prototype;
+  let steps = 0;
+  Model.prototype.run = function (signature, ...inputs) {
+    if (signature !== "train" || ++steps < step) return run.call(this, signature, ...inputs);
+    Model.prototype.run = run;
+    return Promise.reject(new Error("The device is lost."));
+  };
+  done();
+});
+"""
+
+
 @pytest.fixture
 def rows():
     """Windows of another machine."""
@@ -91,6 +107,7 @@ def csv(windows):
 
 def learn(page, windows, **settings):
     """Learn windows and return what the page says of it."""
+    page.script("document.getElementById('learn-set').hidden = true")
     put(page, "learn-file", "normal.csv", csv(windows))
     page.wait("return !document.getElementById('learn-set').hidden")
     for name, value in settings.items():
@@ -284,6 +301,44 @@ def test_wrong_settings_and_files_are_refused_in_a_sentence(opened, rows):
     page.set("learn-guard", "0.5")
     page.script("document.getElementById('learn-start').click()")
     page.wait("return document.getElementById('learn-said').textContent.includes('Stopped by')")
+
+
+def test_a_wrong_window_is_named_and_nothing_is_learned(opened, rows):
+    page, wrong = opened, rows.copy()
+    wrong[10, 3, 1] = np.nan
+    learn(page, wrong, steps=30, guard=1000)
+    assert page.said("error") == "Row 11: Expected x to be finite. Received: NaN or infinity"
+    assert not page.find("adapted").is_displayed()
+    assert not page.find("learn-keep").is_enabled()
+    assert not page.find("learn-save").is_enabled()
+    learn(page, rows, steps=2, guard=1000)
+    assert page.find("learn-save").is_enabled()
+
+
+def test_what_was_learned_before_an_error_is_in_use_and_the_page_says_so(opened, rows):
+    page = opened
+    page.call(BREAK, 31)  # after the first check of the guard
+    learn(page, rows, steps=40, guard=1000)
+    assert page.said("error") == "The device is lost."
+    assert page.find("adapted").is_displayed()
+    assert page.find("learn-save").is_enabled()
+    page.set("preset", "int8-weights")
+    page.wait("return document.getElementById('adapted').hidden")
+    page.set("preset", "float32")
+    page.wait("return !document.getElementById('adapted').hidden")
+
+
+def test_another_training_decides_by_the_threshold_of_the_bundle_again(opened, learner, rows):
+    page = opened
+    learn(page, rows, steps=150, rate=0.003, guard=1000)
+    page.find("learn-own").click()
+    learn(page, rows, steps=1, rate=1e-9)
+    assert not page.find("learn-own").is_selected()
+    page.click("tab-judge")
+    page.judge("window.csv", csv(rows[50:51]), "text/csv")
+    artefacts = Model(learner).manifest["artefacts"]
+    (high,) = (each["calibration"]["high"] for each in artefacts if each["preset"] == "float32")
+    assert f"{high:.4g}".rstrip("0") in page.said("verdict").replace("\N{MINUS SIGN}", "-")
 
 
 def test_few_windows_make_no_threshold_of_their_own(opened, rows):

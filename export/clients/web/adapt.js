@@ -63,7 +63,7 @@ export async function guardOf(model, bundle) {
  *
  * A step changes nothing where its loss or a gradient is not finite. Where the golden rows score worse
  * than with the shipped weights by more than `guardNats`, the weights of the last check are put back and
- * training stops; so they are where an error or `goOn` ends it.
+ * training stops; so they are where an error or `goOn` ends it. All rows are checked before the first step.
  *
  * @param {Model} model
  * @param {{count: number, example: function(number): ArrayLike<number>}} rows
@@ -78,6 +78,7 @@ export async function guardOf(model, bundle) {
  * @param {function(number, number): boolean} goOn Called after each step with its number, from 1 on, and
  *     the loss before it; false ends the training.
  * @returns {Promise<{losses: number[], skipped: number, guard: number, stopped: boolean}>}
+ * @throws {Error} If a row is not finite or outside its domain: the first one is named, and nothing learned.
  */
 export async function adapt(model, rows, how, forgotten, goOn) {
   const { steps, seed = 0, learningRate = 1e-3, checkEvery = 25, others = {} } = how;
@@ -90,6 +91,19 @@ export async function adapt(model, rows, how, forgotten, goOn) {
   ]);
   const losses = [];
   let [skipped, going, paused] = [0, true, performance.now()];
+  const serve = async () => {
+    if (performance.now() - paused < PAUSE) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    paused = performance.now();
+  };
+  for (let row = 0; row < rows.count; row++) {
+    try {
+      model.check("x", rows.example(row));
+    } catch (error) {
+      throw new Error(`Row ${row + 1}: ${error.message}`);
+    }
+    await serve();
+  }
   let kept = await model.state();
   let guard = await forgotten();
   try {
@@ -112,10 +126,7 @@ export async function adapt(model, rows, how, forgotten, goOn) {
         losses.push(loss[0]);
         if (applied[0] === 0) skipped++;
         going = goOn(losses.length, loss[0]);
-        if (performance.now() - paused > PAUSE) {
-          await new Promise((resolve) => setTimeout(resolve));
-          paused = performance.now();
-        }
+        await serve();
       }
       guard = await forgotten();
       if (!(guard > guardNats)) kept = await model.state();

@@ -1,12 +1,12 @@
 // The tab on which a file that trains its weights learns what is normal here.
 
 import { adapt, GUARD, guardOf } from "./adapt.js";
-import { cleared } from "./canvas.js";
 import { calibrationOf, leastOf } from "./decision.js";
 import { keepFile } from "./download.js";
 import { forget, keep, kept } from "./kept.js";
 import { learnedOf, stateOf } from "./learned.js";
 import { line } from "./line.js";
+import { drawLosses } from "./losses.js";
 import { plain } from "./number.js";
 import { acceptedBy, sourceOf, suffixesOf } from "./source.js";
 
@@ -14,7 +14,6 @@ const element = (id) => document.getElementById(id);
 const HELD_BACK = 0.25; // of the examples: they are not learned, and tell what learning brings
 const MOST_HELD_BACK = 1000;
 const RATE = 0.01; // of false alarms, where the bundle names none
-const EDGE = 6; // of the drawing
 
 export class Learn {
   #bundle;
@@ -70,25 +69,27 @@ export class Learn {
     element("learn-file").value = "";
     element("adapted").hidden = true;
     if (!Learn.can(model)) return;
-    this.#digest = bundle.digests.get(model.file);
+    const digest = bundle.digests.get(model.file);
+    this.#digest = digest;
     element("learn-accepted").textContent = acceptedBy(kind);
     Object.assign(element("learn-file"), {
       accept: suffixesOf(kind),
       multiple: kind.name === "picture",
     });
     element("learn-guard").value = plain(GUARD * kind.size);
-    const found = this.#learned.get(this.#digest) ?? (await kept(this.#digest));
-    if (!found) return;
+    const found = this.#learned.get(digest) ?? (await kept(digest));
+    if (!found || model !== this.#model) return; // or another one was opened meanwhile
     const size = model.training.state_size;
     try {
-      await model.take(await stateOf(found.learned, this.#digest, size, "What the browser keeps"));
+      await model.take(await stateOf(found.learned, digest, size, "What the browser keeps"));
     } catch {
-      await forget(this.#digest); // something else wrote it
+      await forget(digest); // something else wrote it
       return;
     }
+    if (model !== this.#model) return;
     this.#own = found.threshold ?? null;
     model.ownCalibration = this.#own;
-    this.#learned.set(this.#digest, found);
+    this.#learned.set(digest, found);
     this.#show(`What was learned on ${found.date} is in use.`);
   }
 
@@ -140,17 +141,26 @@ export class Learn {
     this.#busy(true);
     const model = this.#model;
     try {
+      if (model.ownCalibration) {
+        element("learn-own").checked = false; // that threshold is of other weights
+        await this.#decideBy();
+      }
       this.#forgotten ??= await guardOf(model, this.#bundle);
       const before = await this.#scores();
-      const done = await adapt(model, this.#parts.learned, how, this.#forgotten, (step, loss) => {
-        this.#losses.push(loss);
-        this.#say(`Step ${step} of ${how.steps}, loss ${plain(loss, 4)} nats.`);
-        this.#draw();
-        return this.#going && model === this.#model;
-      });
+      let done;
+      try {
+        done = await adapt(model, this.#parts.learned, how, this.#forgotten, (step, loss) => {
+          this.#losses.push(loss);
+          this.#say(`Step ${step} of ${how.steps}, loss ${plain(loss, 4)} nats.`);
+          this.#draw();
+          return this.#going && model === this.#model;
+        });
+      } finally {
+        // After an error too: the weights of the last check are in use.
+        if (model === this.#model && this.#losses.length) await this.#changed();
+      }
       if (model !== this.#model) return; // another one was opened meanwhile
       this.#tell(before, await this.#scores(), done);
-      await this.#changed();
     } catch (error) {
       if (model === this.#model) throw error; // else the model was closed meanwhile
     } finally {
@@ -214,12 +224,14 @@ export class Learn {
 
   /** Remember what was learned while the page is open, and show what it changes. */
   async #changed() {
-    const state = await this.#model.state();
-    this.#learned.set(this.#digest, {
-      learned: await learnedOf(state, this.#digest),
-      threshold: this.#model.ownCalibration,
+    const [model, digest] = [this.#model, this.#digest];
+    const state = await model.state();
+    this.#learned.set(digest, {
+      learned: await learnedOf(state, digest),
+      threshold: model.ownCalibration,
       date: new Date().toLocaleString(),
     });
+    if (model !== this.#model) return; // another one was opened meanwhile
     element("adapted").hidden = false;
     await this.#on.changed();
   }
@@ -272,6 +284,7 @@ export class Learn {
     element("learn-own-words").textContent = this.#own
       ? `Decide by the threshold that was set here, ${plain(this.#own.high, 4)} nats`
       : "There is no threshold of its own: learn here to set one";
+    for (const id of ["learn-keep", "learn-save"]) element(id).disabled = false;
     this.#say(words);
     this.#draw();
   }
@@ -283,37 +296,20 @@ export class Learn {
   #busy(busy) {
     element("learn").ariaBusy = String(busy);
     element("learn-stop").hidden = !busy;
-    for (const id of [
-      "learn-start",
-      "learn-file",
-      "learn-keep",
-      "learn-save",
-      "learn-load",
-      "learn-reset",
-      "learn-own",
-    ])
-      element(id).disabled = busy || (id === "learn-own" && !this.#own);
+    const nothing = !this.#learned.has(this.#digest);
+    const disabled = {
+      "learn-start": busy,
+      "learn-file": busy,
+      "learn-keep": busy || nothing,
+      "learn-save": busy || nothing,
+      "learn-load": busy,
+      "learn-reset": busy,
+      "learn-own": busy || !this.#own,
+    };
+    for (const id in disabled) element(id).disabled = disabled[id];
   }
 
-  /** Draw the losses of the steps. */
   #draw() {
-    const canvas = element("learn-losses");
-    canvas.hidden = this.#losses.length < 2;
-    if (canvas.hidden || !canvas.clientWidth) return;
-    const { context, width, height, colour } = cleared(canvas);
-    const finite = this.#losses.filter(Number.isFinite);
-    const ends = [Math.min, Math.max].map((of) => finite.reduce((a, b) => of(a, b), finite[0]));
-    const span = Math.max(ends[1] - ends[0], 1e-9);
-    const steps = Math.max(this.#losses.length - 1, 1);
-    context.strokeStyle = colour("accent");
-    context.lineWidth = 1.5;
-    context.beginPath();
-    this.#losses.forEach((loss, step) => {
-      if (!Number.isFinite(loss)) return;
-      const x = EDGE + ((width - 2 * EDGE) * step) / steps;
-      context.lineTo(x, height - EDGE - ((height - 2 * EDGE) * (loss - ends[0])) / span);
-    });
-    context.stroke();
-    canvas.ariaLabel = `Losses of ${this.#losses.length} steps, from ${plain(this.#losses[0], 4)} to ${plain(this.#losses.at(-1), 4)} nats`;
+    drawLosses(element("learn-losses"), this.#losses);
   }
 }

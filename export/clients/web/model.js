@@ -173,6 +173,18 @@ export class Model {
   }
 
   /**
+   * Throw unless the numbers of an input of the model, rows of events, are in its domain and finite.
+   *
+   * @param {string} name
+   * @param {ArrayLike<number>} values
+   */
+  check(name, values) {
+    const described = this.manifest.model.inputs[name];
+    if (described) checkDomain(values, described.domain, described.shape.at(-1) ?? 1, name);
+    checkFinite(values, name, described?.domain.missing);
+  }
+
+  /**
    * Return the likelihood's mean (its median, where a transform leaves no mean) at `z`, flat.
    *
    * @param {ArrayLike<number>} z
@@ -263,6 +275,12 @@ export class Model {
   }
 }
 
+function checkFinite(values, name, missing) {
+  if (!values.every((value) => Number.isFinite(value) || (missing && Number.isNaN(value)))) {
+    throw new Error(`Expected ${name} to be finite. Received: NaN or infinity`);
+  }
+}
+
 function tensorOf(name, values, shape, dtype, missing = false) {
   const size = shape.reduce((product, length) => product * length, 1);
   if (!(dtype in ARRAYS)) {
@@ -272,9 +290,7 @@ function tensorOf(name, values, shape, dtype, missing = false) {
     throw new Error(`Expected ${name} to hold ${size} numbers. Received: ${values.length}`);
   }
   const array = ARRAYS[dtype].from(values);
-  if (!array.every((value) => Number.isFinite(value) || (missing && Number.isNaN(value)))) {
-    throw new Error(`Expected ${name} to be finite. Received: NaN or infinity`);
-  }
+  checkFinite(array, name, missing);
   if (dtype !== "float32" && array.some((value, index) => value !== values[index])) {
     const kind = dtype === "int32" ? "whole numbers of 32 bits" : "whole numbers in [0, 255]";
     throw new Error(`Expected ${name} to be ${kind}. Received: ${values}`);

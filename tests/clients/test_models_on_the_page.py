@@ -123,3 +123,40 @@ def test_what_is_made_stays_in_the_range_of_the_table_and_what_is_given_does_not
     page.wait_judged()
     (height,) = (row for row in page.cells("#panels") if row[0] == "height")
     assert height[1] == "300.0"
+
+
+# Holds back what is fetched of a bundle.
+HOLD = """
+const [name] = arguments;
+const { fetch } = globalThis;
+const released = new Promise((resolve) => { globalThis.release = resolve; });
+globalThis.fetch = async (address, ...more) => {
+  if (String(address).includes(`/${name}/`)) await released;
+  return fetch(address, ...more);
+};
+"""
+RELEASE = """
+const done = arguments[0];
+globalThis.release();
+setTimeout(() => done(document.getElementById("name").textContent), 1000);
+"""
+
+
+def test_of_two_bundles_that_are_chosen_the_later_one_is_shown(page):
+    page.open()
+    options = page.script(
+        "return [...document.getElementById('bundle').options].map((each) => each.value)"
+    )
+    first, second = (
+        next(address for address in options if f"/{name}" in address)
+        for name in ("conditional", "people")
+    )
+    page.script(HOLD, "conditional")
+    page.set("bundle", first, "change")
+    page.set("bundle", second, "change")
+    page.wait("return document.getElementById('name').textContent === 'people'")
+    page.wait("return document.getElementById('loading').hidden")
+    assert page.call(RELEASE) == "people"
+    assert page.error() == ""
+    assert page.find("workbench").is_displayed()
+    assert not page.script("return document.getElementById('input-condition')")

@@ -19,6 +19,14 @@ const element = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 
 let bundle, codes, fields, kind, model;
+let choices = 0; // of a bundle or a file so far: the newest one counts
+const retired = []; // models to free once nothing calls them
+
+/** Begin a choice; return a function that says whether a newer one has begun since. */
+function choose() {
+  const own = ++choices;
+  return () => own !== choices;
+}
 
 /** Show an error as a sentence; without one, take the last one away. */
 function say(error) {
@@ -56,18 +64,25 @@ const learn = new Learn({
 const compare = new Compare(attempt, explore);
 const tabs = new Tabs(element("tabs"));
 
-/** Compile the chosen file of the open bundle, and show the controls that it can serve. */
-async function load(address, preset) {
+/** Compile a file of a bundle, and show the controls that it can serve, unless a newer choice begins. */
+async function load(opened, address, preset, stale) {
   // Loaded here, so that a missing LiteRT.js is an error in words too.
   const { Model, presetsOf } = await import("./model.js").catch((error) => {
     throw new Error(
       `LiteRT.js is missing: start the page by 'kvae web', or run 'npm install' in its folder. (${error.message})`,
     );
   });
-  const loaded = await Model.verified(bundle, preset, query.get("accelerator"));
-  const { manifest } = bundle;
-  if (model?.manifest !== manifest) {
-    [kind, codes] = [new Kind(manifest), await readCodes(bundle)];
+  const loaded = await Model.verified(opened, preset, query.get("accelerator"));
+  const { manifest } = opened;
+  const known = model?.manifest === manifest;
+  const read = known ? codes : await readCodes(opened);
+  if (stale()) {
+    loaded.delete();
+    return;
+  }
+  [bundle, codes] = [opened, read];
+  if (!known) {
+    kind = new Kind(manifest);
     const inputs = Object.values(loaded.signatures).flatMap((signature) =>
       Object.keys(signature.inputs),
     );
@@ -78,9 +93,10 @@ async function load(address, preset) {
       }),
     );
   }
-  const before = model;
+  if (model) retired.push(model);
   model = loaded;
   await learn.use(model, kind, bundle);
+  if (stale()) return;
   element("tab-learn").hidden = !Learn.can(model);
   if (!Learn.can(model) && !element("learn").hidden) tabs.open("tab-about");
   element("runs").textContent = `${model.why}.`;
@@ -107,17 +123,20 @@ async function load(address, preset) {
       .filter(({ value }) => value !== address)
       .map(({ text, value }) => ({ text, preset: null, address: value })),
   ]);
-  before?.delete(); // nothing calls it any more
+  for (const before of retired.splice(0)) before.delete(); // nothing calls them any more
   await Promise.all([judged, compared]);
 }
 
 async function open(address, preset, parameters) {
+  const stale = choose();
   element("workbench").hidden = true;
   element("loading").hidden = false;
   try {
-    bundle = await openBundle(address);
-    await load(address, preset);
-    tellAbout(address, bundle.manifest);
+    const opened = await openBundle(address);
+    if (stale()) return;
+    await load(opened, address, preset, stale);
+    if (stale()) return;
+    tellAbout(address, opened.manifest);
     element("workbench").hidden = false;
     for (const id of ["view", "tab-explore"]) element(id).hidden = !explore.hasDraws;
     element("judge-shown").hidden = !explore.hasDraws;
@@ -125,8 +144,25 @@ async function open(address, preset, parameters) {
     element("tab-judge").hidden = !model.has("score") && !model.has("reconstruct");
     tabs.open(explore.hasDraws ? "tab-explore" : "tab-judge");
     if (explore.hasDraws) await explore.start(parameters);
+  } catch (error) {
+    if (!stale()) throw error;
   } finally {
-    element("loading").hidden = true;
+    if (!stale()) element("loading").hidden = true;
+  }
+}
+
+/** Show another file of the open bundle. */
+async function change(preset) {
+  const stale = choose();
+  try {
+    await load(bundle, element("bundle").value, preset, stale);
+    if (stale()) return;
+    remember("preset", model.preset);
+    if (explore.hasDraws) await explore.again(false);
+  } catch (error) {
+    if (!stale()) throw error;
+  } finally {
+    if (!stale()) element("loading").hidden = true;
   }
 }
 
@@ -160,13 +196,7 @@ element("bundle").addEventListener("change", () => {
   const own = ["preset", "seed", "z", ...Object.keys(fields?.values ?? {})];
   attempt(() => open(address, null, remember("bundle", address, own)));
 });
-element("preset").addEventListener("change", () =>
-  attempt(async () => {
-    await load(element("bundle").value, element("preset").value);
-    remember("preset", model.preset);
-    if (explore.hasDraws) await explore.again(false);
-  }),
-);
+element("preset").addEventListener("change", () => attempt(() => change(element("preset").value)));
 element("share-link").addEventListener("click", () =>
   attempt(async () => {
     await navigator.clipboard.writeText(location.href);

@@ -2,8 +2,9 @@
 
 from typing import Any, TypeVar
 
-import numpy as np
 from sklearn.base import BaseEstimator
+
+from kvae.data.tables.column import plain
 
 __all__ = ["arguments_of", "with_arguments"]
 
@@ -14,6 +15,7 @@ def arguments_of(estimator: BaseEstimator) -> dict[str, Any]:
     """Return the arguments of an estimator that reads tables, without `schema` and `random_state`.
 
     Names of columns are text or integers, and keys in JSON only text: `overrides` becomes pairs.
+    Numbers of NumPy become Python's.
 
     Example:
         >>> from kvae.estimators.saved_arguments import arguments_of, with_arguments
@@ -30,10 +32,9 @@ def arguments_of(estimator: BaseEstimator) -> dict[str, Any]:
     }
     if arguments["overrides"] is not None:
         arguments["overrides"] = [
-            [name.item() if isinstance(name, np.generic) else name, kind]
-            for name, kind in arguments["overrides"].items()
+            [plain(name), kind] for name, kind in arguments["overrides"].items()
         ]
-    return arguments
+    return {name: plain(value) for name, value in arguments.items()}
 
 
 def with_arguments(cls: type[E], arguments: dict[str, Any]) -> E:

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import fractions
 import json
 
 import numpy as np
@@ -244,6 +245,19 @@ def test_ids_are_refused_or_dropped(values, rng):
 def test_whole_numbers_that_differ_by_chance_are_no_ids(rng):
     prices = rng.choice(100_000, 300, replace=False)
     assert kinds(TableSchema.infer(pd.DataFrame({"price": prices}))) == {"price": "integer"}
+
+
+@pytest.mark.parametrize("number", [decimal.Decimal, fractions.Fraction])
+@pytest.mark.parametrize(
+    ("values", "overrides"), [(["1", "2", "3"], None), (["0.1", "2.5", "3"], {"q": "category"})]
+)
+def test_classes_of_decimals_and_fractions_are_numbers_in_files(number, values, overrides):
+    frame = pd.DataFrame({"q": [number(each) for each in values] * 20})
+    schema = TableSchema.infer(frame, overrides)
+    again = TableSchema.from_config(json.loads(json.dumps(schema.get_config())))
+    assert kinds(again) == {"q": "category"}
+    found = again.to_frame(again.to_array(frame))["q"]
+    assert found.tolist() == [float(each) for each in values] * 20
 
 
 def test_rare_categories_are_joined():

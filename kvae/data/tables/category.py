@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kvae.data.tables.column import Column, offending, pandas_dtype, restored, shown
+from kvae.data.tables.column import Column, offending, pandas_dtype, plain, restored, shown
 
 __all__ = ["Category"]
 
@@ -88,7 +88,7 @@ class Category(Column):
 
 def _place(places: dict[Any, int], value: Any) -> int:
     try:
-        return places.get(value, -1)
+        return places.get(plain(value), -1)
     except TypeError:  # a list or a dict in a cell
         return -1
 

@@ -6,11 +6,13 @@ value is subtracted. pandas is imported where it is used.
 
 import re
 from dataclasses import asdict, dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Column", "offending", "pandas_dtype", "restored", "shown"]
+__all__ = ["Column", "offending", "pandas_dtype", "plain", "restored", "shown"]
 
 ARROW_DECIMALS = re.compile(r"decimal(128|256)\((\d+), (-?\d+)\)\[pyarrow\]")
 
@@ -19,6 +21,23 @@ def shown(value: Any) -> str:
     """Return a value for a message, on one line and not too long."""
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def plain(value: Any) -> Any:
+    """Return a scalar as one that JSON holds: numbers of NumPy, decimals and fractions as Python's.
+
+    Example:
+        >>> from decimal import Decimal
+        >>> from kvae.data.tables.column import plain
+        >>> plain(np.int64(3)), plain(Decimal("3.0")), plain(Decimal("0.1"))
+        (3, 3, 0.1)
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (Decimal, Fraction)):
+        number = float(value)
+        return int(value) if number.is_integer() else number
+    return value
 
 
 def offending(name: Any, expected: str, row: int, value: Any, more: str = "") -> ValueError:

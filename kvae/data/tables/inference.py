@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kvae.data.tables.category import Category
-from kvae.data.tables.column import Column, offending, shown
+from kvae.data.tables.column import Column, offending, plain, shown
 from kvae.data.tables.date import STEPS, Date, as_dates
 from kvae.data.tables.fixed import Fixed
 from kvae.data.tables.number import Number
@@ -56,7 +56,7 @@ def infer_column(
     Raises:
         ValueError: If the values are of several kinds, of none that a model takes, or of `kind`.
     """
-    basic: dict[str, Any] = {"name": _plain(name), "dtype": _text(series.dtype)}
+    basic: dict[str, Any] = {"name": plain(name), "dtype": _text(series.dtype)}
     known = series.notna()
     if _is_object(series.dtype):
         basic["none"] = any(value is None for value in series[~known])
@@ -259,10 +259,10 @@ def _category(basic: dict[str, Any], observed: Any, rare: int) -> Category:
     if isinstance(observed.dtype, pd.CategoricalDtype):
         index = observed.dtype.categories
         more = {"ordered": bool(observed.dtype.ordered), "categories_dtype": _text(index.dtype)}
-        categories = [_plain(value) for value in index]
+        categories = [plain(value) for value in index]
     else:
         try:
-            values = {_plain(value) for value in observed}
+            values = {plain(value) for value in observed}
             categories = sorted(values)
         except TypeError:
             raise ValueError(
@@ -276,10 +276,6 @@ def _category(basic: dict[str, Any], observed: Any, rare: int) -> Category:
             categories = [*kept, *([] if OTHER in kept else [OTHER])]
             more["other"] = OTHER
     return Category(**basic, kind="category", categories=tuple(categories), **more)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _date(basic: dict[str, Any], series: Any) -> Date:

@@ -1,12 +1,14 @@
 """A progress bar over the epochs of `fit`, with the time that is left."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-__all__ = ["TrainingBar"]
+__all__ = ["TrainingBar", "training_bar"]
 
 
 class TrainingBar(keras.callbacks.Callback):
@@ -47,3 +49,19 @@ class TrainingBar(keras.callbacks.Callback):
         """Remove the bar, also after an interruption."""
         if self._bar is not None:
             self._bar.stop()
+
+
+@contextlib.contextmanager
+def training_bar(shown: bool = True) -> Iterator[list[keras.callbacks.Callback]]:
+    """Give the callbacks of a `fit` that shows a bar; remove the bar in the end, also on an error.
+
+    A bar that is left hides the cursor of the terminal.
+
+    Args:
+        shown: whether there is a bar; without one the list is empty.
+    """
+    bar = TrainingBar()
+    try:
+        yield [bar] if shown else []
+    finally:
+        bar.close()

@@ -133,28 +133,25 @@ def _fit(vae: Any, train: Any, held_out: Any, settings: dict[str, Any], output: 
     import keras
 
     import kvae
-    from kvae.callbacks.training_bar import TrainingBar
+    from kvae.callbacks.training_bar import training_bar
 
-    bar = TrainingBar()
-    callbacks = [kvae.callbacks.Checkpoint(output / "checkpoints"), bar]
+    callbacks = [kvae.callbacks.Checkpoint(output / "checkpoints")]
     if settings["tensorboard"]:
         callbacks.append(keras.callbacks.TensorBoard(output / "tensorboard", write_graph=False))
     try:
-        return vae.fit(
-            train,
-            validation_data=held_out,
-            epochs=settings["epochs"],
-            batch_size=settings["batch_size"],
-            verbose=0,
-            callbacks=callbacks,
-        )
+        with training_bar() as bar:
+            return vae.fit(
+                train,
+                validation_data=held_out,
+                epochs=settings["epochs"],
+                batch_size=settings["batch_size"],
+                verbose=0,
+                callbacks=[*callbacks, *bar],
+            )
     except KeyboardInterrupt:
-        bar.close()
         raise RuntimeError(
             f"Interrupted. Resume it with: kvae train --resume {shlex.quote(str(output))}"
         ) from None
-    finally:
-        bar.close()
 
 
 def _results(

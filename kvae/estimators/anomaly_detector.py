@@ -16,9 +16,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kvae import checks, files
 from kvae._version import __version__
-from kvae.callbacks.training_bar import TrainingBar
+from kvae.callbacks.training_bar import training_bar
 from kvae.data import TableSchema
 from kvae.data.tables.arguments import check_schema
+from kvae.data.tables.number import Number
 from kvae.estimators.calibration import Calibration
 from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
 from kvae.estimators.detector_table import detector_schema, is_frame, warn_of_rounding
@@ -163,7 +164,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         kept = self._calibration_rows(len(rows))
         calibration_rows, training_rows = rows[order[:kept]], rows[order[kept:]]
         seed = None if self.random_state is None else int(random.randint(2**31 - 1))
-        with seeded(seed):
+        with seeded(seed), training_bar(self.verbose) as bar:
             self.model_ = detector_model(
                 rows.shape[1:],
                 int(self.latent_dim),
@@ -179,7 +180,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 int(self.batch_size),
                 float(self.learning_rate),
                 float(self.trim),
-                [TrainingBar()] if self.verbose else [],
+                bar,
             )
         self._set_calibration(calibration_rows)
         return self
@@ -206,7 +207,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Keep the scores of calibration rows, and the limits for the wanted rate."""
         self.calibration_ = Calibration(self._nats(rows), bool(self.two_sided))
         self.calibration_rows_ = rows
-        self._usual_nats = np.mean(self._element_nats(rows), axis=0)
+        self._usual_nats = self._mean_nats(rows)
         smallest = self.calibration_.smallest_rate()
         if smallest > self.false_alarm_rate:
             warnings.warn(
@@ -274,8 +275,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         Of a DataFrame it is a DataFrame with the index of X and the columns that are modelled; a
         missing value adds nothing.
 
-        It is the element's own negative log-likelihood less its mean over the calibration rows: a
-        feature that is as usual adds about zero. The KL, which belongs to no feature, is left out.
+        It is the element's own negative log-likelihood less its mean over the calibration rows that
+        hold it: a feature that is as usual adds about zero. The KL, which belongs to no feature, is
+        left out.
 
         Args:
             X: rows as for `fit`.
@@ -317,6 +319,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             parts.append(nats.numpy())
         return np.concatenate(parts)
 
+    def _mean_nats(self, rows: np.ndarray) -> np.ndarray:
+        """Return the mean of `_element_nats` over the rows that hold an element, 0 where none."""
+        observed = np.sum(~np.isnan(rows), axis=0, dtype="float32")
+        return np.sum(self._element_nats(rows), axis=0) / np.maximum(observed, 1)
+
     # -- data and arguments ------------------------------------------------------------------
 
     def _rows(self, X: Any, reset: bool = False) -> np.ndarray:  # noqa: N803
@@ -330,7 +337,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             )
         if reset:
             self.schema_: TableSchema | None = None
-        elif self.schema_ is not None and self.schema_.width < self.n_features_in_:
+        elif self.schema_ is not None and not self._reads_arrays():
             raise ValueError(
                 "Expected a pandas DataFrame with the columns of the training frame. Received: "
                 f"{type(X).__name__}"
@@ -340,6 +347,15 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         if reset:
             warn_of_rounding(np.asarray(X, "float64"))
         return rows
+
+    def _reads_arrays(self) -> bool:
+        """Return whether the schema only says that each column is a number as it is."""
+        schema = self.schema_
+        return (
+            schema is not None
+            and schema.width == self.n_features_in_
+            and all(isinstance(each, Number) and not each.offset for each in schema.modelled)
+        )
 
     def _frame_rows(self, frame: Any, reset: bool, least: int) -> np.ndarray:
         """Return the array of a DataFrame; with `reset` by a schema that is set."""
@@ -429,7 +445,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         scores = np.array(state["calibration"], "float32")
         detector.calibration_ = Calibration(scores, bool(detector.two_sided))
         detector.calibration_rows_ = np.load(folder / "calibration_rows.npy", allow_pickle=False)
-        detector._usual_nats = np.mean(detector._element_nats(detector.calibration_rows_), axis=0)
+        detector._usual_nats = detector._mean_nats(detector.calibration_rows_)
         detector.limits_ = detector.calibration_.limits(detector.false_alarm_rate)
         detector.offset_ = -detector.limits_[1]
         detector.n_features_in_ = state["n_features_in"]

@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from kvae.estimators import AnomalyDetector
+from kvae.callbacks.training_bar import TrainingBar
+from kvae.estimators import AnomalyDetector, TableSynthesizer
 from tests.estimators.conftest import FEATURES, normal_rows
 
 
@@ -109,6 +110,29 @@ def test_it_survives_pickle_and_its_own_files(detector, rows, tmp_path):
         assert again.get_params()["false_alarm_rate"] == 0.05
     with pytest.raises(FileExistsError):
         detector.save(tmp_path / "detector")
+
+
+def test_numbers_of_numpy_as_arguments_survive_its_files(rows, tmp_path):
+    made = AnomalyDetector(
+        np.float32(0.5), np.bool_(False), np.int64(2), steps=np.int32(2), random_state=np.int64(0)
+    ).fit(rows[:50])
+    made.save(tmp_path / "detector")
+    again = AnomalyDetector.load(tmp_path / "detector")
+    assert again.get_params() == {**made.get_params(), "random_state": None}
+    np.testing.assert_array_equal(again.score_samples(rows), made.score_samples(rows))
+
+
+@pytest.mark.parametrize("estimator", [AnomalyDetector, TableSynthesizer])
+def test_the_bar_is_removed_where_training_is_interrupted(rows, monkeypatch, estimator):
+    def interrupt(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+    closed = []
+    monkeypatch.setattr(TrainingBar, "on_epoch_end", interrupt)
+    monkeypatch.setattr(TrainingBar, "close", lambda self: closed.append(self))
+    with pytest.raises(KeyboardInterrupt):
+        estimator(verbose=True).fit(rows[:50])
+    assert len(closed) == 1
 
 
 def test_threads_get_the_scores_of_their_own_rows(detector, rows):

@@ -100,6 +100,30 @@ def test_an_array_is_refused(detector):
         detector.predict(np.zeros((2, 7)))
 
 
+@pytest.mark.parametrize("kind", ["offset", "classes"])
+def test_an_array_is_refused_where_the_schema_changes_numbers(kind, rng):
+    shift = {"offset": 101_325_000.0, "classes": 0.0}[kind]
+    frame = pd.DataFrame({"p": shift + rng.normal(0.0, 30.0, 200), "q": rng.normal(size=200)})
+    if kind == "classes":
+        frame["p"] = pd.Categorical(rng.choice([10, 20], 200))
+    made = AnomalyDetector(false_alarm_rate=0.1, steps=5, random_state=0).fit(frame)
+    with pytest.raises(ValueError, match="Expected a pandas DataFrame with the columns"):
+        made.predict(frame.to_numpy("float64"))
+
+
+def test_contributions_of_a_column_with_gaps_are_about_zero(rng, tmp_path):
+    a, b = rng.normal(size=(2, 400))
+    gaps = np.where(np.arange(400) % 2 == 0, 20.0 + a, np.nan)
+    frame = pd.DataFrame({"a": a, "b": b, "gaps": gaps})
+    made = AnomalyDetector(false_alarm_rate=0.1, steps=50, random_state=0).fit(frame)
+    calibration = made.schema_.to_frame(made.calibration_rows_)
+    means = made.contributions(calibration).where(calibration.notna()).mean()
+    np.testing.assert_allclose(means, 0.0, atol=1e-4)
+    made.save(tmp_path / "detector")
+    again = AnomalyDetector.load(tmp_path / "detector")
+    pd.testing.assert_frame_equal(again.contributions(frame), made.contributions(frame))
+
+
 def test_its_files_hold_the_schema(detector, rows, tmp_path):
     detector.save(tmp_path / "detector")
     again = AnomalyDetector.load(tmp_path / "detector")

@@ -39,9 +39,9 @@ def run(
             f"{str(data)!r} and {str(output)!r}"
         )
     with quiet_native_logs():
-        filled, count = _filled(model, found, kind, seed)
+        result, count = _imputed(model, found, kind, seed)
     with files.replacing(output, overwrite) as temporary:
-        _write(filled, temporary)
+        _write(result, temporary)
     if as_json:
         print(json.dumps({"output": str(output), "imputed": count, "seed": seed}))
         return
@@ -51,9 +51,11 @@ def run(
     )
 
 
-def _filled(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
+def _imputed(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
     """Return the data without missing values, and how many there were."""
     import numpy as np
+
+    from kvae.data.tables.gaps import filled
 
     if (model / "synthesizer").is_dir():
         from kvae.estimators import TableSynthesizer
@@ -61,27 +63,29 @@ def _filled(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
         if not hasattr(found, "columns"):
             raise ValueError("Expected DATA to be a table for a run of --job table.")
         synthesizer = TableSynthesizer.load(model / "synthesizer").set_params(random_state=seed)
-        filled = synthesizer.impute(found, kind)
-        return filled, int((found.isna() & filled.notna()).to_numpy().sum())
+        result = synthesizer.impute(found, kind)
+        return result, int((found.isna() & result.notna()).to_numpy().sum())
     vae = load_vae(model_of(model))
     if not hasattr(vae, "impute"):
         raise ValueError(f"Expected MODEL to be a kvae.VAE. Received: {type(vae).__name__}")
-    schema = schema_file_of(model)
-    x = np.asarray(examples_of(found, vae, schema, "DATA"), "float32")
-    filled = vae.impute(x, seed=seed, kind=kind)
+    file = schema_file_of(model)
+    x = np.asarray(examples_of(found, vae, file, "DATA"), "float32")
+    estimates = vae.impute(x, seed=seed, kind=kind)
     count = int(np.isnan(x).sum())
     if not hasattr(found, "columns"):
-        return filled, count
-    if schema is not None:
-        return schema_of(schema).imputed(x, filled, found.index), count
-    return type(found)(filled, found.index, found.columns), count
+        return np.where(np.isnan(found), estimates, found), count
+    if file is None:
+        return filled(found, type(found)(estimates, found.index, found.columns)), count
+    schema = schema_of(file)
+    names = [column.name for column in schema.modelled]
+    return filled(found, schema.imputed(x, estimates, found.index)[names]), count
 
 
-def _write(filled: Any, path: Path) -> None:
+def _write(result: Any, path: Path) -> None:
     import numpy as np
 
-    if hasattr(filled, "columns"):
-        write_table(filled, path)
+    if hasattr(result, "columns"):
+        write_table(result, path)
         return
     with path.open("wb") as file:
-        np.save(file, filled)
+        np.save(file, result)

@@ -1,7 +1,6 @@
 """Synthetic tables by a VAE, with scikit-learn's conventions."""
 
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from kvae import checks, files
 from kvae._version import __version__
-from kvae.callbacks.training_bar import TrainingBar
+from kvae.callbacks.training_bar import training_bar
 from kvae.data import TableSchema
 from kvae.data.tables.arguments import check_schema
+from kvae.data.tables.column import plain
+from kvae.data.tables.gaps import filled
 from kvae.estimators.detector_model import seeded
 from kvae.estimators.detector_table import is_frame
 from kvae.estimators.saved_arguments import arguments_of, with_arguments
@@ -152,7 +153,8 @@ class TableSynthesizer(BaseEstimator):
         seed = random.randint(LARGEST_SEED)
         self.encoding_ = TableEncoding.fit(schema, x)
         encoded = self.encoding_.forward(x)
-        with seeded(None if self.random_state is None else seed):
+        of_fit = seeded(None if self.random_state is None else seed)
+        with of_fit, training_bar(self.verbose) as bar:
             self.model_, self.history_ = train_table_model(
                 table_model(
                     self.encoding_, self._latent_dim(schema), int(self.units), float(self.beta)
@@ -166,7 +168,7 @@ class TableSynthesizer(BaseEstimator):
                 float(self.learning_rate),
                 int(self.components),
                 seed,
-                [TrainingBar()] if self.verbose else [],
+                bar,
             )
         self._patterns, self._counts = np.unique(np.isnan(x), axis=0, return_counts=True)
         return self
@@ -220,22 +222,16 @@ class TableSynthesizer(BaseEstimator):
         checks.choice("kind", kind, ("draw", "mean"))
         frame = self._frame(frame)
         x = self.schema_.to_array(frame)
-        missing = np.isnan(x)
-        rows = np.flatnonzero(missing.any(axis=1))
-        result = frame.copy()
+        rows = np.flatnonzero(np.isnan(x).any(axis=1))
         if not len(rows):
-            return result.to_numpy() if self._of_array else result
+            return frame.to_numpy() if self._of_array else frame.copy()
         seed = check_random_state(self.random_state).randint(LARGEST_SEED)
         encoded = self.encoding_.forward(x[rows])
-        filled = self.model_.impute(encoded, IMPUTATION_DRAWS, seed, kind)
+        drawn = self.model_.impute(encoded, IMPUTATION_DRAWS, seed, kind)
         estimated = x.copy()
-        estimated[rows] = self.encoding_.inverse(filled)
+        estimated[rows] = self.encoding_.inverse(drawn)
         estimates = self.schema_.imputed(x, estimated, frame.index)
-        for place, column in enumerate(self.schema_.modelled):
-            if missing[:, place].any():
-                given, estimate = frame[column.name], estimates[column.name]
-                same = given.dtype == estimate.dtype
-                result[column.name] = given.where(given.notna(), estimate) if same else estimate
+        result = filled(frame, estimates[[column.name for column in self.schema_.modelled]])
         return result.to_numpy() if self._of_array else result
 
     def log_likelihood(self, frame: Any, samples: int = 200) -> np.ndarray:
@@ -267,7 +263,8 @@ class TableSynthesizer(BaseEstimator):
         """
         check_is_fitted(self)
         fixed = [column.name for column in self.schema_.columns if not column.modelled]
-        frames = [self._frame(table).drop(columns=fixed, errors="ignore") for table in (train, test)]
+        frames = [self._frame(table) for table in (train, test)]
+        frames = [frame.drop(columns=fixed, errors="ignore") for frame in frames]
         rows = [self.schema_.to_array(frame, unknown="missing") for frame in frames]
         synthetic = self.schema_.to_array(self._frame(self.sample(len(train))))
         return TableQuality.measure(self.schema_, rows[0], rows[1], synthetic, target)
@@ -349,7 +346,7 @@ class TableSynthesizer(BaseEstimator):
             "kvae": __version__,
             "arguments": arguments_of(self),
             "own_schema": self.schema is not None,
-            "random_state": self.random_state if isinstance(self.random_state, int) else None,
+            "random_state": seed if isinstance(seed := plain(self.random_state), int) else None,
             "encoding": self.encoding_.get_config(),
             "patterns": self._patterns.astype(int).tolist(),
             "counts": self._counts.tolist(),

@@ -339,6 +339,27 @@ def test_a_row_of_the_held_out_ones_may_have_values_of_its_own(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_generate_run_fills_gaps_and_keeps_the_rest(tmp_path):
+    key = [f"row {place}" for place in range(60)]
+    frame = rows(pay=np.random.default_rng(1).integers(0, 10**9, 60).astype(float), key=key)
+    frame.loc[:5, "pay"] = np.nan
+    frame.to_csv(tmp_path / "pay.csv", index=False)
+    run = tmp_path / "run"
+    done = invoke(
+        *("train", tmp_path / "pay.csv", "-o", run, "--epochs", 1),
+        *("--column", "key=drop"),
+    )
+    assert done.exit_code == 0, done.output
+    done = invoke("impute", run, tmp_path / "pay.csv", "-o", tmp_path / "all.csv")
+    assert done.exit_code == 0, done.output
+    assert "6 values were imputed" in done.stdout
+    whole = pd.read_csv(tmp_path / "all.csv")
+    assert whole["pay"].notna().all()
+    read = pd.read_csv(tmp_path / "pay.csv")
+    pd.testing.assert_frame_equal(whole[6:], read[6:], check_dtype=False)
+
+
+@pytest.mark.slow
 def test_the_rate_that_is_told_is_the_one_that_few_rows_guarantee(tmp_path):
     rows().to_csv(tmp_path / "few.csv", index=False)
     run = tmp_path / "run"

@@ -177,6 +177,14 @@ def test_impute_leaves_observed_values_beyond_the_range(synthesizer, frame):
     assert frame["age"].min() <= filled[1] <= frame["age"].max()
 
 
+def test_impute_keeps_every_digit_of_observed_values(synthesizer, frame):
+    given = frame.head(4).assign(age=[40.5, 70.0, None, 30.0], gain=[123456789.25, 0.1, 7.0, None])
+    filled = synthesizer.impute(given)
+    assert filled["age"][[0, 1, 3]].tolist() == [40.5, 70.0, 30.0]
+    assert filled["gain"][:3].tolist() == [123456789.25, 0.1, 7.0]
+    assert filled[["age", "gain"]].notna().all().all()
+
+
 def test_imputed_heights_are_nearer_than_the_mean(synthesizer):
     truth = people(400, 9, missing=False)
     filled = synthesizer.impute(truth.assign(height=np.nan), "mean")
@@ -214,6 +222,14 @@ def test_it_survives_its_own_files(synthesizer, frame, tmp_path):
     assert again.schema_ == synthesizer.schema_
     with pytest.raises(FileExistsError):
         synthesizer.save(tmp_path / "synthesizer")
+
+
+def test_a_seed_of_numpy_is_kept_in_files(synthesizer, frame, tmp_path):
+    made = clone(synthesizer).set_params(random_state=np.int64(3), steps=np.int64(1)).fit(frame)
+    made.save(tmp_path / "synthesizer")
+    again = TableSynthesizer.load(tmp_path / "synthesizer")
+    assert (again.random_state, again.steps) == (3, 1)
+    pd.testing.assert_frame_equal(again.sample(20), made.sample(20))
 
 
 def test_quality_takes_rows_with_classes_that_fit_has_not_seen(synthesizer, frame):

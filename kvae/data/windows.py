@@ -108,9 +108,11 @@ def windows(
     if steps < length:
         raise ValueError(f"Expected at least {length} steps, one window. Received: {steps} steps")
     unknown = np.isnan(array)
-    if np.isinf(array).any() or (missing == "refuse" and unknown.any()):
-        first = int(np.argmax(~np.isfinite(array).all(axis=1)))
-        hint = ' Pass missing="keep" or "drop".' if unknown.any() else ""
+    infinite = np.isinf(array)
+    wrong = infinite | unknown if missing == "refuse" else infinite
+    if wrong.any():
+        first = int(np.argmax(wrong.any(axis=1)))
+        hint = "" if infinite[first].any() else ' Pass missing="keep" or "drop".'
         raise ValueError(
             f"Expected finite values. Received: NaN or infinity at step {first}.{hint}"
         )

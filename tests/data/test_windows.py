@@ -88,6 +88,12 @@ def test_missing_values_are_refused_kept_or_dropped():
     assert list(kvae.data.windows(values, 2, missing="drop").starts) == [0, 3, 4]
 
 
+@pytest.mark.parametrize("missing", ["keep", "drop"])
+def test_an_infinity_is_named_beside_missing_values_that_are_let_pass(missing):
+    with pytest.raises(ValueError, match=r"infinity at step 3\.$"):
+        kvae.data.windows([np.nan, 1.0, 2.0, np.inf], 2, missing=missing)
+
+
 @pytest.mark.parametrize(
     ("values", "arguments", "message"),
     [

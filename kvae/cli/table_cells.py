@@ -15,6 +15,7 @@ __all__ = ["keep_codes", "read_csv", "tell_words"]
 
 CODE = r"0\d+"  # such as a postal code: no number is written with leading zeros
 DIGITS = 18  # of whole numbers that int64 holds; longer ones are codes too
+MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "None", "null"})  # as pandas reads them
 CLASSES = ("NA", "None")  # words that pandas takes as missing and that may well be classes
 # Whether a file may hold some; a look at its bytes is faster than to read it once more.
 ZEROS = re.compile(rb"(^|,)[ \"]*0\d+[ \"]*(,|\r?$)", re.MULTILINE)
@@ -47,6 +48,9 @@ def keep_codes(frame: Any, path: Path, option: str, known: Collection[Any]) -> l
         return []  # without reading it once more
     codes = []
     written = read_csv(path, usecols=sorted({*whole, *long}), dtype=str)
+    for place in long:  # beside such numbers pandas keeps empty cells as text
+        name = frame.columns[place]
+        frame[name] = frame[name].where(written[name].notna())
     for name in written.columns:
         values = written[name].dropna().str.strip()
         if not len(values) or not values.str.fullmatch(r"\d+").all():
@@ -66,11 +70,18 @@ def keep_codes(frame: Any, path: Path, option: str, known: Collection[Any]) -> l
 
 
 def _are_long(series: Any) -> bool:
-    """Return whether whole numbers are beyond int64."""
+    """Return whether whole numbers are beyond int64, among others or missing values too."""
     import pandas as pd
 
     if series.dtype == np.uint64:
         return True
+    if pd.api.types.is_string_dtype(series.dtype):
+        for value in series:  # to the first one that is no whole number
+            text = value.strip() if isinstance(value, str) else "" if pd.isna(value) else None
+            if text is not None and text.isdecimal() and len(text) > DIGITS:
+                return True
+            if text is None or not (text.isdecimal() or text in MISSING):
+                break
     return series.dtype.kind == "O" and pd.api.types.infer_dtype(series, skipna=True) == "integer"
 
 

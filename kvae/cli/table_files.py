@@ -195,13 +195,20 @@ def _typed(series: Any, option: str) -> Any:
         share = np.mean([found[value] for value in text])
         if MOSTLY < share < 1.0 or (kind == "numbers" and marked):
             odd = [row for row, value in text.items() if not found[value]]
-            raise _odd(series, kind, option, odd, text[odd[0]])
+            if odd:  # Python reads some numbers that pandas does not: 1_000, digits of all scripts
+                raise _odd(series, kind, option, odd, text[odd[0]])
     if len(distinct) > FEW:
         told = f"Column {str(series.name)!r:.80} of {option} is read as text. Values such as "
         if are_dates(distinct):
             warnings.warn(
                 f"{told}{distinct[0]!r:.40} look like dates: write them as 2024-12-31 to have them "
                 "read as dates",
+                stacklevel=2,
+            )
+        elif all(numbers.values()):
+            warnings.warn(
+                f"{told}{distinct[0]!r:.40} are not read as numbers: write them with the digits 0 "
+                "to 9 alone, between -2**63 and 2**63, to have them read as numbers",
                 stacklevel=2,
             )
         elif are_numbers(distinct):

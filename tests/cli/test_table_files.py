@@ -105,6 +105,30 @@ def test_whole_numbers_beyond_int64_are_text(tmp_path):
         assert read_table(of_column(tmp_path, values), "DATA")["c"].tolist() == values
 
 
+@pytest.mark.parametrize("gap", ["", "nan"])
+def test_a_gap_among_whole_numbers_beyond_int64_is_missing(gap, tmp_path):
+    numbers = [str(10**19 + place) for place in range(ROWS)]
+    cells = [gap if place % 5 == 0 else number for place, number in enumerate(numbers)]
+    text = "\n".join(f"{place / 8},{cell}" for place, cell in enumerate(cells))
+    read = read_table(written(tmp_path, f"a,c\n{text}\n"), "DATA")["c"]
+    assert read.dropna().tolist() == [cell for cell in cells if cell != gap]
+    assert read.isna().tolist() == [cell == gap for cell in cells]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"1_{place:03d}" for place in range(ROWS)],
+        [f"\u0661{chr(0x0660 + place // 10)}{chr(0x0660 + place % 10)}" for place in range(ROWS)],
+        ["-1", *(str(10**19 + place) for place in range(ROWS - 1))],
+    ],
+)
+def test_numbers_that_pandas_does_not_read_are_text(values, tmp_path):
+    with pytest.warns(UserWarning, match=f"'{values[0]}' are not read as numbers: write them with"):
+        read = read_table(of_column(tmp_path, values), "DATA")
+    assert read["c"].tolist() == values
+
+
 def test_the_classes_of_a_schema_are_read_as_they_are_written(tmp_path):
     """A file may hold only those that look like numbers, or codes where the schema has numbers."""
     frame = pd.DataFrame({"a": np.arange(60) / 8, "c": ["1", "2", "A"] * 20, "one": ["7"] * 60})

@@ -9,13 +9,14 @@ from rich.table import Table
 from kvae import files
 from kvae.cli.inputs import examples_of, read_examples
 from kvae.cli.run_folder import bundle_of, schema_file_of, series_of
-from kvae.cli.series import Series
+from kvae.cli.series import Series, text_names
 from kvae.cli.table_files import check_suffix, write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["by_beam", "run"]
 
 SHOWN = 20  # anomalies that are printed
+RESULTS = ("row", "step", "score", "p_value", "is_anomaly")  # columns of what is written
 
 
 def run(
@@ -78,12 +79,13 @@ def _rows(model: Any, folder: Path, path: Path) -> Any:
 
 def _windows(series: Series, path: Path) -> tuple[dict[str, Any], Any]:
     """Return last step, and time where it is known, of each window of a file; and the windows."""
-    found = read_examples(path, option="DATA")
+    found = text_names(read_examples(path, option="DATA"))
     cut = series.windows(found, stride=1)
     last = cut.starts + cut.length - 1
     if series.time is None:
         return {"step": last}, cut.x
-    return {"step": last, series.time: found[series.time].to_numpy()[last].astype(str)}, cut.x
+    name = "time" if series.time in RESULTS else series.time
+    return {"step": last, name: found[series.time].to_numpy()[last].astype(str)}, cut.x
 
 
 def _check_numbers(found: Any, event_shape: list[int]) -> None:

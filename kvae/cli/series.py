@@ -10,9 +10,11 @@ from kvae import checks
 if TYPE_CHECKING:
     from kvae.data import Windows
 
-__all__ = ["Series"]
+__all__ = ["Series", "text_names"]
 
 EQUAL = 0.5  # of the steps of a clock that are as long as the median one
+ODD = 0.01  # of the rows of a clock may be out of order, for a warning that says so
+LEAST_STEPS = 10  # in fewer rows any numbers may increase
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,19 @@ class Series:
         if not hasattr(data, "columns"):
             _check_array(data)
             return cls(window, stride)
-        dates = [str(name) for name, dtype in data.dtypes.items() if dtype.kind == "M"]
-        other = [str(name) for name, dtype in data.dtypes.items() if dtype.kind not in "biufM"]
+        data = text_names(data)
+        dates = [name for name, dtype in data.dtypes.items() if dtype.kind == "M"]
+        other = [name for name, dtype in data.dtypes.items() if dtype.kind not in "biufM"]
         if other or len(dates) > 1 or len(dates) == len(data.columns):
             raise ValueError(
                 "Expected DATA with --window to be a series: columns of numbers, and at most one "
                 f"of dates. Received: other columns {other}, columns of dates {dates}"
             )
-        names = [str(name) for name in data.columns if str(name) not in dates]
+        names = [name for name in data.columns if name not in dates]
         for name in names:  # they go into the manifest of the bundle, after the training
             checks.line("the names of the columns of DATA", name)
-        empty = [str(name) for name in data.columns if data[name].isna().all()]
-        clocks = [str(name) for name in data.columns if _is_clock(data[name])]
+        empty = [name for name in data.columns if data[name].isna().all()]
+        clocks = [name for name in names if _is_clock(data[name])]
         if {*names} == {*clocks, *empty}:  # what increases is all that there is
             clocks = []
         known = dates or clocks[-1:]  # the last one: an index comes before the data
@@ -76,6 +79,7 @@ class Series:
                 f"any value, {empty}"
             )
         _tell_left_out(clocks, empty, time)
+        _tell_almost_clocks(data[channels])
         return cls(window, stride, channels, time)
 
     def config(self) -> dict[str, Any]:
@@ -97,7 +101,8 @@ class Series:
         times = None
         if self.channels is not None:
             wanted = [*self.channels, *([] if self.time is None else [self.time])]
-            given = list(map(str, getattr(data, "columns", ())))
+            data = text_names(data)
+            given = list(getattr(data, "columns", ()))
             if missing := [name for name in wanted if name not in given]:
                 raise ValueError(
                     f"Expected DATA with the columns {wanted}. Received: none of the name "
@@ -132,6 +137,11 @@ class Series:
         return lines
 
 
+def text_names(data: Any) -> Any:
+    """Return a table whose columns have names of text; anything else as it is."""
+    return data.rename(columns=str) if hasattr(data, "columns") else data
+
+
 def _is_clock(series: Any) -> bool:
     """Return whether numbers increase from row to row, in equal steps or by whole numbers."""
     import numpy as np
@@ -139,10 +149,37 @@ def _is_clock(series: Any) -> bool:
     if series.dtype.kind not in "iuf" or len(series) < 2 or series.isna().any():
         return False
     steps = np.diff(series.to_numpy("float64"))
-    if not np.all(steps > 0):
-        return False
+    return bool(np.all(steps > 0)) and _are_even(steps)
+
+
+def _are_even(steps: Any) -> bool:
+    """Return whether steps are whole numbers, or most of them equal."""
+    import numpy as np
+
     equal = np.abs(steps - np.median(steps)) <= 0.01 * np.median(steps)
     return bool(np.all(steps == np.rint(steps)) or np.mean(equal) >= EQUAL)
+
+
+def _tell_almost_clocks(channels: Any) -> None:
+    """Warn of channels that would be a clock without a few rows, such as one repeated time."""
+    import numpy as np
+
+    for name in channels.columns:
+        series = channels[name]
+        if series.dtype.kind not in "iuf" or len(series) < LEAST_STEPS:
+            continue
+        values = series.to_numpy("float64", na_value=np.nan)
+        known = np.flatnonzero(~np.isnan(values))
+        steps = np.diff(values[known])
+        wrong = {*np.flatnonzero(np.isnan(values)), *known[1:][steps <= 0]}
+        up = steps[steps > 0]
+        if wrong and len(wrong) <= max(1, ODD * len(values)) and len(up) and _are_even(up):
+            warnings.warn(
+                f"Column {name!r} of DATA increases from row to row, but not in row {min(wrong)}: "
+                "it is read as a channel. If it is the time of the rows, sort them and drop "
+                "repeated and missing times.",
+                stacklevel=3,
+            )
 
 
 def _tell_left_out(clocks: list[str], empty: list[str], time: str | None) -> None:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kvae.cli.main import app
+from kvae.cli.score import _windows
 from kvae.cli.series import Series
 from kvae.estimators import AnomalyDetector
 from kvae.export import runtime
@@ -177,6 +178,39 @@ def test_what_is_told_of_windows_names_channels_without_change(rng):
     assert len(series.told(series.windows(frame.assign(spare=frame.index), 10))) == 1
     array = Series.of(np.zeros((40, 2)), window=10, stride=10)
     assert "channel 0, channel 1." in array.told(array.windows(np.zeros((40, 2)), 10))[1]
+
+
+def test_a_clock_with_a_repeated_or_a_missing_time_is_told_of(rng):
+    seconds = 1.7e9 + 10.0 * np.arange(200)
+    for wrong in (seconds[19], np.nan):
+        clock = np.where(np.arange(200) == 20, wrong, seconds)
+        frame = pd.DataFrame({"t": clock, "heat": rng.normal(size=200)})
+        with pytest.warns(UserWarning, match="Column 't' of DATA increases .* not in row 20: it"):
+            assert Series.of(frame, 8, None).channels == ["t", "heat"]
+    walk = pd.DataFrame({"heat": rng.normal(size=200), "walk": rng.integers(-9, 99, 200).cumsum()})
+    assert Series.of(walk, 8, None).channels == ["heat", "walk"]
+
+
+def test_columns_of_a_series_may_have_numbers_as_names(rng, tmp_path):
+    frame = pd.DataFrame(rng.normal(size=(40, 3)))
+    series = Series.of(frame, 8, None)
+    assert series.channels == ["0", "1", "2"]
+    np.testing.assert_array_equal(series.windows(frame, 8).x[0], frame[:8].astype("float32"))
+    frame[2] = pd.date_range("2024-01-01", periods=40, freq="min")
+    frame.to_parquet(tmp_path / "numbers.parquet")
+    named, _ = _windows(Series.of(frame, 8, None), tmp_path / "numbers.parquet")
+    assert named["2"][0].startswith("2024-01-01T00:07")
+
+
+@pytest.mark.parametrize("name", ["row", "step", "score", "p_value", "is_anomaly"])
+def test_a_clock_named_as_a_result_is_called_time(rng, tmp_path, name):
+    frame = pd.DataFrame({name: np.arange(5000, 5040), "heat": rng.normal(size=40)})
+    frame.to_csv(tmp_path / "clock.csv", index=False)
+    with pytest.warns(UserWarning, match="it is the time of the rows"):
+        series = Series.of(frame, 8, None)
+    named, _ = _windows(series, tmp_path / "clock.csv")
+    assert list(named) == ["step", "time"]
+    assert (named["step"][0], named["time"][0]) == (7, "5007")
 
 
 def test_a_clock_is_no_channel(rng):
@@ -386,7 +420,7 @@ def test_the_user_names_what_columns_hold(job, tmp_path):
     if job == "anomaly":
         done = invoke("score", run, tmp_path / "codes.csv", "--json")
         assert done.exit_code == 0, done.output
-        assert len(json.loads(done.stdout)["scores"]) == 400
+        assert len(json.loads(done.stdout)["rows"]["score"]) == 400
     else:
         done = invoke("sample", run, "-o", tmp_path / "new.csv", "-n", 50)
         assert done.exit_code == 0, done.output

@@ -46,7 +46,7 @@ def export(
     files.destination(output, overwrite, "--output")
     schema = schema or schema_file_of(model)
     table = None if schema is None else schema_of(schema)
-    tolerance = dict(_tolerance(text) for text in tolerances)
+    tolerance = _tolerances(tolerances)
     for path, option in ((data, "--data"), (calibration, "--calibration")):
         if path is not None and not path.exists():  # before the model, which takes seconds
             read_examples(path, option=option)
@@ -83,21 +83,29 @@ def export(
     console.print(f"The bundle is in [bold]{where}[/].", highlight=False)
 
 
-def _tolerance(text: str) -> tuple[str, Tolerance]:
-    """Return preset and tolerance of a text such as int8:psnr=35,score=1."""
+def _tolerances(texts: list[str]) -> dict[str, Tolerance]:
+    """Return tolerances by preset, of texts such as int8:psnr=35,score=1.
+
+    Several texts of one preset add up; of one name the last number counts.
+    """
     known = ", ".join(field.name for field in fields(Tolerance))
-    preset, _, settings = text.partition(":")
-    try:
-        pairs = [setting.split("=") for setting in settings.split(",")]
-        tolerance = Tolerance(**{name: float(number) for name, number in pairs})
-        if not preset:
-            raise ValueError
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"Expected --tolerance to be of the form PRESET:NAME=NUMBER,... with the names {known}."
-            f" Received: {text!r:.200}"
-        ) from None
-    return preset, tolerance
+    settings: dict[str, dict[str, float]] = {}
+    found: dict[str, Tolerance] = {}
+    for text in texts:
+        preset, _, numbers = text.partition(":")
+        try:
+            pairs = [each.split("=") for each in numbers.split(",")]
+            of_preset = settings.setdefault(preset, {})
+            of_preset.update({name: float(number) for name, number in pairs})
+            found[preset] = Tolerance(**of_preset)
+            if not preset:
+                raise ValueError
+        except (TypeError, ValueError):
+            raise ValueError(
+                "Expected --tolerance to be of the form PRESET:NAME=NUMBER,... with the names "
+                f"{known}. Received: {text!r:.200}"
+            ) from None
+    return found
 
 
 def verify(path: Path, as_json: bool) -> None:

@@ -568,6 +568,9 @@ def score(
         if beam:
             if output is None:
                 raise ValueError("Expected --output, a prefix, with --beam. Received: none")
+            for option, given in (("--json", as_json), ("--overwrite", overwrite)):
+                if given:
+                    raise ValueError(f"Expected {option} without --beam. Received: both")
             scoring.by_beam(bundle, data, output, signature, column, preset)
             return
         if len(data) != 1:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kvae.cli.inputs import read_examples
 
-__all__ = ["NAMES", "TrainingData", "check_rows", "kinds_of", "read"]
+__all__ = ["NAMES", "TrainingData", "check_outside", "check_rows", "kinds_of", "read"]
 
 NAMES = ("digits", "sprites", "faces", "mnist", "fashion_mnist")
 LEAST_ROWS = 20
@@ -59,6 +59,25 @@ def read(name: str, seed: int, kinds: Mapping[str, str] | None = None) -> Traini
     else:
         check_rows(data)
     return TrainingData(data, str(path.resolve()), _digest(path))
+
+
+def check_outside(output: Path, name: str) -> None:
+    """Raise where a run folder to be lies in the folder of the data.
+
+    Its files would count as data: a resumed run would find other content than it began with.
+
+    Args:
+        output: the run folder.
+        name: a name or a path of data, as for `read`.
+    """
+    folder = Path(name)
+    if name in NAMES or not folder.is_dir():
+        return
+    if output.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(
+            "Expected --output outside of the folder DATA, whose files the run is made of. "
+            f"Received: --output {str(output)!r} and DATA {name!r}"
+        )
 
 
 def kinds_of(columns: Sequence[str]) -> dict[str, str]:

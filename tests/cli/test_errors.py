@@ -112,6 +112,9 @@ def test_a_model_with_an_unknown_layer_is_refused_in_one_line(folder, monkeypatc
         (["score", "nothing", "x.npy"], "Expected a folder that holds a bundle"),
         (["score", "nothing", "x.npy", "-o", "x.txt"], "Expected --output to end in .csv"),
         (["impute", "vae.keras", "x.npy", "-o", "x.csv"], "to be two tables, or two arrays"),
+        (["score", "nothing", "*", "--beam", "-o", "a", "--json"], "Expected --json without --b"),
+        (["score", "nothing", "*", "--beam", "-o", "a", "--overwrite"], "--overwrite without --b"),
+        (["train", "."], "Expected --output outside of the folder DATA"),
     ],
 )
 def test_destinations_are_checked_before_the_model_is_loaded(

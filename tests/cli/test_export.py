@@ -10,6 +10,7 @@ import typer.main
 from typer.testing import CliRunner
 
 import kvae
+from kvae.cli.bundles import _tolerances
 from kvae.cli.main import app
 from kvae.export import Tolerance
 from tests.export.families import examples, make_conditional
@@ -157,6 +158,11 @@ def test_a_tolerance_that_is_none_is_refused(folder, tmp_path, wrong):
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("Error: Expected --tolerance to be of the form PRESET:NAME=NUMBER")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tolerances_of_one_preset_add_up():
+    found = _tolerances(["int8:psnr=35", "float16:error=1", "int8:score=1,psnr=30"])
+    assert found == {"int8": Tolerance(psnr=30.0, score=1.0), "float16": Tolerance(error=1.0)}
 
 
 def test_a_tolerance_of_no_preset_is_refused(folder, tmp_path):

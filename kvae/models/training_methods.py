@@ -15,6 +15,7 @@ from kvae.training.distribution import in_step, summed
 from kvae.training.execution import AUTO, ExecutionPolicy, accelerators
 from kvae.training.inputs import Inputs
 from kvae.training.inputs.inputs import is_arrays
+from kvae.training.inputs.streams import check_ends
 from kvae.training.non_finite import NonFiniteGuard
 from kvae.training.optimizers import build_optimizers
 from kvae.training.replicated import executions
@@ -375,7 +376,7 @@ class TrainingMethods(keras.Model):
         checks.optional_positive_int("steps", kwargs.get("steps"))
         inputs = self.named_inputs()
         x = inputs.check_x(x) if is_arrays(x) else inputs.source(x, target=False)
-        run.check_ends(x, kwargs.get("steps"), "x", "steps")
+        check_ends(x, kwargs.get("steps"), "x", "steps")
         with explained(), self.execution.untuned(self):
             return super().predict(x, batch_size=batch_size, **kwargs)
 

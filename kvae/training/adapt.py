@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from kvae.contract.failures import explained
 from kvae.layers.observed import not_missing
+from kvae.training.inputs.streams import check_ends
 
 __all__ = ["BATCH_SIZE", "adapt", "check_adapted"]
 
@@ -21,14 +23,25 @@ def adapt(model: Any, x: Any, y: Any = None) -> None:
             f"{type(model).__name__} without one"
         )
     inputs = model.named_inputs()
+    source = inputs.source(x, y, batch_size=BATCH_SIZE, target=False)
+    check_ends(source, None, "x", None)
+    _reset(learning)
+    try:
+        with explained():
+            for batch in source:
+                tensors, _ = inputs.unpack(batch)
+                for name, index, transform in learning:
+                    values = np.asarray(tensors[name])[..., index]
+                    transform.update_state(values, _observed(inputs, name, index, values, tensors))
+    except BaseException:  # a part of the data would pass for all of them
+        _reset(learning)
+        raise
+    check_adapted(model)
+
+
+def _reset(learning: list[tuple[str, Any, Any]]) -> None:
     for _, _, transform in learning:
         transform.reset_state()
-    for batch in inputs.source(x, y, batch_size=BATCH_SIZE, target=False):
-        tensors, _ = inputs.unpack(batch)
-        for name, index, transform in learning:
-            values = np.asarray(tensors[name])[..., index]
-            transform.update_state(values, _observed(inputs, name, index, values, tensors))
-    check_adapted(model)
 
 
 def check_adapted(model: Any) -> None:

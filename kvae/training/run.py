@@ -1,9 +1,7 @@
 """A run of `fit` or `evaluate`: data, callbacks, execution and distribution around Keras' own."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Any
-
-import tensorflow as tf
 
 from kvae import checks
 from kvae.contract.failures import explained
@@ -12,10 +10,11 @@ from kvae.training.counted_callbacks import CountedCallbacks
 from kvae.training.distribution import explained_peers
 from kvae.training.execution import batches_of
 from kvae.training.inputs import TrainingData
+from kvae.training.inputs.streams import check_ends
 from kvae.training.keras_compat import averages_by_group
 from kvae.training.resume import RunCallbacks
 
-__all__ = ["check_ends", "check_no_class_weight", "evaluate", "fit"]
+__all__ = ["check_no_class_weight", "evaluate", "fit"]
 
 
 def fit(
@@ -147,37 +146,6 @@ def check_no_class_weight(class_weight: Any) -> None:
     """Raise where weights of classes are given: the data have no labels."""
     if class_weight is not None:
         raise ValueError("class_weight has no meaning here: use sample_weight.")
-
-
-def check_ends(data: Any, steps: int | None, name: str, option: str, times: int = 1) -> None:
-    """Raise where nothing says how many batches to take of data that need it.
-
-    These are data that repeat for ever, and a generator that is read several times: each time but
-    the first Keras would go on with the one or two batches that it looked at to learn their shapes.
-
-    Args:
-        data: what Keras is given.
-        steps: batches to take each time; None for all of them.
-        name: of the data.
-        option: name of `steps`.
-        times: how often the data are read.
-    """
-    if steps is not None:
-        return
-    endless = (
-        isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
-    )
-    if endless:
-        raise ValueError(
-            f"Expected {option} with endless {name}, such as that of tf.data.Dataset.repeat(). "
-            f"Received: {option}=None"
-        )
-    if isinstance(data, Iterator) and times > 1:
-        raise ValueError(
-            f"Expected {name} that can be read {times} times, such as a list of batches or a "
-            f"tf.data.Dataset, or {option}. Received: a generator, which can be read once, and "
-            f"{option}=None"
-        )
 
 
 def _batches(steps: int | None, data: Any) -> int | None:

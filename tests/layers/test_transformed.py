@@ -242,6 +242,29 @@ def test_adapt_reads_every_kind_of_data(rng):
         np.testing.assert_allclose(likelihood.transform.mean, x.mean(axis=0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("form", ["tf.data", "generator"])
+def test_adapt_to_bad_data_learns_nothing(rng, form):
+    x = rng.normal(size=(24, 6)).astype("float32")
+    x[20, 2] = np.nan
+    vae = standardized_model()
+    stream = tf.data.Dataset.from_tensor_slices(x).batch(8)
+    with pytest.raises(ValueError, match=r"Expected x to hold finite numbers.*NaN or infinite"):
+        vae.adapt(stream if form == "tf.data" else (batch.numpy() for batch in stream))
+    with pytest.raises(ValueError, match=r"Call vae.adapt\(x_train\) before fit"):
+        vae.score(x[:8])
+
+
+def test_adapt_to_endless_data_is_refused(rng):
+    x = rng.normal(size=(24, 6)).astype("float32")
+    with pytest.raises(ValueError, match=r"Expected x that ends, such as x.take\(batches\)"):
+        standardized_model().adapt(tf.data.Dataset.from_tensor_slices(x).batch(8).repeat())
+
+
+def standardized_model():
+    layer = kvae.layers.IndependentNormal(6)
+    return make_vae(6, likelihood=kvae.layers.Transformed(layer, kvae.transforms.Standardization()))
+
+
 def test_adapt_of_a_model_without_a_transform_says_so():
     with pytest.raises(ValueError, match="Expected a model with a transform that learns"):
         make_vae(6, 2).adapt(np.zeros((3, 6)))

@@ -16,7 +16,7 @@ from kvae.training.inputs.arrays import without_autotune
 if TYPE_CHECKING:
     from kvae.training.inputs.inputs import Inputs
 
-__all__ = ["checked", "dense", "split"]
+__all__ = ["check_ends", "checked", "dense", "no_batch", "split"]
 
 
 def checked(stream: Any, inputs: "Inputs", target: bool = True) -> Any:
@@ -40,7 +40,7 @@ def checked(stream: Any, inputs: "Inputs", target: bool = True) -> Any:
         return _dataset(stream, inputs, target)
     if isinstance(stream, keras.utils.PyDataset):
         if stream.num_batches == 0:
-            raise _no_batch(stream)
+            raise no_batch(stream)
         return _CheckedPyDataset(stream, inputs, target)
     if isinstance(stream, tf.distribute.DistributedDataset):
         raise ValueError(
@@ -55,6 +55,42 @@ def checked(stream: Any, inputs: "Inputs", target: bool = True) -> Any:
         "Expected x to be an array, a dict of arrays by name, a tf.data.Dataset, a PyDataset, a "
         f"generator or an iterable of batches. Received: x={stream!r}"
     )
+
+
+def check_ends(data: Any, steps: int | None, name: str, option: str | None, times: int = 1) -> None:
+    """Raise where nothing says how many batches to take of data that need it.
+
+    These are data that repeat for ever, and a generator that is read several times: each time but
+    the first Keras would go on with the one or two batches that it looked at to learn their shapes.
+
+    Args:
+        data: what Keras is given.
+        steps: batches to take each time; None for all of them.
+        name: of the data.
+        option: name of `steps`; None where there is no such option.
+        times: how often the data are read.
+    """
+    if steps is not None:
+        return
+    endless = (
+        isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
+    )
+    if endless and option is None:
+        raise ValueError(
+            f"Expected {name} that ends, such as {name}.take(batches). Received: the endless data "
+            "of tf.data.Dataset.repeat()"
+        )
+    if endless:
+        raise ValueError(
+            f"Expected {option} with endless {name}, such as that of tf.data.Dataset.repeat(). "
+            f"Received: {option}=None"
+        )
+    if isinstance(data, Iterator) and times > 1:
+        raise ValueError(
+            f"Expected {name} that can be read {times} times, such as a data loader or a "
+            f"tf.data.Dataset, or {option}. Received: a generator, which can be read once, and "
+            f"{option}=None"
+        )
 
 
 def split(batch: Any) -> tuple[Any, Any, Any]:
@@ -86,7 +122,7 @@ def dense(spec: Any, name: str) -> tuple[Any, Any]:
 def _dataset(dataset: tf.data.Dataset, inputs: "Inputs", target: bool) -> tf.data.Dataset:
     """Return a tf.data pipeline with assertions for each batch."""
     if dataset.cardinality() == 0:
-        raise _no_batch(dataset)
+        raise no_batch(dataset)
     spec = dataset.element_spec
     inputs.check_static(_without_none(spec), target)
     is_tuple = isinstance(spec, tuple)
@@ -114,7 +150,7 @@ def _batches(batches: Iterable[Any], inputs: "Inputs", target: bool) -> Iterator
         empty = False
         yield inputs.stream_batch(batch, target)
     if empty:
-        raise _no_batch(batches)
+        raise no_batch(batches)
 
 
 def _restarted(data: Iterable[Any], inputs: "Inputs", target: bool) -> tf.data.Dataset:
@@ -154,7 +190,8 @@ class _CheckedPyDataset(keras.utils.PyDataset):
         self.inner.on_epoch_end()
 
 
-def _no_batch(stream: Any) -> ValueError:
+def no_batch(stream: Any) -> ValueError:
+    """Return the error that a stream without a batch is."""
     return ValueError(
         f"Expected x to hold at least one batch. Received: an empty {type(stream).__name__}"
     )

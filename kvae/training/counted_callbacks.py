@@ -20,18 +20,27 @@ class CountedCallbacks(keras.callbacks.CallbackList):
     def __init__(self, callbacks: Any, scored: int | None, **params: Any):
         self.scored = scored
         self._count = BatchCount()
+        self._any_scored = False
         super().__init__(listed(callbacks), **params)
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Begin to count, where the data do not tell their length."""
+        self._any_scored = False
         if self.scored is None:
             self._count.begin(self.model, self.model.trackers.scored)
         super().on_test_begin(logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks with the last batch that was scored."""
+        self._any_scored = True
         scored = self.scored or self._count.so_far(self.model.trackers.scored)
         super().on_test_batch_end(last_batch(batch, scored), logs)
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Call the callbacks; raise where the data, of unknown length, held no batch."""
+        if not self._any_scored:
+            raise ValueError("Expected data with at least one batch to score. Received: none")
+        super().on_test_end(logs)
 
 
 class BatchCount:

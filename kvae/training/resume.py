@@ -15,6 +15,7 @@ from kvae.training.counted_callbacks import BatchCount, CountedCallbacks, last_b
 from kvae.training.distribution import agreed_seed
 from kvae.training.inputs.order import Order
 from kvae.training.inputs.parts import PartsDataset
+from kvae.training.inputs.streams import no_batch
 from kvae.training.non_finite_check import NonFiniteCheck
 
 __all__ = ["Position", "Resumable", "RunCallbacks", "batch_spec"]
@@ -202,6 +203,8 @@ class RunCallbacks(CountedCallbacks):
         Keras warns that it interrupts the training, and goes on: with epochs whose loss is 0, or
         with the batches that it looked at to learn their shapes.
         """
+        if not self._any and epoch == self.start.epoch:
+            raise no_batch(self.data)
         ended, steps = not self._any, self.params["steps"]
         if self._any:
             super().on_epoch_end(epoch, logs)

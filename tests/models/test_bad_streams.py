@@ -5,6 +5,7 @@ The first batches are valid, so that what is wrong comes in the middle of a run.
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.models.streams import STREAMS
 from tests.small import make_vae
@@ -149,6 +150,18 @@ def test_an_empty_stream_is_refused(vae, form):
             method(empty, verbose=0)
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_a_pipeline_that_turns_out_empty_is_refused(vae):
+    empty = tf.data.Dataset.from_tensor_slices(good()).filter(lambda _: False).batch(8)
+    with pytest.raises(ValueError, match="Expected x to hold at least one batch"):
+        vae.fit(empty, verbose=0)
+    scored = "Expected data with at least one batch to score"
+    with pytest.raises(ValueError, match=scored):
+        vae.evaluate(empty, verbose=0)
+    with pytest.raises(ValueError, match=scored):
+        vae.fit(good(), validation_data=empty, verbose=0)
+
+
 @pytest.mark.parametrize("form", STREAMS)
 def test_what_belongs_in_the_batches_is_refused_beside_them(vae, form):
     for arguments in ({"y": good()}, {"sample_weight": np.ones(24)}):
@@ -170,7 +183,9 @@ def some(count):
 def test_a_generator_that_would_be_read_again_is_refused_before_training(vae):
     """Keras trains the second epoch on the batches that it looked at to learn their shapes."""
     before = steps_taken(vae)
-    with pytest.raises(ValueError, match="Expected x that can be read 3 times"):
+    with pytest.raises(
+        ValueError, match="Expected x that can be read 3 times, such as a data loader"
+    ):
         vae.fit(some(4), epochs=3, verbose=0)
     again = "Expected validation_data that can be read 2 times"
     with pytest.raises(ValueError, match=again):

@@ -215,14 +215,15 @@ class Domain:
         """
         if self.missing and math.isnan(low) and math.isnan(high):  # nothing is observed
             return ""
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(np.array([low, high], "float32")).all()
-        if not finite:
+        with np.errstate(over="ignore"):  # what the model reads
+            least, greatest, *bounds = np.array([low, high, self.low, self.high], "float32")
+        if not np.isfinite([least, greatest]).all():
             beyond = math.isfinite(low) and math.isfinite(high)
             what = "infinite" if self.missing else "NaN or infinite"
             what = f"beyond float32, in [{low:g}, {high:g}]" if beyond else what
             return f"{self}. Received: values that are {what}"
-        invalid = low < self.low or high > self.high or (self.integer and not whole)
+        outside = least < bounds[0] or greatest > bounds[1]
+        invalid = outside or (self.integer and not whole)
         if invalid or (self.one_hot and not single):
             found = f"values in [{low:g}, {high:g}]"
             if self.one_hot and not single:

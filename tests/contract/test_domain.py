@@ -93,6 +93,14 @@ def test_every_dtype_of_numbers_is_checked(dtype):
                 check(PIXELS, x + np.array([0, 1], dtype))
 
 
+@pytest.mark.parametrize("check", [in_memory, in_graph])
+def test_values_are_compared_in_float32_which_the_model_reads(check):
+    """A MinMaxScaler maps the greatest value of a column to 1.0000000000000002, for example."""
+    check(PIXELS, np.array([[0.0, 1.0000000000000002]]))
+    with pytest.raises(ValueError, match=r"numbers in \[0, 1\]"):
+        check(PIXELS, np.array([[0.0, 1.0000002]]))
+
+
 def test_as_data_is_the_nearest_valid_value(rng):
     np.testing.assert_array_equal(PIXELS.as_data(np.array([-0.1, 0.4, 1.2])), [0.0, 0.4, 1.0])
     np.testing.assert_array_equal(COUNTS.as_data(np.array([-1.0, 1.4, 1e6])), [0.0, 1.0, 1e6])

@@ -50,7 +50,8 @@ def _check(name: str, count: int, numbers: int, what: str) -> None:
 
 def _numbers_of_a_draw(model: Any) -> int:
     """Return how many numbers one decoded draw takes, about."""
-    elements = math.prod(model.input_specs()["x"].shape)
+    specs = model.input_specs()
+    elements = math.prod(specs.get("target", specs["x"]).shape)
     layer = getattr(model, "likelihood_layer", None)  # of a family of kvae
     params = 2 * elements if layer is None else layer.params_size
     return int(params + 2 * elements + HIDDEN)

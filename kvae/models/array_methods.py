@@ -120,7 +120,8 @@ class ArrayMethods:
                 the memory.
         """
         n = checks.positive_int("n", n)
-        memory.check_result("n", n, math.prod(self.input_specs()["x"].shape))
+        specs = self.input_specs()
+        memory.check_result("n", n, math.prod(specs.get("target", specs["x"]).shape))
         checks.choice("kind", kind, ("mean", "draw"))
         rows = seed_rows(tf.range(n), self._row_seed(seed)).numpy()
         arrays = {"seed": rows, **self.conditions(condition, n)}

@@ -257,8 +257,17 @@ class LatentModel(ArrayMethods, TrainingMethods):
         return self.generate(values, self._example_inputs().get("condition"))
 
     def _example_inputs(self) -> dict[str, Any]:
-        specs = self.input_specs().items()
-        return {n: tf.zeros((1, *spec.shape), spec.dtype) for n, spec in specs if spec.required}
+        specs = self.input_specs()
+        target = specs.get("target", specs["x"]).shape
+
+        def shape_of(spec: InputSpec) -> tuple[int, ...]:
+            # Axes of any size have that of an event where there is one.
+            sizes = target if len(target) == len(spec.shape) else [None] * len(spec.shape)
+            pairs = zip(spec.shape, sizes, strict=True)
+            return tuple((size or 1) if own is None else own for own, size in pairs)
+
+        required = {name: spec for name, spec in specs.items() if spec.required}
+        return {n: tf.zeros((1, *shape_of(spec)), spec.dtype) for n, spec in required.items()}
 
     def score_terms(self, inputs: Mapping[str, Any], seed: Any = None) -> dict[str, Any]:
         """Return `score` = nll + KL, its part `nll`, and `nats_per_element`, each (B,) in nats.

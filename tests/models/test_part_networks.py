@@ -198,3 +198,23 @@ def test_other_last_layers_are_not_warned_of():
     a_vae(decoder_that_ends_in(keras.layers.Dense(6)), kvae.layers.IndependentBernoulli(6))
     means = keras.layers.Dense(6, activation="sigmoid")
     a_vae(decoder_that_ends_in(means), kvae.layers.NormalLikelihood(6))
+
+
+def test_an_encoder_of_images_of_any_size_draws_and_takes_several_draws():
+    layer = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2))
+    likelihood, layers = kvae.layers.IndependentBernoulli((8, 8, 1)), keras.layers
+    encoder = keras.Sequential(
+        [
+            keras.Input((None, None, 1)),
+            layers.Conv2D(4, 3),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(layer.params_size),
+        ]
+    )
+    decoder = kvae.networks.mlp_decoder(2, likelihood.params_shape, hidden=(8,))
+    vae = kvae.VAE(encoder, layer, decoder, likelihood)
+    assert vae.sample(3, seed=0).shape == (3, 8, 8, 1)
+    for gradient in ("standard", "doubly_reparameterized"):
+        vae.compile("sgd", loss=kvae.losses.ImportanceWeightedELBO(3, gradient), run_eagerly=True)
+    x = np.random.default_rng(0).uniform(size=(4, 8, 8, 1))
+    assert np.isfinite(vae.evaluate(x, verbose=0, return_dict=True)["iwae"])

@@ -204,7 +204,7 @@ def bundle(
     with progress("Exporting", 4 + len(chosen) + measure) as begin:
         begin("reference outputs")
         float32 = vae.float32_copy()
-        reference = reference_of(float32, find(float32, names), examples)
+        reference = reference_of(float32, find(float32, names), examples, vae)
         begin("diagnosis")
         axes, report = _analysed(vae, examples, given)
         begin("tracing")

@@ -72,7 +72,7 @@ def onnx(
         function = trace(wanted, batch_size)
     key = Key(signature, batch_size)
     content = to_onnx(function, signature)
-    reference = reference_of(float32, [wanted], data)
+    reference = reference_of(float32, [wanted], data, vae)
     with files.replacing(target, overwrite) as temporary:
         temporary.write_bytes(content)
         outputs, latencies = in_child(onnx_runtime, temporary, {key: reference.inputs[signature]})

@@ -79,7 +79,7 @@ def saved_model(
     wanted = find(float32, signatures)
     functions = {signature.name: trace(signature, None) for signature in wanted}
     module = ExportModule(functions.values())
-    reference = reference_of(float32, wanted, data)
+    reference = reference_of(float32, wanted, data, vae)
     inputs = {Key(name, None): values for name, values in reference.inputs.items()}
     with files.replacing(target, overwrite) as temporary:
         served = {**functions, "serving_default": functions[main]}

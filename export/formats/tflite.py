@@ -113,7 +113,7 @@ def tflite(
         examples = data
         if plan is not None:
             examples = examples_of(float32, float32.signatures(), data)
-        reference = reference_of(float32, find(float32, signatures), examples)
+        reference = reference_of(float32, find(float32, signatures), examples, vae)
         return write_checked(
             graph, reference, chosen, target, tolerance, int8_io, overwrite, examples
         )

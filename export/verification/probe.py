@@ -14,6 +14,7 @@ from kvae.contract import Domain, InputSpec, Signature
 from kvae.contract.input_spec import fits
 from kvae.models import LatentModel
 
+from .copied import check_copy
 from .reference import ROWS, Reference
 
 __all__ = ["examples_of", "reference_of"]
@@ -58,7 +59,10 @@ def examples_of(
 
 
 def reference_of(
-    model: LatentModel, signatures: Sequence[Signature], data: Any = None
+    model: LatentModel,
+    signatures: Sequence[Signature],
+    data: Any = None,
+    source: LatentModel | None = None,
 ) -> Reference:
     """Return inputs for the signatures and what the public methods of the model make of them.
 
@@ -66,6 +70,10 @@ def reference_of(
         model: the model in float32, of which `signatures` are some.
         signatures: what will be exported.
         data: see `examples_of`.
+        source: what `model` is the float32 copy of.
+
+    Raises:
+        ExportError: If `model` computes something else than its source.
     """
     examples = examples_of(model, signatures, data)
     rows = np.arange(2 * ROWS, dtype="int32")
@@ -96,7 +104,10 @@ def reference_of(
         found = {key: np.asarray(value) for key, value in outputs.items()}
         inputs[signature.name] = given
         expected[signature.name] = found | public.outputs(signature.name, given)
-    return Reference(inputs, expected)
+    reference = Reference(inputs, expected)
+    if source is not None and source is not model:
+        check_copy(source, reference)
+    return reference
 
 
 def _check_inputs(signature: Signature, values: Mapping[str, Any]) -> None:

@@ -12,8 +12,10 @@ import kvae
 from kvae.export.formats import saved_model, tflite
 from kvae.export.key import Key
 from kvae.export.presets import PRESETS
+from kvae.export.signatures import find
 from kvae.export.verification import litert
 from kvae.export.verification.compare import Output, Tolerance, measure
+from kvae.export.verification.probe import reference_of
 from kvae.export.verification.processes import in_session
 from kvae.export.verification.reference import Reference
 from tests.helpers import dtype_policy, relative, run_python
@@ -288,6 +290,21 @@ def test_a_decoder_trained_in_mixed_precision_exports_in_float32(policy, digits,
     reference = make_vae(networks="conv")
     reference.set_weights(vae.get_weights())
     assert relative(mean, reference.decode(z)) < BUDGET
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize(("part", "signature"), [("encoder", "encode"), ("decoder", "decode")])
+def test_a_copy_that_is_another_model_is_refused(policy, part, signature, rng):
+    with dtype_policy(policy):
+        vae = make_vae((6,), likelihood=kvae.layers.IndependentNormal(6))
+    x = rng.normal(size=(40, 6)).astype("float32")
+    copy = vae.float32_copy()
+    signatures = find(copy, ["encode", "decode", "reconstruct"])
+    assert reference_of(copy, signatures, x, vae).inputs.keys() == {s.name for s in signatures}
+    last = getattr(copy, part).weights[-1]  # a bias
+    last.assign(last + 3.0)
+    with pytest.raises(kvae.export.ExportError, match=f"another model: .* of {signature} differs"):
+        reference_of(copy, find(copy, [signature]), x, vae)
 
 
 ON_LITERT_ALONE = """

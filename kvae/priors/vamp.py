@@ -26,7 +26,8 @@ class VampPrior(VectorPrior):
     that the encoder's weights are counted and saved once. A `kvae.VAE` binds it to itself; in a
     model built by hand, call `bind`, and again after loading. The encoder sees pseudo-inputs as
     outside training (no dropout, stored batch statistics). The KL to it has no closed form and is
-    estimated by Monte Carlo.
+    estimated by Monte Carlo. `VAE.sample` and exported files draw from it where the posteriors are
+    normals without covariance.
 
     Pseudo-inputs are u = low + (high - low) sigmoid(v) with v learned, so that they cannot leave
     the data's range. They start random about the middle; `adapt(x_train)` starts them at
@@ -103,7 +104,7 @@ class VampPrior(VectorPrior):
             seed: int, says which examples.
 
         Raises:
-            ValueError: If `x` does not fit.
+            ValueError: If `x` does not fit, or leaves the range from `low` to `high`.
         """
         x = np.asarray(x)
         if x.shape[1:] != self.data_shape or len(x) < self.num_components:

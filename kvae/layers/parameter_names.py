@@ -23,10 +23,11 @@ def shared_parameters(first: Any, second: Any) -> list[str]:
         >>> shared_parameters(gain, kvae.layers.IndependentBernoulli(name="gain_one"))
         []
     """
-    shorter, longer = sorted((first.name, second.name), key=len)
-    if not longer.startswith(f"{shorter}_"):
+    shorter, longer = sorted((first, second), key=lambda layer: len(layer.name))
+    if not longer.name.startswith(f"{shorter.name}_"):
         return []
-    return sorted(_names(first) & _names(second))
+    names = {name for name in _names(shorter) if name.startswith(f"{longer.name}_")}
+    return sorted(names & _names(longer)) if names else []
 
 
 def check_parameter_names(layers: Sequence[Any]) -> None:

@@ -26,8 +26,8 @@ class VampPrior(VectorPrior):
     that the encoder's weights are counted and saved once. A `kvae.VAE` binds it to itself; in a
     model built by hand, call `bind`, and again after loading. The encoder sees pseudo-inputs as
     outside training (no dropout, stored batch statistics). The KL to it has no closed form and is
-    estimated by Monte Carlo. `VAE.sample` and exported files draw from it where the posteriors are
-    normals without covariance.
+    estimated by Monte Carlo. Exported files draw from it where the posteriors are normals without
+    covariance, `VAE.sample` behind any posterior.
 
     Pseudo-inputs are u = low + (high - low) sigmoid(v) with v learned, so that they cannot leave
     the data's range. They start random about the middle; `adapt(x_train)` starts them at

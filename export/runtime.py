@@ -1424,8 +1424,9 @@ def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
         low, high = float(values.min()), float(values.max())
         whole = not part["integer"] or bool(np.all(values == np.floor(values)))
         single = bool(np.all(sums == 1))
-        below = part["low"] is not None and low < part["low"]
-        above = part["high"] is not None and high > part["high"]
+        with np.errstate(over="ignore"):  # float32 is what the model reads
+            below = part["low"] is not None and np.float32(low) < np.float32(part["low"])
+            above = part["high"] is not None and np.float32(high) > np.float32(part["high"])
         if below or above or not whole or not single:
             remark = ", not one-hot" if not single else "" if whole else ", not all whole"
             label = f", column {index} ({part['name']})," if columns else ""

@@ -32,10 +32,17 @@ def test_numbers_are_written_as_python_writes_them():
     assert javascript(WRITTEN, ["NaN"]) == [["nan", "missing"]]
 
 
+def test_values_are_compared_with_a_domain_in_float32_as_in_python():
+    given = {"value": "1.0000000000000002", "domain": PIXELS.describe()}
+    assert javascript(CHECKED, given) is None
+    _, said = javascript(CHECKED, {**given, "value": "1.000001"})
+    assert "numbers in [0, 1]" in said
+
+
 @pytest.mark.parametrize("value", [math.inf, -math.inf])
-def test_an_infinite_number_is_outside_a_domain_in_the_sentence_of_python(value):
+def test_an_infinite_number_is_refused_in_the_sentence_of_python(value):
     domain = PIXELS.describe()
-    with pytest.raises(ValueError, match="values in") as raised:
+    with pytest.raises(ValueError, match="Expected x to be finite") as raised:
         check_domain(np.array([[value]]), domain, "x")
     given = {"value": str(value).replace("inf", "Infinity"), "domain": domain}
     assert javascript(CHECKED, given) == ["Error", str(raised.value)]

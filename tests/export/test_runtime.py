@@ -13,7 +13,7 @@ import pytest
 import kvae
 from kvae.export import runtime
 from kvae.export.presets import default_preset
-from tests.clients.domains import DOMAIN_CASES, what_keras_says
+from tests.clients.domains import DOMAIN_CASES, PIXELS, what_keras_says
 from tests.helpers import assert_same_in_float32, run_python
 
 WITHOUT_TENSORFLOW = """
@@ -205,6 +205,14 @@ def test_data_outside_the_domain_are_refused_in_the_words_of_keras(domain, x):
     except ValueError as error:
         said = str(error)
     assert said == what_keras_says(domain, x)
+
+
+def test_values_are_compared_with_a_domain_in_float32_as_in_keras():
+    scaled = np.array([[0.0, 1.0000000000000002]])  # by scikit-learn's MinMaxScaler, for example
+    assert what_keras_says(PIXELS, scaled) == ""
+    runtime.check_domain(scaled, PIXELS.describe(), "x")
+    with pytest.raises(ValueError, match=r"numbers in \[0, 1\]"):
+        runtime.check_domain(scaled + 1e-6, PIXELS.describe(), "x")
 
 
 def test_pixels_that_were_not_scaled_are_refused(bundle, digits):

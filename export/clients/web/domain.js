@@ -3,7 +3,22 @@
 import { short } from "./number.js";
 
 /**
- * Throw unless numbers are in the domain. The sentence is that of the Python clients.
+ * Throw where a number is infinite, or NaN and not missing.
+ *
+ * @param {ArrayLike<number>} values
+ * @param {string} name What the error calls the input.
+ * @param {boolean} [missing] Whether NaN stands for a missing number.
+ */
+export function checkFinite(values, name, missing = false) {
+  for (let place = 0; place < values.length; place += 1) {
+    if (!Number.isFinite(values[place]) && !(missing && Number.isNaN(values[place]))) {
+      throw new Error(`Expected ${name} to be finite. Received: NaN or infinity`);
+    }
+  }
+}
+
+/**
+ * Throw unless numbers are finite and in the domain. The sentence is that of the Python clients.
  *
  * @param {ArrayLike<number>} values Rows of events, flat.
  * @param {object} domain That of an input in `model.inputs` of the manifest. Where it has `missing`,
@@ -12,6 +27,7 @@ import { short } from "./number.js";
  * @param {string} name What the error calls the input.
  */
 export function checkDomain(values, domain, width, name) {
+  checkFinite(values, name, domain.missing);
   if (!domain.columns.length) {
     checkPart(values, domain, domain.one_hot ? width : 1, name, domain.missing);
     return;
@@ -49,7 +65,9 @@ function checkPart(
     const unknown = missing && vector.every(Number.isNaN);
     single &&= unknown || vector.reduce((sum, value) => sum + value) === 1;
   }
-  const inside = (low === null || least >= low) && (high === null || greatest <= high);
+  const read = Math.fround; // what the model reads
+  const inside =
+    (low === null || read(least) >= read(low)) && (high === null || read(greatest) <= read(high));
   if (inside && whole && single) return;
   const remark = !single ? ", not one-hot" : whole ? "" : ", not all whole";
   const found = `values in [${short(least)}, ${short(greatest)}]${remark}`;

@@ -8,7 +8,7 @@ import { Tensor, loadAndCompile, loadLiteRt } from "@litertjs/core";
 
 import { place } from "./accelerator.js";
 import { decide } from "./decision.js";
-import { checkDomain } from "./domain.js";
+import { checkDomain, checkFinite } from "./domain.js";
 
 const WASM = new URL("../wasm/", import.meta.resolve("@litertjs/core")).href;
 const ACCELERATORS = ["wasm", "webgpu"];
@@ -181,7 +181,7 @@ export class Model {
   check(name, values) {
     const described = this.manifest.model.inputs[name];
     if (described) checkDomain(values, described.domain, described.shape.at(-1) ?? 1, name);
-    checkFinite(values, name, described?.domain.missing);
+    else checkFinite(values, name);
   }
 
   /**
@@ -272,12 +272,6 @@ export class Model {
 
   #decoded(outputs) {
     return outputs[this.manifest.model.decoded];
-  }
-}
-
-function checkFinite(values, name, missing) {
-  if (!values.every((value) => Number.isFinite(value) || (missing && Number.isNaN(value)))) {
-    throw new Error(`Expected ${name} to be finite. Received: NaN or infinity`);
   }
 }
 

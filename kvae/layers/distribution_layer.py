@@ -427,9 +427,7 @@ class DistributionLayer(keras.layers.Layer):
             check_reparameterized(self, distribution)
         value = self._value(distribution, training)
         batch = batch_of(params, mask, self.step(), training)
-        kl, seed = self.prior_part, None
-        if kl is not None and kl.test_points_fn == "sample":
-            seed = next_seed(self.seed_generator)
+        seed = next_seed(self.seed_generator) if self.regularizer.needs_seed else None
         latent = self.latent(distribution, value, condition, seed)
         terms = self.regularizer.terms(latent, batch)
         if training:

@@ -138,10 +138,15 @@ class KLDivergenceRegularizer(Regularizer):
             )
         return latent.mean_of_draws(mean_over_draws(log_ratio(posterior, prior, points), posterior))
 
+    @property
+    def needs_seed(self) -> bool:
+        """Whether the test points are drawn anew."""
+        return isinstance(self.test_points_fn, str)  # "sample"
+
     def _points(self, latent: Latent) -> Any:
         if self.test_points_fn is None:
             return latent.value
-        if self.test_points_fn == "sample":
+        if self.needs_seed:
             if latent.seed is None:  # nothing random is asked for, as in `score`
                 return latent.value
             return latent.draw(latent.posterior, latent.seed)

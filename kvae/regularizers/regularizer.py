@@ -94,6 +94,11 @@ class Regularizer(keras.regularizers.Regularizer):
         """Whether the penalty depends on the training step, so that its layer must count it."""
         return bool(self.schedules)
 
+    @property
+    def needs_seed(self) -> bool:
+        """Whether the penalty makes draws of its own."""
+        return False
+
     def steps_left(self, step: Any) -> int:
         """Return how many training steps after `step` all schedules have reached their end."""
         return max([0, *(schedule.steps - int(step) for schedule in self.schedules)])

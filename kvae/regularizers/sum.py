@@ -62,6 +62,11 @@ class Sum(Regularizer):
         """Whether a part depends on the training step."""
         return any(part.needs_step for part in self.parts)
 
+    @property
+    def needs_seed(self) -> bool:
+        """Whether a part makes draws of its own."""
+        return any(part.needs_seed for part in self.parts)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this regularizer again."""
         return {"parts": [keras.saving.serialize_keras_object(part) for part in self.parts]}

@@ -14,6 +14,7 @@ CASES = {
     "pixels": (PIXELS, [[0.0, 1.0]]),
     "8-bit pixels": (PIXELS, [[0.0, 255.0]]),
     "a small overshoot": (PIXELS, [[0.5, 1.0000001e-3], [1.25, -1e-5]]),
+    "bounds that float32 rounds": (Domain(0.7, 0.8), [[0.7, 0.8]]),
     "large": (PIXELS, [[-123456789.0, 1234567.0]]),
     "tiny": (PIXELS, [[-1.5e-7, 0.5]]),
     "counts": (COUNTS, [[0.0, 7.0]]),

@@ -102,7 +102,8 @@ static inline int check_part(const Part *part, const double *values, size_t coun
   }
   whole = whole || !part->whole;
   single = single || !part->one_hot;
-  if (least >= part->low && greatest <= part->high && whole && single) return 1;
+  int inside = least >= (float)part->low && greatest <= (float)part->high;
+  if (inside && whole && single) return 1;
   snprintf(message, size, "Expected %s%s to hold %s. Received: values in [%g, %g]%s.%s%s",
            part->name, part->label, part->text, least, greatest,
            !single ? ", not one-hot" : whole ? "" : ", not all whole", part->hint[0] ? " " : "",

@@ -69,7 +69,8 @@ struct Domain {
     }
     whole = whole || part[.whole] != "1"
     single = single || part[.oneHot] != "1"
-    if least >= part.low, greatest <= part.high, whole, single { return }
+    let inside = Float(least) >= Float(part.low) && Float(greatest) <= Float(part.high)
+    if inside, whole, single { return }
     let remark = !single ? ", not one-hot" : whole ? "" : ", not all whole"
     let range = String(format: "[%g, %g]", least, greatest)
     let hint = part[.hint].isEmpty ? "" : " " + part[.hint]

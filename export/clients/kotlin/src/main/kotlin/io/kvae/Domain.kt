@@ -70,7 +70,8 @@ internal class Domain(text: String) {
         }
         whole = whole || part[Field.WHOLE] != "1"
         single = single || part[Field.ONE_HOT] != "1"
-        if (least >= part.low && greatest <= part.high && whole && single) return
+        val inside = least.toFloat() >= part.low.toFloat() && greatest.toFloat() <= part.high.toFloat()
+        if (inside && whole && single) return
         val remark = if (!single) ", not one-hot" else if (whole) "" else ", not all whole"
         throw IllegalArgumentException(
             "Expected ${part[Field.NAME]}${part[Field.LABEL]} to hold ${part[Field.TEXT]}. " +

@@ -45,10 +45,22 @@ def _float32_part(part: Any, replace: Callable[[Any], Any] | None) -> Any:
 
 
 def float32_network(network: keras.layers.Layer) -> keras.layers.Layer:
-    """Return `network`, or a float32 copy with its weights if it computes in another precision."""
+    """Return `network`, or a float32 copy with its weights if it computes in another precision.
+
+    Raises:
+        ValueError: If Keras does not make its layers of their configuration, as a Python `Lambda`.
+    """
     if _is_float32(network):
         return network
-    copy = type(network).from_config(_with_float32(network.get_config()))
+    try:
+        copy = type(network).from_config(_with_float32(network.get_config()))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "Expected a network whose layers Keras makes of their configuration, registered "
+            "classes and no Lambda of a Python function: of a model in another precision than "
+            f"float32 files are made of a copy. Received: {network.name!r} with the policy "
+            f"{network.dtype_policy.name!r} ({type(error).__name__}: {str(error).splitlines()[0]})"
+        ) from error
     if not copy.built:
         copy.build_from_config(network.get_build_config() or {})
     copy_weights(network, copy)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kvae
+from kvae.models.float32 import float32_network
 from tests.helpers import relative
 from tests.small import kl
 
@@ -46,3 +47,12 @@ def test_a_copy_normalizes_by_what_the_model_was_adapted_to(policy, rng):
     assert relative(copy.decode(z), vae.decode(z)) < within
     for found, expected in zip(copy.encode(rows[:9]), vae.encode(rows[:9]), strict=True):
         assert np.max(np.abs(found - expected)) < within * max(1.0, np.max(np.abs(expected)))
+
+
+def test_a_network_that_keras_does_not_copy_is_named(rng):
+    network = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Lambda(lambda x: 2.0 * x, dtype="float64")], name="doubles"
+    )
+    network.dtype_policy = "float64"
+    with pytest.raises(ValueError, match=r"no Lambda of a Python .*'doubles' with the policy 'flo"):
+        float32_network(network)

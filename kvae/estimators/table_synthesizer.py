@@ -262,10 +262,7 @@ class TableSynthesizer(BaseEstimator):
                 synthetic rows.
         """
         check_is_fitted(self)
-        fixed = [column.name for column in self.schema_.columns if not column.modelled]
-        frames = [self._frame(table) for table in (train, test)]
-        frames = [frame.drop(columns=fixed, errors="ignore") for frame in frames]
-        rows = [self.schema_.to_array(frame, unknown="missing") for frame in frames]
+        rows = [self.schema_.to_array(self._frame(e), unknown="missing") for e in (train, test)]
         synthetic = self.schema_.to_array(self._frame(self.sample(len(train))))
         return TableQuality.measure(self.schema_, rows[0], rows[1], synthetic, target)
 

@@ -277,6 +277,14 @@ def test_unknown_categories():
     assert np.isnan(schema.to_array(other, unknown="missing")).tolist() == [[False], [True]]
 
 
+def test_a_column_that_was_constant_may_hold_anything_where_unknown_values_are_missing():
+    schema = TableSchema.infer(pd.DataFrame({"a": [1.5, 2.5], "k": 5, "none": [None, None]}))
+    other = pd.DataFrame({"a": [1.5, 2.5], "k": [5, 6], "none": [None, "x"]})
+    with pytest.raises(ValueError, match=r"'k' to hold the constant 5.*row 1"):
+        schema.to_array(other)
+    assert schema.to_array(other, unknown="missing").tolist() == [[1.5], [2.5]]
+
+
 @pytest.mark.parametrize(
     ("frame", "message"),
     [

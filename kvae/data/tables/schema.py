@@ -151,8 +151,8 @@ class TableSchema:
         Args:
             frame: a pandas DataFrame with the columns of the schema.
             unknown: what happens to categories that the schema does not have: "refuse", or
-                "missing" to take them as missing values. Where the column has the category of rare
-                values, they belong to it.
+                "missing" to take them as missing values, and let columns that were constant hold
+                anything. Where the column has the category of rare values, they belong to it.
             missing: what happens to missing values in columns that had none: "keep", or "refuse".
 
         Returns:
@@ -191,7 +191,7 @@ class TableSchema:
                     f"Expected column {shown(column.name)} without missing values, as in the "
                     f"table of the schema. Received: none in row {int(gaps.argmax())}"
                 )
-        for column in self.columns:
+        for column in self.columns if unknown == "refuse" else ():
             if isinstance(column, Fixed) and column.name in present:
                 column.check(frame[column.name])
         return result

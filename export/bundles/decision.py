@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from .. import runtime
-from ..signatures import find
 
 __all__ = ["calibrated", "calibration_rows", "decision_rows", "decision_table"]
 
@@ -26,6 +25,8 @@ def calibration_rows(rows: Any, vae: Any, presets: int) -> dict[str, np.ndarray]
     Raises:
         ValueError: If the rows are not valid, or more than the manifest holds.
     """
+    from ..signatures import find  # it loads TensorFlow, which those who read a bundle do without
+
     try:
         found = vae.named_inputs().check_scored(rows)
     except ValueError as error:

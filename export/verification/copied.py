@@ -13,7 +13,8 @@ __all__ = ["check_copy"]
 # score divides it by the scale of the likelihood.
 COMPARED = ("encode", "decode", "reconstruct")
 ROWS = 16
-# bfloat16 has 8 bits, and networks are deep: this finds another model, not digits.
+# bfloat16 has 8 bits, and networks are deep: this finds another model, not digits. The largest
+# difference of ten models of several families, in two half precisions, was 0.005 of the scale.
 LIMIT = 0.25
 
 

@@ -287,7 +287,13 @@ class DistributionLayer(keras.layers.Layer):
         return distribution.mean()
 
     def drawn_or_point(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
-        """Return what `draw` does; with `seed` None the point, once for each of the draws."""
+        """Return what `draw` does, ([draws,] batch..., *event_shape); without `seed` the point.
+
+        Args:
+            distribution: what `distribution(params)` returned.
+            seed: two int32; None for the point, once for each of the draws.
+            draws: number of draws; None for one without an axis of its own.
+        """
         if seed is not None:
             return self.draw(distribution, seed, draws)
         point = self.point(distribution)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,8 @@ from kvae.threefry import seed_rows
 from kvae.training.adapt import check_adapted
 
 __all__ = ["ArrayMethods"]
+
+_NEXT_SEED = threading.Lock()  # Keras reads a generator's counter and raises it in two steps
 
 
 class ArrayMethods:
@@ -198,7 +201,8 @@ class ArrayMethods:
     def _draw_seed(self, seed: int | None) -> Any:
         """Return a stateless seed of shape (2,), the model's own next one without `seed`."""
         if seed is None:
-            return tf.cast(self.evaluation_seed_generator.next(), tf.int32)
+            with _NEXT_SEED:
+                return tf.cast(self.evaluation_seed_generator.next(), tf.int32)
         return tf.constant([checks.seed("seed", seed), 0], tf.int32)
 
     def _row_seed(self, seed: int | None) -> Any:

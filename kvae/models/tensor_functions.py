@@ -72,8 +72,7 @@ class TensorFunctions:
         if None in normals:
             raise NotImplementedError(
                 "Expected a prior whose draws are made of standard normals. Received: "
-                f"{type(self.model).__name__} '{self.model.name}', whose prior has no such form. "
-                "Decode draws of its distribution: vae.decode(vae.prior.distribution().sample(n))."
+                f"{type(self.model).__name__} '{self.model.name}', whose prior has no such form"
             )
         drawn = standard_normal(rows, sum(filter(None, normals)))
         return self.model.draw_prior(drawn, condition)

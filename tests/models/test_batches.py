@@ -1,5 +1,7 @@
 """Array methods are traced once for a model, and without TensorFlow's warnings."""
 
+import threading
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -88,3 +90,18 @@ for _ in range(5):
     assert done.returncode == 0, done.stderr[-2000:]
     warned = [line for line in done.stderr.splitlines() if "retracing" in line]
     assert all("<function TensorFlowTrainer." in line for line in warned), warned
+
+
+def test_draws_without_a_seed_differ_between_threads(vae):
+    seeds, start = [], threading.Barrier(8)
+
+    def work():
+        start.wait()
+        seeds.extend(tuple(np.asarray(vae._draw_seed(None))) for _ in range(100))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(seeds)) == 800

@@ -5,7 +5,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["check_draws", "check_result", "rows_at_once"]
+from kvae.contract.input_spec import target_of
+
+__all__ = ["check_draws", "check_result", "decoded_elements", "rows_at_once"]
 
 FLOAT32 = 4  # bytes
 HIDDEN = 1024  # numbers for each draw inside a decoder, about
@@ -48,10 +50,18 @@ def _check(name: str, count: int, numbers: int, what: str) -> None:
         )
 
 
+def decoded_elements(model: Any) -> int:
+    """Return the number of elements of one decoded example.
+
+    Args:
+        model: a `LatentModel`.
+    """
+    return math.prod(size or 1 for size in target_of(model.input_specs()).shape)
+
+
 def _numbers_of_a_draw(model: Any) -> int:
     """Return how many numbers one decoded draw takes, about."""
-    specs = model.input_specs()
-    elements = math.prod(specs.get("target", specs["x"]).shape)
+    elements = decoded_elements(model)
     layer = getattr(model, "likelihood_layer", None)  # of a family of kvae
     params = 2 * elements if layer is None else layer.params_size
     return int(params + 2 * elements + HIDDEN)

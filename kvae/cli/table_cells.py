@@ -15,7 +15,7 @@ __all__ = ["keep_codes", "read_csv", "tell_words"]
 
 CODE = r"0\d+"  # such as a postal code: no number is written with leading zeros
 DIGITS = 18  # of whole numbers that int64 holds; longer ones are codes too
-MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "None", "null"})  # as pandas reads them
+GAPS = frozenset({"", "NA", "N/A", "NaN", "nan", "None", "null"})  # some of pandas' own marks
 CLASSES = ("NA", "None")  # words that pandas takes as missing and that may well be classes
 # Whether a file may hold some; a look at its bytes is faster than to read it once more.
 ZEROS = re.compile(rb"(^|,)[ \"]*0\d+[ \"]*(,|\r?$)", re.MULTILINE)
@@ -80,7 +80,7 @@ def _are_long(series: Any) -> bool:
             text = value.strip() if isinstance(value, str) else "" if pd.isna(value) else None
             if text is not None and text.isdecimal() and len(text) > DIGITS:
                 return True
-            if text is None or not (text.isdecimal() or text in MISSING):
+            if text is None or not (text.isdecimal() or text in GAPS):
                 break
     return series.dtype.kind == "O" and pd.api.types.infer_dtype(series, skipna=True) == "integer"
 

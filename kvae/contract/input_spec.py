@@ -1,6 +1,7 @@
 """The specification of one named input of a model, and the checks that follow from it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from kvae.contract.failures import assertion
 from kvae.contract.mapped import is_mapped
 from kvae.contract.plain_array import check_dtype, plain_array
 
-__all__ = ["InputSpec", "fits"]
+__all__ = ["InputSpec", "fits", "target_of"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,15 @@ channel axis: x[..., None].
 
 def _with_batch(shape: tuple[int | None, ...]) -> str:
     return f"({', '.join(map(str, ('batch', *shape)))}{'' if shape else ','})"
+
+
+def target_of(specs: Mapping[str, InputSpec]) -> InputSpec:
+    """Return the specification of what a model decodes: of its target, where it has one, else of x.
+
+    Args:
+        specs: those of the inputs by name.
+    """
+    return specs.get("target", specs["x"])
 
 
 def fits(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:

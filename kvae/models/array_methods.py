@@ -1,7 +1,6 @@
 """The methods that take and return NumPy arrays, in batches of bounded memory."""
 
 import functools
-import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -123,8 +122,7 @@ class ArrayMethods:
                 the memory.
         """
         n = checks.positive_int("n", n)
-        specs = self.input_specs()
-        memory.check_result("n", n, math.prod(specs.get("target", specs["x"]).shape))
+        memory.check_result("n", n, memory.decoded_elements(self))
         checks.choice("kind", kind, ("mean", "draw"))
         rows = seed_rows(tf.range(n), self._row_seed(seed)).numpy()
         arrays = {"seed": rows, **self.conditions(condition, n)}

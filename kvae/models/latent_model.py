@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from kvae import losses
 from kvae.contract import Batch, InputSpec, Latent, LatentSpec, Signature, Term
+from kvae.contract.input_spec import target_of
 from kvae.contract.term import check_names
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.losses.negative_elbo import group_prefix
@@ -258,7 +259,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
 
     def _example_inputs(self) -> dict[str, Any]:
         specs = self.input_specs()
-        target = specs.get("target", specs["x"]).shape
+        target = target_of(specs).shape
 
         def shape_of(spec: InputSpec) -> tuple[int, ...]:
             # Axes of any size have that of an event where there is one.

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae.contract import InputSpec
+from kvae.contract.input_spec import target_of
 from kvae.contract.plain_array import plain_array
 
 __all__ = ["OBSERVED", "filled", "filled_in_graph"]
@@ -58,5 +59,5 @@ def _masked(
     given: Mapping[str, Any], specs: Mapping[str, InputSpec]
 ) -> list[tuple[str, InputSpec]]:
     """Return the inputs that the mask is about, with the specification that says what is valid."""
-    target = specs.get("target", specs["x"])
+    target = target_of(specs)
     return [(name, target) for name in ("x", "target") if name in given]

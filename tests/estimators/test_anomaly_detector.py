@@ -194,7 +194,7 @@ def test_few_rows_are_warned_of():
         ({"false_alarm_rate": 1.5}, "Expected false_alarm_rate to be below 1"),
         ({"scaling": "minmax"}, "scaling"),
         ({"steps": 0}, "steps"),
-        ({"trim": 1.0}, "share"),
+        ({"trim": 1.0}, "Expected trim to be below 1"),
         ({"latent_dim": 0}, "latent_dim"),
     ],
 )

@@ -1315,12 +1315,15 @@ class Stream:
             self._kept, self._first = kept[skipped:], self._first + skipped
         return starts, found
 
-    def _expected(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    def _expected(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return shape and dtype of samples, and the domain where it holds for each sample."""
         port = self.model.signatures["score"]["inputs"]["x"]
         domain = self.model.manifest["model"]["inputs"]["x"]["domain"]
-        whole = self._kept.ndim == 1 and (domain["columns"] or domain["one_hot"])
-        return {**port, "shape": [1, *port["shape"][2:]]}, None if whole else domain
+        if self._kept.ndim == 1 and (domain["columns"] or domain["one_hot"]):
+            # Of a whole window: a sample need only be finite, or missing.
+            free = {"columns": [], "one_hot": False, "integer": False, "low": None, "high": None}
+            domain = {**domain, **free}
+        return {**port, "shape": [1, *port["shape"][2:]]}, domain
 
     def _pieces(self, starts: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the starts in pieces: all windows take many times the memory of the signal."""

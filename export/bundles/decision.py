@@ -20,7 +20,7 @@ def calibration_rows(rows: Any, vae: Any, presets: int) -> dict[str, np.ndarray]
     Args:
         rows: normal rows that the model was not trained on, or a dict of arrays by input.
         vae: the model.
-        presets: number of files, of which the manifest holds the scores.
+        presets: number of files that score: the manifest holds the scores of each.
 
     Raises:
         ValueError: If the rows are not valid, or more than the manifest holds.
@@ -55,7 +55,7 @@ def calibrated(
     rate: float,
     two_sided: bool,
 ) -> dict[str, Any]:
-    """Return the manifest with the `calibration` of each file.
+    """Return the manifest with the `calibration` of each file that scores.
 
     Its `false_alarm_rate` is what the limits guarantee: of few rows that is more than was wanted.
 
@@ -68,6 +68,9 @@ def calibrated(
     """
     artefacts = []
     for artefact in manifest["artefacts"]:
+        if "score" not in artefact["signatures"]:  # a file of `decode` alone decides nothing
+            artefacts.append(artefact)
+            continue
         found = runtime.Model(folder, artefact["preset"]).score(**rows)
         scores = [float(score) for score in np.sort(found)]
         low, high = runtime.limits(scores, rate, two_sided)

@@ -57,7 +57,8 @@ DIAGNOSED = 2_000
 LEAST_DIAGNOSED = 50
 # The golden vectors take no more than this, or a tenth of the largest file, unless told otherwise.
 GOLDEN_BYTES = 2**20
-HEADER_BYTES = 2**18  # what the file of the golden vectors holds beside them, at most
+# 2**18 is what the file of the golden vectors holds beside them, at most.
+MOST_GOLDEN = runtime.GOLDEN_BYTES - 2**18
 
 
 def bundle(
@@ -168,6 +169,11 @@ def bundle(
     names = checks.names("signatures", known if signatures is None else signatures)
     find(vae, names)
     chosen = [preset for preset in chosen if preset.held(names)]
+    if not isinstance(tolerance or {}, Mapping):
+        raise ValueError(
+            "Expected tolerance to be a dict of kvae.export.Tolerance by preset. Received: "
+            f"tolerance={tolerance!r}"
+        )
     tolerances = dict(tolerance or {})
     for name, each in tolerances.items():
         checks.choice("tolerance", name, [preset.name for preset in chosen])
@@ -186,7 +192,8 @@ def bundle(
             f"signatures={names}, calibration=..."
         )
     if calibration is not None:
-        calibration = calibration_rows(calibration, vae, len(chosen))
+        scoring = [preset for preset in chosen if "score" in preset.held(names)]
+        calibration = calibration_rows(calibration, vae, len(scoring))
     rate = checks.rate("false_alarm_rate", false_alarm_rate)
     if checks.positive_int("golden_bytes", golden_bytes) > runtime.GOLDEN_BYTES:
         raise ValueError(
@@ -205,6 +212,7 @@ def bundle(
         begin("reference outputs")
         float32 = vae.float32_copy()
         reference = reference_of(float32, find(float32, names), examples, vae)
+        _check_size(reference)
         begin("diagnosis")
         axes, report = _analysed(vae, examples, given)
         begin("tracing")
@@ -334,10 +342,20 @@ def _write_others(
 ) -> None:
     """Write the golden vectors and the runtime."""
     largest = max(artefact["size_bytes"] for artefact in manifest["artefacts"])
-    most = runtime.GOLDEN_BYTES - HEADER_BYTES
-    golden = reference.thinned(min(max(golden_bytes, largest // 10), most))
+    golden = reference.thinned(min(max(golden_bytes, largest // 10), MOST_GOLDEN))
     (folder / "golden.npz").write_bytes(_npz(golden))
     (folder / "runtime.py").write_bytes(Path(runtime.__file__).read_bytes())
+
+
+def _check_size(reference: Reference) -> None:
+    """Raise where clients would read no golden vectors of the fewest rows, for their size."""
+    least = reference.thinned(0).nbytes
+    if least > MOST_GOLDEN:
+        raise ValueError(
+            f"Expected the golden vectors of two rows to take at most {MOST_GOLDEN} bytes, more are"
+            f" not read. Received: {least} bytes for the signatures {list(reference.expected)}. "
+            "Name fewer of them by signatures=."
+        )
 
 
 def _timed(result: ExportResult, device: dict[str, Any]) -> ExportResult:

@@ -49,13 +49,17 @@ class Reference:
             for name, value in values.items()
         }
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self.arrays().values())
+
     def thinned(self, most_bytes: int) -> "Reference":
         """Return the reference with as many rows as fit into `most_bytes`, at least two.
 
         As many are kept of the first half, draws from the prior, as of the second.
         """
-        size = sum(array.nbytes for array in self.arrays().values())
-        share = min(1.0, most_bytes / max(size, 1))
+        share = min(1.0, most_bytes / max(self.nbytes, 1))
 
         def kept(array: np.ndarray) -> np.ndarray:
             half = max(1, int(share * len(array) / 2))

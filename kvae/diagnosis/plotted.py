@@ -7,6 +7,7 @@ import numpy as np
 
 from kvae import pictures
 from kvae.contract import Domain
+from kvae.contract.input_spec import target_of
 from kvae.evaluation.axes import SAFE_QUANTILES
 
 __all__ = ["PlottedEvents", "PlottedPosteriors"]
@@ -87,7 +88,7 @@ class PlottedEvents:
             ranking: the dimensions, the most informative first.
             samples: decoded samples of the prior.
         """
-        domain = vae.named_inputs().specs["target"].domain
+        domain = target_of(vae.named_inputs().specs).domain
         shape = x.shape[1:]
         if domain.columns or not pictures.drawable(shape):
             return None

@@ -14,6 +14,7 @@ import tensorflow as tf
 from kvae import checks
 from kvae.contract import Domain
 from kvae.contract.closed_form import kl_per_element
+from kvae.contract.input_spec import target_of
 from kvae.models.latent_model import LatentModel
 from kvae.priors import StandardNormal
 
@@ -179,7 +180,7 @@ def one_latent_vector(model: Any, finite: bool = True) -> LatentVector:
             f"vae.given(condition). Received: a {type(model).__name__}, whose latent space depends "
             "on the condition"
         )
-    target = specs["target"]
+    target = target_of(specs)
     posterior = model.example_latents()[name].posterior
     return LatentVector(
         latent_dim=spec.shape[0],

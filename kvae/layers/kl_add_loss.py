@@ -10,7 +10,7 @@ from kvae.contract import Latent
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.functional import add_training_step, batch_of
 from kvae.layers.packing import flat_batch
-from kvae.layers.trainability import weights_of
+from kvae.layers.trainability import check_reparameterized, weights_of
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.seeds import next_seed
 
@@ -122,10 +122,13 @@ class KLDivergenceAddLoss(keras.layers.Layer):
         counts = self.regularizer.needs_step
         _, flat = flat_batch(self.posterior, params)
         distribution = self.posterior.distribution(flat)
+        if training:
+            check_reparameterized(self.posterior, distribution)
         step = tf.identity(self.training_step.value) if counts else 0
         batch = batch_of(flat, mask, step, training)
         seed = next_seed(self.posterior.seed_generator)
-        loss = self.regularizer(Latent(None, distribution, seed=seed), batch)
+        latent = Latent(None, distribution, seed=seed, draw=self.posterior.draw)
+        loss = self.regularizer(latent, batch)
         self.add_loss(ops.cast(loss, keras.config.floatx()))  # as Keras' losses
         if counts and training:
             self.training_step.assign_add(1)

@@ -150,8 +150,8 @@ class MixtureSameFamily(Mixture):
 
     Raises:
         ValueError: If `component_layer` is not a kvae distribution layer, carries an
-            `activity_regularizer`, which belongs to the mixture, or has a transform or an optimal
-            scale.
+            `activity_regularizer`, which belongs to the mixture, or has a transform that learns
+            from data or is not affine, or an optimal scale.
 
     Example:
         >>> mixture = kvae.layers.MixtureSameFamily(5, kvae.layers.IndependentNormal(2))
@@ -190,12 +190,20 @@ class MixtureSameFamily(Mixture):
                 "Expected component_layer without activity_regularizer: give it to the mixture. "
                 f"Received: component_layer with {component_layer.regularizer!r}"
             )
-        if component_layer.transforms() or _has_optimal_scale(component_layer):
+        transforms = [transform for _, transform in component_layer.transforms()]
+        if any(each.learns for each in transforms) or _has_optimal_scale(component_layer):
             raise ValueError(
-                "Expected component_layer to take nothing from the training data by itself: all "
-                "components share one transform, kvae.layers.Transformed(mixture, transform), and "
-                "an optimal scale is that of a single normal. Received: "
-                f"component_layer={component_layer!r} with a transform or an optimal scale"
+                "Expected component_layer to take nothing from the training data by itself: give "
+                "its transform the numbers that it would learn, as Standardization(mean, stddev), "
+                "or transform the mixture, kvae.layers.Transformed(mixture, transform). An optimal "
+                "scale is that of a single normal. Received: "
+                f"component_layer={component_layer!r} with a transform that learns or an optimal "
+                "scale"
+            )
+        if not all(each.is_affine for each in transforms):
+            raise ValueError(
+                "Expected components whose transform is affine: the mean of a mixture is that of "
+                f"its components' means. Received: component_layer={component_layer!r}"
             )
         super().__init__(
             num_components, component_layer, convert_to_tensor_fn, validate_args, **kwargs

@@ -160,11 +160,16 @@ class Transformed(DistributionLayer):
             elements = tf.where(observed, elements, tf.zeros_like(elements))
         return elements
 
-    def _inside(self, params: Any, x: Any, observed: Any) -> tuple[Any, Any, Any]:
-        """Return checked params, x with valid values where it is not observed, and the mask."""
+    def _checked(self, params: Any) -> Any:
+        """Return checked params; build first, as a transform takes its shape from the event."""
         params = self.check_params(params)
         if not self.built:
             self.build(params.shape)
+        return params
+
+    def _inside(self, params: Any, x: Any, observed: Any) -> tuple[Any, Any, Any]:
+        """Return checked params, x with valid values where it is not observed, and the mask."""
+        params = self._checked(params)
         x = tf.cast(x, params.dtype)
         if observed is not None:
             observed = check_observed(observed, self.event_shape)
@@ -183,7 +188,7 @@ class Transformed(DistributionLayer):
 
     def weighted_center(self, params: Any, weights: Any) -> Any:
         """Return f^-1 of the inner layer's, see `DistributionLayer.weighted_center`."""
-        params = self.check_params(params)
+        params = self._checked(params)
         return self.transform.inverse(self.layer.weighted_center(params, weights))
 
     def median(self, params: Any) -> Any:
@@ -200,7 +205,8 @@ class Transformed(DistributionLayer):
         `loc` and `scale`, of components as well, are in the unit of x where the transform is
         affine. Otherwise the names begin with "transformed_": they describe f(x).
         """
-        named = self.layer.named_parameters(self.check_params(params))
+        params = self._checked(params)
+        named = self.layer.named_parameters(params)
         if not self.transform.is_affine:
             return {f"transformed_{name}": value for name, value in named.items()}
         for name, value in named.items():

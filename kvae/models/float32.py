@@ -54,12 +54,13 @@ def float32_network(network: keras.layers.Layer) -> keras.layers.Layer:
         return network
     try:
         copy = type(network).from_config(_with_float32(network.get_config()))
-    except (TypeError, ValueError) as error:
+    except (NotImplementedError, TypeError, ValueError) as error:
+        said, *_ = [*str(error).strip().splitlines(), ""]
         raise ValueError(
             "Expected a network whose layers Keras makes of their configuration, registered "
             "classes and no Lambda of a Python function: of a model in another precision than "
             f"float32 files are made of a copy. Received: {network.name!r} with the policy "
-            f"{network.dtype_policy.name!r} ({type(error).__name__}: {str(error).splitlines()[0]})"
+            f"{network.dtype_policy.name!r} ({type(error).__name__}: {said})"
         ) from error
     if not copy.built:
         copy.build_from_config(network.get_build_config() or {})

@@ -165,6 +165,17 @@ class TrainingMethods(keras.Model):
         return not own and type(self).compute_metrics is keras.Model.compute_metrics
 
     @property
+    def batch_counter(self) -> Any | None:
+        """The variable that rises by one with each batch of training; None where none is known."""
+        if type(self).train_step is TrainingMethods.train_step:
+            return self.trackers.trained
+        optimizer = self.optimizer  # of a step of a subclass: it counts updates
+        skips = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if optimizer is None or skips or optimizer.gradient_accumulation_steps:
+            return None
+        return optimizer.iterations
+
+    @property
     def takes_parts(self) -> bool:
         """Whether the steps take a `Part` of a batch, which those of a subclass do not know."""
         own = TrainingMethods

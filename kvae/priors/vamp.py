@@ -117,7 +117,9 @@ class VampPrior(VectorPrior):
                 "Expected x to hold finite numbers. Received: values that are NaN or infinite. "
                 "Give examples without missing values."
             )
-        if self.low is not None and not (self.low <= x.min() and x.max() <= self.high):
+        # In float32, as domains are compared: of MinMaxScaler the maximum is 1.0000000000000002.
+        ends = self.low, x.min(), x.max(), self.high
+        if self.low is not None and np.any(np.diff(np.array(ends, "float32")) < 0):
             raise ValueError(
                 "Expected x to hold numbers between low and high, the range of the data. Received: "
                 f"values in [{x.min():g}, {x.max():g}], low={self.low:g}, high={self.high:g}"

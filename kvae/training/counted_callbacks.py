@@ -38,9 +38,12 @@ class CountedCallbacks(keras.callbacks.CallbackList):
 
     def on_test_end(self, logs: Any = None) -> None:
         """Call the callbacks; raise where the data, of unknown length, held no batch."""
+        super().on_test_end(logs)  # first: a callback may have exchanged the weights to score
         if not self._any_scored:
-            raise ValueError("Expected data with at least one batch to score. Received: none")
-        super().on_test_end(logs)
+            raise ValueError(
+                "Expected data with at least one batch to score. Received: none, as of a generator "
+                "that is used up"
+            )
 
 
 class BatchCount:
@@ -58,11 +61,12 @@ class BatchCount:
 
         Args:
             model: the model. With several replicas nothing is counted.
-            counter: the variable, which rises by one with each batch.
+            counter: the variable, which rises by one with each batch; None where there is none.
             skipped: batches that count, but not in the variable.
         """
         alone = model.distribute_strategy.num_replicas_in_sync == 1
-        self._before = int(counter.numpy()) - skipped if alone else None
+        known = alone and counter is not None
+        self._before = int(counter.numpy()) - skipped if known else None
 
     def so_far(self, counter: Any) -> int | None:
         """Return the number of batches; None where it is not known."""

@@ -161,7 +161,7 @@ class RunCallbacks(CountedCallbacks):
         if self.order is not None:
             self.order.seek(epoch, skip=self._left)
         if self.params["steps"] is None or self._once:
-            self._taken.begin(self.model, self.model.trackers.trained, skipped=self._left)
+            self._taken.begin(self.model, self.model.batch_counter, skipped=self._left)
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -176,7 +176,7 @@ class RunCallbacks(CountedCallbacks):
         self._any = True
         steps = self.params["steps"]
         if steps is None and not self._left:
-            steps = self._taken.so_far(self.model.trackers.trained)
+            steps = self._taken.so_far(self.model.batch_counter)
         batch = last_batch(batch, steps)
         if self._left:
             if batch + 1 >= self._left:
@@ -209,7 +209,7 @@ class RunCallbacks(CountedCallbacks):
         if self._any:
             super().on_epoch_end(epoch, logs)
         if self._any and self._once and steps is not None:
-            taken = self._taken.so_far(self.model.trackers.trained)
+            taken = self._taken.so_far(self.model.batch_counter)
             ended = taken is not None and taken < steps
         if ended:
             self.model.stop_training = True

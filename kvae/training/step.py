@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from kvae.contract import Batch, Term
+from kvae.contract.input_spec import target_of
 from kvae.contract.term import total
 from kvae.layers.observed import not_missing
 from kvae.training.distribution import shared, summed_and_clipped
@@ -137,7 +138,7 @@ def _report(
     x, weight = batch.inputs["x"][:examples], batch.weight
     target = batch.inputs.get("target", x)[:examples]
     observed = batch.inputs.get("observed")
-    masked = observed is not None or model.named_inputs().specs["target"].domain.missing
+    masked = observed is not None or target_of(model.named_inputs().specs).domain.missing
     if predicted is not None and masked:
         # Keras' metrics know no mask: what is not observed counts as predicted without an error.
         known = not_missing(target, None if observed is None else observed[:examples])

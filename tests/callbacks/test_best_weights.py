@@ -5,6 +5,7 @@ import contextlib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kvae
 from tests.callbacks.test_checkpoint import BreakAt, BrokenOffError, assert_same, state
@@ -233,6 +234,22 @@ def test_a_functional_model_ends_with_its_best_weights(grey, tmp_path):
     ).history["val_loss"]
     assert best.value == min(history) == history[best.epoch]
     assert_same(weights(model), noted.averages[best.epoch])
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_a_validation_without_data_leaves_the_weights_in_the_model(grey, tmp_path):
+    vae, noted = new_vae(), EachStep()
+    best = kvae.callbacks.BestWeights(tmp_path / "best")
+    nothing = tf.data.Dataset.from_tensor_slices(grey).filter(lambda _: False).batch(8)
+    with pytest.raises(ValueError, match="at least one batch to score"):
+        vae.fit(
+            grey[:16],
+            epochs=4,
+            validation_data=nothing,
+            verbose=0,
+            callbacks=[best, noted],
+        )
+    assert_same(weights(vae), noted.seen[-1])
 
 
 @pytest.mark.parametrize("case", ["another file", "a file", "a checkpoint's folder"])

@@ -108,3 +108,19 @@ def test_dates_without_a_time_zone_have_no_offset():
     assert (texts, again) == (["2024-01-01", "2024-02-01"], [0, 31])
     texts, again = javascript(TEXTS, {"told": {**told, "step": "s"}, "values": [3]})
     assert (texts, again) == (["2024-01-01T00:00:03"], [3])
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [
+        ("Europe/Rome", "2024-01-01"),
+        ("Europe/Rome", "2024-01-01 00:00"),
+        (None, "2024-01-01T00:00:00Z"),
+        (None, "2024-01-01 00:00+05:00"),
+    ],
+)
+def test_dates_with_and_without_a_time_zone_are_not_taken_for_each_other(zone, text):
+    told = {"kind": "date", "name": "column", "unit": "s", "step": "s", "zone": zone, "start": 0}
+    (found,) = javascript(NUMBERS, {"told": told, "texts": [text]})
+    assert found.startswith(f"Expected a date {'with' if zone else 'without'} a time zone such as")
+    assert found.endswith(f" in the column column. Received: {text}")

@@ -251,7 +251,8 @@ def test_all_rows_of_a_file_are_judged_and_the_unusual_ones_are_a_click_away(pag
             "people",
             "a.csv",
             b"city,height,age,joined\nRome,170,100020,soon\n",
-            "Expected a date such as 2024-01-31 in the column joined. Received: soon",
+            "Expected a date without a time zone such as 2024-01-31 in the column joined. "
+            "Received: soon",
         ),
     ],
 )

@@ -315,6 +315,19 @@ def test_a_wrong_window_is_named_and_nothing_is_learned(opened, rows):
     assert page.find("learn-save").is_enabled()
 
 
+def test_a_judged_window_that_is_refused_is_no_reason_to_learn_less(opened, rows):
+    page, wrong = opened, rows[:1].copy()
+    wrong[0, 3, 1] = np.nan
+    page.click("tab-judge")
+    page.judge("window.csv", csv(wrong), "text/csv")
+    page.click("tab-learn")
+    learn(page, rows, steps=2, guard=1000)
+    assert page.said("learn-said") == "2 steps."
+    assert page.find("learn-facts").is_displayed()
+    assert page.find("learn-own").is_enabled()
+    assert page.said("error") == "Expected x to be finite. Received: NaN or infinity"
+
+
 def test_what_was_learned_before_an_error_is_in_use_and_the_page_says_so(opened, rows):
     page = opened
     page.call(BREAK, 31)  # after the first check of the guard

@@ -531,6 +531,7 @@ BEYOND = [
         r"to have the inputs of score, \['x'\]. Received: \['observed', 'x'\]",
     ),
     ({"golden_bytes": 10**8}, "Expected golden_bytes to be at most 67108864"),
+    ({"tolerance": kvae.export.Tolerance(psnr=30.0)}, "a dict of kvae.export.Tolerance by preset"),
     ({"tolerance": {"float32": 35.0}}, r"tolerance\['float32'\] to be a kvae.export.Tolerance"),
 ]
 
@@ -542,6 +543,25 @@ def test_what_no_bundle_can_hold_is_refused_before_any_work(wrong, words, tmp_pa
     with pytest.raises(ValueError, match=words):
         kvae.export.bundle(make_vae((6,), 2), tmp_path / "b", **settings, **wrong)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_golden_vectors_that_nothing_would_read_are_refused_before_the_conversion(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("kvae.export.bundles.write.MOST_GOLDEN", 1000)
+    monkeypatch.setattr("kvae.export.bundles.write._graphs", None)
+    with pytest.raises(ValueError, match=r"at most 1000 bytes.*signatures \['decode'.* fewer"):
+        kvae.export.bundle(make_vae((20,), 2), tmp_path / "b", presets=["float32"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_does_not_score_has_no_threshold(tmp_path, rng):
+    vae, path, x = make_vae((6,), 2), tmp_path / "bundle", rng.uniform(size=(99, 6))
+    settings = {"presets": ["float32", "int8-full"], "signatures": ["decode", "score"]}
+    kvae.export.bundle(vae, path, **settings, calibration=x, measure=False)
+    assert runtime.Model(path, "float32").detect(x[:1])["score"].shape == (1,)
+    with pytest.raises(ValueError, match="Expected a bundle with thresholds"):
+        runtime.Model(path, "int8-full").detect(x[:1])
 
 
 def test_a_bundle_that_nothing_could_open_is_not_left(tmp_path, monkeypatch):

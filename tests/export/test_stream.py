@@ -7,7 +7,7 @@ import pytest
 
 import kvae
 from kvae.export import runtime
-from tests.small import make_vae
+from tests.small import kl, make_vae
 
 WINDOW, CHANNELS, HOP = 6, 2, 4
 
@@ -72,6 +72,23 @@ def test_refused_samples_that_complete_no_window_are_not_kept(model, wrong, rng)
     np.testing.assert_array_equal(starts, [0, 4])
     windows = np.stack([signal[start : start + WINDOW] for start in starts])
     np.testing.assert_allclose(scores, model.score(windows), rtol=1e-5)
+
+
+def test_a_missing_sample_is_taken_where_columns_of_a_window_may_be_missing(tmp_path, rng):
+    columns = [kvae.layers.IndependentNormal(()) for _ in range(3)]
+    likelihood = kvae.layers.Columns([*columns, kvae.layers.IndependentBernoulli(())])
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl())
+    encoder, decoder = kvae.networks.for_data(
+        4, posterior.params_size, 2, likelihood.params_size, missing=True
+    )
+    vae = kvae.VAE(encoder, posterior, decoder, likelihood, missing=True)
+    settings = {"presets": ["float32"], "signatures": ["score"], "measure": False}
+    kvae.export.bundle(vae, tmp_path / "b", **settings)
+    model, samples = runtime.Model(tmp_path / "b"), np.array([0.5, np.nan, -2.0, 1.0])
+    _, nats = runtime.Stream(model, hop=4).push(samples)
+    np.testing.assert_array_equal(nats, model.score(samples[None]))
+    with pytest.raises(ValueError, match="Expected samples to be finite"):
+        runtime.Stream(model, hop=4).push([np.inf])
 
 
 def test_windows_are_scored_in_pieces(model, monkeypatch, rng):

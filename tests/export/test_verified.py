@@ -292,6 +292,31 @@ def test_a_decoder_trained_in_mixed_precision_exports_in_float32(policy, digits,
     assert relative(mean, reference.decode(z)) < BUDGET
 
 
+class Encoder(keras.Model):
+    """One with an argument that Keras cannot write down."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function, self.dense = function, keras.layers.Dense(4)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        super().build(input_shape)
+
+    def call(self, x):
+        return self.function(self.dense(x))
+
+
+def test_a_network_that_cannot_be_copied_is_named():
+    with dtype_policy("mixed_bfloat16"):
+        made = make_vae((6,))
+        encoder = Encoder(lambda x: 2.0 * x)
+        vae = kvae.VAE(encoder, made.posterior_layer, made.decoder, made.likelihood_layer)
+        vae(np.zeros((1, 6), "float32"))
+    with pytest.raises(ValueError, match=rf"Keras makes of their configuration.*{encoder.name}"):
+        vae.float32_copy()
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
 @pytest.mark.parametrize(("part", "signature"), [("encoder", "encode"), ("decoder", "decode")])
 def test_a_copy_that_is_another_model_is_refused(policy, part, signature, rng):

@@ -74,6 +74,23 @@ def test_without_a_closed_form_it_draws_its_own_test_points(rng):
     assert float(sum(model.losses)) == pytest.approx(closed_form(model, x)[0], rel=0.02)
 
 
+def test_a_posterior_whose_draws_carry_no_gradient_is_refused_in_training():
+    layer = layers.KLDivergenceAddLoss(prior(2), posterior=layers.MixtureNormal(3, 2))
+    params = tf.zeros((4, 15))
+    layer(params)
+    with pytest.raises(ValueError, match="MixtureNormal or MixtureLogistic with reparameterize"):
+        layer(params, training=True)
+
+
+def test_the_test_points_are_the_layers_own_draws():
+    """Those of TFP overflow here: some of 500 are NaN."""
+    mixture = layers.MixtureNormal(3, 2, reparameterize=True)
+    layer = layers.KLDivergenceAddLoss(prior(2), posterior=mixture)
+    params = np.random.default_rng(0).uniform(-1e4, 1e4, (500, 15)).astype("float32")
+    layer(params)
+    assert np.isfinite(float(sum(layer.losses)))
+
+
 def test_masked_examples_do_not_count(rng):
     posterior = layers.MultivariateNormalDiag(2)
     layer = layers.KLDivergenceAddLoss(prior(2), posterior=posterior)

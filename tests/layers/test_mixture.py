@@ -190,12 +190,30 @@ def test_component_layer_must_be_a_distribution_layer_without_a_penalty_of_its_o
         layers.NormalLikelihood(2, scale="optimal"),
         layers.Columns([layers.NormalLikelihood(scale="optimal")]),
         layers.Transformed(layers.IndependentNormal(2), kvae.transforms.Standardization()),
-        layers.Transformed(layers.IndependentNormal(2), kvae.transforms.Log()),
     ],
 )
 def test_components_that_take_a_scale_or_a_transform_from_data_are_refused(component):
     with pytest.raises(ValueError, match=r"Transformed\(mixture, transform\)"):
         layers.MixtureSameFamily(2, component)
+
+
+def test_components_whose_transform_is_not_affine_are_refused():
+    logarithmic = layers.Transformed(layers.IndependentNormal(2), kvae.transforms.Log())
+    with pytest.raises(ValueError, match="Expected components whose transform is affine"):
+        layers.MixtureSameFamily(2, logarithmic)
+
+
+def test_components_with_a_transform_of_given_numbers_are_taken():
+    given = kvae.transforms.Standardization(300.0, 10.0)
+    standardized = layers.Transformed(layers.IndependentNormal(()), given, name="a")
+    component = layers.Columns([standardized, layers.IndependentBernoulli((), name="b")])
+    layer = layers.MixtureSameFamily(1, component)
+    params = np.array([[0.0, 0.5, 1.0, 2.0]], "float32")
+    expected = scipy.stats.norm(305.0, 10.0 * np.log1p(np.e)).logpdf(310.0) - np.log1p(np.exp(-2.0))
+    found = layer.log_prob(params, [[310.0, 1.0]])
+    np.testing.assert_allclose(found, [expected], rtol=1e-5)
+    mean = layer.convert(layer.distribution(params), "mean")
+    np.testing.assert_allclose(mean, [[305.0, 1.0 / (1.0 + np.exp(-2.0))]], rtol=1e-5)
 
 
 def test_components_with_a_fixed_scale_are_taken():

@@ -260,6 +260,23 @@ def test_adapt_to_endless_data_is_refused(rng):
         standardized_model().adapt(tf.data.Dataset.from_tensor_slices(x).batch(8).repeat())
 
 
+def test_adapt_to_an_endless_py_dataset_is_refused():
+    class Endless(keras.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index):
+            return (np.zeros((4, 6), "float32"),)
+
+    with pytest.raises(ValueError, match=r"endless data, a keras\.utils\.PyDataset without"):
+        standardized_model().adapt(Endless())
+
+
+def test_columns_of_related_names_leave_the_moments_their_shape():
+    ages = layers.Transformed(layers.MixtureNormal(5, ()), transforms.Standardization(), name="age")
+    layers.Columns([ages, layers.IndependentBernoulli((), name="age_group")])
+    assert ages.transform.mean.shape == ()
+
+
 def standardized_model():
     layer = kvae.layers.IndependentNormal(6)
     return make_vae(6, likelihood=kvae.layers.Transformed(layer, kvae.transforms.Standardization()))

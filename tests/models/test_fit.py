@@ -415,6 +415,25 @@ def test_batches_are_counted_where_the_optimizer_does_not(grey, case, form):
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_a_generator_that_runs_out_ends_the_training_by_a_step_of_ones_own(grey):
+    class Own(kvae.VAE):
+        def train_step(self, data):
+            with tf.GradientTape() as tape:
+                likelihood = self.likelihood(self.posterior(data[0]).mean())
+                loss = -tf.reduce_mean(likelihood.log_prob(data[0]))
+            gradients = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+            return {"loss": loss}
+
+    made = small_vae()
+    vae = Own(made.encoder, made.posterior_layer, made.decoder, made.likelihood_layer)
+    vae.compile("sgd", jit_compile=False, run_eagerly=True)
+    logs = vae.fit((grey[:8] for _ in range(8)), steps_per_epoch=5, epochs=4, verbose=0).history
+    assert len(logs["loss"]) == 2
+    assert int(vae.optimizer.iterations) == 8
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_batches_are_counted_where_scoring_draws_nothing(grey):
     spec = tf.TensorSpec((None, *grey.shape[1:]), tf.float32)
     data = tf.data.Dataset.from_generator(

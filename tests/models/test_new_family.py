@@ -115,6 +115,14 @@ class Ladder(kvae.models.LatentModel):
         ]
 
 
+@keras.saving.register_keras_serializable(package="tests_new_family")
+class OnlyX(Ladder):
+    """One that names no target: x is its own."""
+
+    def input_specs(self):
+        return {"x": InputSpec((FEATURES,), domain=self.likelihood_layer.domain)}
+
+
 @pytest.fixture(scope="module")
 def x():
     rng = np.random.default_rng(0)
@@ -134,6 +142,13 @@ def test_it_trains_and_logs_a_kl_for_each_group(trained):
     _, history = trained
     assert history["loss"][-1] < history["loss"][0]
     assert {"nll", "z2_kl", "z1_free_bits", "kl", "elbo", "z2_kl_weight"} <= history.keys()
+
+
+def test_a_family_that_names_no_target_trains_and_is_evaluated(x):
+    model = OnlyX()
+    model.compile(optimizer="adam", metrics=["mse"], run_eagerly=True)
+    logs = model.fit(x, batch_size=32, verbose=0, validation_data=x).history
+    assert np.isfinite(logs["loss"] + logs["mse"] + logs["val_elbo"]).all()
 
 
 def test_its_loss_is_the_sum_of_its_terms(trained, x):

@@ -212,6 +212,13 @@ def test_vamp_arguments_are_checked(rng):
         VampPrior(2, SHAPE, 2).adapt(np.repeat([[0], [255]], 6, axis=1).astype("uint8"))
 
 
+def test_adapt_takes_data_that_are_in_the_range_in_float32():
+    """As `fit` does: of scikit-learn's MinMaxScaler the maximum may be 1.0000000000000002."""
+    prior = VampPrior(2, SHAPE, 2)
+    prior.adapt(np.repeat([[0.0], [np.nextafter(1.0, 2.0)]], 6, axis=1))
+    np.testing.assert_allclose(prior.pseudo_inputs(), [[0.0] * 6, [1.0] * 6], atol=0.02)
+
+
 @pytest.mark.parametrize(
     ("layer", "normal"),
     [

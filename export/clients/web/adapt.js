@@ -76,7 +76,7 @@ export async function guardOf(model, bundle) {
  * @param {Object<string, ArrayLike<number>>} [how.others] Other inputs, the same for each row.
  * @param {function(): Promise<number>} forgotten From `guardOf`.
  * @param {function(number, number): boolean} goOn Called after each step with its number, from 1 on, and
- *     the loss before it; false ends the training.
+ *     the loss before it, and with 0 while the rows are checked; false ends the training.
  * @returns {Promise<{losses: number[], skipped: number, guard: number, stopped: boolean}>}
  * @throws {Error} If a row is not finite or outside its domain: the first one is named, and nothing learned.
  */
@@ -96,13 +96,14 @@ export async function adapt(model, rows, how, forgotten, goOn) {
     await new Promise((resolve) => setTimeout(resolve));
     paused = performance.now();
   };
-  for (let row = 0; row < rows.count; row++) {
+  for (let row = 0; going && row < rows.count; row++) {
     try {
       model.check("x", rows.example(row));
     } catch (error) {
       throw new Error(`Row ${row + 1}: ${error.message}`);
     }
     await serve();
+    going = goOn(0);
   }
   let kept = await model.state();
   let guard = await forgotten();

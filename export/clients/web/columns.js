@@ -8,6 +8,7 @@ import { plain } from "./number.js";
 
 const STEPS = { D: 86400e3, h: 3600e3, m: 60e3, s: 1e3, ms: 1, us: 1e-3, ns: 1e-6 }; // milliseconds
 const OFFSET = /^(?:UTC|GMT)?([+-])(\d\d):?(\d\d)/; // of a zone from UTC
+const ZONED = /[zZ]|[+-]\d\d:?\d\d$/; // a time that says its offset
 
 /**
  * Return the columns of an example in order.
@@ -90,7 +91,10 @@ const VALUE = {
     const found = classOf(text, categories);
     return found >= 0 ? found : other === null ? NaN : categories.indexOf(other);
   },
-  date: (text, { start, unit, step }) => (timeOf(text.trim()) - start * STEPS[unit]) / STEPS[step],
+  date: (text, { start, unit, step, zone }) =>
+    ZONED.test(text.trim()) === Boolean(zone)
+      ? (timeOf(text.trim()) - start * STEPS[unit]) / STEPS[step]
+      : NaN,
 };
 
 /** Return the place of the class that a text names, by the first comparison that finds one; -1 of none. */
@@ -121,9 +125,7 @@ export function numberOf(text) {
 /** Return the milliseconds of a date of ISO 8601, of UTC where it names no zone; NaN of none. */
 export function timeOf(text) {
   return Date.parse(
-    /[zZ]|[+-]\d\d:?\d\d$/.test(text)
-      ? text
-      : `${text.replace(" ", "T")}${text.length > 10 ? "Z" : ""}`,
+    ZONED.test(text) ? text : `${text.replace(" ", "T")}${text.length > 10 ? "Z" : ""}`,
   );
 }
 
@@ -200,8 +202,10 @@ export class Column {
     if (trimmed !== "" && Number.isNaN(value)) {
       const told = this.#told;
       const classes = told?.categories ? `one of ${told.categories.slice(0, 5).join(", ")}` : null;
-      const expected =
-        classes ?? (told?.kind === "date" ? "a date such as 2024-01-31" : "a number");
+      const dates = told?.zone
+        ? "a date with a time zone such as 2024-01-31T00:00Z"
+        : "a date without a time zone such as 2024-01-31";
+      const expected = classes ?? (told?.kind === "date" ? dates : "a number");
       throw new Error(`Expected ${expected} in the column ${this.name}. Received: ${trimmed}`);
     }
     if (this.span === 1) return [value];

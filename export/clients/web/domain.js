@@ -35,9 +35,10 @@ export function checkDomain(values, domain, width, name) {
   let start = 0;
   domain.columns.forEach((column, index) => {
     const span = spanOf(column);
-    const part = Array.from(values).filter(
-      (_, place) => place % width >= start && place % width < start + span,
-    );
+    const part = [];
+    for (let row = start; row < values.length; row += width) {
+      for (let place = row; place < row + span; place++) part.push(values[place]);
+    }
     checkPart(part, column, span, `${name}, column ${index} (${column.name}),`, domain.missing);
     start += span;
   });

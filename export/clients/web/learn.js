@@ -150,9 +150,11 @@ export class Learn {
       let done;
       try {
         done = await adapt(model, this.#parts.learned, how, this.#forgotten, (step, loss) => {
-          this.#losses.push(loss);
-          this.#say(`Step ${step} of ${how.steps}, loss ${plain(loss, 4)} nats.`);
-          this.#draw();
+          if (step) {
+            this.#losses.push(loss);
+            this.#say(`Step ${step} of ${how.steps}, loss ${plain(loss, 4)} nats.`);
+            this.#draw();
+          }
           return this.#going && model === this.#model;
         });
       } finally {
@@ -233,7 +235,8 @@ export class Learn {
     });
     if (model !== this.#model) return; // another one was opened meanwhile
     element("adapted").hidden = false;
-    await this.#on.changed();
+    // What is shown may be of data that the model refuses: that is said, and learning goes on.
+    await this.#on.attempt(() => this.#on.changed());
   }
 
   async #keep() {
@@ -270,7 +273,7 @@ export class Learn {
     await forget(this.#digest);
     element("learn-result").hidden = true;
     element("adapted").hidden = true;
-    await this.#on.changed();
+    await this.#on.attempt(() => this.#on.changed());
   }
 
   /** Show a sentence without a training. */

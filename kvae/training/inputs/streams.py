@@ -72,18 +72,19 @@ def check_ends(data: Any, steps: int | None, name: str, option: str | None, time
     """
     if steps is not None:
         return
-    endless = (
-        isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
-    )
+    endless = None
+    if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
+        endless = "that of tf.data.Dataset.repeat()"
+    elif isinstance(data, keras.utils.PyDataset) and data.num_batches is None:
+        endless = "a keras.utils.PyDataset without a number of batches"
     if endless and option is None:
         raise ValueError(
-            f"Expected {name} that ends, such as {name}.take(batches). Received: the endless data "
-            "of tf.data.Dataset.repeat()"
+            f"Expected {name} that ends, such as {name}.take(batches) of a tf.data.Dataset. "
+            f"Received: endless data, {endless}"
         )
     if endless:
         raise ValueError(
-            f"Expected {option} with endless {name}, such as that of tf.data.Dataset.repeat(). "
-            f"Received: {option}=None"
+            f"Expected {option} with endless {name}, such as {endless}. Received: {option}=None"
         )
     if isinstance(data, Iterator) and times > 1:
         raise ValueError(

@@ -34,6 +34,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "Model",
+    "NotFiniteError",
     "RecentThreshold",
     "Stream",
     "check_domain",
@@ -61,6 +62,10 @@ GOLDEN_RATIO = np.uint32(0x9E3779B9)
 
 class BundleError(ValueError):
     """A bundle that is damaged, incomplete or not a bundle at all."""
+
+
+class NotFiniteError(RuntimeError):
+    """An output that is NaN or infinite."""
 
 
 def sums_of(files: dict[str, bytes]) -> str:
@@ -536,7 +541,7 @@ class Model:
             ValueError: If there is no such signature, or an input is missing, unknown, of the
                 wrong shape, empty, not finite, or outside its domain. NaN is valid where the
                 domain says that elements may be missing.
-            RuntimeError: If an output is NaN or infinite.
+            NotFiniteError: If an output is NaN or infinite.
         """
         if signature not in self.signatures:
             raise ValueError(
@@ -562,7 +567,7 @@ class Model:
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         for name, value in outputs.items():
             if not np.all(np.isfinite(value)):
-                raise RuntimeError(
+                raise NotFiniteError(
                     f"The output {name} of {signature} is NaN or infinite: the inputs are beyond "
                     f"what the preset {self.preset!r} can compute."
                 )
@@ -1266,6 +1271,9 @@ class Stream:
 
         Raises:
             ValueError: If the samples do not have the shape or the domain of the model's data.
+            NotFiniteError: If a score is NaN or infinite. The samples are kept and the windows
+                that they complete left out, so that the stream goes on once the sample at fault,
+                3.4e38 of a broken sensor, say, is in no window any more.
         """
         starts, found = self._completed(samples, partial(self.model.run, "score"))
         return starts, found.get("score", np.zeros(0, "float32"))
@@ -1292,7 +1300,8 @@ class Stream:
     def _completed(self, samples: Any, call: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return starts of the windows that samples complete, and what `call` makes of them.
 
-        Nothing where there are no such windows. Samples that are refused are not kept.
+        Nothing where there are no such windows. Samples that are refused are not kept; those with
+        which a score is not finite are.
         """
         samples = _array("samples", samples)
         if samples.shape[1:] != self._kept.shape[1:] or samples.ndim != self._kept.ndim:
@@ -1306,14 +1315,24 @@ class Stream:
             kept = np.concatenate([self._kept, samples])
             end = self._first + len(kept)
             starts = np.arange(self._start, end - self.window + 1, self.hop)
-            found: dict[str, np.ndarray] = {}
-            if len(starts):
+            try:
                 parts = [self._called(call, kept, part) for part in self._pieces(starts)]
-                found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-                self._start = int(starts[-1]) + self.hop
-            skipped = min(max(self._start - self._first, 0), len(kept))
-            self._kept, self._first = kept[skipped:], self._first + skipped
-        return starts, found
+            except NotFiniteError as error:
+                self._keep(kept, starts)
+                raise NotFiniteError(
+                    f"{error} The windows from sample {starts[0]} to {starts[-1] + self.window - 1}"
+                    " are left out."
+                ) from error
+            self._keep(kept, starts)
+        names = parts[0] if parts else ()
+        return starts, {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def _keep(self, kept: np.ndarray, starts: np.ndarray) -> None:
+        """Go on behind the windows of `starts`: keep of the samples what later ones need."""
+        if len(starts):
+            self._start = int(starts[-1]) + self.hop
+        skipped = min(max(self._start - self._first, 0), len(kept))
+        self._kept, self._first = kept[skipped:], self._first + skipped
 
     def _expected(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return shape and dtype of samples, and the domain where it holds for each sample."""

@@ -118,6 +118,18 @@ def test_a_hop_that_is_no_positive_integer_is_refused(model, hop):
         runtime.Stream(model, hop)
 
 
+def test_a_sample_beyond_what_the_model_computes_does_not_end_the_stream(model, rng):
+    signal = rng.normal(size=(30, CHANNELS)).astype("float32")
+    signal[3, 0] = 3e38  # finite, but its square is not
+    stream = runtime.Stream(model, HOP)
+    assert stream.push(signal[:5])[0].size == 0
+    with pytest.raises(runtime.NotFiniteError, match="The windows from sample 0 to 5 are left out"):
+        stream.push(signal[5:6])
+    starts, nats = stream.push(signal[6:])
+    np.testing.assert_array_equal(starts, [4, 8, 12, 16, 20, 24])
+    np.testing.assert_allclose(nats[0], model.score(signal[None, 4:10])[0], rtol=1e-6)
+
+
 def test_windows_are_decided_on_as_rows_are(model, rng):
     signal = rng.normal(size=(50, CHANNELS))
     signal[20:] *= 4.0

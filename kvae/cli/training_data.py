@@ -8,7 +8,7 @@ from typing import Any
 
 from kvae.cli.inputs import read_examples
 
-__all__ = ["NAMES", "TrainingData", "check_outside", "check_rows", "kinds_of", "read"]
+__all__ = ["NAMES", "TrainingData", "check_kept", "check_outside", "check_rows", "kinds_of", "read"]
 
 NAMES = ("digits", "sprites", "faces", "mnist", "fashion_mnist")
 LEAST_ROWS = 20
@@ -77,6 +77,23 @@ def check_outside(output: Path, name: str) -> None:
         raise ValueError(
             "Expected --output outside of the folder DATA, whose files the run is made of. "
             f"Received: --output {str(output)!r} and DATA {name!r}"
+        )
+
+
+def check_kept(output: Path, name: str) -> None:
+    """Raise where the data lie in a run folder to be: they would be deleted with what it replaces.
+
+    Args:
+        output: the run folder.
+        name: a name or a path of data, as for `read`.
+    """
+    data = Path(name)
+    if name in NAMES or not data.exists():
+        return
+    if data.resolve().is_relative_to(output.resolve()):
+        raise ValueError(
+            "Expected DATA outside of --output, which is replaced. Received: --output "
+            f"{str(output)!r} and DATA {name!r}"
         )
 
 

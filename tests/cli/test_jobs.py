@@ -526,3 +526,15 @@ def test_pictures_are_for_another_job(job, tmp_path):
         done = invoke("train", data, "--job", job, "-o", tmp_path / "run")
         assert done.exit_code == 2
         assert f"Expected DATA with --job {job} to be a table" in done.stderr
+
+
+@pytest.mark.parametrize("job", ["anomaly", "table", "generate"])
+def test_data_inside_the_run_folder_are_not_replaced(job, tmp_path):
+    run = tmp_path / "run"
+    (run / "data").mkdir(parents=True)
+    rows().to_csv(run / "data" / "rows.csv", index=False)
+    for data in (run / "data" / "rows.csv", run / "data", run):
+        done = invoke("train", data, "--job", job, "-o", run, "--overwrite", "--epochs", 1)
+        assert done.exit_code == 2, done.output
+        assert "Received: --output" in done.stderr
+    assert (run / "data" / "rows.csv").is_file()

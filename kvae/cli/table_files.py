@@ -41,7 +41,8 @@ def read_table(
         option: name of the option that named it, for messages.
         schema: the `kvae.data.TableSchema` of the table where it is known. Its classes of text are
             read as text, whatever they look like: a file may hold only the 1 and 2 of the classes
-            1, 2 and A. None of its columns becomes codes.
+            1, 2 and A. So is what it leaves out, which then stays as it is written. None of its
+            other columns becomes codes.
         kinds: kind by name of a column, as `overrides` of `kvae.data.TableSchema.infer`, where the
             user named some. Text of a category stays text, codes of a number become numbers.
 
@@ -52,8 +53,9 @@ def read_table(
     import pandas as pd
 
     known = {} if schema is None else _are_text(schema)
-    text = [name for name, are in known.items() if are]
-    kinds = {**({} if schema is None else _left_out(schema)), **(kinds or {})}
+    left_out = {} if schema is None else _left_out(schema)
+    text = [*(name for name, are in known.items() if are), *left_out]
+    kinds = {**left_out, **(kinds or {})}
     loose = {name for name, kind in kinds.items() if kind in ("category", "drop")}
     numbers = kinds.keys() - {name for name, kind in kinds.items() if kind in ("category", "date")}
     plain = path.suffix.lower() == ".csv"

@@ -174,6 +174,14 @@ def test_what_a_schema_leaves_out_is_not_looked_at(tmp_path):
     assert read_table(path, "DATA", schema)["c"].tolist() == ["1.5"] * 40 + ["?"] * 20
 
 
+@pytest.mark.parametrize("cells", [["00001", "00002"], ["7", ""], ["1.50", "2"]])
+def test_what_a_schema_leaves_out_stays_as_it_is_written(cells, tmp_path):
+    frame = pd.DataFrame({"a": np.arange(60) / 8, "c": [*range(60)]})
+    schema = TableSchema.infer(frame, ids="drop")
+    read = read_table(of_column(tmp_path, cells * 30), "DATA", schema)
+    assert read["c"].fillna("").tolist() == cells * 30
+
+
 @pytest.mark.parametrize("word", ["None", "NA"])
 def test_a_word_that_is_taken_as_missing_is_told(word, tmp_path):
     with pytest.warns(UserWarning, match=f"'{word}' in column 'c' of DATA .* in 20 rows") as caught:

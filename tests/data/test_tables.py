@@ -368,6 +368,17 @@ def test_bad_arguments_are_refused():
         TableSchema.from_config({"version": 1, "columns": [{"kind": "number", "size": 3}]})
 
 
+@pytest.mark.parametrize("zone", [None, "UTC"])
+@pytest.mark.parametrize("days", [False, True])
+def test_dates_as_classes_are_refused(zone, days):
+    """JSON holds none, and a schema is saved as JSON."""
+    dates = pd.Series(pd.date_range("2020-01-01", periods=3, tz=zone))
+    frame = pd.DataFrame({"d": dates.dt.date if days else dates})
+    message = r"column 'd' to hold text, numbers or booleans.* in row 0.*by \.astype\(str\)"
+    with pytest.raises(ValueError, match=message):
+        TableSchema.infer(frame, {"d": "category"})
+
+
 @pytest.fixture
 def hours():
     return pd.DataFrame(

@@ -68,6 +68,11 @@ def infer_column(
     basic["missing"] = not bool(known.all())
     wanted = kind or held
     column: Column
+    if wanted == "category" and held == "date":
+        row = int(known.to_numpy().argmax())
+        expected, hint = "text, numbers or booleans", "Convert dates to text by .astype(str)"
+        asked = "The kind 'category' was asked for."
+        raise offending(name, expected, row, series.iloc[row], f"{asked} {hint}")
     if wanted == "category":
         column = _category(basic, series[known], rare)
     elif wanted == "date":

@@ -41,8 +41,9 @@ def read_table(
         option: name of the option that named it, for messages.
         schema: the `kvae.data.TableSchema` of the table where it is known. Its classes of text are
             read as text, whatever they look like: a file may hold only the 1 and 2 of the classes
-            1, 2 and A. So is what it leaves out, which then stays as it is written. None of its
-            other columns becomes codes.
+            1, 2 and A. So is what it leaves out, which then stays as it is written. Beside its
+            classes that are numbers, other values may stand. None of its other columns becomes
+            codes.
         kinds: kind by name of a column, as `overrides` of `kvae.data.TableSchema.infer`, where the
             user named some. Text of a category stays text, codes of a number become numbers.
 
@@ -52,11 +53,12 @@ def read_table(
     """
     import pandas as pd
 
-    known = {} if schema is None else _are_text(schema)
+    known = {} if schema is None else _types_of_classes(schema)
     left_out = {} if schema is None else _left_out(schema)
-    text = [*(name for name, are in known.items() if are), *left_out]
+    text = [*(name for name, kind in known.items() if kind is str), *left_out]
+    numbered = {name for name, kind in known.items() if kind in (int, float)}
     kinds = {**left_out, **(kinds or {})}
-    loose = {name for name, kind in kinds.items() if kind in ("category", "drop")}
+    loose = {name for name, kind in kinds.items() if kind in ("category", "drop")} | numbered
     numbers = kinds.keys() - {name for name, kind in kinds.items() if kind in ("category", "date")}
     plain = path.suffix.lower() == ".csv"
     try:
@@ -78,20 +80,20 @@ def read_table(
                 _check_days(frame[name], option)
         elif not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]) and name not in kept:
             frame[name] = _typed(frame[name], option)
+        elif name in numbered and not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]):
+            frame[name] = _with_numbers(frame[name])
     tell_words(frame, path, option)
     return frame
 
 
-def _are_text(schema: Any) -> dict[Any, bool]:
-    """Return whether the values of a column are classes of text, by the names of the columns.
+def _types_of_classes(schema: Any) -> dict[Any, type | None]:
+    """Return the type of the classes of a column, None where it has none, by the names of columns.
 
     The first class says it: the class of unknown values, the last one, is text among numbers too.
     """
     columns = [getattr(each, "column", None) or each for each in schema.columns]  # of constants
-    return {
-        column.name: isinstance(next(iter(getattr(column, "categories", ())), None), str)
-        for column in columns
-    }
+    classes = {column.name: getattr(column, "categories", ()) for column in columns}
+    return {name: type(each[0]) if each else None for name, each in classes.items()}
 
 
 def _left_out(schema: Any) -> dict[Any, str]:
@@ -179,6 +181,15 @@ def _separator(frame: Any, names: Sequence[str]) -> str | None:
             if mark in str(name) and len(values) and all(mark in str(each) for each in values):
                 return mark
     return None
+
+
+def _with_numbers(series: Any) -> Any:
+    """Return a column of text with numbers in the place of the cells that are some."""
+    import pandas as pd
+
+    found = {value: pd.to_numeric(value, errors="coerce") for value in series.dropna().unique()}
+    numbers = {value: number for value, number in found.items() if not np.isnan(number)}
+    return series.astype(object).map(lambda value: numbers.get(value, value))
 
 
 def _typed(series: Any, option: str) -> Any:

@@ -167,6 +167,22 @@ def test_the_class_of_unknown_values_makes_no_text_of_numbers(tmp_path):
     assert set(schema.to_array(again)[:, 0]) == {0.0, 1.0}
 
 
+@pytest.mark.parametrize("known", [["10115"], ["10115", "20095"] * 4])
+def test_unknown_text_beside_classes_that_are_numbers_changes_none_of_them(known, tmp_path):
+    path = written(tmp_path, "zip,a\n" + "10115,0.5\n20095,1.5\n" * 30)
+    kinds = {"zip": "category"}
+    trained_on = read_table(path, "DATA", kinds=kinds)
+    cells = [*known, "", "A-1", "?"]
+    path = written(tmp_path, "zip,a\n" + "".join(f"{cell},0.5\n" for cell in cells))
+    schema = detector_schema(trained_on, kinds)
+    places = [["10115", "20095"].index(each) for each in known]
+    read = read_table(path, "DATA", schema)
+    np.testing.assert_array_equal(schema.to_array(read)[:, 0], [*places, np.nan, 2, 2])
+    plain = TableSchema.infer(trained_on, kinds)
+    with pytest.raises(ValueError, match=f"one of 10115, 20095.* 'A-1' in row {len(known) + 1}"):
+        plain.to_array(read_table(path, "DATA", plain))
+
+
 def test_what_a_schema_leaves_out_is_not_looked_at(tmp_path):
     frame = pd.DataFrame({"a": np.arange(60) / 8, "c": ["1", "2", "A"] * 20})
     schema = TableSchema.infer(frame, overrides={"c": "drop"})

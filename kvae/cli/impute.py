@@ -55,7 +55,7 @@ def _imputed(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
     """Return the data without missing values, and how many there were."""
     import numpy as np
 
-    from kvae.data.tables.gaps import filled
+    from kvae.data.tables.gaps import filled, filled_by_schema
 
     if (model / "synthesizer").is_dir():
         from kvae.estimators import TableSynthesizer
@@ -63,22 +63,23 @@ def _imputed(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
         if not hasattr(found, "columns"):
             raise ValueError("Expected DATA to be a table for a run of --job table.")
         synthesizer = TableSynthesizer.load(model / "synthesizer").set_params(random_state=seed)
-        result = synthesizer.impute(found, kind)
-        return result, int((found.isna() & result.notna()).to_numpy().sum())
+        return _counted(found, synthesizer.impute(found, kind))
     vae = load_vae(model_of(model))
     if not hasattr(vae, "impute"):
         raise ValueError(f"Expected MODEL to be a kvae.VAE. Received: {type(vae).__name__}")
     file = schema_file_of(model)
     x = np.asarray(examples_of(found, vae, file, "DATA"), "float32")
     estimates = vae.impute(x, seed=seed, kind=kind)
-    count = int(np.isnan(x).sum())
     if not hasattr(found, "columns"):
-        return np.where(np.isnan(found), estimates, found), count
+        return np.where(np.isnan(found), estimates, found), int(np.isnan(x).sum())
     if file is None:
-        return filled(found, type(found)(estimates, found.index, found.columns)), count
-    schema = schema_of(file)
-    names = [column.name for column in schema.modelled]
-    return filled(found, schema.imputed(x, estimates, found.index)[names]), count
+        return _counted(found, filled(found, type(found)(estimates, found.index, found.columns)))
+    return _counted(found, filled_by_schema(schema_of(file), found, x, estimates))
+
+
+def _counted(table: Any, whole: Any) -> tuple[Any, int]:
+    """Return a table with estimates, and in how many cells another had none."""
+    return whole, int((table.isna() & whole.notna()).to_numpy().sum())
 
 
 def _write(result: Any, path: Path) -> None:

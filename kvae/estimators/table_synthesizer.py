@@ -17,7 +17,7 @@ from kvae.callbacks.training_bar import training_bar
 from kvae.data import TableSchema
 from kvae.data.tables.arguments import check_schema
 from kvae.data.tables.column import plain
-from kvae.data.tables.gaps import filled
+from kvae.data.tables.gaps import filled_by_schema
 from kvae.estimators.detector_model import seeded
 from kvae.estimators.detector_table import is_frame
 from kvae.estimators.saved_arguments import arguments_of, with_arguments
@@ -211,7 +211,8 @@ class TableSynthesizer(BaseEstimator):
     def impute(self, frame: Any, kind: str = "draw") -> Any:
         """Return a DataFrame with an estimate in place of each missing value.
 
-        Other values, the index, and columns that are not modelled stay as they are.
+        Those of a column that was constant are the constant. Other values, the index, and columns
+        that are not modelled stay as they are.
 
         Args:
             frame: a DataFrame with the columns of the training frame.
@@ -223,15 +224,13 @@ class TableSynthesizer(BaseEstimator):
         frame = self._frame(frame)
         x = self.schema_.to_array(frame)
         rows = np.flatnonzero(np.isnan(x).any(axis=1))
-        if not len(rows):
-            return frame.to_numpy() if self._of_array else frame.copy()
-        seed = check_random_state(self.random_state).randint(LARGEST_SEED)
-        encoded = self.encoding_.forward(x[rows])
-        drawn = self.model_.impute(encoded, IMPUTATION_DRAWS, seed, kind)
         estimated = x.copy()
-        estimated[rows] = self.encoding_.inverse(drawn)
-        estimates = self.schema_.imputed(x, estimated, frame.index)
-        result = filled(frame, estimates[[column.name for column in self.schema_.modelled]])
+        if len(rows):
+            seed = check_random_state(self.random_state).randint(LARGEST_SEED)
+            encoded = self.encoding_.forward(x[rows])
+            drawn = self.model_.impute(encoded, IMPUTATION_DRAWS, seed, kind)
+            estimated[rows] = self.encoding_.inverse(drawn)
+        result = filled_by_schema(self.schema_, frame, x, estimated)
         return result.to_numpy() if self._of_array else result
 
     def log_likelihood(self, frame: Any, samples: int = 200) -> np.ndarray:

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kvae.data.tables.gaps import filled
+from kvae.data import TableSchema
+from kvae.data.tables.gaps import filled, filled_by_schema
 
 DAY = pd.Timestamp("2024-03-01")
 
@@ -30,3 +31,14 @@ def test_observed_values_stay(given, estimate, expected, dtype):
     assert result.index.equals(frame.index)
     assert dtype is None or result["v"].dtype == dtype
     pd.testing.assert_series_equal(result["other"], frame["other"])
+
+
+def test_gaps_of_constant_columns_are_filled_and_those_of_others_stay():
+    frame = pd.DataFrame({"a": [1.5, 2.5], "site": "north", "k": 7, "note": ["x", "y"], "e": None})
+    schema = TableSchema.infer(frame, {"note": "drop"})
+    gaps = frame.assign(site=["north", None], k=[np.nan, 7.0], note=["x", None])
+    array = schema.to_array(gaps)
+    result = filled_by_schema(schema, gaps, array, array)
+    pd.testing.assert_frame_equal(result, frame.assign(note=["x", None]), check_dtype=False)
+    fewer = gaps[["a", "k"]]
+    assert filled_by_schema(schema, fewer, array, array)["k"].tolist() == [7, 7]

@@ -168,6 +168,12 @@ def test_impute_fills_what_is_missing_and_leaves_the_rest(synthesizer, frame, ki
         pd.testing.assert_series_equal(filled[name][known], given[name][known])
 
 
+def test_impute_fills_constant_columns_alone_too(synthesizer, frame):
+    whole = frame.dropna()
+    given = whole.assign(country=whole["country"].mask(np.arange(len(whole)) % 3 == 0))
+    pd.testing.assert_frame_equal(synthesizer.impute(given), whole)
+
+
 def test_impute_leaves_observed_values_beyond_the_range(synthesizer, frame):
     given = frame.assign(age=frame["age"].astype(float))
     given.loc[0, "age"] = 95.0

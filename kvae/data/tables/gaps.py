@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["filled"]
+__all__ = ["filled", "filled_by_schema"]
 
 
 def filled(frame: Any, estimates: Any) -> Any:
@@ -32,6 +32,38 @@ def filled(frame: Any, estimates: Any) -> Any:
             column = _filled(frame[name], estimates[name])
             result[name] = column.set_axis(frame.index)
     return result
+
+
+def filled_by_schema(schema: Any, frame: Any, array: Any, estimates: Any) -> Any:
+    """Return a DataFrame whose missing values are the estimates of a model, made valid values.
+
+    Those of a constant column are the constant. Columns that are empty or dropped stay as they are.
+
+    Args:
+        schema: the `kvae.data.TableSchema` of the table.
+        frame: a pandas DataFrame with the columns of the schema.
+        array: its rows, `schema.to_array(frame)`.
+        estimates: (rows, width), see `kvae.data.TableSchema.imputed`.
+
+    Example:
+        >>> import pandas as pd
+        >>> from kvae.data.tables.gaps import filled_by_schema
+        >>> schema = kvae.data.TableSchema.infer(pd.DataFrame({"hours": [7, 40], "site": "north"}))
+        >>> frame = pd.DataFrame({"hours": [7, None], "site": [None, "north"]})
+        >>> print(filled_by_schema(schema, frame, schema.to_array(frame), [[7.0], [40.2]]))
+           hours   site
+        0      7  north
+        1     40  north
+    """
+    names = [
+        column.name
+        for column in schema.columns
+        if (column.modelled or column.kind == "constant") and column.name in frame.columns
+    ]
+    names = [name for name in names if frame[name].isna().any()]
+    if not names:
+        return frame.copy()
+    return filled(frame, schema.imputed(array, estimates, frame.index)[names])
 
 
 def _filled(given: Any, estimate: Any) -> Any:

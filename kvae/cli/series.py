@@ -109,7 +109,7 @@ class Series:
                     f"{missing[0]!r}"
                 )
             times = None if self.time is None else data[self.time]
-            data = data[self.channels].to_numpy()
+            data = data[self.channels].reset_index(drop=True)  # which would be taken for times
         else:
             _check_array(data)
         return windows(data, self.window, stride, times=times, missing="drop")

@@ -191,6 +191,13 @@ def test_a_clock_with_a_repeated_or_a_missing_time_is_told_of(rng):
     assert Series.of(walk, 8, None).channels == ["heat", "walk"]
 
 
+def test_gaps_in_nullable_whole_numbers_leave_out_their_windows(rng):
+    count = pd.array([None, *rng.integers(0, 9, 39)], "Int64")
+    frame = pd.DataFrame({"heat": rng.normal(size=40), "count": count}, index=[0, *range(39)])
+    series = Series.of(frame, 8, None)
+    assert series.windows(frame, 8).starts.tolist() == [8, 16, 24, 32]
+
+
 def test_columns_of_a_series_may_have_numbers_as_names(rng, tmp_path):
     frame = pd.DataFrame(rng.normal(size=(40, 3)))
     series = Series.of(frame, 8, None)

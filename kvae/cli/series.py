@@ -169,13 +169,15 @@ def _tell_almost_clocks(channels: Any) -> None:
         if series.dtype.kind not in "iuf" or len(series) < LEAST_STEPS:
             continue
         values = series.to_numpy("float64", na_value=np.nan)
-        known = np.flatnonzero(~np.isnan(values))
+        wrong = np.isnan(values)
+        known = np.flatnonzero(~wrong)
         steps = np.diff(values[known])
-        wrong = {*np.flatnonzero(np.isnan(values)), *known[1:][steps <= 0]}
+        wrong[known[1:]] = steps <= 0
         up = steps[steps > 0]
-        if wrong and len(wrong) <= max(1, ODD * len(values)) and len(up) and _are_even(up):
+        if 0 < wrong.sum() <= max(1, ODD * len(values)) and len(up) and _are_even(up):
+            row = int(wrong.argmax())
             warnings.warn(
-                f"Column {name!r} of DATA increases from row to row, but not in row {min(wrong)}: "
+                f"Column {name!r} of DATA increases from row to row, but not in row {row}: "
                 "it is read as a channel. If it is the time of the rows, sort them and drop "
                 "repeated and missing times.",
                 stacklevel=3,

@@ -7,6 +7,7 @@ import numpy as np
 
 from kvae.data import TableSchema
 from kvae.data.tables.category import Category
+from kvae.data.tables.column import plain
 
 __all__ = ["Conditions"]
 
@@ -97,6 +98,7 @@ def _range(schema: TableSchema, name: Any, value: Any) -> tuple[int, tuple[float
     what = f"conditions[{name!r}]"
     if isinstance(column, Category):
         classes = list(column.categories)
+        value = plain(value)  # as the classes are
         if isinstance(value, (list, tuple, set, dict, np.ndarray)) or value not in classes:
             listed = ", ".join(map(repr, classes[:10])) + (", ..." if len(classes) > 10 else "")
             raise ValueError(f"Expected {what} to be one of {listed}. Received: {value!r:.80}")

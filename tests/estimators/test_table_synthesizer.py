@@ -1,6 +1,8 @@
 """The table synthesizer: rows like those of the table, conditions, imputation, files, refusals."""
 
 import datetime
+import decimal
+import fractions
 import json
 import warnings
 
@@ -12,6 +14,7 @@ from sklearn.datasets import load_iris
 
 import kvae
 from kvae.estimators import TableSynthesizer
+from kvae.estimators.table_conditions import Conditions
 from tests.estimators.tables import people
 
 
@@ -152,6 +155,14 @@ def test_conditions_that_hardly_any_row_fulfils_are_refused_with_their_rate(synt
 def test_conditions_of_unknown_columns_and_values_are_refused(synthesizer, conditions, message):
     with pytest.raises(ValueError, match=message):
         synthesizer.sample(5, conditions=conditions)
+
+
+@pytest.mark.parametrize("number", [decimal.Decimal, fractions.Fraction])
+def test_conditions_are_classes_as_the_table_holds_them(number):
+    frame = pd.DataFrame({"q": [number(each) for each in ("0.1", "2.5", "3")] * 20})
+    schema = kvae.data.TableSchema.infer(frame, {"q": "category"})
+    for place, value in enumerate(frame["q"][:3]):
+        assert Conditions(schema, {"q": value}).ranges == {0: (place, place)}
 
 
 @pytest.mark.parametrize("kind", ["draw", "mean"])

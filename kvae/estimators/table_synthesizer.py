@@ -183,7 +183,7 @@ class TableSynthesizer(BaseEstimator):
     def sample(
         self, n: int, conditions: Mapping[Any, Any] | None = None, most_draws: int = 100_000
     ) -> Any:
-        """Return `n` generated rows, a DataFrame like that of `fit`.
+        """Return `n` generated rows, a DataFrame like that of `fit` without the columns left out.
 
         With conditions, rows are drawn until `n` of them fulfil all.
 
@@ -200,13 +200,7 @@ class TableSynthesizer(BaseEstimator):
         check_is_fitted(self)
         n = checks.positive_int("n", n)
         most = max(checks.positive_int("most_draws", most_draws), 10 * n)
-        random = check_random_state(self.random_state)
-        if not conditions:
-            x = self._valid_rows(n, random)
-            return self._like_input(self._with_missing(x, random, []))
-        wanted = Conditions(self.schema_, conditions)
-        x = wanted.rows(lambda rows: self._valid_rows(rows, random), n, most)
-        return self._like_input(self._with_missing(x, random, list(wanted.ranges)))
+        return self._like_input(self._drawn(n, conditions, most))
 
     def impute(self, frame: Any, kind: str = "draw") -> Any:
         """Return a DataFrame with an estimate in place of each missing value.
@@ -262,8 +256,19 @@ class TableSynthesizer(BaseEstimator):
         """
         check_is_fitted(self)
         rows = [self.schema_.to_array(self._frame(e), unknown="missing") for e in (train, test)]
-        synthetic = self.schema_.to_array(self._frame(self.sample(len(train))))
+        synthetic = self._drawn(len(train))
         return TableQuality.measure(self.schema_, rows[0], rows[1], synthetic, target)
+
+    def _drawn(
+        self, n: int, conditions: Mapping[Any, Any] | None = None, most: int = 0
+    ) -> np.ndarray:
+        """Return drawn rows as the array of the schema, (n, width), see `sample`."""
+        random = check_random_state(self.random_state)
+        if not conditions:
+            return self._with_missing(self._valid_rows(n, random), random, [])
+        wanted = Conditions(self.schema_, conditions)
+        x = wanted.rows(lambda rows: self._valid_rows(rows, random), n, most)
+        return self._with_missing(x, random, list(wanted.ranges))
 
     def _valid_rows(self, n: int, random: np.random.RandomState) -> np.ndarray:
         """Return drawn rows of valid values, without missing ones, (n, width)."""

@@ -54,6 +54,14 @@ def test_gaps_of_an_array_are_filled(synthesizer, x):
     assert np.isfinite(synthesizer.log_likelihood(x[:20], samples=5)).all()
 
 
+def test_a_column_of_an_array_may_be_left_out(x):
+    fitted = TableSynthesizer(overrides={0: "drop"}, epochs=1, units=8, random_state=0).fit(x)
+    assert fitted.sample(5).shape == (5, 3)
+    quality = fitted.quality(x[:200], x[200:])
+    assert {each.column for each in quality.marginals} == {"1", "2"}
+    assert fitted.impute(x[:5]).shape == (5, 4)
+
+
 def test_files_know_that_rows_are_arrays(synthesizer, tmp_path):
     synthesizer.save(tmp_path / "synthesizer")
     again = TableSynthesizer.load(tmp_path / "synthesizer")

@@ -15,7 +15,9 @@ __all__ = ["keep_codes", "read_csv", "tell_words"]
 
 CODE = r"0\d+"  # such as a postal code: no number is written with leading zeros
 DIGITS = 18  # of whole numbers that int64 holds; longer ones are codes too
-GAPS = frozenset({"", "NA", "N/A", "NaN", "nan", "None", "null"})  # some of pandas' own marks
+# What `pandas.read_csv` takes as missing, by its documentation of na_values.
+GAPS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"})
+GAPS |= {"#N/A", "#N/A N/A", "#NA", "<NA>", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}
 CLASSES = ("NA", "None")  # words that pandas takes as missing and that may well be classes
 # Whether a file may hold some; a look at its bytes is faster than to read it once more.
 ZEROS = re.compile(rb"(^|,)[ \"]*0\d+[ \"]*(,|\r?$)", re.MULTILINE)
@@ -78,9 +80,10 @@ def _are_long(series: Any) -> bool:
     if pd.api.types.is_string_dtype(series.dtype):
         for value in series:  # to the first one that is no whole number
             text = value.strip() if isinstance(value, str) else "" if pd.isna(value) else None
-            if text is not None and text.isdecimal() and len(text) > DIGITS:
+            digits = "" if text is None else text.removeprefix("-")
+            if digits.isdecimal() and len(digits) > DIGITS:
                 return True
-            if text is None or not (text.isdecimal() or text in GAPS):
+            if text is None or not (digits.isdecimal() or text in GAPS):
                 break
     return series.dtype.kind == "O" and pd.api.types.infer_dtype(series, skipna=True) == "integer"
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kvae.cli.table_files import read_table
+from kvae.cli.table_cells import GAPS, read_csv
+from kvae.cli.table_files import FEW, read_table
 from kvae.data import TableSchema
 from kvae.estimators.detector_table import detector_schema
 
@@ -113,6 +114,22 @@ def test_a_gap_among_whole_numbers_beyond_int64_is_missing(gap, tmp_path):
     read = read_table(written(tmp_path, f"a,c\n{text}\n"), "DATA")["c"]
     assert read.dropna().tolist() == [cell for cell in cells if cell != gap]
     assert read.isna().tolist() == [cell == gap for cell in cells]
+
+
+def test_gaps_are_what_pandas_takes_as_missing(tmp_path):
+    frame = read_csv(written(tmp_path, "a,c\n" + "".join(f"1,{gap}\n" for gap in GAPS)))
+    assert frame["c"].isna().all()
+
+
+@pytest.mark.parametrize("gap", ["", "NULL", "n/a", "#N/A", "<NA>"])
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_the_order_of_long_numbers_and_gaps_changes_nothing(gap, order, tmp_path):
+    cells = [gap, "-1", *(str(10**19 + place) for place in range(FEW))][order]
+    text = "\n".join(f"{place / 8},{cell}" for place, cell in enumerate(cells))
+    with pytest.warns(UserWarning, match="are not read as numbers"):
+        read = read_table(written(tmp_path, f"a,c\n{text}\n"), "DATA")["c"]
+    assert read.isna().tolist() == [cell == gap for cell in cells]
+    assert read.dropna().tolist() == [cell for cell in cells if cell != gap]
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,8 @@ class Category(Column):
 
 def _place(places: dict[Any, int], value: Any) -> int:
     try:
-        return places.get(plain(value), -1)
+        place = places.get(value, -1)  # most need no `plain`, which takes longer
+        return place if place >= 0 else places.get(plain(value), -1)
     except TypeError:  # a list or a dict in a cell
         return -1
 

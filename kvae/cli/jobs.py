@@ -78,7 +78,7 @@ def run(
     state = description(found, job, {"seed": seed}, choices)
     with quiet_native_logs(), files.replacing(output, overwrite) as folder:
         folder.mkdir()
-        results, lines = JOBS[job](found, folder, output, seed, choices)
+        results, lines = JOBS[job](found, folder, output, seed, found.chosen(choices))
         state = {**state, "status": "finished", "results": results}
         write_text(folder / "run.json", json.dumps(state, indent=2))
     if as_json:

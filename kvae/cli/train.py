@@ -75,7 +75,7 @@ def run(
                 f"in {found.name!r}"
             )
         keras.utils.set_random_seed(settings["seed"])
-        chosen = kvae.choices_for(found.data, **choices)
+        chosen = kvae.choices_for(found.data, **found.chosen(choices))
         vae = chosen.build()
     report(str(chosen), highlight=False, markup=False)
     train, held_out = _split(chosen.x, settings["seed"])

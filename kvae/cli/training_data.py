@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,18 @@ class TrainingData:
         data: an array, a pandas DataFrame, or the path of a folder of pictures.
         name: what the user named.
         digest: SHA-256 of the files, or of nothing but the name where the data come with kvae.
+        kinds: kinds of columns that the user named, by the names that the table has, of which those
+            of a .parquet file may be numbers.
     """
 
     data: Any
     name: str
     digest: str
+    kinds: Mapping[Any, str] = field(default_factory=dict)
+
+    def chosen(self, choices: dict[str, Any]) -> dict[str, Any]:
+        """Return what the user decided with the kinds of columns by the names of the table."""
+        return {**choices, "overrides": self.kinds} if self.kinds else choices
 
 
 def read(name: str, seed: int, kinds: Mapping[str, str] | None = None) -> TrainingData:
@@ -45,7 +52,7 @@ def read(name: str, seed: int, kinds: Mapping[str, str] | None = None) -> Traini
         ValueError: If it holds no such data, too few examples, or no column of `kinds`.
     """
     if name in NAMES:
-        _check_kinds(kinds, None, name)
+        _kinds_in(None, kinds, name)
         return TrainingData(_named(name, seed), name, hashlib.sha256(name.encode()).hexdigest())
     path = Path(name)
     if not path.exists():
@@ -53,12 +60,12 @@ def read(name: str, seed: int, kinds: Mapping[str, str] | None = None) -> Traini
             f"Expected DATA to be a file, a folder or one of {', '.join(NAMES)}. Received: {name!r}"
         )
     data = read_examples(path, option="DATA", arrays=("x_train", "x"), kinds=kinds)
-    _check_kinds(kinds, data, name)
+    kinds = _kinds_in(data, kinds, name)
     if isinstance(data, Path):  # pictures of a folder are read later
         data = path.resolve()
     else:
         check_rows(data)
-    return TrainingData(data, str(path.resolve()), _digest(path))
+    return TrainingData(data, str(path.resolve()), _digest(path), kinds)
 
 
 def check_outside(output: Path, name: str) -> None:
@@ -120,21 +127,23 @@ def kinds_of(columns: Sequence[str]) -> dict[str, str]:
     return kinds
 
 
-def _check_kinds(kinds: Mapping[str, str] | None, data: Any, name: str) -> None:
-    """Raise unless the columns whose kinds the user named are there."""
+def _kinds_in(data: Any, kinds: Mapping[str, str] | None, name: str) -> dict[Any, str]:
+    """Return kinds by the names that the columns of a table have; raise where one is not there."""
     if not kinds:
-        return
+        return {}
     if not hasattr(data, "columns"):
         raise ValueError(
             "Expected DATA with --column to be a table, a .csv or .parquet file. Received: "
             f"{name!r}"
         )
-    wrong = [column for column in kinds if column not in data.columns]
+    names = {str(column): column for column in data.columns}
+    wrong = [column for column in kinds if column not in names]
     if wrong:
         listed = ", ".join(map(repr, map(str, data.columns[:20])))
         raise ValueError(
             f"Expected --column to name one of the columns {listed}. Received: {wrong[0]!r}"
         )
+    return {names[column]: kind for column, kind in kinds.items()}
 
 
 def check_rows(data: Any) -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from kvae.cli.main import app
 from kvae.cli.score import _windows
 from kvae.cli.series import Series
+from kvae.cli.training_data import read
 from kvae.estimators import AnomalyDetector
 from kvae.export import runtime
 
@@ -434,6 +435,25 @@ def test_the_user_names_what_columns_hold(job, tmp_path):
         drawn = pd.read_csv(tmp_path / "new.csv", dtype=str)
         assert list(drawn) == [*rows(), "code"]
         assert set(drawn["code"]) <= {"1", "2", "3", "A"}
+
+
+def test_kinds_are_those_of_columns_whose_names_are_numbers(tmp_path):
+    frame = rows(code=[100, 200, 300] * 20).set_axis([0, 1, 2], axis=1)
+    frame.to_parquet(tmp_path / "numbers.parquet")
+    found = read(str(tmp_path / "numbers.parquet"), 0, {"2": "category", "0": "drop"})
+    assert found.chosen({"overrides": {"2": "category", "0": "drop"}, "latent_dim": 2}) == {
+        "overrides": {2: "category", 0: "drop"},
+        "latent_dim": 2,
+    }
+    run = tmp_path / "run"
+    done = invoke(
+        *("train", tmp_path / "numbers.parquet", "--job", "anomaly", "-o", run, "--epochs", 1),
+        *("--column", "2=category"),
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads((run / "run.json").read_text())["choices"]["overrides"] == {"2": "category"}
+    done = invoke("score", run, tmp_path / "numbers.parquet")
+    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def choices_for(
             raise ValueError(
                 "Expected neither likelihood nor transform with a DataFrame: its schema decides "
                 f"them. Received: likelihood={likelihood!r}, transform={transform!r}. Name the "
-                "kinds of columns by overrides={...}."
+                "kinds of columns by overrides={...}, or by --column of kvae train."
             )
         part = _part_of(data.schema)
     made = evaluate([Line("likelihood", part.layer)], {**MODULES, "schema": data.schema})

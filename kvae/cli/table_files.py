@@ -244,6 +244,7 @@ def _odd(series: Any, kind: str, option: str, rows: list[Any], value: str) -> Va
         hint += f"; {len(rows)} cells of the column are no {kind}"
     if kind == "numbers" and not is_missing(value):
         hint += f'. Where they are classes, kvae train takes --column "{series.name}=category"'
+        hint += ", but not with --window"
     most = "some" if is_missing(value) else "most"
     return ValueError(
         f"Expected column {str(series.name)!r:.80} of {option} to hold {kind}, as {most} of it "

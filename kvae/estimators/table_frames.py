@@ -58,7 +58,8 @@ def inferred_schema(
         return TableSchema.infer(frame, {**dict.fromkeys(ids, "integer"), **kinds})
     warnings.warn(
         f"The columns {', '.join(map(repr, ids))} are ids, whose values are all different: "
-        "generated rows will not have them. Name their kinds in overrides to decide it.",
+        "generated rows will not have them. Name their kinds to decide it: by overrides, or by "
+        "--column of kvae train.",
         stacklevel=4,
     )
     return schema

@@ -42,7 +42,7 @@ def of_column(folder, values, name="c"):
         (
             ["1.5"] * 50 + ["ERR", "fault", "ERR"],
             "'ERR' in row 50. Leave missing values empty; 3 cells of the column are no numbers. "
-            'Where they are classes, kvae train takes --column "c=category"',
+            'Where they are classes, kvae train takes --column "c=category", but not with --window',
         ),
     ],
 )

@@ -16,7 +16,7 @@ import shutil
 import socket
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,20 @@ LONGEST_NAME = 255  # bytes, on the file systems in use
 TEMPORARY = re.compile(r"\.kvae-(?P<key>[0-9a-f]{24})-(?P<pid>\d+)-[0-9a-f]{8}.*", re.DOTALL)
 
 
-def destination(path: Any, overwrite: bool, name: str = "path") -> Path:
+def destination(
+    path: Any, overwrite: bool, name: str = "path", sources: Mapping[str, Path | None] | None = None
+) -> Path:
     """Return `path` if something can be written there; to be called before any work.
 
     Args:
         path: str or path-like of a file or folder to be.
         overwrite: whether something may stand there.
         name: name of the argument, for messages.
+        sources: what is read before a folder is written there, by the names of the arguments. None
+            of it may lie in what is replaced: it would be deleted.
 
     Raises:
-        ValueError: If it cannot be the name of a file.
+        ValueError: If it cannot be the name of a file, or a source lies there.
         FileNotFoundError: If the folder that is to hold it does not exist.
         NotADirectoryError: If that folder is a file.
         PermissionError: If that folder cannot be written to.
@@ -67,6 +71,14 @@ def destination(path: Any, overwrite: bool, name: str = "path") -> Path:
     _clean(target)
     if not overwrite and os.path.lexists(target):
         raise _taken(target, name)
+    for option, source in (sources or {}).items():
+        if source is None or not source.exists():
+            continue
+        if source.resolve().is_relative_to(target.resolve()):
+            raise ValueError(
+                f"Expected {option} outside of {name}, which is replaced. Received: {name} "
+                f"{str(path)!r} and {option} {str(source)!r}"
+            )
     return target
 
 

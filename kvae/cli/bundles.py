@@ -43,7 +43,8 @@ def export(
         training_data: a sentence, by default the name of the data of a run folder.
         **settings: other arguments of `kvae.export.bundle`.
     """
-    files.destination(output, overwrite, "--output")
+    read = {"MODEL": model, "--data": data, "--calibration": calibration, "--schema": schema}
+    files.destination(output, overwrite, "--output", read)
     schema = schema or schema_file_of(model)
     table = None if schema is None else schema_of(schema)
     tolerance = _tolerances(tolerances)

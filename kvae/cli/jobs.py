@@ -14,7 +14,7 @@ from kvae import checks, files
 from kvae.cli.run_folder import description, write_text
 from kvae.cli.series import Series
 from kvae.cli.terminal import console, quiet_native_logs, silent
-from kvae.cli.training_data import TrainingData, check_kept, read
+from kvae.cli.training_data import TrainingData, path_of, read
 
 __all__ = ["JOBS", "choices_of", "run"]
 
@@ -66,8 +66,7 @@ def run(
         raise ValueError(f"Expected DATA with --job {job}. Received: none")
     if choices.get("window") is not None and choices.get("overrides"):
         raise ValueError("Expected --column of a table of rows. Received: --column with --window")
-    files.destination(output, overwrite, "--output")
-    check_kept(output, data)
+    files.destination(output, overwrite, "--output", {"DATA": path_of(data)})
     report("Loading TensorFlow ...", style="dim")
     with quiet_native_logs():
         import kvae  # noqa: F401 - before the data, which takes less time to read

@@ -9,7 +9,7 @@ from typing import Any
 from kvae import files
 from kvae.cli.run_folder import description, state_of, write_text
 from kvae.cli.terminal import console, quiet_native_logs, silent
-from kvae.cli.training_data import check_kept, check_outside, check_rows, read
+from kvae.cli.training_data import check_outside, check_rows, path_of, read
 
 __all__ = ["run", "without_diagnosis"]
 
@@ -53,9 +53,8 @@ def run(
             raise ValueError(f"Expected --resume of an unfinished run. Received: {str(output)!r}")
         data, settings, choices = state["data"]["name"], state["settings"], state["choices"]
     else:
-        files.destination(output, overwrite, "--output")
+        files.destination(output, overwrite, "--output", {"DATA": path_of(str(data))})
         check_outside(output, str(data))
-        check_kept(output, str(data))
         state = {}
     if settings["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
         raise ImportError(

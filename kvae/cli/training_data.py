@@ -8,7 +8,7 @@ from typing import Any
 
 from kvae.cli.inputs import read_examples
 
-__all__ = ["NAMES", "TrainingData", "check_kept", "check_outside", "check_rows", "kinds_of", "read"]
+__all__ = ["NAMES", "TrainingData", "check_outside", "check_rows", "kinds_of", "path_of", "read"]
 
 NAMES = ("digits", "sprites", "faces", "mnist", "fashion_mnist")
 LEAST_ROWS = 20
@@ -68,6 +68,11 @@ def read(name: str, seed: int, kinds: Mapping[str, str] | None = None) -> Traini
     return TrainingData(data, str(path.resolve()), _digest(path), kinds)
 
 
+def path_of(name: str) -> Path | None:
+    """Return the path that the user named; None for the name of data that come with kvae."""
+    return None if name in NAMES else Path(name)
+
+
 def check_outside(output: Path, name: str) -> None:
     """Raise where a run folder to be lies in the folder of the data.
 
@@ -84,23 +89,6 @@ def check_outside(output: Path, name: str) -> None:
         raise ValueError(
             "Expected --output outside of the folder DATA, whose files the run is made of. "
             f"Received: --output {str(output)!r} and DATA {name!r}"
-        )
-
-
-def check_kept(output: Path, name: str) -> None:
-    """Raise where the data lie in a run folder to be: they would be deleted with what it replaces.
-
-    Args:
-        output: the run folder.
-        name: a name or a path of data, as for `read`.
-    """
-    data = Path(name)
-    if name in NAMES or not data.exists():
-        return
-    if data.resolve().is_relative_to(output.resolve()):
-        raise ValueError(
-            "Expected DATA outside of --output, which is replaced. Received: --output "
-            f"{str(output)!r} and DATA {name!r}"
         )
 
 

@@ -41,7 +41,9 @@ def run(
     from kvae.export.web.site import Site
 
     if static is not None:
-        files.destination(static, overwrite, "--static")
+        read = [("MODEL", path) for path in paths] + [("--data", data), ("--schema", schema)]
+        for option, path in read:
+            files.destination(static, overwrite, "--static", {option: path})
     if data is not None and not data.exists():
         read_examples(data)
     with contextlib.ExitStack() as stack:

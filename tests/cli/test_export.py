@@ -66,6 +66,20 @@ def same(default):
     return (list(default) if isinstance(default, tuple) else default) or None
 
 
+@pytest.mark.parametrize("option", ["MODEL", "--data", "--calibration", "--schema"])
+def test_what_is_read_may_not_lie_in_what_is_replaced(option, folder, tmp_path):
+    inside, found = tmp_path / "run" / "kept", folder / "vae.keras"
+    inside.parent.mkdir()
+    inside.write_text("dear")
+    others = [] if option == "MODEL" else [option, inside]
+    model = inside.parent if option == "MODEL" else found
+    done = run("export", model, *others, "--output", inside.parent, "--overwrite")
+    assert done.exit_code == 2, done.output
+    said = " ".join(done.stderr.split())
+    assert f"Expected {option} outside of --output, which is replaced" in said
+    assert inside.read_text() == "dear"
+
+
 def test_every_option_reaches_the_function(folder, tmp_path, monkeypatch):
     received = {}
     monkeypatch.setattr(

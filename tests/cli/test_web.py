@@ -131,6 +131,15 @@ def test_a_wrong_argument_is_one_sentence(arguments, sentence):
     assert sentence in " ".join(done.stderr.split())
 
 
+def test_a_page_does_not_replace_the_bundle_that_it_shows(tmp_path):
+    bundle = tmp_path / "site" / "bundle"
+    shutil.copytree(GOLDEN / "bundle", bundle)
+    done = run(bundle, "--static", tmp_path / "site", "--overwrite")
+    assert done.exit_code == 2, done.output
+    assert "Expected MODEL outside of --static" in " ".join(done.stderr.split())
+    assert (bundle / "manifest.json").is_file()
+
+
 def test_a_taken_port_is_one_sentence():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = run(GOLDEN / "bundle", "--no-open", "--port", taken.getsockname()[1])

@@ -199,7 +199,7 @@ def _transformed(layer: Call, transform: str, bits: int, shift: float, **more: A
 def _by_column(facts: Facts) -> Part | None:
     """Return the likelihood of a table whose columns are of several kinds, None for one kind."""
     width = facts.shape[0]
-    if facts.dtype == np.uint8:
+    if facts.dtype == np.uint8 or facts.binary.all():  # constant columns among them
         return None
     if facts.levels is not None and width >= FLATTENED:
         return None

@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 from kvae.special_functions import digamma_difference, expm1, lgamma_excess
 
 __all__ = [
+    "check_supports",
     "is_gaussian",
     "kl_divergence",
     "kl_per_element",
@@ -18,6 +19,30 @@ __all__ = [
     "mean_over_draws",
     "normal_kl",
 ]
+
+
+def check_supports(posterior: Any, prior: Any) -> None:
+    """Raise a ValueError if one of them is a density on the sphere and the other one in space.
+
+    Their KL is infinite, and the difference of such densities at draws is no estimate of any.
+
+    Args:
+        posterior: `tfd.Distribution`.
+        prior: another one.
+    """
+    mixture = isinstance(prior, tfd.MixtureSameFamily)
+    on_sphere = isinstance(prior, tfd.SphericalUniform) and (
+        is_gaussian(posterior) or isinstance(posterior, tfd.Independent)
+    )
+    in_space = isinstance(posterior, tfd.PowerSpherical) and is_gaussian(
+        prior.components_distribution if mixture else prior
+    )
+    if on_sphere or in_space:
+        raise ValueError(
+            "Expected posterior and prior on one space: kvae.layers.PowerSpherical with "
+            "kvae.priors.UniformSphere, or a posterior over all vectors with a prior over these. "
+            f"Received: {type(posterior).__name__} and {type(prior).__name__}"
+        )
 
 
 def kl_divergence(posterior: Any, prior: Any) -> Any | None:

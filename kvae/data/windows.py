@@ -136,10 +136,23 @@ def windows(
 
 def _numbers(values: Any) -> np.ndarray:
     """Return values as float64 (steps, channels), or raise."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(
+            "Expected NaN where values are missing, as of values.filled(np.nan). Received: a "
+            "masked array"
+        )
+    kinds = {getattr(of, "kind", "O") for of in np.atleast_1d(getattr(values, "dtypes", None))}
+    if kinds & set("mM"):
+        raise ValueError(
+            "Expected values to be numbers. Received: a column of times. Pass it as times=, or "
+            "make it the index by set_index"
+        )
     try:
         array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
         if array.dtype.kind == "O" and hasattr(values, "to_numpy"):  # pandas.NA among them
             array = values.to_numpy("float64", na_value=np.nan)
+        elif array.dtype.kind in "mMc":
+            raise TypeError(f"values of dtype {array.dtype}")
         elif array.dtype.kind not in "biuf":
             array = array.astype("float64")
     except (TypeError, ValueError) as error:
@@ -150,6 +163,9 @@ def _numbers(values: Any) -> np.ndarray:
             f"{array.shape}"
         )
     array = array.astype("float64")
+    beyond = np.isfinite(array) & (np.abs(array) > np.finfo("float32").max)
+    if beyond.any():
+        raise ValueError(f"Expected values in the range of float32. Received: {array[beyond][0]:g}")
     return array[:, None] if array.ndim == 1 else array
 
 

@@ -56,11 +56,23 @@ class Mixture(DistributionLayer):
         reparameterize: bool | None = None,
         **kwargs: Any,
     ):
+        domain = component_layer.domain
+        parts = [part for _, part in domain.columns] or [domain]
+        self.has_classes = any(part.categories and not part.one_hot for part in parts)
+        self.conversions = tuple(
+            name
+            for name in type(self).conversions
+            if name in component_layer.conversions or name not in DistributionLayer.conversions
+        )
+        if self.has_classes:  # the mean of their numbers is no class
+            self.conversions = ("sample",)
         super().__init__(component_layer.event_shape, convert_to_tensor_fn, validate_args, **kwargs)
+        if self.has_classes:
+            self.center_name = "center"
         self.num_components = checks.positive_int("num_components", num_components)
         self.component_layer = component_layer
         self.reparameterize = reparameterize
-        self.domain = component_layer.domain
+        self.domain = domain
         self.density = component_layer.density
 
     @property
@@ -94,6 +106,26 @@ class Mixture(DistributionLayer):
         # Where a density overflows TFP's reparameterized draw is NaN; its plain one never is.
         plain = super().draw(distribution.copy(reparameterize=False), seed, draws)
         return tf.where(tf.math.is_finite(draw), draw, tf.stop_gradient(plain))
+
+    def convert(self, distribution: Any, name: str) -> Any:
+        """Return the tensor that `name` (one of `conversions`) stands for."""
+        if name not in self.conversions:
+            raise ValueError(
+                f"Expected one of {self.conversions} of a mixture of "
+                f"{type(self.component_layer).__name__}. Received: {name!r}"
+            )
+        return super().convert(distribution, name)
+
+    def center(self, params: Any) -> Any:
+        """Return the mean; of classes the most probable one, no mean of their numbers."""
+        if not self.has_classes:
+            return super().center(params)
+        logits, component_params = self._split(self.check_params(params))
+        last = len(component_params.shape) - 1
+        first = [last - 1, *range(last - 1)]  # the components
+        weights = tf.transpose(tf.nn.softmax(logits), first)
+        component_params = tf.transpose(component_params, [*first, last])
+        return self.component_layer.weighted_center(component_params, weights)
 
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return `mixture_logits`, (batch..., k), and the components', (batch..., k, ...)."""

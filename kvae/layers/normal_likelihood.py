@@ -130,7 +130,7 @@ class NormalLikelihood(DistributionLayer):
             error = tf.where(observed, tf.cast(x, error.dtype), elements.loc) - elements.loc
             count = tf.reduce_sum(tf.cast(observed, error.dtype))
         squared_error = tf.reduce_sum(tf.square(error)) / tf.maximum(count, 1.0)
-        self._store(tf.cast(tf.stop_gradient(squared_error), tf.float32))
+        self._store(tf.cast(tf.stop_gradient(squared_error), tf.float32), count > 0)
         log_scale = _log_scale(squared_error)
         log_prob = (
             -0.5 * tf.square(error) * tf.exp(-2.0 * log_scale)
@@ -141,10 +141,11 @@ class NormalLikelihood(DistributionLayer):
             log_prob = tf.where(observed, log_prob, tf.zeros_like(log_prob))
         return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
 
-    def _store(self, squared_error: Any) -> None:
-        """Average `squared_error`, of a batch, into the stored one."""
-        batches = self.batches.value + 1.0
-        rate = tf.maximum(1.0 / batches, NEWEST)
+    def _store(self, squared_error: Any, known: Any) -> None:
+        """Average `squared_error` of a batch into the stored one, if anything of it is known."""
+        known = tf.cast(known, tf.float32)
+        batches = self.batches.value + known
+        rate = known * tf.maximum(1.0 / tf.maximum(batches, 1.0), NEWEST)
         self.batches.assign(batches)
         self.squared_error.assign_add(rate * (squared_error - self.squared_error.value))
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from kvae.layers import DistributionLayer
+from kvae.layers.packing import trailing_axes
 from kvae.layers.trainability import check_without_weights
 
 __all__ = ["NegativeLogLikelihood"]
@@ -56,11 +57,16 @@ class NegativeLogLikelihood(keras.losses.Loss):
             y_pred: the parameters of the likelihood, shape (batch..., *params_shape).
         """
         expected = self.likelihood.event_shape
-        shape = tuple(y_true.shape)
-        if len(shape) < len(expected) or shape[len(shape) - len(expected) :] != expected:
+        shape, params = tuple(y_true.shape), tuple(y_pred.shape)
+        # As many batch axes as the parameters have: (8, 1) data and (8,) distributions of numbers
+        # would be broadcast to every pair of them.
+        batch = len(params) - trailing_axes(self.likelihood, params)
+        if len(shape) != batch + len(expected) or shape[batch:] != expected:
+            wanted = ", ".join(map(str, (*params[:batch], *expected)))
             raise ValueError(
-                f"Expected data of shape (batch, {', '.join(map(str, expected))}) for the "
-                f"likelihood {type(self.likelihood).__name__}. Received: a tensor of shape {shape}"
+                f"Expected data of shape ({wanted}) for the likelihood "
+                f"{type(self.likelihood).__name__} of event shape {expected}. Received: a tensor "
+                f"of shape {shape}"
             )
         return -self.likelihood.log_prob(y_pred, y_true)
 

@@ -22,6 +22,11 @@ def adapt(model: Any, x: Any, y: Any = None) -> None:
             "kvae.layers.Transformed(layer, kvae.transforms.Standardization()). Received: a "
             f"{type(model).__name__} without one"
         )
+    if len({id(each) for _, _, each in learning}) < len(learning):
+        raise ValueError(
+            "Expected a transform of its own wherever one learns from data. Received: one in two "
+            "places, of the likelihood and the condition"
+        )
     inputs = model.named_inputs()
     source = inputs.source(x, y, batch_size=BATCH_SIZE, target=False)
     check_ends(source, None, "x", None)

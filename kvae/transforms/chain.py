@@ -49,6 +49,7 @@ class Chain(Transform):
             )
         self.transforms = transforms
         self.learns = any(each.learns for each in transforms)
+        self.has_numbers = any(each.has_numbers for each in transforms)
         self.is_affine = all(each.is_affine for each in transforms)
 
     def build(self, input_shape: Any) -> None:

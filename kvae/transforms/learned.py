@@ -25,6 +25,7 @@ class LearnedTransform(Transform):
     """
 
     purpose = ""
+    has_numbers = True
 
     def __init__(self, given: Any, **kwargs: Any):
         super().__init__(**kwargs)

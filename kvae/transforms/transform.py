@@ -33,6 +33,7 @@ class Transform(keras.layers.Layer):
         is_affine: whether f(x) = a x + b for each element: the mean of y is then mapped to the
             mean of x.
         learns: whether the transform has to see data before it is used, see `adapt`.
+        has_numbers: whether it holds numbers of the data, learned or given, as weights.
 
     Example:
         >>> @keras.saving.register_keras_serializable(package="docs")
@@ -47,6 +48,7 @@ class Transform(keras.layers.Layer):
 
     is_affine = False
     learns = False
+    has_numbers = False
     xla_pays = True  # see `kvae.training.execution`
 
     def __init__(self, **kwargs: Any):

@@ -50,6 +50,10 @@ DATA = {
         lambda rng: rng.integers(2, size=(ROWS, 5)),
         "IndependentBernoulli none residual_mlp",
     ),
+    "constant among binary": (
+        lambda rng: rng.integers(2, size=(ROWS, 5)) * np.array([1, 1, 0, 1, 1]),
+        "IndependentBernoulli none residual_mlp",
+    ),
     "booleans": (
         lambda rng: rng.uniform(size=(ROWS, 5)) < 0.5,
         "IndependentBernoulli none residual_mlp",

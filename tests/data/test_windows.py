@@ -107,6 +107,11 @@ def test_an_infinity_is_named_beside_missing_values_that_are_let_pass(missing):
         ([0.0, 1.0, 2.0], {"times": ["a", "b", "c"]}, "Expected times to be numbers"),
         ([0.0, 1.0, 2.0], {"times": [0, 50, 51], "length": 3}, "Expected a stretch of 3 steps"),
         ([np.nan] * 3, {"missing": "drop"}, "Expected a stretch of 2 steps"),
+        (np.ma.masked_less([-1.0, 0.0, 1.0], 0.0), {}, "Received: a masked array"),
+        (pd.DataFrame({"t": pd.date_range("2024", periods=3), "v": 0}), {}, "as times=, or make"),
+        (np.array([1, 2, 3], "timedelta64[s]"), {}, r"values of dtype timedelta64\[s\]"),
+        ([1j, 0.0, 1.0], {}, "values of dtype complex128"),
+        ([1e39, 0.0, 1.0], {}, r"in the range of float32. Received: 1e\+39"),
     ],
 )
 def test_bad_input(values, arguments, message):

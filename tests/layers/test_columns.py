@@ -213,3 +213,12 @@ def test_the_derivative_of_the_columns_own_transforms_is_summed():
     expected = [-0.5 * np.log(1 + 2.0**2) - np.log(2.0), 0.0]
     found = row.log_derivative(tf.constant(x), tf.constant(~np.isnan(x)))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_transform_with_numbers_belongs_to_one_column():
+    shared = kvae.transforms.Chain([kvae.transforms.Log(), kvae.transforms.Standardization()])
+    columns = [
+        layers.Transformed(layers.IndependentNormal(), shared, name=name) for name in ("a", "b")
+    ]
+    with pytest.raises(ValueError, match="Expected each column to have a transform of its own"):
+        layers.Columns(columns)

@@ -277,3 +277,29 @@ def test_keras_file_gives_the_layer_back(layer, tmp_path):
     x = np.random.default_rng(0).normal(size=(4, *layer.params_shape)).astype("float32")
     assert_same_in_float32(loaded(x), model(x))
     assert json.dumps(loaded.layers[-1].get_config()) == json.dumps(layer.get_config())
+
+
+def test_the_center_of_classes_is_the_most_probable_one():
+    """Component one is sure of class 0, the other one of class 2: class 1 lies between them."""
+    layer = layers.MixtureSameFamily(2, layers.IndependentCategorical(1, 3))
+    params = np.array([[2.0, 0.0, 9, 0, 0, 0, 0, 9], [0.0, 2.0, 9, 0, 0, 0, 0, 9]], "float32")
+    np.testing.assert_array_equal(layer.center(params), [[0.0], [2.0]])
+    with pytest.raises(ValueError, match=r"Expected one of .* of a mixture of IndependentCat"):
+        layer.mean(params)
+
+
+def test_the_center_of_columns_is_that_of_each(rng):
+    columns = [layers.IndependentNormal(name="n"), layers.IndependentCategorical((), 4, name="c")]
+    layer = layers.MixtureSameFamily(3, layers.Columns(columns))
+    params = rng.normal(size=(5, layer.params_size)).astype("float32")
+    weights = scipy.special.softmax(params[:, :3], axis=1)
+    blocks = params[:, 3:].reshape(5, 3, 6)
+    classes = scipy.special.softmax(blocks[..., 2:], axis=2)
+    found = np.array(layer.center(params))
+    np.testing.assert_allclose(found[:, 0], (weights * blocks[..., 0]).sum(axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(found[:, 1], np.einsum("bk,bkc->bc", weights, classes).argmax(1))
+
+
+def test_a_mixture_converts_to_what_its_components_do():
+    with pytest.raises(ValueError, match="convert_to_tensor_fn"):
+        layers.MixtureSameFamily(2, layers.DiscretizedLogistic(3), "stddev")

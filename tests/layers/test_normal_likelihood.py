@@ -89,6 +89,14 @@ def test_masked_elements_do_not_count_for_the_optimal_scale(rng):
     assert relative(found, each.sum(axis=1)) < 1e-5
 
 
+def test_batches_without_an_observed_element_leave_the_stored_scale():
+    layer, loc, x = optimal(1), np.zeros((4, 1)), np.full((4, 1), 2.0)
+    for known in (True, False, False, True, False):
+        layer.log_prob(loc, x, np.full(x.shape, known), training=True)
+    assert relative(layer.stddev_of_data(), 2.0) < 2e-3
+    assert float(layer.batches) == 2.0
+
+
 def test_optimal_scale_has_a_floor_and_a_gradient_there():
     layer = optimal(2)
     loc = tf.constant([[0.0, 1.0]])

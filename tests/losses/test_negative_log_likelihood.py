@@ -45,11 +45,22 @@ def test_flat_params_and_whole_numbers_are_taken(case):
 def test_data_and_params_of_the_wrong_shape_are_refused(case):
     x, params, _ = case
     with pytest.raises(
-        ValueError, match=r"Expected data of shape \(batch, 4, 3, 1\).*Received.*4, 3\)"
+        ValueError, match=r"Expected data of shape \(6, 4, 3, 1\).*Received.*\(6, 4, 3\)"
     ):
         loss()(x[..., 0], params)
     with pytest.raises(ValueError, match=r"Expected the parameters.*Received.*\(6, 4, 3, 2\)"):
         loss()(x, np.concatenate([params, params], axis=-1))
+
+
+@pytest.mark.parametrize(
+    ("event_shape", "shape"), [((), (8, 1)), (3, (8, 1, 3)), (3, (3,))], ids=str
+)
+def test_rows_are_not_compared_with_all_others(event_shape, shape):
+    """Data and parameters of other batch axes would be broadcast."""
+    likelihood = kvae.layers.IndependentNormal(event_shape)
+    params = np.zeros((8, likelihood.params_size), "float32")
+    with pytest.raises(ValueError, match=r"Expected data of shape \(8"):
+        kvae.losses.NegativeLogLikelihood(likelihood)(np.zeros(shape, "float32"), params)
 
 
 @pytest.mark.parametrize("wrong", [None, "bernoulli", keras.layers.Dense(3)])

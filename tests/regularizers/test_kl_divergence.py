@@ -57,6 +57,23 @@ def test_in_a_functional_model_it_enters_the_loss_once(rng):
     assert loss == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("posterior", "prior"),
+    [
+        (kvae.layers.MultivariateNormalDiag, kvae.priors.UniformSphere(3)),
+        (kvae.layers.MultivariateNormalTriL, kvae.priors.UniformSphere(3)),
+        (kvae.layers.IndependentLaplace, kvae.priors.UniformSphere(3)),
+        (kvae.layers.PowerSpherical, kvae.priors.StandardNormal(3)),
+        (kvae.layers.PowerSpherical, kvae.priors.GaussianMixture(3)),
+    ],
+)
+def test_a_sphere_and_a_space_have_no_kl(posterior, prior):
+    kl = kvae.regularizers.KLDivergenceRegularizer(prior)
+    layer = posterior(3, activity_regularizer=kl)
+    with pytest.raises(ValueError, match="Expected posterior and prior on one space"):
+        layer(np.zeros((2, layer.params_size), "float32"))
+
+
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf"), "heavy"])
 def test_a_weight_is_a_finite_number_of_at_least_zero(weight):
     with pytest.raises(ValueError, match=r"Expected weight .* Received: weight="):

@@ -5,19 +5,18 @@ import math
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from kvae import checks
 from kvae.files import replacing, sync
 from kvae.training.distribution import from_all_workers, is_chief
 from kvae.training.optimizers import swap_averages
+from kvae.training.resume import Ending
 
 __all__ = ["BestWeights"]
 
 WEIGHTS, NOTE = "best.weights.h5", "best.json"
 
 
-class BestWeights(keras.callbacks.Callback):
+class BestWeights(Ending):
     """Keep the weights of the epoch with the best held-out value; the model ends with them.
 
     Where the optimizer averages the weights (`use_ema=True`), validation is computed with the
@@ -72,10 +71,11 @@ class BestWeights(keras.callbacks.Callback):
         self.epoch: int | None = None
         self.value = math.nan
         self._averages_in_model = False
+        self._optimizer: Any = None  # whose averages are in the model
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Read what an interrupted run has kept."""
-        self._swap(False)  # an error in a validation has left the averages in the model
+        self.end()  # of a plain Keras model nothing says when an error ends its training
         self._forget()
         self._check_directory()
         note = self.directory / NOTE
@@ -83,6 +83,12 @@ class BestWeights(keras.callbacks.Callback):
             kept = json.loads(note.read_text(encoding="utf-8"))
             if kept["monitor"] == self.monitor:
                 self.epoch, self.value = kept["epoch"], kept["value"]
+
+    def end(self) -> None:
+        """Put the weights in training back where an error has ended a validation."""
+        if self._averages_in_model and self._optimizer is not self.model.optimizer:
+            self._averages_in_model = False  # compiled anew: the averages stay the weights
+        self._swap(False)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Forget the epochs that are trained again, all of them in a new run."""
@@ -154,6 +160,7 @@ class BestWeights(keras.callbacks.Callback):
     def _swap(self, averages_in_model: bool) -> None:
         if averages_in_model != self._averages_in_model:
             swap_averages(self.model)
+            self._optimizer = self.model.optimizer
             self._averages_in_model = averages_in_model
 
     def _forget(self) -> None:

@@ -202,9 +202,11 @@ class FactorVAE(VAE):
         """Return the VAE's own networks."""
         return [network for network in super().networks() if network is not self.discriminator]
 
-    def _term_names(self) -> list[str]:
-        names = super()._term_names()
-        return names and [*names, "total_correlation", "discriminator_error"]
+    def term_names(self) -> list[str]:
+        """Return the names of the loss's terms, see `LatentModel.term_names`."""
+        names = super().term_names()
+        own = ["discriminator_regularization"] if self.discriminator.losses else []
+        return names and [*names, "total_correlation", "discriminator_error", *own]
 
 
 def shuffled(z: Any, seed: Any) -> Any:

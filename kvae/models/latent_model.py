@@ -333,17 +333,26 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """Return the layers that are no distribution layers; their losses join the model's."""
         return [layer for layer in self.layers if not isinstance(layer, DistributionLayer)]
 
-    def after_fit(self) -> None:
-        """Warn where training ended before a schedule of the posterior's penalties did."""
+    def after_fit(self, steps: int) -> None:
+        """Warn where training ended before a schedule of the posterior's penalties did.
+
+        Args:
+            steps: of the model when training ended. It has fewer where a callback gave it the
+                weights of an earlier epoch.
+        """
         layers = self.posterior_layers()
         if not layers:
             return
         layer = max(layers, key=lambda layer: layer.steps_left())
         left = layer.steps_left()
-        if left:
-            warnings.warn(
-                f"Training ended after {int(layer.step())} steps (batches), {left} before the "
-                f"schedules of {layer.regularizer!r} reach their end: the loss was not yet the "
-                "one they lead to. Train longer, or shorten the schedules.",
-                stacklevel=3,
-            )
+        if not left:
+            return
+        kept = int(layer.step())
+        what = f"Training ended after {kept} steps (batches)"
+        if kept < steps:
+            what = f"The weights that were kept of {steps} steps (batches) are those after {kept}"
+        warnings.warn(
+            f"{what}, {left} before the schedules of {layer.regularizer!r} reach their end: the "
+            "loss was not yet the one they lead to. Train longer, or shorten the schedules.",
+            stacklevel=4,
+        )

@@ -278,10 +278,11 @@ class QuantizedVAE(LatentModel):
     def _domain(self) -> Domain:
         return Domain(0, self.quantizer.codebook_size - 1, integer=True)
 
-    def _term_names(self) -> list[str]:
+    def term_names(self) -> list[str]:
+        """Return the names of the loss's terms, see `LatentModel.term_names`."""
         if not self.built:
             return []
-        names = super()._term_names()
+        names = super().term_names()
         learned = ["commitment"] if self.quantizer.commitment else []
         return names and [*names, *learned, "perplexity"]
 

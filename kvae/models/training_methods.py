@@ -4,12 +4,13 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kvae import checks, files, losses
 from kvae.contract.failures import explained
 from kvae.losses.negative_elbo import group_prefix
 from kvae.training import keras_compat, run, step
-from kvae.training.adapt import adapt
+from kvae.training.adapt import adapt, check_adapted
 from kvae.training.compiled import compiled_steps, compiles_steps
 from kvae.training.distribution import in_step, summed
 from kvae.training.execution import AUTO, ExecutionPolicy, accelerators
@@ -88,13 +89,16 @@ class TrainingMethods(keras.Model):
             auto_scale_loss=auto_scale_loss,
             **self.execution.keras_arguments,
         )
-        names = self._term_names()
+        names = self.term_names()
         groups = self.update_groups() if names and self.built else ()
         self.trackers = Trackers(step.log_names(names, groups), self.distribute_strategy)
         self.guard = NonFiniteGuard(self.distribute_strategy)
 
-    def _term_names(self) -> list[str]:
-        """Return the names of the loss's terms, as far as they are known before the first batch."""
+    def term_names(self) -> list[str]:
+        """Return the names of the loss's terms, as far as they are known before the first batch.
+
+        Of a model with penalties of its own, to be trained on several replicas, theirs as well.
+        """
         # Made in the first step they would be variables of that trace, which several replicas
         # cannot initialize.
         names = self.objective.term_names(self)
@@ -107,8 +111,14 @@ class TrainingMethods(keras.Model):
                 for part in (regularizer.parts if regularizer is not None else ())
                 if not part.is_kl and not part.is_off
             ),
-            *(["regularization"] if self.built and self.network_losses() else []),
+            *(["regularization"] if self.built and self._may_have_network_losses() else []),
         ]
+
+    def _may_have_network_losses(self) -> bool:
+        """Return whether the networks have losses; those of activities come with the first call."""
+        layers = [layer for each in self.networks() for layer in keras_compat.layers_inside(each)]
+        active = any(layer.activity_regularizer is not None for layer in layers)
+        return active or bool(self.network_losses())
 
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile`; a choice left to the model stays its own."""
@@ -293,7 +303,7 @@ class TrainingMethods(keras.Model):
             ValueError: If data are empty, of the wrong shape, not finite, or outside the
                 likelihood's domain; if weights are not finite, negative or all zero.
         """
-        history = run.fit(
+        return run.fit(
             self,
             super().fit,
             x,
@@ -313,8 +323,6 @@ class TrainingMethods(keras.Model):
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
         )
-        self.after_fit()
-        return history
 
     def evaluate(
         self,
@@ -385,6 +393,7 @@ class TrainingMethods(keras.Model):
         """
         checks.optional_positive_int("batch_size", batch_size)
         checks.optional_positive_int("steps", kwargs.get("steps"))
+        check_adapted(self)
         inputs = self.named_inputs()
         x = inputs.check_x(x) if is_arrays(x) else inputs.source(x, target=False)
         check_ends(x, kwargs.get("steps"), "x", "steps")
@@ -396,17 +405,23 @@ class TrainingMethods(keras.Model):
     ) -> Any:
         """Take one step on one batch; arguments and errors as for `fit`."""
         run.check_no_class_weight(kwargs.get("class_weight"))
+        check_adapted(self)
         batch = self.named_inputs(training=True).batch(x, y, sample_weight)
         return super().train_on_batch(*batch, **kwargs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **kwargs: Any) -> Any:
         """Score one batch; arguments and errors as for `evaluate`."""
+        check_adapted(self)
         batch = self.named_inputs().batch(x, y, sample_weight)
         return super().test_on_batch(*batch, **kwargs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Reconstruct one batch; errors as for `predict`."""
-        return super().predict_on_batch(self.named_inputs().check_x(x))
+        check_adapted(self)
+        x = self.named_inputs().check_x(x)
+        rows = len(tf.nest.flatten(x)[0])
+        # With several replicas Keras gives all rows to each of them and joins what they return.
+        return super().predict_on_batch(x)[:rows]
 
     def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
         """Save to `filepath` (.keras) as Keras does, but atomically.

@@ -20,6 +20,7 @@ from kvae.training.inputs.streams import split
 
 __all__ = [
     "averages_by_group",
+    "has_averages",
     "layers_inside",
     "quiet_arrays",
     "summarizes_batches",
@@ -40,27 +41,37 @@ def layers_inside(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 def averages_by_group(model: Any) -> Iterator[None]:
     """Within it the end of Keras' `fit` sets the weights of every optimizer to their averages.
 
-    Keras 3.15 asks the optimizer of `compile` alone, for all trainable weights of the model: with
-    `use_ema=True` it fails where a second optimizer has some of them, and averages of the second
-    one are never used. To be dropped when `fit` asks a method of the model which weights those are.
+    Keras 3.15 asks the optimizer of `compile` alone, for all trainable weights of the model, and
+    pairs them with its averages by their order: with `use_ema=True` it fails, or takes one for the
+    other, where these are not the weights that it updates. An optimizer that is built but has taken
+    no step has averages of zero, which it would put in the place of the weights. To be dropped when
+    `fit` asks a method of the model which weights those are, and averages begin at the weights.
 
     Args:
         model: a `LatentModel`; of one that is not compiled Keras says so.
     """
-    groups = model.update_groups() if model.compiled else {}
-    if len(groups) < 2:
+    if not model.compiled:
         yield
         return
 
     def finalize(_: Any) -> None:
-        for optimizer, variables in groups.values():
-            type(optimizer).finalize_variable_values(optimizer, list(variables))
+        for optimizer, variables in model.update_groups().values():
+            if has_averages(optimizer):
+                type(optimizer).finalize_variable_values(optimizer, list(variables))
 
     model.optimizer.finalize_variable_values = finalize
     try:
         yield
     finally:
         del model.optimizer.finalize_variable_values
+
+
+def has_averages(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Return whether an optimizer holds moving averages of the weights, from its first step on."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not (inner.use_ema and inner.built):
+        return False
+    return int(keras.ops.convert_to_tensor(inner.iterations)) > 0  # also where it is mirrored
 
 
 def symbolic_build(

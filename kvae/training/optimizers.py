@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kvae.training.keras_compat import has_averages
 from kvae.training.resume import batch_spec
 
 __all__ = ["all_optimizers", "build_optimizers", "swap_averages"]
@@ -68,7 +69,8 @@ def all_optimizers(model: keras.Model, data: Any = None) -> dict[str, keras.opti
 def swap_averages(model: Any) -> None:
     """Exchange the weights of a model with their moving averages.
 
-    Nothing happens to weights whose optimizer has no averages (`use_ema=False`). Keras' own
+    Nothing happens to weights whose optimizer has no averages: with `use_ema=False`, or before its
+    first step. Keras' own
     `SwapEMAWeights` exchanges by additions, which round, and knows one optimizer only.
 
     Args:
@@ -78,9 +80,9 @@ def swap_averages(model: Any) -> None:
     if hasattr(model, "update_groups"):
         groups = model.update_groups()
     for optimizer, variables in groups.values():
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        if not optimizer.use_ema or not optimizer.built:
+        if not has_averages(optimizer):
             continue
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         averages = optimizer._model_variables_moving_average
         for variable, average in zip(variables, averages, strict=True):
             value = keras.ops.copy(variable.value)

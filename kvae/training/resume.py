@@ -18,7 +18,7 @@ from kvae.training.inputs.parts import PartsDataset
 from kvae.training.inputs.streams import no_batch
 from kvae.training.non_finite_check import NonFiniteCheck
 
-__all__ = ["Position", "Resumable", "RunCallbacks", "batch_spec"]
+__all__ = ["Ending", "Position", "Resumable", "RunCallbacks", "batch_spec"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,14 @@ class Position:
     seed: int
 
 
-class Resumable(keras.callbacks.Callback):
+class Ending(keras.callbacks.Callback):
+    """A callback that is told of the end of a run, also of one that an error or Ctrl-C ends."""
+
+    def end(self) -> None:
+        """Release what the run took, and undo what was not to last."""
+
+
+class Resumable(Ending):
     """A callback that knows where the run was interrupted; `fit` resumes it there.
 
     It is called after all other callbacks, so that it sees their effects.
@@ -95,6 +102,7 @@ class RunCallbacks(CountedCallbacks):
     ):
         given = listed(callbacks)
         self.resumables = _at_most_one(given, Resumable)
+        self._ending = [each for each in given if isinstance(each, Ending)]
         self.check = next(iter(_at_most_one(given, NonFiniteCheck)), None) or NonFiniteCheck()
         last = [self.check, *self.resumables]
         others = [each for each in given if each not in last]
@@ -106,6 +114,7 @@ class RunCallbacks(CountedCallbacks):
         self._left = 0  # batches to skip
         self._taken = BatchCount()
         self._any = False  # whether the epoch has had a batch
+        self.steps = 0  # of the model, as `on_train_end` finds them
         self._once = isinstance(data, Iterator)  # a generator
         self._train: Any = None
         try:
@@ -138,8 +147,8 @@ class RunCallbacks(CountedCallbacks):
 
     def _release(self) -> None:
         """Release what the callbacks hold, such as the folder of a checkpoint."""
-        for resumable in self.resumables:
-            resumable.end()
+        for each in self._ending:
+            each.end()
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Check that the run can be resumed where it was interrupted."""
@@ -213,6 +222,11 @@ class RunCallbacks(CountedCallbacks):
             ended = taken is not None and taken < steps
         if ended:
             self.model.stop_training = True
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Note the steps of the model before a callback gives it the weights of another epoch."""
+        self.steps = int(self.model.step())
+        super().on_train_end(logs)
 
     def _skip(self, iterator: Any) -> dict[str, Any]:
         """Draw the batches of one execution without training on them."""

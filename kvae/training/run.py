@@ -88,7 +88,7 @@ def fit(
     with run, explained(), explained_peers(model.distribute_strategy):
         tuned = model.execution.tuned(model, data.x, epochs, run, given)
         with tuned, averages_by_group(model):
-            return keras_fit(
+            history = keras_fit(
                 data.x,
                 epochs=epochs,
                 initial_epoch=run.start.epoch,
@@ -100,6 +100,8 @@ def fit(
                 shuffle=data.shuffle,
                 steps_per_epoch=data.steps_per_epoch,
             )
+    model.after_fit(run.steps)
+    return history
 
 
 def evaluate(

@@ -54,11 +54,22 @@ class Trackers:
             for name in names[len(self._means) :]:
                 self._means[name] = keras.metrics.Mean(name=name)
 
+    def _check_alone(self, name: str) -> None:
+        """Raise on several replicas, whose trace of a step can make no variable of a new mean."""
+        if not self._counts:
+            raise ValueError(
+                f"Expected term_names to hold {name!r}, which is logged: on several replicas the "
+                "terms of the loss have to be known before the first batch. Received: "
+                f"{', '.join(self.names) or 'none'}. Define term_names of the objective, or of the "
+                "model, as [*super().term_names(), name of the term]"
+            )
+
     def update(self, values: dict[str, Any], examples: Any, training: bool) -> None:
         """Add the batch means `values` of as many examples, and count the batch."""
         if self._counts:
             (self.trained if training else self.scored).assign_add(1)
         for name, value in values.items():
             if name not in self._means:
+                self._check_alone(name)
                 self._means[name] = keras.metrics.Mean(name=name)
             self._means[name].update_state(value, sample_weight=examples)

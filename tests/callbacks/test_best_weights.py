@@ -29,6 +29,13 @@ def weights(vae):
     return [np.array(variable) for variable in vae.trainable_variables]
 
 
+class BreakAtTest(keras.callbacks.Callback):
+    """Break a validation off."""
+
+    def on_test_batch_end(self, batch, logs=None):
+        raise BrokenOffError
+
+
 class EachStep(keras.callbacks.Callback):
     """Note the weights after every batch."""
 
@@ -208,19 +215,42 @@ def test_a_bound_that_is_not_finite_is_never_the_best(grey, tmp_path):
 
 
 def test_an_error_in_a_validation_does_not_leave_the_averages_behind(grey, tmp_path):
-    class Raises(keras.callbacks.Callback):
-        def on_test_batch_end(self, batch, logs=None):
-            raise BrokenOffError
-
     best, vae = kvae.callbacks.BestWeights(tmp_path / "best"), new_vae()
     given = {"batch_size": 8, "validation_data": grey[24:32], "verbose": 0}
+    noted = EachStep()
     with pytest.raises(BrokenOffError):
-        vae.fit(grey[:24], callbacks=[best, Raises()], **given)
-    averages = weights(vae)
-    best.on_train_begin()
-    assert any((one != other).any() for one, other in zip(weights(vae), averages, strict=True))
-    # The other way round: the optimizer holds the averages again.
-    assert_same(map(np.array, vae.optimizer._model_variables_moving_average), averages)
+        vae.fit(grey[:24], callbacks=[best, BreakAtTest(), noted], **given)
+    assert_same(weights(vae), noted.seen[-1])
+
+
+def test_a_plain_model_that_is_compiled_anew_keeps_what_an_error_left(grey, tmp_path):
+    """Nothing says when its training breaks off, and the new optimizer has no averages."""
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
+    best = kvae.callbacks.BestWeights(tmp_path / "best", monitor="val_loss", mode="min")
+    model.compile(keras.optimizers.SGD(1e-2, use_ema=True), loss="mse")
+    x, y = grey[:24, 0, :, 0], grey[:24, 1, 0]
+    with pytest.raises(BrokenOffError):
+        model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[best, BreakAtTest()])
+    before = weights(model)
+    model.compile(keras.optimizers.SGD(0.0, use_ema=True), loss="mse")
+    model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[best])
+    assert_same_in_float32(weights(model)[0], before[0])
+    assert np.abs(before[0]).max() > 0.01
+
+
+@pytest.mark.parametrize("case", ["no epoch", "stopped at the first step"])
+def test_without_a_step_there_are_no_averages(case):
+    """Keras' averages of an optimizer that is built begin at zero."""
+    vae = make_vae((3,), likelihood=kvae.layers.IndependentNormal(3))
+    vae.compile(keras.optimizers.Adam(use_ema=True), **EAGER)
+    before = weights(vae)
+    if case == "no epoch":
+        vae.fit(np.zeros((8, 3)), epochs=2, initial_epoch=2, verbose=0)
+    else:
+        huge = np.full((8, 3), 1e25)
+        with pytest.warns(UserWarning, match="The model has the state before that step"):
+            vae.fit(huge, verbose=0, callbacks=[kvae.callbacks.StopOnNonFinite("stop")])
+    assert_same(weights(vae), before)
 
 
 def test_a_functional_model_ends_with_its_best_weights(grey, tmp_path):
@@ -347,3 +377,18 @@ print("the same")
 @pytest.mark.slow
 def test_every_replica_ends_with_the_best_weights(tmp_path):
     assert "the same" in run_python(REPLICAS, tmp_path, prepared=True)
+
+
+def test_weights_from_before_the_end_of_a_schedule_are_told(grey, tmp_path):
+    class First(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_elbo"] = -float(epoch)
+
+    kl = kvae.regularizers.KLDivergenceRegularizer(
+        kvae.priors.StandardNormal(2), weight=kvae.regularizers.schedules.Linear(9)
+    )
+    vae = make_vae(posterior=kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl))
+    vae.compile("sgd", **EAGER)
+    best = kvae.callbacks.BestWeights(tmp_path / "best")
+    with pytest.warns(UserWarning, match=r"of 12 steps \(batches\) are those after 3, 6 before"):
+        vae.fit(grey[:24], batch_size=8, epochs=4, verbose=0, callbacks=[First(), best])

@@ -336,3 +336,13 @@ def test_features_that_do_not_fit_are_refused():
         kvae.VAE(**parts, features=keras.layers.Rescaling(0.5))
     with pytest.raises(ValueError, match="Expected features to be a Keras layer"):
         kvae.VAE(**parts, features=np.log)
+
+
+@pytest.mark.parametrize(
+    "method", ["predict", "train_on_batch", "test_on_batch", "predict_on_batch", "fit", "evaluate"]
+)
+def test_no_method_reads_raw_data_by_a_transform_that_has_seen_none(method, rng):
+    vae = standardized_model()
+    vae.compile("sgd", run_eagerly=True)
+    with pytest.raises(ValueError, match=r"Call vae.adapt\(x_train\) before fit"):
+        getattr(vae, method)(rng.normal(size=(8, 6)))

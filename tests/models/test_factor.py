@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import kvae
 from kvae.models.factor import shuffled
+from kvae.training.trackers import Trackers
 from tests.small import kl
 
 UNITS = 16
@@ -160,3 +161,22 @@ def test_what_does_not_fit_is_refused():
         make(discriminator=wrong)
     with pytest.raises(ValueError, match="Expected discriminator to be a Keras model"):
         make(discriminator="mlp")
+
+
+def test_terms_of_regularized_networks_are_known_before_the_first_batch():
+    """Several replicas can make no running mean in a step."""
+    dense = keras.layers.Dense(1, kernel_regularizer="l2")
+    vae = make(discriminator=keras.Sequential([keras.Input((3,)), dense]))
+    vae.encoder.layers[-1].activity_regularizer = keras.regularizers.L2(0.1)
+    vae.compile(optimizer="adam")
+    names = vae.trackers.names
+    assert {"regularization", "discriminator_regularization"} <= set(names)
+    vae.train_on_batch(np.zeros((8, 6), "float32"))
+    assert vae.trackers.names == names
+
+
+def test_an_unnamed_term_is_refused_on_several_replicas():
+    trackers = Trackers(["loss"])
+    trackers._counts = False  # as on several replicas
+    with pytest.raises(ValueError, match=r"Expected term_names to hold 'mine'.*: loss"):
+        trackers.update({"loss": 1.0, "mine": 2.0}, 8, training=True)

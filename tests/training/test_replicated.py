@@ -69,6 +69,7 @@ for name, (make, data, settings) in CASES.items():
             callbacks=[Count()], **sizes
         ).history
         logs.update(evaluated=[vae.evaluate(x, verbose=0)[0]], steps=steps)
+        logs.update(predicted=[len(vae.predict_on_batch(x[:7]))])
         found[name].append({key: np.mean(value).item() for key, value in logs.items()})
 print(json.dumps(found))
 """

@@ -141,8 +141,8 @@ def _numbers(values: Any) -> np.ndarray:
             "Expected NaN where values are missing, as of values.filled(np.nan). Received: a "
             "masked array"
         )
-    kinds = {getattr(of, "kind", "O") for of in np.atleast_1d(getattr(values, "dtypes", None))}
-    if kinds & set("mM"):
+    dtypes: Any = getattr(values, "dtypes", [])  # of a Series one
+    if any(getattr(of, "kind", "O") in "mM" for of in np.atleast_1d(dtypes)):
         raise ValueError(
             "Expected values to be numbers. Received: a column of times. Pass it as times=, or "
             "make it the index by set_index"

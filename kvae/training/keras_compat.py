@@ -71,7 +71,7 @@ def has_averages(optimizer: keras.optimizers.Optimizer) -> bool:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if not (inner.use_ema and inner.built):
         return False
-    return int(keras.ops.convert_to_tensor(inner.iterations)) > 0  # also where it is mirrored
+    return int(tf.convert_to_tensor(inner.iterations)) > 0  # also where it is mirrored
 
 
 def symbolic_build(

@@ -29,7 +29,11 @@ TEMPORARY = re.compile(r"\.kvae-(?P<key>[0-9a-f]{24})-(?P<pid>\d+)-[0-9a-f]{8}.*
 
 
 def destination(
-    path: Any, overwrite: bool, name: str = "path", sources: Mapping[str, Path | None] | None = None
+    path: Any,
+    overwrite: bool,
+    name: str = "path",
+    sources: Mapping[str, Path | None] | None = None,
+    folder: bool = True,
 ) -> Path:
     """Return `path` if something can be written there; to be called before any work.
 
@@ -39,11 +43,13 @@ def destination(
         name: name of the argument, for messages.
         sources: what is read before a folder is written there, by the names of the arguments. None
             of it may lie in what is replaced: it would be deleted.
+        folder: whether a folder is to be written there, or a file. One does not replace the other.
 
     Raises:
         ValueError: If it cannot be the name of a file, or a source lies there.
         FileNotFoundError: If the folder that is to hold it does not exist.
-        NotADirectoryError: If that folder is a file.
+        NotADirectoryError: If that folder is a file, or a folder is to replace a file.
+        IsADirectoryError: If a file is to replace a folder.
         PermissionError: If that folder cannot be written to.
         FileExistsError: If something stands there and may not be overwritten.
     """
@@ -64,13 +70,15 @@ def destination(
             f"Expected the parent of {name} to be a folder. Received: {name}={str(path)!r}, but "
             f"{str(parent)!r} is a file."
         )
-    if not os.access(parent, os.W_OK | os.X_OK):
+    place = _place(target)
+    if not os.access(place.parent, os.W_OK | os.X_OK):
         raise PermissionError(
             f"Expected the folder of {name} to be writable. Received: {name}={str(path)!r}"
         )
-    _clean(target)
+    _clean(place)
     if not overwrite and os.path.lexists(target):
         raise _taken(target, name)
+    _check_kind(target, folder, name)
     for option, source in (sources or {}).items():
         if source is None or not source.exists():
             continue
@@ -91,7 +99,8 @@ def vacant(path: Any, name: str = "path") -> Path:
 def replacing(path: Any, overwrite: bool = True) -> Iterator[Path]:
     """Give a temporary sibling of `path` to write a file or folder to; rename it at the end.
 
-    On an error inside the block the temporary is removed and `path` stays as it was.
+    On an error inside the block the temporary is removed and `path` stays as it was. Where `path`
+    is a link to a folder, the folder that it points to is replaced and the link stays.
 
     Args:
         path: str or path-like of the file or folder.
@@ -100,8 +109,10 @@ def replacing(path: Any, overwrite: bool = True) -> Iterator[Path]:
 
     Raises:
         FileExistsError: If something stands there in the end and may not be overwritten.
+        IsADirectoryError: If a file was written and a folder stands there.
+        NotADirectoryError: If a folder was written and a file stands there.
     """
-    target = Path(path)
+    target = _place(Path(path)) if overwrite else Path(path)
     _clean(target)
     random = uuid.uuid4().hex[:8]
     temporary = target.with_name(f".kvae-{_key(target)}-{os.getpid()}-{random}{target.suffix}")
@@ -122,7 +133,9 @@ def _put(temporary: Path, target: Path, overwrite: bool) -> None:
                 _rename_to_vacant(temporary, target)
         except FileExistsError:
             raise _taken(target, "path") from None
-    elif not (target.is_dir() and not target.is_symlink()):
+        return
+    _check_kind(target, temporary.is_dir(), "path")
+    if not target.is_dir():
         os.replace(temporary, target)
     elif not _renameat2(temporary, target, EXCHANGE):  # else the temporary is the old one now
         # Two renamings: `_clean` puts the old one back if the process ends between them.
@@ -202,6 +215,25 @@ def _remove(path: Path) -> None:
     else:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
+
+
+def _place(target: Path) -> Path:
+    """Return the folder that a link points to; any other path as it is."""
+    return target.resolve() if target.is_symlink() and target.is_dir() else target
+
+
+def _check_kind(target: Path, folder: bool, name: str) -> None:
+    """Raise where a file would replace a folder with all that it holds, or a folder a file."""
+    if not folder and target.is_dir():
+        raise IsADirectoryError(
+            f"Expected {name} to be a file. Received: {name}={str(target)!r}, which is a folder: "
+            "it would be deleted with all that it holds."
+        )
+    if folder and os.path.lexists(target) and not target.is_dir():
+        raise NotADirectoryError(
+            f"Expected {name} to be a folder. Received: {name}={str(target)!r}, where something "
+            "else stands: choose another path or remove it first."
+        )
 
 
 def _taken(target: Path, name: str) -> FileExistsError:

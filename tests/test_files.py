@@ -185,7 +185,8 @@ def test_without_renameat2_a_vacant_path_is_filled(tmp_path, monkeypatch, kind):
 )
 def test_unusual_names_work(tmp_path, name):
     for text in ("old", "new"):
-        with files.replacing(files.destination(tmp_path / name, overwrite=True)) as temporary:
+        target = files.destination(tmp_path / name, overwrite=True, folder=False)
+        with files.replacing(target) as temporary:
             write(temporary, text)
     assert (tmp_path / name).read_text() == "new"
     assert os.listdir(tmp_path) == [name]
@@ -195,3 +196,43 @@ def test_unusual_names_work(tmp_path, name):
 def test_impossible_names_are_refused_before_any_work(tmp_path, name):
     with pytest.raises(ValueError, match="a name of at most 255 bytes without NUL"):
         files.destination(tmp_path / name, overwrite=True)
+
+
+def test_a_file_does_not_replace_a_folder(tmp_path):
+    write_folder(tmp_path / "project", "thesis")
+    (tmp_path / "link").symlink_to("project")
+    for name in ("project", "link"):
+        with pytest.raises(IsADirectoryError, match=rf"Expected out to be a file\. .*{name}'"):
+            files.destination(tmp_path / name, True, "out", folder=False)
+        with pytest.raises(IsADirectoryError), files.replacing(tmp_path / name) as temporary:
+            write(temporary)
+    assert sorted(os.listdir(tmp_path)) == ["link", "project"]
+    assert (tmp_path / "link/sub/file").read_text() == "thesis"
+
+
+def test_a_folder_does_not_replace_a_file(tmp_path):
+    write(tmp_path / "thesis", "old")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for name in ("thesis", "dangling"):
+        with pytest.raises(NotADirectoryError, match=rf"Expected out to be a folder\. .*{name}'"):
+            files.destination(tmp_path / name, True, "out")
+        with pytest.raises(NotADirectoryError, match="to be a folder"):  # noqa: SIM117
+            with files.replacing(tmp_path / name) as temporary:
+                write_folder(temporary)
+    assert sorted(os.listdir(tmp_path)) == ["dangling", "thesis"]
+    assert (tmp_path / "thesis").read_text() == "old"
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_through_a_link_the_folder_it_points_to_is_replaced(tmp_path, monkeypatch, exchange):
+    if not exchange:
+        monkeypatch.setattr(files, "_renameat2", lambda *_: False)
+    write_folder(tmp_path / "versions" / "1", "old")
+    (tmp_path / "current").symlink_to("versions/1")
+    assert files.destination(tmp_path / "current", True) == tmp_path / "current"
+    with files.replacing(tmp_path / "current") as temporary:
+        assert temporary.parent == tmp_path / "versions"
+        write_folder(temporary)
+    assert os.readlink(tmp_path / "current") == "versions/1"
+    assert (tmp_path / "current/sub/file").read_text() == "new"
+    assert os.listdir(tmp_path / "versions") == ["1"]

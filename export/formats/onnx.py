@@ -62,7 +62,7 @@ def onnx(
     vae = to_export(vae)
     if batch_size is not None:
         batch_size = checks.positive_int("batch_size", batch_size)
-    target: Path = files.destination(path, overwrite)
+    target: Path = files.destination(path, overwrite, folder=False)
     if signature is None:
         signature = main_signature([each.name for each in vae.signatures()])
     float32 = vae.float32_copy()

@@ -98,7 +98,7 @@ def tflite(
     """
     vae = to_export(vae)
     chosen = find_preset(preset)
-    target = files.destination(path, overwrite)
+    target = files.destination(path, overwrite, folder=False)
     sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
     if signatures is None:
         signatures = [main_signature([signature.name for signature in vae.signatures()])]

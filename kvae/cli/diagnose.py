@@ -27,7 +27,7 @@ def run(
     """Load a saved VAE and examples, print the diagnosis, and write figure and page."""
     for path, option in ((picture, "--picture"), (report, "--report")):
         if path is not None:
-            files.destination(path, True, option)
+            files.destination(path, True, option, folder=False)
     schema = schema or schema_file_of(model)
     examples = read_examples(data, schema=schema)
     seen = None

@@ -41,7 +41,7 @@ def run(
         as_json: whether to print what was written as JSON.
     """
     check_suffix(output, SUFFIXES)
-    files.destination(output, overwrite, "--output")
+    files.destination(output, overwrite, "--output", folder=False)
     kind = kind or ("mean" if output.suffix.lower() == ".png" else "draw")
     if (model / "synthesizer").is_dir():
         shape = _synthetic(model / "synthesizer", output, count, kind, seed, overwrite)

@@ -37,7 +37,7 @@ def run(
     """
     if output is not None:
         check_suffix(output)
-        files.destination(output, overwrite, "--output")
+        files.destination(output, overwrite, "--output", folder=False)
     with quiet_native_logs():
         from kvae.export.runtime import Model
 

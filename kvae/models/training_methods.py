@@ -435,7 +435,7 @@ class TrainingMethods(keras.Model):
                 "(save_weights can write .weights.h5), and kvae.export.saved_model writes what "
                 f"servers read. Received: filepath={str(filepath)!r}"
             )
-        files.destination(filepath, overwrite, "filepath")
+        files.destination(filepath, overwrite, "filepath", folder=False)
         with files.replacing(filepath, overwrite) as temporary, keras_compat.quiet_arrays():
             super().save(temporary, overwrite=True, **kwargs)
 

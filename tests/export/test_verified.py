@@ -226,6 +226,16 @@ def test_a_path_that_cannot_be_written_is_refused_before_any_work(
     assert [file.name for file in tmp_path.iterdir()] == ["taken"]
 
 
+@pytest.mark.parametrize("export", [kvae.export.tflite, kvae.export.onnx])
+def test_a_file_does_not_replace_a_folder(export, vae, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(vae), "float32_copy", None)  # any work would fail otherwise
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "thesis").write_text("mine")
+    with pytest.raises(IsADirectoryError, match="Expected path to be a file"):
+        export(vae, tmp_path / "project", overwrite=True)
+    assert (tmp_path / "project" / "thesis").read_text() == "mine"
+
+
 @export_of
 def test_what_cannot_be_exported_is_refused(export, tmp_path, make_vae, monkeypatch):
     with pytest.raises(ValueError, match=r"Expected vae .*LatentModel. Received: Sequential"):

@@ -11,7 +11,7 @@ from kvae.outputs import decoded
 if TYPE_CHECKING:
     from .verification.compare import Measured
 
-__all__ = ["ExportError", "ExportResult"]
+__all__ = ["ExportError", "ExportResult", "ToleranceError"]
 
 
 class ExportError(RuntimeError):
@@ -19,6 +19,16 @@ class ExportError(RuntimeError):
 
     Example:
         >>> issubclass(kvae.export.ExportError, RuntimeError)
+        True
+    """
+
+
+class ToleranceError(ExportError):
+    """An artefact is farther from the Keras model than its tolerance allows.
+
+    Example:
+        >>> from kvae.export.result import ToleranceError
+        >>> issubclass(ToleranceError, kvae.export.ExportError)
         True
     """
 

@@ -33,7 +33,7 @@ from .. import runtime
 from ..conversion.graph import Graph
 from ..formats.tflite import write_checked
 from ..presets import preset as find_preset
-from ..result import ExportError, ExportResult
+from ..result import ExportError, ExportResult, ToleranceError
 from ..signatures import find
 from ..subject import to_export
 from ..training.plan import Plan, plan_of
@@ -207,7 +207,7 @@ def bundle(
     given = data is not None
     examples = examples_of(vae, vae.signatures(), data, STAND_INS)
     results: dict[str, ExportResult] = {}
-    refused: dict[str, str] = {}
+    refused: dict[str, ExportError] = {}
     with progress("Exporting", 4 + len(chosen) + measure) as begin:
         begin("reference outputs")
         float32 = vae.float32_copy()
@@ -232,12 +232,13 @@ def bundle(
                         examples=examples,
                     )
                 except ExportError as error:
-                    refused[preset.name] = str(error)
+                    refused[preset.name] = error
             if not results:
                 raise ExportError(" ".join(f"{name}: {why}" for name, why in refused.items()))
             begin("manifest and pictures")
+            reasons = {name: str(why) for name, why in refused.items()}
             manifest = manifest_of(
-                vae, results, tolerances, refused, axes, report, facts, examples, given
+                vae, results, tolerances, reasons, axes, report, facts, examples, given
             )
             manifest |= {"table": table, "channels": channels}
             kept = codes_of(vae, examples, codes) if codes and given and axes else None
@@ -260,11 +261,14 @@ def bundle(
             written = runtime.Bundle(folder)  # what clients would refuse is refused here
             _ = written.manifest, written.golden()
     for name, why in refused.items():
+        advice = ""
+        if isinstance(why, ToleranceError):
+            advice = (
+                f" To allow it, pass tolerance={{{name!r}: kvae.export.Tolerance(...)}}, or on the "
+                f"command line --tolerance {name}:NAME=NUMBER."
+            )
         warnings.warn(
-            f"The bundle is written without the preset {name!r}. {why} To allow it, pass "
-            f"tolerance={{{name!r}: kvae.export.Tolerance(...)}}, or on the command line "
-            f"--tolerance {name}:NAME=NUMBER.",
-            stacklevel=2,
+            f"The bundle is written without the preset {name!r}. {why}{advice}", stacklevel=2
         )
     return {name: replace(r, path=target / r.path.name) for name, r in results.items()}
 

@@ -165,7 +165,12 @@ class Graph:
 
 
 def _rows(inputs: Mapping[Key, dict[str, np.ndarray]]) -> Iterator[tuple[str, Any]]:
-    """Yield every row of every signature: prior and posterior draws alike."""
+    """Yield every row of every signature, prior and posterior draws alike, in batches of its size.
+
+    The last batch is filled with the last row: ranges do not change by it.
+    """
     for key, values in inputs.items():
-        for row in range(len(next(iter(values.values())))):
-            yield str(key), {name: value[row : row + 1] for name, value in values.items()}
+        count, size = len(next(iter(values.values()))), key.batch_size or 1
+        for start in range(0, count, size):
+            rows = np.minimum(np.arange(start, start + size), count - 1)
+            yield str(key), {name: value[rows] for name, value in values.items()}

@@ -10,7 +10,7 @@ from kvae import checks
 from kvae.outputs import CENTERS
 
 from ..key import Key
-from ..result import ExportError
+from ..result import ExportError, ToleranceError
 from .reference import ROWS, Reference
 
 __all__ = ["Measured", "Output", "Tolerance", "check_tolerance", "measure"]
@@ -264,27 +264,27 @@ def _is_decoded(output: Output, names: Iterable[str]) -> bool:
 def _judge(
     output: Output, this: Measured, outputs: dict[str, np.ndarray], tolerance: Tolerance
 ) -> None:
-    """Raise an ExportError if an output is farther from Keras than allowed."""
+    """Raise a ToleranceError if an output is farther from Keras than allowed."""
     signature, name = output.key.name, output.name
     if this.equal is not None:
         size = output.values.size
         if tolerance.equal is not None and round((1.0 - this.equal) * size) > max(
             1, int((1.0 - tolerance.equal) * size)
         ):
-            raise ExportError(
+            raise ToleranceError(
                 f"{_what(output)}: {this.equal:.2%} of its whole numbers are those of Keras; "
                 f"{tolerance.equal:.1%} are required (tolerance equal)."
             )
         return
     if tolerance.error is not None and this.error > tolerance.error:
-        raise ExportError(
+        raise ToleranceError(
             f"{_what(output)} differs from Keras by {this.error:.2e}; {tolerance.error:.0e} is "
             "allowed (tolerance error)."
         )
     is_code = signature == "encode" and name.endswith("mean")
     held = _is_decoded(output, outputs) or (is_code and this.stddevs is None)
     if held and tolerance.psnr is not None and this.psnr < tolerance.psnr:
-        raise ExportError(
+        raise ToleranceError(
             f"{_what(output)} reaches {this.psnr:.1f} dB PSNR against Keras; {tolerance.psnr:.0f} "
             "dB are required (tolerance psnr)."
         )
@@ -292,14 +292,14 @@ def _judge(
     if signature == "score" and name != "nats_per_element" and tolerance.score is not None:
         allowed = tolerance.score * max(1.0, float(np.std(outputs[name])))
         if this.rms > allowed:
-            raise ExportError(
+            raise ToleranceError(
                 f"{_what(output)} differs from Keras by {this.rms:.2f} nats (RMS); {allowed:.2f} "
                 f"nats are allowed (tolerance score, {tolerance.score:g} of the standard deviation "
                 "of the examples' scores)."
             )
     stddevs = this.stddevs if is_code else None
     if stddevs is not None and tolerance.codes is not None and stddevs > tolerance.codes:
-        raise ExportError(
+        raise ToleranceError(
             f"{_what(output)} differs from Keras by {stddevs:.2f} posterior standard "
             f"deviations (RMS); {tolerance.codes:g} are allowed (tolerance codes)."
         )

@@ -14,6 +14,7 @@ import pytest
 import kvae
 from kvae.export import runtime
 from kvae.export.bundles.codes import CODES_BYTES, codes_of
+from kvae.export.formats import tflite
 from kvae.export.runtime import SUMS, BundleError
 from tests.helpers import run_python
 from tests.small import make_vae
@@ -633,6 +634,18 @@ def test_a_preset_that_is_too_far_off_is_left_out_and_named(tmp_path):
     assert [artefact["preset"] for artefact in manifest["artefacts"]] == ["float32"]
     assert "500 dB are required" in manifest["refused"]["int8"]
     assert "Left out: int8." in (path / "README.md").read_text()
+
+
+def test_no_tolerance_is_advised_for_a_preset_that_does_not_convert(tmp_path, monkeypatch):
+    def write_checked(graph, reference, preset, *args, **kwargs):
+        if preset.name == "int8":
+            raise kvae.export.ExportError("It does not convert.")
+        return tflite.write_checked(graph, reference, preset, *args, **kwargs)
+
+    monkeypatch.setattr("kvae.export.bundles.write.write_checked", write_checked)
+    settings = {"signatures": ["decode"], "measure": False}
+    with pytest.warns(UserWarning, match=r"without the preset 'int8'\. It does not convert\.$"):
+        kvae.export.bundle(make_vae((6,), 2), tmp_path / "bundle", **settings)
 
 
 def test_verify_allows_what_was_allowed_when_the_bundle_was_made(tmp_path):

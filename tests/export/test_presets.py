@@ -107,6 +107,14 @@ def test_int8_full_takes_floats_by_default(conv_vae, digits, tmp_path):
     assert runner.get_output_details()["mean"]["dtype"] == np.float32
 
 
+def test_int8_full_holds_every_batch_size(conv_vae, tmp_path):
+    result = kvae.export.tflite(
+        conv_vae, tmp_path / "full.tflite", preset="int8-full", batch_sizes=(1, 8)
+    )
+    assert set(result.signatures) == {"decode", "decode_8"}
+    assert min(each["mean"].psnr for each in result.measured.values()) >= 35.0
+
+
 def test_refusal_names_the_output_and_its_error(conv_vae, tmp_path, tight):
     tight("float32", error=1e-12)
     message = (

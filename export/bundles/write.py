@@ -193,6 +193,11 @@ def bundle(
         )
     if calibration is not None:
         scoring = [preset for preset in chosen if "score" in preset.held(names)]
+        if not scoring:
+            raise ValueError(
+                "Expected a preset that holds 'score', for thresholds on it. Received: "
+                f"presets={[preset.name for preset in chosen]}"
+            )
         calibration = calibration_rows(calibration, vae, len(scoring))
     rate = checks.rate("false_alarm_rate", false_alarm_rate)
     if checks.positive_int("golden_bytes", golden_bytes) > runtime.GOLDEN_BYTES:

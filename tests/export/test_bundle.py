@@ -526,6 +526,10 @@ def test_rows_of_another_model_are_no_calibration(wrong, tmp_path, monkeypatch):
 
 
 BEYOND = [
+    (
+        {"presets": ["int8-full"], "signatures": None, "calibration": np.zeros((9, 6))},
+        r"Expected a preset that holds 'score', .*Received: presets=\['int8-full'\]",
+    ),
     ({"calibration": np.zeros((131_073, 6))}, "at most 131072 rows of calibration for 1 presets"),
     (
         {"calibration": {"x": np.zeros((9, 6)), "observed": np.ones((9, 6), bool)}},
@@ -542,7 +546,7 @@ def test_what_no_bundle_can_hold_is_refused_before_any_work(wrong, words, tmp_pa
     monkeypatch.setattr("kvae.export.bundles.write.reference_of", None)
     settings = {"presets": ["float32"], "signatures": ["score"], "measure": False}
     with pytest.raises(ValueError, match=words):
-        kvae.export.bundle(make_vae((6,), 2), tmp_path / "b", **settings, **wrong)
+        kvae.export.bundle(make_vae((6,), 2), tmp_path / "b", **(settings | wrong))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ import keras
 __all__ = ["KERAS_FILE", "keras_file"]
 
 KERAS_FILE = "model.keras"
+UNKNOWN = re.compile(r"Could not locate \w+ '([^']+)'")  # what Keras says of an unregistered class
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the earliest time that an entry of a zip file can have
 
 
@@ -24,6 +26,9 @@ def keras_file(vae: Any, date: str) -> bytes:
     Args:
         vae: a built `LatentModel`.
         date: of the bundle.
+
+    Raises:
+        ValueError: If Keras could not load it, since a class is not registered.
 
     Example:
         >>> from kvae.export.bundles.keras_file import keras_file
@@ -48,9 +53,20 @@ def keras_file(vae: Any, date: str) -> bytes:
 
 
 def _without_optimizer(vae: Any) -> Any:
-    """Return a copy of a model that is not compiled."""
+    """Return a copy of a model that is not compiled, or raise where no file can hold it."""
     config = keras.saving.serialize_keras_object(vae)
     config.pop("compile_config", None)
-    copy = keras.saving.deserialize_keras_object(config)
+    try:
+        # The code of a Lambda layer is that of the model itself, which the caller runs already.
+        copy = keras.saving.deserialize_keras_object(config, safe_mode=False)
+    except (TypeError, ValueError) as error:
+        unknown = UNKNOWN.search(str(error))
+        if unknown is None:
+            raise
+        raise ValueError(
+            "Expected the classes of a model to be registered by "
+            "keras.saving.register_keras_serializable, for its .keras file. Received: "
+            f"{unknown[1]}"
+        ) from error
     copy.set_weights(vae.get_weights())
     return copy

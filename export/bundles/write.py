@@ -130,7 +130,8 @@ def bundle(
         optimizer: see `tflite`.
         training_batch_size: see `tflite`.
         keras: whether the model itself is part of the bundle as model.keras, without its optimizer:
-            to be trained further and explored, with a digest as every other file.
+            to be trained further and explored, with a digest as every other file. One with Lambda
+            layers is loaded by `keras.saving.load_model(..., safe_mode=False)`.
         golden_bytes: what the golden vectors may take, or a tenth of the largest file if that is
             more; of every signature at least two rows are kept.
         codes: how many codes of given examples are kept at most, for a map of the latent space;
@@ -209,6 +210,7 @@ def bundle(
     table = None if schema is None else _table(schema, vae)
     channels = None if channels is None else _channels(channels, vae)
     plan = plan_of(trainable, optimizer, training_batch_size, [each.name for each in chosen])
+    model_file = keras_file(vae, facts["date"]) if keras else None
     given = data is not None
     examples = examples_of(vae, vae.signatures(), data, STAND_INS)
     results: dict[str, ExportResult] = {}
@@ -251,8 +253,8 @@ def bundle(
                 (folder / CODES).write_bytes(npy(kept))
             manifest["codes"] = None if kept is None else len(kept)
             _write_others(reference, folder, manifest, golden_bytes)
-            if keras:
-                (folder / KERAS_FILE).write_bytes(keras_file(vae, facts["date"]))
+            if model_file is not None:
+                (folder / KERAS_FILE).write_bytes(model_file)
             draw(vae, examples, bool(axes), folder)
             seal(folder, manifest, target.name)
             if calibration is not None:

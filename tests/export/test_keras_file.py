@@ -7,7 +7,7 @@ import pytest
 import kvae
 from kvae.export import runtime
 from kvae.export.bundles.keras_file import keras_file
-from tests.small import make_vae
+from tests.small import kl, make_vae
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,33 @@ def test_it_brings_no_optimizer_and_trains_after_compile(trained, path):
 def test_the_same_model_and_date_give_the_same_bytes(trained):
     first, second = (keras_file(trained, "2024-01-31T12:00:00Z") for _ in range(2))
     assert first == second
+
+
+def vae_with(layer):
+    likelihood = kvae.layers.IndependentBernoulli((6,))
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl())
+    encoder = keras.Sequential([keras.Input((6,)), keras.layers.Dense(posterior.params_size)])
+    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(6), layer])
+    return kvae.VAE(encoder, posterior, decoder, likelihood)
+
+
+def test_a_model_with_a_lambda_layer_is_held(tmp_path):
+    vae = vae_with(keras.layers.Lambda(lambda x: 2.0 * x))
+    (tmp_path / "model.keras").write_bytes(keras_file(vae, "2024-01-31T12:00:00Z"))
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=False)
+    np.testing.assert_array_equal(loaded.sample(3, seed=0), vae.sample(3, seed=0))
+
+
+class Unregistered(keras.layers.Layer):
+    def call(self, inputs):
+        return 2.0 * inputs
+
+
+def test_a_class_that_is_not_registered_is_named_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("kvae.export.bundles.write.examples_of", None)
+    with pytest.raises(ValueError, match=r"to be registered by .*Received: Unregistered$"):
+        kvae.export.bundle(vae_with(Unregistered()), tmp_path / "bundle", keras=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_altered_model_is_refused(path, tmp_path):

@@ -88,7 +88,7 @@ async function load(opened, address, preset, stale) {
     );
     fields = new Fields(element("others"), manifest.model.inputs, [...new Set(inputs)], () =>
       attempt(async () => {
-        await explore.again();
+        if (explore.hasDraws) await explore.again();
         await judge.again();
       }),
     );

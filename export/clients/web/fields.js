@@ -1,5 +1,7 @@
 // The inputs beside x and z, such as a condition: a menu for classes, otherwise numbers.
 
+import { numberOf } from "./columns.js";
+
 const NOT_FIELDS = ["x", "z", "z_a", "z_b", "t", "seed"];
 const MOST_CLASSES = 100;
 
@@ -27,10 +29,10 @@ export class Fields {
     place.hidden = !shown.length;
   }
 
-  /** The numbers of each field by its name. */
+  /** The numbers of each field by its name; NaN where one is empty or no number. */
   get values() {
     return Object.fromEntries(
-      this.#fields.map(({ name, value }) => [name, value.split(",").map(Number)]),
+      this.#fields.map(({ name, value }) => [name, value.split(",").map(numberOf)]),
     );
   }
 

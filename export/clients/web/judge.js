@@ -76,7 +76,7 @@ export class Judge {
     element("accepted").textContent = acceptedBy(kind);
     element("file").accept = suffixesOf(kind);
     element("invert-label").hidden = !(kind.name === "picture" && kind.grid[2] === 1);
-    return element("judged").hidden ? null : this.again();
+    return this.#on.attempt(() => this.again()); // an example that is refused stops nothing else
   }
 
   /** Judge the example once more, after another input has changed. */

@@ -88,10 +88,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.headers.get("Host") not in self.server.hosts:
             wrong = b"The header Host is not that of this server."
             return self._send(HTTPStatus.FORBIDDEN, wrong, body=body)
-        if address not in self.server.site:
-            return self._send(HTTPStatus.NOT_FOUND, b"There is no such file.", body=body)
         try:
             content = self.server.site.read(address)
+        except KeyError:
+            return self._send(HTTPStatus.NOT_FOUND, b"There is no such file.", body=body)
         except (runtime.BundleError, OSError) as error:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             return self._send(status, str(error).encode(), body=body)

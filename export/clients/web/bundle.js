@@ -84,6 +84,8 @@ async function fetchBytes(folder, name) {
     throw new BundleError(`${address} cannot be fetched: ${error.message}`);
   }
   if (!response.ok) {
+    const told = response.status === 500 && response.headers.get("Content-Type") === "text/plain";
+    if (told) throw new BundleError(await response.text()); // `kvae web` says what is wrong
     throw new BundleError(
       name === SUMS
         ? `${folder} holds no ${SUMS} (status ${response.status}): it is not a bundle.`

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from kvae.export import runtime
 from kvae.export.web.server import Server
 from kvae.export.web.site import Site
 
@@ -120,16 +121,38 @@ def test_a_taken_port_is_an_error_and_the_usual_one_is_replaced(site, monkeypatc
             assert other.server_port not in (0, port)
 
 
-def test_an_altered_bundle_is_not_served(bundles, modules, tmp_path):
+@pytest.fixture
+def copy_served(bundles, modules, tmp_path):
+    """The folder of a bundle, and a server that shows it."""
     copy = tmp_path / "copy"
     shutil.copytree(bundles[0], copy)
-    altered = Site([copy], modules)
-    (copy / "README.md").write_text("something else")
-    with Server(altered, 0) as server:
+    with Server(Site([copy], modules), 0) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        status, _, body = ask(server, "/bundles/copy/README.md")
+        yield copy, server
         server.shutdown()
         thread.join()
+
+
+def test_an_altered_bundle_is_not_served(copy_served):
+    copy, server = copy_served
+    (copy / "README.md").write_text("something else")
+    status, _, body = ask(server, "/bundles/copy/README.md")
     assert status == 500
     assert b"altered" in body
+
+
+def test_a_bundle_that_is_exported_again_is_served(copy_served, bundles):
+    copy, server = copy_served
+    assert ask(server, "/bundles/copy/manifest.json")[0] == 200
+    shutil.rmtree(copy)
+    status, _, body = ask(server, "/bundles/copy/manifest.json")
+    assert status == 500
+    assert b"Expected a folder that holds a bundle" in body
+    shutil.copytree(bundles[1], copy)
+    opened = runtime.Bundle(bundles[1])
+    for file in opened.names:
+        status, _, body = ask(server, f"/bundles/copy/{file}")
+        assert (status, body) == (200, (bundles[1] / file).read_bytes())
+    gone = sorted(set(runtime.Bundle(bundles[0]).names) - set(opened.names))
+    assert [ask(server, f"/bundles/copy/{file}")[0] for file in gone] == [404] * len(gone)

@@ -15,6 +15,7 @@ from kvae.contract.input_spec import fits
 from kvae.models import LatentModel
 
 from .copied import check_copy
+from .precision import in_float32
 from .reference import ROWS, Reference
 
 __all__ = ["examples_of", "reference_of"]
@@ -58,6 +59,7 @@ def examples_of(
     return given
 
 
+@in_float32()
 def reference_of(
     model: LatentModel,
     signatures: Sequence[Signature],

@@ -1,5 +1,6 @@
 """Run exported files where they will run: in a process without Keras, and in a v1 Session."""
 
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 from ..key import Key
 from ..result import ExportError
 from .compare import Output
+from .precision import in_float32
 
 __all__ = ["in_child", "in_session", "run_script"]
 
@@ -69,7 +71,7 @@ def in_child(
 
 
 def run_script(script: ModuleType, arguments: Sequence[Path], what: str) -> None:
-    """Run a module as a script, in a process of its own that ends with this one.
+    """Run a module as a script on the CPU, in a process of its own that ends with this one.
 
     Args:
         script: the module.
@@ -86,6 +88,8 @@ def run_script(script: ModuleType, arguments: Sequence[Path], what: str) -> None
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
+            # On the CPU: a GPU is full of the tensors of this process, and computes in TF32.
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
         ) as child:
             status = child.wait()
         log.seek(0)
@@ -98,6 +102,7 @@ def run_script(script: ModuleType, arguments: Sequence[Path], what: str) -> None
         )
 
 
+@in_float32()
 def in_session(path: Path, inputs: Inputs) -> list[Output]:
     """Run a SavedModel through `tf.compat.v1.saved_model.load`, as servers load it.
 

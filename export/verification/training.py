@@ -15,6 +15,7 @@ from kvae.threefry import counted_noise
 from ..result import ExportError
 from ..training.functions import TrainingFunctions, pull_to, terms_of
 from . import litert_training
+from .precision import in_float32
 from .processes import run_script
 
 __all__ = ["MeasuredTraining", "checked_training", "keras_steps", "litert_steps", "steps_of"]
@@ -68,6 +69,7 @@ def steps_of(training: TrainingFunctions, examples: Any, steps: int = STEPS) -> 
     return inputs
 
 
+@in_float32()
 def keras_steps(training: TrainingFunctions, inputs: dict[str, Any]) -> tuple[Any, list[Any]]:
     """Return losses and weights of the steps in Keras: its optimizers, TensorFlow's gradients.
 

@@ -12,7 +12,7 @@ import pytest
 
 from kvae.export import ExportError
 from kvae.export.key import Key
-from kvae.export.verification.processes import in_child
+from kvae.export.verification.processes import in_child, run_script
 from tests.helpers import ROOT
 
 INPUTS = {Key("decode"): {"z": np.zeros((1, 2), "float32")}}
@@ -42,6 +42,13 @@ def test_a_process_that_crashes_is_reported_with_its_status(tmp_path):
     crashing = script(tmp_path, "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     with pytest.raises(ExportError, match=r"does not run: the process ended with status -11$"):
         in_child(crashing, tmp_path / "model", INPUTS)
+
+
+def test_the_process_sees_no_gpu(tmp_path):
+    told = tmp_path / "told"
+    text = f"import os\nopen({str(told)!r}, 'w').write(os.environ['CUDA_VISIBLE_DEVICES'])\n"
+    run_script(script(tmp_path, text), [], "script")
+    assert told.read_text() == "-1"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills by signal")

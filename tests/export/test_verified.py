@@ -327,6 +327,28 @@ def test_a_network_that_cannot_be_copied_is_named():
         vae.float32_copy()
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_references_are_computed_without_tf32(before, vae):
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    (decode,) = find(vae, ["decode"])
+    seen = []
+
+    def function(**inputs):
+        seen.append(enabled())
+        return decode.function(**inputs)
+
+    tf.config.experimental.enable_tensor_float_32_execution(before)
+    try:
+        reference_of(vae, [dataclasses.replace(decode, function=function)])
+        assert seen == [False]
+        assert enabled() is before
+        with pytest.raises(ValueError, match="Expected x"):
+            reference_of(vae, [decode], np.zeros((5, 9)))
+        assert enabled() is before
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(True)  # as TensorFlow begins
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
 @pytest.mark.parametrize(("part", "signature"), [("encoder", "encode"), ("decoder", "decode")])
 def test_a_copy_that_is_another_model_is_refused(policy, part, signature, rng):

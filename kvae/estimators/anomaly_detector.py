@@ -91,7 +91,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         model_: the trained `kvae.VAE`.
         calibration_: the `Calibration`.
         calibration_rows_: the rows that it was made of, float32.
-        limits_: lowest and highest score in nats that is no anomaly.
+        limits_: lowest and highest score in nats that is no anomaly, at the present
+            `false_alarm_rate` and `two_sided`: `set_params` changes them without new training.
         offset_: minus the highest, so that decision_function = score_samples - offset_ unless
             two-sided.
         schema_: the schema of the columns of a DataFrame, else None.
@@ -204,10 +205,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return self
 
     def _set_calibration(self, rows: np.ndarray) -> None:
-        """Keep the scores of calibration rows, and the limits for the wanted rate."""
-        self.calibration_ = Calibration(self._nats(rows), bool(self.two_sided))
+        """Keep calibration rows and their scores, which set the limits."""
+        self._calibration_scores, self._usual_nats = self._nats(rows), self._mean_nats(rows)
         self.calibration_rows_ = rows
-        self._usual_nats = self._mean_nats(rows)
         smallest = self.calibration_.smallest_rate()
         if smallest > self.false_alarm_rate:
             warnings.warn(
@@ -216,8 +216,22 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 "more rows, or a higher false_alarm_rate.",
                 stacklevel=3,
             )
-        self.limits_ = self.calibration_.limits(self.false_alarm_rate)
-        self.offset_ = -self.limits_[1]
+
+    @property
+    def calibration_(self) -> Calibration:
+        """The scores of the calibration rows."""
+        return Calibration(self._calibration_scores, bool(self.two_sided))
+
+    @property
+    def limits_(self) -> tuple[float, float]:
+        """Lowest and highest score in nats that is no anomaly."""
+        rate = checks.rate("false_alarm_rate", self.false_alarm_rate)
+        return self.calibration_.limits(rate)
+
+    @property
+    def offset_(self) -> float:
+        """Minus the highest score that is no anomaly."""
+        return -self.limits_[1]
 
     # -- scores ------------------------------------------------------------------------------
 
@@ -442,12 +456,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         known = state.get("schema")
         detector.schema_ = None if known is None else TableSchema.from_config(known)
         detector.schema = detector.schema_ if state.get("own_schema") else None
-        scores = np.array(state["calibration"], "float32")
-        detector.calibration_ = Calibration(scores, bool(detector.two_sided))
+        detector._calibration_scores = np.array(state["calibration"], "float32")
         detector.calibration_rows_ = np.load(folder / "calibration_rows.npy", allow_pickle=False)
         detector._usual_nats = detector._mean_nats(detector.calibration_rows_)
-        detector.limits_ = detector.calibration_.limits(detector.false_alarm_rate)
-        detector.offset_ = -detector.limits_[1]
         detector.n_features_in_ = state["n_features_in"]
         if state["feature_names_in"]:
             detector.feature_names_in_ = np.array(state["feature_names_in"], object)

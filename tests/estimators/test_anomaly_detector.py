@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.stats import betabinom
-from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -79,8 +78,7 @@ def test_decision_p_value_and_score_agree(detector, rows):
 
 
 def test_two_sided_finds_a_score_that_is_too_low(detector, rows):
-    two_sided = clone(detector).set_params(two_sided=True)
-    two_sided.__dict__.update({k: v for k, v in vars(detector).items() if k.endswith("_")})
+    two_sided = pickle.loads(pickle.dumps(detector)).set_params(two_sided=True)
     two_sided.calibrate(rows)
     low, high = two_sided.limits_
     assert -np.inf < low < high
@@ -95,6 +93,22 @@ def test_calibrate_takes_other_rows(detector, rows):
     # k = floor(0.05 * 1001) = 50: those above the 50th highest score.
     assert np.sum(again.predict(rows) == -1) == 49
     assert again.limits_ != detector.limits_
+
+
+def test_a_changed_rate_counts_in_memory_and_in_files_alike(detector, rows, tmp_path):
+    again = pickle.loads(pickle.dumps(detector)).set_params(false_alarm_rate=0.2)
+    alarms = np.sum(again.predict(rows) == -1)
+    assert alarms > 2 * np.sum(detector.predict(rows) == -1)
+    assert again.offset_ == -again.limits_[1]
+    again.set_params(two_sided=True)
+    assert np.isfinite(again.limits_[0])
+    np.testing.assert_array_equal(again.predict(rows) == -1, again.p_values(rows) <= 0.2 + 1e-12)
+    again.save(tmp_path / "detector")
+    loaded = AnomalyDetector.load(tmp_path / "detector")
+    assert loaded.limits_ == again.limits_
+    np.testing.assert_array_equal(loaded.predict(rows), again.predict(rows))
+    with pytest.raises(ValueError, match="false_alarm_rate"):
+        again.set_params(false_alarm_rate=2.0).predict(rows)
 
 
 def test_it_survives_pickle_and_its_own_files(detector, rows, tmp_path):

@@ -24,6 +24,7 @@ from kvae.estimators.calibration import Calibration
 from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
 from kvae.estimators.detector_table import detector_schema, is_frame, warn_of_rounding
 from kvae.estimators.drift_test import DriftTest
+from kvae.estimators.rollback import rollback
 from kvae.estimators.saved_arguments import arguments_of, with_arguments
 from kvae.export import ExportResult, bundle
 from kvae.models.batches import BATCH_SIZE
@@ -159,7 +160,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             y: ignored.
         """
         self._check_arguments()
-        rows = self._rows(X, reset=True)
+        with rollback(self):
+            self._set_calibration(self._train(self._rows(X, reset=True)))
+        return self
+
+    def _train(self, rows: np.ndarray) -> np.ndarray:
+        """Train on most of the rows, and return the others, for calibration."""
         random = check_random_state(self.random_state)
         order = random.permutation(len(rows))
         kept = self._calibration_rows(len(rows))
@@ -183,8 +189,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 float(self.trim),
                 bar,
             )
-        self._set_calibration(calibration_rows)
-        return self
+        return calibration_rows
 
     def _calibration_rows(self, rows: int) -> int:
         """Return how many of so many rows are kept for calibration."""
@@ -201,7 +206,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._check_arguments()
-        self._set_calibration(self._rows(X))
+        with rollback(self):
+            self._set_calibration(self._rows(X))
         return self
 
     def _set_calibration(self, rows: np.ndarray) -> None:

@@ -20,6 +20,7 @@ from kvae.data.tables.column import plain
 from kvae.data.tables.gaps import filled_by_schema
 from kvae.estimators.detector_model import seeded
 from kvae.estimators.detector_table import is_frame
+from kvae.estimators.rollback import rollback
 from kvae.estimators.saved_arguments import arguments_of, with_arguments
 from kvae.estimators.table_conditions import Conditions
 from kvae.estimators.table_encoding import TableEncoding
@@ -140,8 +141,13 @@ class TableSynthesizer(BaseEstimator):
             y: ignored.
         """
         self._check_arguments()
-        frame = self._frame(X, reset=True)
-        schema = self._schema_of(frame)
+        with rollback(self):
+            frame = self._frame(X, reset=True)
+            self._fit(frame, self._schema_of(frame))
+        return self
+
+    def _fit(self, frame: Any, schema: TableSchema) -> None:
+        """Train on the rows of a DataFrame with a schema."""
         x = schema.to_array(frame)
         if len(x) < LEAST_ROWS:
             raise ValueError(
@@ -171,7 +177,6 @@ class TableSynthesizer(BaseEstimator):
                 bar,
             )
         self._patterns, self._counts = np.unique(np.isnan(x), axis=0, return_counts=True)
-        return self
 
     @property
     def schema_(self) -> TableSchema:

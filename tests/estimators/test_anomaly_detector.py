@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.stats import betabinom
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -147,6 +148,20 @@ def test_the_bar_is_removed_where_training_is_interrupted(rows, monkeypatch, est
     with pytest.raises(KeyboardInterrupt):
         estimator(verbose=True).fit(rows[:50])
     assert len(closed) == 1
+
+
+def test_an_interrupted_fit_leaves_the_detector_as_it_was(detector, rows, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    again, fresh = pickle.loads(pickle.dumps(detector)), AnomalyDetector()
+    monkeypatch.setattr("kvae.estimators.anomaly_detector.train", interrupt)
+    for each in (again, fresh):
+        with pytest.raises(KeyboardInterrupt):
+            each.fit(1e3 * rows[:50, :3])
+    np.testing.assert_array_equal(again.predict(rows), detector.predict(rows))
+    with pytest.raises(NotFittedError):
+        fresh.predict(rows)
 
 
 def test_threads_get_the_scores_of_their_own_rows(detector, rows):

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
 
 import kvae
 from kvae.estimators import TableSynthesizer
@@ -325,6 +326,14 @@ def test_objects_booleans_and_time_zones_come_back():
 def test_frames_that_cannot_be_learned_are_refused(frame, change, message):
     with pytest.raises(ValueError, match=message):
         TableSynthesizer().fit(change(frame))
+
+
+def test_a_fit_that_fails_leaves_a_synthesizer_that_is_not_fitted(frame):
+    synthesizer = TableSynthesizer()
+    with pytest.raises(ValueError, match="at least 10 rows"):
+        synthesizer.fit(frame[:3])
+    with pytest.raises(NotFittedError):
+        synthesizer.sample(2)
 
 
 @pytest.mark.parametrize("method", ["impute", "log_likelihood"])

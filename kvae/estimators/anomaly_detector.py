@@ -21,6 +21,7 @@ from kvae.data import TableSchema
 from kvae.data.tables.arguments import check_schema
 from kvae.data.tables.number import Number
 from kvae.estimators.calibration import Calibration
+from kvae.estimators.calibration_split import calibration_split
 from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
 from kvae.estimators.detector_table import detector_schema, is_frame, warn_of_rounding
 from kvae.estimators.drift_test import DriftTest
@@ -169,7 +170,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         order = random.permutation(len(rows))
         kept = self._calibration_rows(len(rows))
-        calibration_rows, training_rows = rows[order[:kept]], rows[order[kept:]]
+        calibration_rows, training_rows = calibration_split(rows, order, kept)
         seed = None if self.random_state is None else int(random.randint(2**31 - 1))
         with seeded(seed), training_bar(self.verbose) as bar:
             self.model_ = detector_model(

@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 import kvae
 from kvae.estimators import AnomalyDetector
+from kvae.estimators.calibration_split import calibration_split
 from kvae.estimators.detector_table import detector_schema, warn_of_rounding
 from kvae.export import runtime
 
@@ -159,6 +160,31 @@ def test_a_frame_of_numbers_may_have_gaps(rng):
     made = AnomalyDetector(false_alarm_rate=0.1, steps=20, random_state=3).fit(frame)
     assert np.all(np.isfinite(made.score_samples(frame)))
     assert made.model_.missing
+
+
+def test_a_column_that_one_row_holds_is_learned_wherever_the_row_falls(rng):
+    """For some of the seeds the row is among those for calibration."""
+    frame = pd.DataFrame({"load": rng.normal(size=20), "rare": np.r_[2.0, np.full(19, np.nan)]})
+    for seed in range(3):
+        detector = AnomalyDetector(0.5, units=8, steps=2, calibration_share=0.5, random_state=seed)
+        assert np.isfinite(detector.fit(frame).score_samples(frame)).all()
+        assert len(detector.calibration_rows_) == 10
+
+
+def test_rows_change_places_where_no_column_is_lost():
+    rows = np.full((6, 3), np.nan)
+    rows[0, 0] = rows[1, 1] = rows[2, 2] = rows[5, 2] = 1.0
+    kept, trained_on = calibration_split(rows, np.arange(6), 3)
+    assert len(kept) == 3
+    assert (~np.isnan(trained_on)).any(axis=0).all()
+    found = np.concatenate([kept, trained_on])
+    np.testing.assert_array_equal(np.nansum(found, axis=0), np.nansum(rows, axis=0))
+
+
+def test_a_row_is_added_to_training_where_none_can_change_places():
+    rows = np.where(np.eye(4, dtype=bool), 1.0, np.nan)
+    kept, trained_on = calibration_split(rows, np.arange(4), 2)
+    assert (len(kept), len(trained_on)) == (1, 3)
 
 
 def test_a_class_of_unknown_values_has_a_name_of_its_own():

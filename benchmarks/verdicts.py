@@ -53,7 +53,7 @@ def verdict_of(name, arm, seed, folder):
     beta = float(vae.posterior_layer.regularizer.weight)
     numbers = {
         "code_gain": report.sensitivity.code_gain,
-        "explained_variance": report.explained_variance.cumulative[-1],
+        "explained_variance": report.explained_variance.beyond_constant,
         "information": report.mutual_information,
         "noise_share": report.noise_share,
         "implied_beta_low": report.sensitivity.implied_beta,

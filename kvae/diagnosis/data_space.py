@@ -43,16 +43,40 @@ class DataSpace:
                 spread = values.reshape(-1, channels).std(axis=0)
                 scale = np.where(spread > 0.0, spread, 1.0)
             self._parts.append((part, scale))
+        self._features = [self._piece(part, scale, x[:1]).shape[1] for part, scale in self._parts]
 
     def __call__(self, values: Any) -> np.ndarray:
         """Return the vectors of `values`, (n, *event_shape), as float64 (n, features)."""
         values = np.asarray(values, "float64")
-        pieces = []
-        for part, scale in self._parts:
-            piece = part.of(values)
-            if part.domain.categories and not part.domain.one_hot:
-                classes = np.clip(np.rint(piece), 0, part.domain.categories - 1).astype(int)
-                pieces.append(np.eye(part.domain.categories)[classes].reshape(len(values), -1))
-            else:
-                pieces.append((piece / scale).reshape(len(values), -1))
-        return np.concatenate(pieces, axis=1)
+        return np.concatenate([self._piece(*each, values) for each in self._parts], axis=1)
+
+    def constant(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the constant output that is nearest to data, (features,).
+
+        Of numbers it is the mean. A decoded class is one of the classes: the most frequent one.
+
+        Args:
+            vectors: of the data, (n, features).
+        """
+        pieces, start = [], 0
+        for (part, _), features in zip(self._parts, self._features, strict=True):
+            mean = vectors[:, start : start + features].mean(axis=0)
+            if count := _class_numbers(part.domain):
+                mean = np.eye(count)[mean.reshape(-1, count).argmax(axis=1)].reshape(-1)
+            pieces.append(mean)
+            start += features
+        return np.concatenate(pieces)
+
+    @staticmethod
+    def _piece(part: Any, scale: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return the vectors of one part of `values`, (n, features of the part)."""
+        piece, count = part.of(values), _class_numbers(part.domain)
+        if not count:
+            return (piece / scale).reshape(len(values), -1)
+        classes = np.clip(np.rint(piece), 0, count - 1).astype(int)
+        return np.eye(count)[classes].reshape(len(values), -1)
+
+
+def _class_numbers(domain: Domain) -> int:
+    """Return the number of classes that are given by their numbers; 0 where there are none."""
+    return 0 if domain.one_hot else domain.categories or 0

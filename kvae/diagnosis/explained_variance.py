@@ -21,11 +21,15 @@ class ExplainedVariance:
         cumulative: share explained by the reconstruction from the first k dimensions of the
             ranking, the others held at their mean, for k = 0 .. latent_dim.
         pca: share explained by the first k principal components, for k = 0 .. latent_dim.
+        beyond_constant: the last of `cumulative` less the share that the best constant output
+            explains. That is 0 of numbers, whose best constant is their mean, and below 0 of
+            classes, of which a decoder returns one and not their frequencies.
     """
 
     per_dimension: tuple[Estimate, ...]
     cumulative: tuple[Estimate, ...]
     pca: tuple[float, ...]
+    beyond_constant: Estimate
 
 
 def explained_variance(
@@ -61,7 +65,13 @@ def explained_variance(
         kept[:, d] = mean[:, d]
         errors.append(np.sum((space(vae.decode(kept)) - data) ** 2, axis=1))
     cumulative = [Estimate.of_ratio(total - error, total) for error in errors]
-    return ExplainedVariance(tuple(per_dimension), tuple(cumulative), _pca(centred, mean.shape[1]))
+    constant = np.sum((data - space.constant(data)) ** 2, axis=1)
+    return ExplainedVariance(
+        tuple(per_dimension),
+        tuple(cumulative),
+        _pca(centred, mean.shape[1]),
+        Estimate.of_ratio(constant - errors[-1], total),
+    )
 
 
 def _pca(centred: np.ndarray, components: int) -> tuple[float, ...]:

@@ -142,7 +142,7 @@ def unmeasured(
         gaps=Gaps(none, none),
         sensitivity=DecoderSensitivity(none, none, none),
         paths={path: PathQuality(none, none, none, none, none) for path in PATHS},
-        explained_variance=ExplainedVariance((), (none,), ()),
+        explained_variance=ExplainedVariance((), (none,), (), none),
         dimensions=(),
         plotted=None,
         events=None,

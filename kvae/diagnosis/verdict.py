@@ -68,7 +68,7 @@ THRESHOLDS = {
     "explained_variance": Threshold(
         0.0,
         "share of the variance",
-        "below 0 the mean of the data is a better reconstruction",
+        "below 0 the best constant output, the mean of numbers, is a better reconstruction",
         (-0.46, 0.34),
     ),
     "information": Threshold(
@@ -181,8 +181,9 @@ def assess(report: Any, settings: TrainingSettings) -> Verdict:
         return Verdict(state, all(certain), tuple(evidence), _advice(state, settings))
 
     unused = holds(sensitivity.code_gain, "code_gain", False, "code gain, nats")
-    explained = report.explained_variance.cumulative[-1]
-    if unused or holds(explained, "explained_variance", False, "explained variance, share"):
+    explained = report.explained_variance.beyond_constant
+    sentence = "explained variance beyond a constant output, share"
+    if unused or holds(explained, "explained_variance", False, sentence):
         name, sentence = "information", "mutual information, nats"
         informed = holds(report.mutual_information, name, True, sentence)
         return verdict("untrained" if informed else "posterior_collapse")

@@ -1,6 +1,7 @@
 """Estimates against the closed forms of a linear-Gaussian VAE, within their own errors."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -194,6 +195,34 @@ def test_overlap_is_the_bhattacharyya_coefficient(rng):
     pairs = np.array([[0.0, 0.0], [1.0, 0.0], [50.0, 0.0], [51.0, 0.0]])
     codes = normals(pairs, np.ones((4, 2)), rng)
     assert overlap(codes).value == pytest.approx(np.exp(-1.0 / 8.0))
+
+
+def explained_by(output, domain, x):
+    """The explained variance of a decoder whose output for each example is given."""
+    from kvae.diagnosis.data_space import DataSpace
+    from kvae.diagnosis.explained_variance import explained_variance
+
+    vae = SimpleNamespace(decode=lambda z: output)
+    return explained_variance(vae, DataSpace(domain, x), x, np.zeros((len(x), 1)), [0])
+
+
+def test_what_decoded_classes_explain_is_compared_with_the_most_frequent_class(rng):
+    """Column means, which no decoder of classes can return, are nearer than a class."""
+    domain = kvae.layers.IndependentCategorical((3,), 4).domain
+    likely = rng.integers(0, 4, (500, 3))
+    x = np.where(rng.uniform(size=likely.shape) < 0.4, likely, rng.integers(0, 4, likely.shape))
+    found = explained_by(likely, domain, x.astype("float64"))
+    assert found.cumulative[-1].high < 0.0 < found.beyond_constant.low
+    other = explained_by(rng.permutation(likely), domain, 1.0 * np.maximum(x, 1))
+    assert other.beyond_constant.high < 0.0
+    always = explained_by(np.ones_like(likely), domain, 1.0 * np.maximum(x, 1))
+    assert always.beyond_constant.value == 0.0
+
+
+def test_what_decoded_numbers_explain_is_compared_with_their_mean(rng):
+    x = rng.normal(size=(200, 3))
+    found = explained_by(0.7 * x, kvae.layers.Domain(), x)
+    assert found.beyond_constant == found.cumulative[-1]
 
 
 def test_data_distance_is_relative_to_the_distance_between_examples():

@@ -43,7 +43,7 @@ def numbers(stderr=1e-3, used=6, **changes):
     ]
     return SimpleNamespace(
         sensitivity=SimpleNamespace(code_gain=each["code_gain"], implied_beta=each["implied_beta"]),
-        explained_variance=SimpleNamespace(cumulative=(each["explained_variance"],)),
+        explained_variance=SimpleNamespace(beyond_constant=each["explained_variance"]),
         gaps=SimpleNamespace(prior=each["prior_gaps"], held_out=Estimate.of(0.06, stderr)),
         dimensions=dimensions,
         examples=changes.get("examples", 1_000),

@@ -12,6 +12,9 @@ from kvae.evaluation.table_rows import rows_of
 __all__ = ["SyntheticTask", "train_on_synthetic"]
 
 MOST_CLASSES = 255  # of a column that scikit-learn's classifier takes as classes
+# Of more rows scikit-learn's classifier holds some of each class out, to stop early. Without early
+# stopping it diverges where a class has one row.
+HELD_OUT_FROM = 10_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ def train_on_synthetic(
     """Return AUC and F1 on real rows of classifiers trained on real and on synthetic rows.
 
     The classifier is scikit-learn's `HistGradientBoostingClassifier` with its default settings.
-    Rows without a target are left out; where fewer than two classes remain, the figures are NaN.
+    Rows without a target are left out, and so are classes of one training row among more than
+    10,000, of which the classifier's early stopping could hold none out; where fewer than two
+    classes remain, the figures are NaN.
 
     Args:
         train: real rows that the synthesizer was trained on: a DataFrame, or an array as
@@ -107,6 +112,9 @@ def _auc_and_f1(
     from threadpoolctl import threadpool_limits
 
     train, test = (x[~np.isnan(x[:, place])] for x in (train, test))
+    if len(train) > HELD_OUT_FROM:
+        _, of_row, rows = np.unique(train[:, place], return_inverse=True, return_counts=True)
+        train = train[rows[of_row] > 1]
     y, truth = train[:, place].astype(int), test[:, place].astype(int)
     # Classes that the training rows lack have the probability 0.
     classes = np.unique(truth)

@@ -25,6 +25,14 @@ def test_rows_that_hold_the_rule_teach_it_and_shuffled_ones_do_not():
     assert task.synthetic_auc == pytest.approx(0.5, abs=0.15)
 
 
+def test_a_class_of_one_row_among_many_rows():
+    """Above 10,000 rows scikit-learn's classifier stops early, on rows of every class."""
+    frame = people(10_500, 0)[["sex", "height"]]
+    frame.loc[5, "sex"] = "X"
+    task = train_on_synthetic(frame, people(400, 1)[["sex", "height"]], frame, "sex")
+    assert min(task.real_auc, task.synthetic_auc) > 0.99
+
+
 def test_frames_and_arrays_of_their_schema_are_the_same():
     train, test = people(40, 0), people(30, 1)
     schema = kvae.data.TableSchema.infer(train, ids="drop")

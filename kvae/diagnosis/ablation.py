@@ -143,7 +143,8 @@ def ablation(
     """Train each variant of a VAE on the same data with several seeds, and test the claims.
 
     Args:
-        x: images in [0, 1], (examples, height, width, channels), for training and diagnosis.
+        x: images in [0, 1], (examples, height, width, channels) with 1 or 3 channels, for training
+            and diagnosis.
         variants: the variants by name, by default `VARIANTS`. "full", "no sampling",
             "autoencoder", "no KL" and "KL alone" are required.
         seed: int, the first seed; the same for all variants.
@@ -155,7 +156,7 @@ def ablation(
         An `Ablation` with reports, claims and figures.
 
     Raises:
-        ValueError: If a required variant is missing.
+        ValueError: If a required variant is missing, or `x` does not hold such images.
 
     Example:
         >>> result = kvae.diagnosis.ablation(x_train, epochs=30)  # doctest: +SKIP
@@ -171,6 +172,12 @@ def ablation(
     seeds = checks.positive_int("seeds", seeds)
     seed = checks.non_negative_int("seed", seed)
     x = plain_array(x, "x")
+    if x.ndim != 4 or x.shape[-1] not in (1, 3):
+        hint = " Add a channel axis: x[..., None]." if x.ndim == 3 else ""
+        raise ValueError(
+            "Expected x to hold images (examples, height, width, channels) with 1 or 3 channels. "
+            f"Received: shape {x.shape}.{hint}"
+        )
     models: dict[str, Any] = {}  # of the first seed
     runs: dict[str, tuple[LatentReport, ...]] = dict.fromkeys(variants, ())
     with progress("Ablation", seeds * len(variants)) as begin:

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import kvae
@@ -103,6 +104,13 @@ def test_outcome_of_a_claim(found, outcome):
 def test_ablation_names_the_missing_variants():
     with pytest.raises(ValueError, match="Expected variants to include 'KL alone', 'autoencoder'"):
         kvae.diagnosis.ablation(None, variants={"full": Variant()})
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 8), (8, 8, 8, 2), (8, 64)])
+def test_ablation_of_what_cannot_be_drawn_is_refused_before_training(shape):
+    with pytest.raises(ValueError, match="Expected x to hold images") as refused:
+        kvae.diagnosis.ablation(np.zeros(shape, "float32"), epochs=1)
+    assert ("x[..., None]" in str(refused.value)) == (len(shape) == 3)
 
 
 @pytest.mark.parametrize("x", ["digits", {}, [["a"]], b"x", None])

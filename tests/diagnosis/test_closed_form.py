@@ -237,6 +237,16 @@ def test_data_distance_is_relative_to_the_distance_between_examples():
     np.testing.assert_allclose(distance(np.array([[[-4.0], [0.0]]])), 2.0)
 
 
+def test_data_distance_does_not_depend_on_how_often_an_example_is_repeated():
+    from kvae.diagnosis.data_distance import DataDistance
+    from kvae.diagnosis.data_space import DataSpace
+
+    x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    space, repeated = DataSpace(kvae.layers.Domain(0.0, 1.0), x), np.repeat(x, 3, axis=0)
+    np.testing.assert_allclose(DataDistance(space, repeated)([[0.0, 0.5]]), 0.5)
+    assert np.isnan(DataDistance(space, repeated[:3])([[0.0, 0.5]])).all()
+
+
 def test_strict_json_where_numbers_are_not_finite(report):
     # A decoder that ignores the codes has no implied beta; infinity becomes null in JSON.
     vae = truth.make()

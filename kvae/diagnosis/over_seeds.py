@@ -45,7 +45,7 @@ def _mean(values: list[Any]) -> Any:
     """Return the mean of estimates and numbers, element by element in what holds them."""
     first = values[0]
     if isinstance(first, Estimate):
-        return _mean_estimate([value.value for value in values])
+        return _mean_estimate(values)
     if isinstance(first, dict):
         return {key: _mean([value[key] for value in values]) for key in first}
     if isinstance(first, tuple):
@@ -57,10 +57,13 @@ def _mean(values: list[Any]) -> Any:
     return float(np.mean(values))
 
 
-def _mean_estimate(values: list[float]) -> Estimate:
+def _mean_estimate(estimates: list[Estimate]) -> Estimate:
+    values = [estimate.value for estimate in estimates]
     count, mean = len(values), float(np.mean(values))
     if not np.isfinite(mean):  # such as an infinite implied beta, or what was not measured
         return Estimate(mean, np.nan, mean, mean)
+    if any(np.isinf(estimate.stderr) for estimate in estimates):  # nothing is known of this value
+        return Estimate(mean, np.inf, -np.inf, np.inf)
     error = float(np.std(values, ddof=1) / np.sqrt(count))
     margin = float(stats.t.ppf(0.975, count - 1)) * error
     return Estimate(mean, error, mean - margin, mean + margin)

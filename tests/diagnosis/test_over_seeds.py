@@ -7,6 +7,7 @@ import pytest
 
 import kvae
 from kvae.diagnosis.over_seeds import over_seeds
+from kvae.evaluation.estimate import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,14 @@ def test_every_estimate_and_dimension_is_a_mean(reports):
     assert len(merged.dimensions) == len(reports[0].dimensions)
     low = np.mean([report.dimensions[0].low for report in reports])
     assert merged.dimensions[0].low == pytest.approx(low)
+
+
+def test_what_cannot_be_told_of_a_run_cannot_be_told_of_the_mean(reports):
+    unknown = Estimate(0.0, np.inf, -np.inf, np.inf)
+    found = over_seeds([dataclasses.replace(each, noise_share=unknown) for each in reports])
+    assert (found.noise_share.low, found.noise_share.high) == (-np.inf, np.inf)
+    one = dataclasses.replace(reports[0], noise_share=unknown)
+    assert over_seeds([one, *reports[1:]]).noise_share.stderr == np.inf
 
 
 def test_the_state_is_the_most_frequent_one(reports):

@@ -352,9 +352,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         least = 3 if reset else 1
         if is_frame(X) and (reset or self.schema_ is not None):
             return self._frame_rows(X, reset, least)
-        if reset and self.overrides is not None:
+        of_frames = [name for name in ("schema", "overrides") if getattr(self, name) is not None]
+        if reset and of_frames:
             raise ValueError(
-                f"Expected a pandas DataFrame with overrides. Received: {type(X).__name__}"
+                f"Expected a pandas DataFrame with {of_frames[0]}. Received: {type(X).__name__}"
             )
         if reset:
             self.schema_: TableSchema | None = None

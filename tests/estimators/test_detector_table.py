@@ -241,6 +241,13 @@ def test_a_schema_may_be_given(rows):
         AnomalyDetector(schema="all").fit(rows)
 
 
+def test_a_schema_with_an_array_is_refused(rng):
+    x = rng.normal(size=(20, 2))
+    schema = kvae.data.TableSchema.infer(pd.DataFrame(x))
+    with pytest.raises(ValueError, match="Expected a pandas DataFrame with schema"):
+        AnomalyDetector(schema=schema).fit(x)
+
+
 def test_kinds_of_columns_may_be_named(rows, rng, tmp_path):
     """Of a code that is whole numbers one that no training row had is an unknown class."""
     table = rows[["load", "mode"]].assign(code=np.arange(len(rows)) % 7 * 100, note=1.5)

@@ -182,6 +182,8 @@ def _anneal(
 def _target_and_start(model: Any, inputs: Mapping[str, Any], seed: Any) -> tuple[Target, Any]:
     """Return the functions log p(z) and log p(x|z) of chains, and draws of p(z) to start from.
 
+    Both are float32, whatever the model computes in.
+
     Args:
         model: the `LatentModel`.
         inputs: tensors (chains * B, ...) by name.
@@ -198,10 +200,12 @@ def _target_and_start(model: Any, inputs: Mapping[str, Any], seed: Any) -> tuple
         start = prior.sample(() if prior.batch_shape.rank else rows, seed=seed)
 
     def target(z: Any) -> tuple[Any, Any]:
+        z = tf.cast(z, start.dtype)
         likelihood = model.generate({name: z}, condition)
-        return prior.log_prob(z), -Objective.nll(likelihood, inputs)
+        found = prior.log_prob(z), -Objective.nll(likelihood, inputs)
+        return tf.cast(found[0], tf.float32), tf.cast(found[1], tf.float32)
 
-    return target, start
+    return target, tf.cast(start, tf.float32)
 
 
 class _Point(NamedTuple):

@@ -86,7 +86,7 @@ def _posterior_draws(model: Any, inputs: Mapping[str, Any], rows: Any, draws: in
 def _chosen(weights: Any, rows: Any) -> Any:
     """Return the row of one of the K draws of each example, out of K * B, by its weight."""
     draws, examples = tf.unstack(tf.shape(weights))
-    below = tf.cumsum(weights, axis=0) < uniform(rows)
+    below = tf.cumsum(tf.cast(weights, tf.float32), axis=0) < uniform(rows)
     index = tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), axis=0), draws - 1)
     return index * examples + tf.range(examples)
 

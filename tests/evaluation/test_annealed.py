@@ -6,6 +6,7 @@ import pytest
 import kvae
 from kvae.evaluation import annealed, annealed_importance_sampling
 from tests.evaluation import linear_gaussian
+from tests.helpers import dtype_policy
 from tests.models import linear_gaussian as conditional
 from tests.small import make_hierarchy, make_vae
 
@@ -24,6 +25,14 @@ def test_it_finds_the_likelihood_of_what_is_observed_where_the_posterior_is_wron
     np.testing.assert_allclose(found.per_example, expected, atol=0.5)
     assert found.samples == 64
     assert np.all(found.effective_samples > 64 / 3)
+
+
+def test_a_model_in_float64_has_the_likelihood_of_one_in_float32():
+    x, small = linear_gaussian.data(3), {"temperatures": 5, "chains": 4, "leapfrogs": 2}
+    expected = annealed_importance_sampling(linear_gaussian.wide(), x, **small).per_example
+    with dtype_policy("float64"):
+        found = annealed_importance_sampling(linear_gaussian.wide(), x, **small).per_example
+    np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 def test_conditions_count():

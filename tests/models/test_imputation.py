@@ -9,6 +9,7 @@ from scipy.stats import multivariate_normal
 import kvae
 from kvae.contract import Batch
 from kvae.losses import ImportanceWeightedELBO
+from tests.helpers import dtype_policy
 from tests.models.test_missing import make_missing
 
 W = np.array([[1.0, 0.5], [-0.5, 1.0], [0.8, 0.8]])  # x = W z + noise
@@ -22,6 +23,10 @@ def softplus_inverse(scale):
 
 @pytest.fixture(scope="module")
 def linear():
+    return make_linear()
+
+
+def make_linear():
     """A VAE with x|z ~ N(W z, 0.25 I) and q(z|x) = N(A x + B mask, I), and data with gaps of it."""
     rng = np.random.default_rng(3)
     keras.utils.set_random_seed(0)
@@ -109,6 +114,13 @@ def test_several_seeds_are_several_imputations(linear):
     missing = np.isnan(x)
     np.testing.assert_array_equal(first, same)
     assert np.all(first[missing] != other[missing])
+
+
+def test_a_model_in_float64_draws_what_one_in_float32_draws(linear):
+    vae, x = linear
+    with dtype_policy("float64"):
+        drawn = make_linear()[0].impute(x, draws=20, seed=0, kind="draw")
+    np.testing.assert_allclose(drawn, vae.impute(x, draws=20, seed=0, kind="draw"), atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

@@ -56,6 +56,8 @@ class NegativeLogLikelihood(keras.losses.Loss):
             y_true: the data, shape (batch..., *event_shape).
             y_pred: the parameters of the likelihood, shape (batch..., *params_shape).
         """
+        if not self.likelihood.built:  # one of a function learns its shapes from the parameters
+            self.likelihood.build(tuple(y_pred.shape))
         expected = self.likelihood.event_shape
         shape, params = tuple(y_true.shape), tuple(y_pred.shape)
         # As many batch axes as the parameters have: (8, 1) data and (8,) distributions of numbers

@@ -78,7 +78,7 @@ def _imputed(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
 
 
 def _counted(table: Any, whole: Any) -> tuple[Any, int]:
-    """Return a table with estimates, and in how many cells another had none."""
+    """Return the table with estimates, and how many missing cells of the other one it fills."""
     return whole, int((table.isna() & whole.notna()).to_numpy().sum())
 
 

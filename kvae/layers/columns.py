@@ -98,13 +98,13 @@ class Columns(DistributionLayer):
         own = [column.name for column in columns]
         if len(set(own)) < len(own):
             raise ValueError(f"Expected columns to have names of their own. Received: {own}")
-        learned = [
+        transforms = [
             each for column in columns for _, each in column.transforms() if each.has_numbers
         ]
-        if len({id(each) for each in learned}) < len(learned):
+        if len({id(each) for each in transforms}) < len(transforms):
             raise ValueError(
                 "Expected each column to have a transform of its own, whose numbers are those of "
-                f"the column. Received: one that two columns share, of {learned!r}"
+                f"the column. Received: one that two columns share, of {transforms!r}"
             )
         self.blocks_of_row = None if places is None else Blocks(columns, places, names)
         check_parameter_names(columns)

@@ -59,16 +59,16 @@ class Mixture(DistributionLayer):
         domain = component_layer.domain
         parts = [part for _, part in domain.columns] or [domain]
         self.has_classes = any(part.categories and not part.one_hot for part in parts)
-        self.conversions = tuple(
-            name
-            for name in type(self).conversions
-            if name in component_layer.conversions or name not in DistributionLayer.conversions
-        )
         if self.has_classes:  # the mean of their numbers is no class
-            self.conversions = ("sample",)
+            self.conversions, self.center_name = ("sample",), "center"
+        else:
+            possible = component_layer.conversions
+            self.conversions = tuple(
+                name
+                for name in type(self).conversions
+                if name in possible or name not in DistributionLayer.conversions
+            )
         super().__init__(component_layer.event_shape, convert_to_tensor_fn, validate_args, **kwargs)
-        if self.has_classes:
-            self.center_name = "center"
         self.num_components = checks.positive_int("num_components", num_components)
         self.component_layer = component_layer
         self.reparameterize = reparameterize

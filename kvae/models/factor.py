@@ -10,6 +10,7 @@ from kvae import checks, networks
 from kvae.contract import Batch, Latent, Term
 from kvae.layers import DistributionLayer
 from kvae.models.part_network import build_network, emitted_shape, taken_shape
+from kvae.models.training_methods import may_have_losses
 from kvae.models.vae import VAE
 from kvae.noise import fold_in, words
 from kvae.sums import ordered_sum
@@ -205,7 +206,8 @@ class FactorVAE(VAE):
     def term_names(self) -> list[str]:
         """Return the names of the loss's terms, see `LatentModel.term_names`."""
         names = super().term_names()
-        own = ["discriminator_regularization"] if self.discriminator.losses else []
+        regularized = may_have_losses([self.discriminator])
+        own = ["discriminator_regularization"] if regularized else []
         return names and [*names, "total_correlation", "discriminator_error", *own]
 
 

@@ -1,5 +1,6 @@
 """The methods of `keras.Model` that train and score, each handed on to `kvae.training`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -22,7 +23,15 @@ from kvae.training.optimizers import build_optimizers
 from kvae.training.replicated import executions
 from kvae.training.trackers import Trackers
 
-__all__ = ["TrainingMethods"]
+__all__ = ["TrainingMethods", "may_have_losses"]
+
+
+def may_have_losses(networks: Iterable[keras.layers.Layer]) -> bool:
+    """Return whether networks have losses; those of activities come with the first call."""
+    networks = list(networks)
+    layers = [layer for network in networks for layer in keras_compat.layers_inside(network)]
+    active = any(layer.activity_regularizer is not None for layer in layers)
+    return active or any(network.losses for network in networks)
 
 
 class TrainingMethods(keras.Model):
@@ -111,14 +120,8 @@ class TrainingMethods(keras.Model):
                 for part in (regularizer.parts if regularizer is not None else ())
                 if not part.is_kl and not part.is_off
             ),
-            *(["regularization"] if self.built and self._may_have_network_losses() else []),
+            *(["regularization"] if self.built and may_have_losses(self.networks()) else []),
         ]
-
-    def _may_have_network_losses(self) -> bool:
-        """Return whether the networks have losses; those of activities come with the first call."""
-        layers = [layer for each in self.networks() for layer in keras_compat.layers_inside(each)]
-        active = any(layer.activity_regularizer is not None for layer in layers)
-        return active or bool(self.network_losses())
 
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile`; a choice left to the model stays its own."""

@@ -41,8 +41,8 @@ def destination(
         path: str or path-like of a file or folder to be.
         overwrite: whether something may stand there.
         name: name of the argument, for messages.
-        sources: what is read before a folder is written there, by the names of the arguments. None
-            of it may lie in what is replaced: it would be deleted.
+        sources: what is read before something is written there, by the names of the arguments. None
+            of it may be or lie in what is replaced: it would be lost.
         folder: whether a folder is to be written there, or a file. One does not replace the other.
 
     Raises:
@@ -83,8 +83,9 @@ def destination(
         if source is None or not source.exists():
             continue
         if source.resolve().is_relative_to(target.resolve()):
+            relation = "outside of" if folder else "to be another file than"
             raise ValueError(
-                f"Expected {option} outside of {name}, which is replaced. Received: {name} "
+                f"Expected {option} {relation} {name}, which is replaced. Received: {name} "
                 f"{str(path)!r} and {option} {str(source)!r}"
             )
     return target

@@ -27,7 +27,8 @@ def run(
     """Load a saved VAE and examples, print the diagnosis, and write figure and page."""
     for path, option in ((picture, "--picture"), (report, "--report")):
         if path is not None:
-            files.destination(path, True, option, folder=False)
+            sources = {"MODEL": model, "DATA": data, "--train-data": train_data}
+            files.destination(path, True, option, sources, folder=False)
     schema = schema or schema_file_of(model)
     examples = read_examples(data, schema=schema)
     seen = None

@@ -30,7 +30,7 @@ def run(
         as_json: whether to print what was written as JSON.
     """
     check_suffix(output, SUFFIXES)
-    files.destination(output, overwrite, "--output", folder=False)
+    files.destination(output, overwrite, "--output", {"DATA": data}, folder=False)
     found = read_examples(data, option="DATA", schema=schema_file_of(model))
     table = hasattr(found, "columns")
     if isinstance(found, Path) or table != (output.suffix.lower() in TABLES):

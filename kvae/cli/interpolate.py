@@ -37,7 +37,7 @@ def run(
         as_json: whether to print what was written as JSON.
     """
     check_suffix(output, SUFFIXES)
-    files.destination(output, overwrite, "--output", folder=False)
+    files.destination(output, overwrite, "--output", {"DATA": data}, folder=False)
     schema = schema_file_of(model)
     examples = read_examples(data, option="DATA", schema=schema)
     with quiet_native_logs():

@@ -37,7 +37,7 @@ def run(
     """
     if output is not None:
         check_suffix(output)
-        files.destination(output, overwrite, "--output", folder=False)
+        files.destination(output, overwrite, "--output", {"DATA": data}, folder=False)
     with quiet_native_logs():
         from kvae.export.runtime import Model
 

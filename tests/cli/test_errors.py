@@ -115,6 +115,18 @@ def test_a_model_with_an_unknown_layer_is_refused_in_one_line(folder, monkeypatc
         (["score", "nothing", "*", "--beam", "-o", "a", "--json"], "Expected --json without --b"),
         (["score", "nothing", "*", "--beam", "-o", "a", "--overwrite"], "--overwrite without --b"),
         (["train", "."], "Expected --output outside of the folder DATA"),
+        (
+            ["impute", "vae.keras", "x.npy", "-o", "x.npy", "--overwrite"],
+            "Expected DATA to be another file than --output, which is replaced",
+        ),
+        (
+            ["interpolate", "vae.keras", "./x.npy", "-o", "x.npy", "--overwrite"],
+            "Expected DATA to be another file than --output",
+        ),
+        (
+            ["diagnose", "vae.keras", "--data", "x.npy", "--report", "vae.keras"],
+            "Expected MODEL to be another file than --report",
+        ),
     ],
 )
 def test_destinations_are_checked_before_the_model_is_loaded(

@@ -30,19 +30,25 @@ def check_supports(posterior: Any, prior: Any) -> None:
         posterior: `tfd.Distribution`.
         prior: another one.
     """
-    mixture = isinstance(prior, tfd.MixtureSameFamily)
-    on_sphere = isinstance(prior, tfd.SphericalUniform) and (
-        is_gaussian(posterior) or isinstance(posterior, tfd.Independent)
-    )
-    in_space = isinstance(posterior, tfd.PowerSpherical) and is_gaussian(
-        prior.components_distribution if mixture else prior
-    )
-    if on_sphere or in_space:
+    on_sphere = {_is_on_sphere(posterior), _is_on_sphere(prior)}
+    if on_sphere == {True, False}:
         raise ValueError(
             "Expected posterior and prior on one space: kvae.layers.PowerSpherical with "
             "kvae.priors.UniformSphere, or a posterior over all vectors with a prior over these. "
             f"Received: {type(posterior).__name__} and {type(prior).__name__}"
         )
+
+
+def _is_on_sphere(distribution: Any) -> bool | None:
+    """Return whether its density is one on the unit sphere; None where that is not known."""
+    if isinstance(distribution, tfd.MixtureSameFamily):
+        return _is_on_sphere(distribution.components_distribution)
+    if hasattr(distribution, "bijector"):  # TFP's are no instances of tfd.TransformedDistribution
+        return None if _is_on_sphere(distribution.distribution) else False
+    if isinstance(distribution, tfd.PowerSpherical | tfd.VonMisesFisher | tfd.SphericalUniform):
+        return True
+    known = is_gaussian(distribution) or isinstance(distribution, tfd.Independent)
+    return False if known else None
 
 
 def kl_divergence(posterior: Any, prior: Any) -> Any | None:
@@ -66,6 +72,9 @@ def kl_divergence(posterior: Any, prior: Any) -> Any | None:
         posterior: `tfd.Distribution` of batch shape (batch...).
         prior: `tfd.Distribution` whose batch shape broadcasts with it.
 
+    Raises:
+        ValueError: See `check_supports`.
+
     Example:
         >>> from kvae.contract.closed_form import kl_divergence
         >>> q = tfd.MultivariateNormalDiag([[1.0, 0.0]], [[1.0, 1.0]])
@@ -77,6 +86,7 @@ def kl_divergence(posterior: Any, prior: Any) -> Any | None:
         https://arxiv.org/abs/1312.6114;
         De Cao, Aziz: The Power Spherical distribution, 2020, https://arxiv.org/abs/2006.04437
     """
+    check_supports(posterior, prior)
     elements = kl_per_element(posterior, prior)
     if elements is not None:
         return tf.reduce_sum(elements, axis=list(range(-len(posterior.event_shape), 0)))
@@ -151,7 +161,11 @@ def log_ratio(posterior: Any, prior: Any, points: Any) -> Any:
 
     Returns:
         Shape (points..., batch...).
+
+    Raises:
+        ValueError: See `check_supports`.
     """
+    check_supports(posterior, prior)
     return posterior.log_prob(points) - log_prior(prior, points)
 
 

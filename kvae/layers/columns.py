@@ -143,9 +143,23 @@ class Columns(DistributionLayer):
             blocks=self.blocks_of_row,
         )
 
-    def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
+    def log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
         """Return log p of the observed columns of each row, in nats; see `DistributionLayer`."""
-        return ordered_sum(self._column_log_probs(params, x, observed, training))
+        return ordered_sum(self._column_log_probs(params, x, observed))
+
+    def training_log_prob(
+        self, params: Any, x: Any, observed: Any = None, weight: Any = None
+    ) -> Any:
+        """Return the sum of the columns' `training_log_prob`, see `DistributionLayer`."""
+        parts = self._with_params(params, x, observed)
+        return ordered_sum(
+            [column.training_log_prob(part, x, mask, weight) for column, part, x, mask in parts]
+        )
+
+    @property
+    def learns_from_batches(self) -> bool:
+        """Whether a column does, see `DistributionLayer`."""
+        return any(column.learns_from_batches for column in self.columns)
 
     def element_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
         """Return log p of each column, see `DistributionLayer.element_log_prob`."""
@@ -171,12 +185,10 @@ class Columns(DistributionLayer):
         zero = tf.zeros_like(x[..., 0])
         return ordered_sum([zero + column.log_derivative(x, mask) for column, x, mask in parts])
 
-    def _column_log_probs(
-        self, params: Any, x: Any, observed: Any = None, training: bool = False
-    ) -> list[Any]:
+    def _column_log_probs(self, params: Any, x: Any, observed: Any = None) -> list[Any]:
         """Return log p of each column, (batch...); zero where it is not observed."""
         parts = self._with_params(params, x, observed)
-        return [column.log_prob(part, x, mask, training) for column, part, x, mask in parts]
+        return [column.log_prob(part, x, mask) for column, part, x, mask in parts]
 
     def _with_params(self, params: Any, x: Any, observed: Any) -> Iterator[tuple[Any, ...]]:
         """Return each column with its params, values and mask, which may be None."""

@@ -159,7 +159,7 @@ class DistributionLayer(keras.layers.Layer):
         packing.trailing_axes(self, params.shape)
         return params if params.dtype == tf.float64 else tf.cast(params, tf.float32)
 
-    def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
+    def log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
         """Return log p(x), summed over the observed elements of the event, in nats.
 
         Args:
@@ -168,8 +168,6 @@ class DistributionLayer(keras.layers.Layer):
                 value, NaN included.
             observed: boolean mask of the shape of `x`, True where an element counts; None if all
                 do. Masked elements are marginalized, which needs independent elements.
-            training: whether the model is training; only a likelihood that estimates something
-                from the batch asks for it.
 
         Returns:
             A tensor of shape (batch...).
@@ -189,6 +187,27 @@ class DistributionLayer(keras.layers.Layer):
             return distribution.log_prob(value_for(distribution, x, params))
         log_prob = self.element_log_prob(params, x, observed)
         return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
+
+    def training_log_prob(
+        self, params: Any, x: Any, observed: Any = None, weight: Any = None
+    ) -> Any:
+        """Return `log_prob` in a training step.
+
+        A layer that learns something from the data of each batch, such as an optimal scale, does
+        it here and says so by `learns_from_batches`.
+
+        Args:
+            params: as for `log_prob`.
+            x: as for `log_prob`.
+            observed: as for `log_prob`.
+            weight: weights of the examples, (batch...); None if all weigh the same.
+        """
+        return self.log_prob(params, x, observed)
+
+    @property
+    def learns_from_batches(self) -> bool:
+        """Whether `training_log_prob` estimates something from the data of the batch."""
+        return False
 
     def element_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
         """Return log p of each element in nats, (batch..., *event_shape); 0 if not observed.

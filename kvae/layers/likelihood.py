@@ -21,6 +21,8 @@ class Likelihood:
         params: what the decoder emitted, shape (B, *params_shape).
         training: whether the batch trains.
         missing: whether NaN in the data means that the element is not observed.
+        weight: weights of the examples in training, (B,), for layers that learn from batches; None
+            if all weigh the same.
 
     Example:
         >>> layer = kvae.layers.IndependentBernoulli(2)
@@ -33,6 +35,7 @@ class Likelihood:
     params: Any
     training: bool = False
     missing: bool = False
+    weight: Any = None
 
     def log_prob(self, x: Any, observed: Any = None) -> Any:
         """Return log p(x|z) of each example in nats, shape (B,).
@@ -43,7 +46,9 @@ class Likelihood:
                 all are known.
         """
         observed = self._observed(x, observed)
-        return self.layer.log_prob(self.params, x, observed=observed, training=self.training)
+        if self.training:
+            return self.layer.training_log_prob(self.params, x, observed, self.weight)
+        return self.layer.log_prob(self.params, x, observed)
 
     def mean_log_prob(self, x: Any, observed: Any = None) -> Any:
         """Return log p(x|z) over the number of elements, (B,); see `DistributionLayer`.

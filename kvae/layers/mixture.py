@@ -16,7 +16,6 @@ from kvae import checks
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.logistic import IndependentLogistic
 from kvae.layers.normal import IndependentNormal
-from kvae.layers.normal_likelihood import NormalLikelihood
 from kvae.layers.tfp_names import MixtureParamsSize
 
 __all__ = [
@@ -120,11 +119,19 @@ class Mixture(DistributionLayer):
         """Return the mean; of classes the most probable one, no mean of their numbers."""
         if not self.has_classes:
             return super().center(params)
+        params = self.check_params(params)[tf.newaxis]
+        return self.weighted_center(params, tf.ones(tf.shape(params)[:-1]))
+
+    def weighted_center(self, params: Any, weights: Any) -> Any:
+        """Return that of all components of all K mixtures, see `DistributionLayer`."""
+        if not self.has_classes:
+            return super().weighted_center(params, weights)
         logits, component_params = self._split(self.check_params(params))
+        weights = tf.cast(weights, logits.dtype)[..., tf.newaxis] * tf.nn.softmax(logits)
         last = len(component_params.shape) - 1
-        first = [last - 1, *range(last - 1)]  # the components
-        weights = tf.transpose(tf.nn.softmax(logits), first)
-        component_params = tf.transpose(component_params, [*first, last])
+        first = [last - 1, *range(last - 1)]  # the components before the mixtures
+        weights = _join_first_axes(tf.transpose(weights, first))
+        component_params = _join_first_axes(tf.transpose(component_params, [*first, last]))
         return self.component_layer.weighted_center(component_params, weights)
 
     def named_parameters(self, params: Any) -> dict[str, Any]:
@@ -223,7 +230,7 @@ class MixtureSameFamily(Mixture):
                 f"Received: component_layer with {component_layer.regularizer!r}"
             )
         transforms = [transform for _, transform in component_layer.transforms()]
-        if any(each.learns for each in transforms) or _has_optimal_scale(component_layer):
+        if any(each.learns for each in transforms) or component_layer.learns_from_batches:
             raise ValueError(
                 "Expected component_layer to take nothing from the training data by itself: give "
                 "its transform the numbers that it would learn, as Standardization(mean, stddev), "
@@ -348,10 +355,9 @@ class MixtureLogistic(Mixture):
         return {**super().get_config(), "min_scale": self.component_layer.min_scale}
 
 
-def _has_optimal_scale(layer: Any) -> bool:
-    """Return whether a layer, or one of its columns, is a normal with an optimal scale."""
-    parts = getattr(layer, "columns", [layer])
-    return any(isinstance(part, NormalLikelihood) and part.scale == "optimal" for part in parts)
+def _join_first_axes(values: Any) -> Any:
+    """Return `values` with its first two axes as one."""
+    return tf.reshape(values, tf.concat([[-1], tf.shape(values)[2:]], axis=0))
 
 
 @tf.custom_gradient

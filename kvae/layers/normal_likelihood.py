@@ -40,7 +40,7 @@ class NormalLikelihood(DistributionLayer):
 
         sigma^2 = mean over batch and observed elements of (x_i - loc_i)^2,
 
-    with log sigma kept above -6 by a softplus. The mean squared error is averaged over the batches
+    the mean weighted by `sample_weight`, and log sigma kept above -6 by a softplus. The mean squared error is averaged over the batches
     of training, over all of them in the first 100 and with a weight of 1/100 for the newest after
     that, and stored in a weight of the layer that is not trained. Everywhere else the scale is the
     stored one, so that the log-likelihood of an example does not depend on its batch, and draws
@@ -61,7 +61,7 @@ class NormalLikelihood(DistributionLayer):
         >>> likelihood.params_shape
         (8, 8, 1)
         >>> sigma_vae = kvae.layers.NormalLikelihood(2, scale="optimal")
-        >>> log_prob = sigma_vae.log_prob([[0.0, 0.0]], [[0.3, -0.1]], training=True)
+        >>> log_prob = sigma_vae.training_log_prob([[0.0, 0.0]], [[0.3, -0.1]])
         >>> print(f"{sigma_vae.stddev_of_data():.2f}")  # sqrt((0.3^2 + 0.1^2) / 2) + floor
         0.23
 
@@ -115,22 +115,32 @@ class NormalLikelihood(DistributionLayer):
         normal = Normal(loc, tf.cast(scale, loc.dtype), validate_args=self.validate_args)
         return tfd.Independent(normal, len(self.event_shape))
 
-    def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
-        """Return log p(x) in nats, shape (batch...); see `DistributionLayer.log_prob`.
+    @property
+    def learns_from_batches(self) -> bool:
+        """Whether the scale is an optimal one, see `DistributionLayer`."""
+        return self.scale == "optimal"
 
-        In training an optimal scale is that of the batch, and the stored one is updated.
+    def training_log_prob(
+        self, params: Any, x: Any, observed: Any = None, weight: Any = None
+    ) -> Any:
+        """Return log p(x) in nats, shape (batch...); see `DistributionLayer.training_log_prob`.
+
+        An optimal scale is that of the batch, and the stored one is updated.
         """
-        if self.scale != "optimal" or not training:
-            return super().log_prob(params, x, observed, training)
+        if self.scale != "optimal":
+            return self.log_prob(params, x, observed)
         elements = independent_elements(self, self.distribution(params))
         error = tf.cast(x, elements.dtype) - elements.loc
-        count = tf.cast(tf.size(error), error.dtype)
+        shares = tf.ones_like(error)
+        if weight is not None:
+            shares *= tf.cast(weight, error.dtype)[(..., *[tf.newaxis] * len(self.event_shape))]
         if observed is not None:
             observed = check_observed(observed, self.event_shape)
             error = tf.where(observed, tf.cast(x, error.dtype), elements.loc) - elements.loc
-            count = tf.reduce_sum(tf.cast(observed, error.dtype))
-        squared_error = tf.reduce_sum(tf.square(error)) / tf.maximum(count, 1.0)
-        self._store(tf.cast(tf.stop_gradient(squared_error), tf.float32), count > 0)
+            shares = tf.where(observed, shares, tf.zeros_like(shares))
+        total = tf.reduce_sum(shares)
+        squared_error = tf.math.divide_no_nan(tf.reduce_sum(shares * tf.square(error)), total)
+        self._store(tf.cast(tf.stop_gradient(squared_error), tf.float32), total > 0)
         log_scale = _log_scale(squared_error)
         log_prob = (
             -0.5 * tf.square(error) * tf.exp(-2.0 * log_scale)

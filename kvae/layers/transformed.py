@@ -130,11 +130,25 @@ class Transformed(DistributionLayer):
             self.build(params.shape)
         return _Transformed(self.layer.make_distribution(params), self)
 
-    def log_prob(self, params: Any, x: Any, observed: Any = None, training: bool = False) -> Any:
+    def log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
         """Return log p(x) in nats, shape (batch...); see `DistributionLayer.log_prob`."""
         params, x, observed = self._inside(params, x, observed)
-        log_prob = self.layer.log_prob(params, self.transform.forward(x), observed, training)
+        log_prob = self.layer.log_prob(params, self.transform.forward(x), observed)
         return log_prob + self.log_derivative(x, observed)
+
+    def training_log_prob(
+        self, params: Any, x: Any, observed: Any = None, weight: Any = None
+    ) -> Any:
+        """Return log p(x) by the layer's `training_log_prob`, see `DistributionLayer`."""
+        params, x, observed = self._inside(params, x, observed)
+        inside = self.transform.forward(x)
+        log_prob = self.layer.training_log_prob(params, inside, observed, weight)
+        return log_prob + self.log_derivative(x, observed)
+
+    @property
+    def learns_from_batches(self) -> bool:
+        """Whether the layer does, see `DistributionLayer`."""
+        return self.layer.learns_from_batches
 
     def element_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
         """Return log p of each element, see `DistributionLayer.element_log_prob`."""

@@ -1,6 +1,7 @@
 """The base of all objectives: a batch becomes the named terms of the loss."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -79,6 +80,7 @@ class Objective:
             batch: see `terms`.
         """
         likelihood = model.likelihood_at(latents, inputs.get("condition"), batch.training)
+        likelihood = replace(likelihood, weight=batch.weight)
         batch.notes["likelihood"] = likelihood
         return likelihood
 
@@ -107,6 +109,8 @@ class Objective:
             for name, value in inputs.items()
         }
         likelihood = model.likelihood_at(rows, tiled.get("condition"), batch.training)
+        if batch.weight is not None:
+            likelihood = replace(likelihood, weight=tf.tile(batch.weight, [draws]))
         batch.notes["likelihood_of_draws"] = likelihood
         return tf.reshape(-cls.nll(likelihood, tiled), [draws, -1])
 

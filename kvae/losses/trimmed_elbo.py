@@ -37,7 +37,8 @@ class TrimmedELBO(NegativeELBO):
         draws: see `NegativeELBO`.
 
     Raises:
-        ValueError: If `share` is not in [0, 1).
+        ValueError: If `share` is not in [0, 1), or, in the first step, if the likelihood has an
+            optimal scale.
 
     Example:
         >>> vae.compile("adam", loss=kvae.losses.TrimmedELBO(share=0.1))
@@ -71,6 +72,13 @@ class TrimmedELBO(NegativeELBO):
         observed = not_missing(target, inputs.get("observed"))
         notes = batch.notes  # of several draws there is the likelihood of their rows alone
         likelihood = notes["likelihood" if self.draws is None else "likelihood_of_draws"]
+        if likelihood.layer.learns_from_batches:
+            raise ValueError(
+                "Expected a likelihood that learns nothing from the batch by itself: an optimal "
+                "scale would be that of the examples that are left out. Take one with a scale of "
+                "its own, kvae.layers.IndependentNormal(event_shape). Received: "
+                f"{likelihood.layer!r}"
+            )
         derivative = likelihood.layer.log_derivative(target, observed)
         losses += tf.cast(derivative, tf.float32)
         examples = tf.shape(losses)[0]

@@ -189,6 +189,9 @@ def test_component_layer_must_be_a_distribution_layer_without_a_penalty_of_its_o
     [
         layers.NormalLikelihood(2, scale="optimal"),
         layers.Columns([layers.NormalLikelihood(scale="optimal")]),
+        layers.Transformed(
+            layers.NormalLikelihood(2, scale="optimal"), kvae.transforms.Standardization(0.0, 1.0)
+        ),
         layers.Transformed(layers.IndependentNormal(2), kvae.transforms.Standardization()),
     ],
 )
@@ -286,6 +289,15 @@ def test_the_center_of_classes_is_the_most_probable_one():
     np.testing.assert_array_equal(layer.center(params), [[0.0], [2.0]])
     with pytest.raises(ValueError, match=r"Expected one of .* of a mixture of IndependentCat"):
         layer.mean(params)
+
+
+def test_several_mixtures_of_classes_are_centered_on_the_most_probable_class():
+    """As `impute` needs it: two equally likely draws, one sure of 0, the other of 2, by 0.6."""
+    layer = layers.MixtureSameFamily(2, layers.IndependentCategorical(1, 3))
+    first, second = [0.0, 0.0, 9, 0, 0, 9, 0, 0], [0.0, 0.0, 0, 0, 9, 0, 0, 9]
+    params = np.array([[first, first], [second, second]], "float32")
+    found = layer.weighted_center(params, np.array([[0.6, 0.4], [0.4, 0.6]], "float32"))
+    np.testing.assert_array_equal(found, [[0.0], [2.0]])
 
 
 def test_the_center_of_columns_is_that_of_each(rng):

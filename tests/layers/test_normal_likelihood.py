@@ -64,7 +64,7 @@ def optimal(event_shape):
 def test_optimal_scale_is_the_root_of_the_mean_squared_error(rng):
     loc, x = 3.0 * rng.normal(size=(2, 50, 4, 2))
     layer = optimal((4, 2))
-    layer.log_prob(loc, x, training=True)
+    layer.training_log_prob(loc, x)
     expected = np.sqrt(np.mean((x - loc) ** 2))
     # The soft floor adds log(1 + exp(-6 - log sigma)) = 0.0006 to log sigma = 1.4.
     assert relative(layer.stddev_of_data(), expected) < 1e-3
@@ -72,7 +72,7 @@ def test_optimal_scale_is_the_root_of_the_mean_squared_error(rng):
 
 def test_no_fixed_scale_makes_the_batch_likelier(rng):
     loc, x = 3.0 * rng.normal(size=(2, 50, 4, 2))
-    found = optimal((4, 2)).log_prob(loc, x, training=True)
+    found = optimal((4, 2)).training_log_prob(loc, x)
     best = max(stats.norm.logpdf(x, loc, scale).sum() for scale in np.geomspace(0.5, 50, 2001))
     # Both miss the optimum by less than 0.1%, and the likelihood is flat there.
     assert relative(np.sum(found), best) < 1e-5
@@ -82,17 +82,49 @@ def test_masked_elements_do_not_count_for_the_optimal_scale(rng):
     loc, x = 3.0 * rng.normal(size=(2, 50, 4))
     observed = rng.uniform(size=x.shape) < 0.5
     layer = optimal(4)
-    found = layer.log_prob(loc, np.where(observed, x, np.nan), observed, training=True)
+    found = layer.training_log_prob(loc, np.where(observed, x, np.nan), observed)
     sigma = np.sqrt(np.mean((x - loc)[observed] ** 2))
     assert relative(layer.stddev_of_data(), sigma) < 1e-3
     each = np.where(observed, stats.norm.logpdf(x, loc, float(layer.stddev_of_data())), 0.0)
     assert relative(found, each.sum(axis=1)) < 1e-5
 
 
+def test_examples_count_for_the_optimal_scale_by_their_weights(rng):
+    loc, x = 3.0 * rng.normal(size=(2, 50, 4))
+    weight = rng.uniform(0.0, 2.0, size=50)
+    weight[:5], x[:5] = 0.0, 1e4
+    layer = optimal(4)
+    found = layer.training_log_prob(loc, x, weight=weight)
+    sigma = np.sqrt(np.average((x - loc) ** 2, axis=0, weights=weight).mean())
+    assert relative(layer.stddev_of_data(), sigma) < 1e-3
+    expected = stats.norm.logpdf(x[5:], loc[5:], float(layer.stddev_of_data())).sum(axis=1)
+    assert relative(found[5:], expected) < 1e-5
+
+
+@pytest.mark.parametrize("draws", [None, 2])
+def test_sample_weights_reach_the_optimal_scale(draws, rng):
+    """Half of the rows lie at 100 and weigh nothing; the others are 0, and so is the mean."""
+    kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(2))
+    posterior = layers.MultivariateNormalDiag(2, activity_regularizer=kl)
+    likelihood = layers.NormalLikelihood(3, scale="optimal")
+    vae = kvae.VAE(
+        encoder=kvae.networks.mlp_encoder((3,), posterior.params_size, hidden=[4]),
+        posterior=posterior,
+        decoder=keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, trainable=False)]),
+        likelihood=likelihood,
+    )
+    vae.compile("sgd", loss=kvae.losses.NegativeELBO(draws=draws))
+    vae.decoder.layers[0].kernel.assign(tf.zeros((2, 3)))
+    x = np.where(np.arange(64)[:, None] % 2, 100.0, np.ones((64, 3))).astype("float32")
+    weight = (np.arange(64) % 2 == 0).astype("float32")
+    vae.fit(x, sample_weight=weight, batch_size=32, epochs=1, verbose=0)
+    assert relative(likelihood.stddev_of_data(), 1.0) < 5e-3  # the soft floor
+
+
 def test_batches_without_an_observed_element_leave_the_stored_scale():
     layer, loc, x = optimal(1), np.zeros((4, 1)), np.full((4, 1), 2.0)
     for known in (True, False, False, True, False):
-        layer.log_prob(loc, x, np.full(x.shape, known), training=True)
+        layer.training_log_prob(loc, x, np.full(x.shape, known))
     assert relative(layer.stddev_of_data(), 2.0) < 2e-3
     assert float(layer.batches) == 2.0
 
@@ -102,7 +134,7 @@ def test_optimal_scale_has_a_floor_and_a_gradient_there():
     loc = tf.constant([[0.0, 1.0]])
     with tf.GradientTape() as tape:
         tape.watch(loc)
-        log_prob = layer.log_prob(loc, loc, training=True)
+        log_prob = layer.training_log_prob(loc, loc)
     floor = float(layer.stddev_of_data())
     assert 0.99 < floor / np.exp(-6.0) < 1.01
     np.testing.assert_allclose(log_prob, 2 * stats.norm.logpdf(0.0, scale=floor), rtol=1e-5)
@@ -116,7 +148,7 @@ def test_gradient_of_the_mean_is_that_at_the_optimal_scale(rng):
     sigma = np.sqrt(np.mean((x - loc) ** 2))
     with tf.GradientTape() as tape:
         tape.watch(loc)
-        log_prob = tf.reduce_sum(optimal(3).log_prob(loc, x, training=True))
+        log_prob = tf.reduce_sum(optimal(3).training_log_prob(loc, x))
     assert relative(tape.gradient(log_prob, loc), (x - loc) / sigma**2) < 1e-3  # the soft floor
 
 
@@ -125,7 +157,7 @@ def test_the_stored_scale_is_that_of_all_batches_at_first(batches, rng):
     layer = optimal(3)
     errors = rng.normal(size=(batches, 20, 3)).astype("float32")
     for error in errors:
-        layer.log_prob(np.zeros((20, 3), "float32"), error, training=True)
+        layer.training_log_prob(np.zeros((20, 3), "float32"), error)
     assert relative(layer.squared_error, np.mean(np.square(errors, dtype="float64"))) < 1e-5
 
 
@@ -133,7 +165,7 @@ def test_the_stored_scale_follows_later_batches():
     layer = optimal(1)
     zero = np.zeros((4, 1), "float32")
     for size in [2.0] * 100 + [1.0] * 500:
-        layer.log_prob(zero, zero + size, training=True)
+        layer.training_log_prob(zero, zero + size)
     # 0.99^500 = 0.7% of the difference of 3 is left.
     assert relative(layer.squared_error, 1.0 + 3.0 * 0.99**500) < 1e-4
 
@@ -141,7 +173,7 @@ def test_the_stored_scale_follows_later_batches():
 def test_outside_training_the_scale_is_the_stored_one(rng):
     loc, x = rng.normal(size=(2, 50, 3)).astype("float32")
     layer = optimal(3)
-    layer.log_prob(loc, x, training=True)
+    layer.training_log_prob(loc, x)
     sigma = float(layer.stddev_of_data())
     expected = stats.norm.logpdf(x, loc, sigma).sum(axis=1)
     for rows in (slice(0, 1), slice(0, 50)):  # one example scores alike alone and in a batch
@@ -156,12 +188,12 @@ def test_outside_training_the_scale_is_the_stored_one(rng):
 def test_optimal_scale_agrees_in_graph_and_xla(rng):
     loc, x = rng.normal(size=(2, 5, 4, 2)).astype("float32")
     layer = optimal((4, 2))
-    eager = layer.log_prob(loc, x, training=True)
+    eager = layer.training_log_prob(loc, x)
     assert eager.shape == (5,)
     spec = tf.TensorSpec((None, 4, 2))
     for jit_compile in (False, True):
         graph = tf.function(
-            lambda loc, x: layer.log_prob(loc, x, training=True),
+            lambda loc, x: layer.training_log_prob(loc, x),
             [spec, spec],
             jit_compile=jit_compile,
             autograph=False,

@@ -121,7 +121,7 @@ def test_an_optimal_scale_is_estimated_after_the_transform(rng):
     )
     layer.build((None, 2))
     x = rng.normal(5.0, 10.0, size=(500, 2)).astype("float32")
-    layer.log_prob(tf.zeros((500, 2)), x, training=True)
+    layer.training_log_prob(tf.zeros((500, 2)), x)
     assert float(layer.layer.stddev_of_data()) == pytest.approx(np.std(x - 5.0) / 10.0, rel=0.02)
 
 

@@ -94,3 +94,19 @@ def test_examples_are_compared_by_the_density_of_the_transformed_data(rng):
     latents = model.infer({"x": x}, seed)
     terms = kvae.losses.TrimmedELBO(0.05).terms(model, {"x": x}, latents, batch)
     np.testing.assert_array_equal(terms[0].values.numpy() != 0.0, np.arange(20) != worst)
+
+
+def test_an_optimal_scale_is_refused(rng):
+    """It would be that of the examples that are left out, too."""
+    likelihood = kvae.layers.NormalLikelihood(3, scale="optimal")
+    kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(2))
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl)
+    model = kvae.VAE(
+        encoder=kvae.networks.mlp_encoder((3,), posterior.params_size, hidden=[4]),
+        posterior=posterior,
+        decoder=kvae.networks.mlp_decoder(2, likelihood.params_shape, hidden=[4]),
+        likelihood=likelihood,
+    )
+    model.compile("sgd", loss=kvae.losses.TrimmedELBO(0.1))
+    with pytest.raises(ValueError, match="learns nothing from the batch by itself"):
+        model.fit(rng.normal(size=(8, 3)).astype("float32"), verbose=0)

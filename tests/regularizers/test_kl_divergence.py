@@ -65,13 +65,19 @@ def test_in_a_functional_model_it_enters_the_loss_once(rng):
         (kvae.layers.IndependentLaplace, kvae.priors.UniformSphere(3)),
         (kvae.layers.PowerSpherical, kvae.priors.StandardNormal(3)),
         (kvae.layers.PowerSpherical, kvae.priors.GaussianMixture(3)),
+        (kvae.layers.PowerSpherical, kvae.priors.Flow(3)),
+        (kvae.layers.InverseAutoregressiveFlow, kvae.priors.UniformSphere(3)),
     ],
 )
 def test_a_sphere_and_a_space_have_no_kl(posterior, prior):
     kl = kvae.regularizers.KLDivergenceRegularizer(prior)
     layer = posterior(3, activity_regularizer=kl)
+    params = np.zeros((2, layer.params_size), "float32")
     with pytest.raises(ValueError, match="Expected posterior and prior on one space"):
-        layer(np.zeros((2, layer.params_size), "float32"))
+        layer(params)
+    with pytest.raises(ValueError, match="Expected posterior and prior on one space"):
+        # as importance weights need it
+        layer.latent(layer.distribution(params), np.ones((2, 3), "float32")).log_ratio()
 
 
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf"), "heavy"])

@@ -29,7 +29,8 @@ class DataDistance:
     def __init__(self, space: DataSpace, x: np.ndarray):
         self.space = space
         self.examples = space(x)
-        distinct = np.unique(self.examples, axis=0)
+        rows = {row.tobytes(): row for row in self.examples + 0.0}  # -0.0 becomes 0.0
+        distinct = np.stack(list(rows.values()))
         enough = len(distinct) > 1
         self.unit = _nearest(distinct, distinct, True).mean() if enough else np.nan
 

@@ -134,6 +134,22 @@ class Mixture(DistributionLayer):
         component_params = _join_first_axes(tf.transpose(component_params, [*first, last]))
         return self.component_layer.weighted_center(component_params, weights)
 
+    def features(self, x: Any) -> Any:
+        """Return what the component layer shows, see `DistributionLayer.features`."""
+        return self.component_layer.features(x)
+
+    def neutral_value(self) -> Any:
+        """Return that of the component layer, see `DistributionLayer.neutral_value`."""
+        return self.component_layer.neutral_value()
+
+    def transforms(self) -> list[tuple[Any, Any]]:
+        """Return those of the component layer, which all components share."""
+        return self.component_layer.transforms()
+
+    def log_derivative(self, x: Any, observed: Any = None) -> Any:
+        """Return that of the component layer, see `DistributionLayer.log_derivative`."""
+        return self.component_layer.log_derivative(x, observed)
+
     def named_parameters(self, params: Any) -> dict[str, Any]:
         """Return `mixture_logits`, (batch..., k), and the components', (batch..., k, ...)."""
         logits, component_params = self._split(params)
@@ -232,10 +248,10 @@ class MixtureSameFamily(Mixture):
         transforms = [transform for _, transform in component_layer.transforms()]
         if any(each.learns for each in transforms) or component_layer.learns_from_batches:
             raise ValueError(
-                "Expected component_layer to take nothing from the training data by itself: give "
-                "its transform the numbers that it would learn, as Standardization(mean, stddev), "
-                "or transform the mixture, kvae.layers.Transformed(mixture, transform). An optimal "
-                "scale is that of a single normal. Received: "
+                "Expected component_layer to take nothing from the training data by itself: "
+                "transform the mixture, kvae.layers.Transformed(mixture, transform), or give its "
+                "transform the numbers that it would learn, as Standardization(mean, stddev). An "
+                "optimal scale is that of a single normal. Received: "
                 f"component_layer={component_layer!r} with a transform that learns or an optimal "
                 "scale"
             )

@@ -180,13 +180,8 @@ class TrainingMethods(keras.Model):
     @property
     def batch_counter(self) -> Any | None:
         """The variable that rises by one with each batch of training; None where none is known."""
-        if type(self).train_step is TrainingMethods.train_step:
-            return self.trackers.trained
-        optimizer = self.optimizer  # of a step of a subclass: it counts updates
-        skips = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        if optimizer is None or skips or optimizer.gradient_accumulation_steps:
-            return None
-        return optimizer.iterations
+        own = type(self).train_step is not TrainingMethods.train_step
+        return None if own else self.trackers.trained  # only the step here counts
 
     @property
     def takes_parts(self) -> bool:
@@ -423,8 +418,11 @@ class TrainingMethods(keras.Model):
         check_adapted(self)
         x = self.named_inputs().check_x(x)
         rows = len(tf.nest.flatten(x)[0])
-        # With several replicas Keras gives all rows to each of them and joins what they return.
-        return super().predict_on_batch(x)[:rows]
+        predicted = super().predict_on_batch(x)
+        if not self._has_replicas:
+            return predicted
+        # Keras gives all rows to each replica and joins what they return.
+        return tf.nest.map_structure(lambda values: values[:rows], predicted)
 
     def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
         """Save to `filepath` (.keras) as Keras does, but atomically.

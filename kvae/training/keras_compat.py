@@ -59,11 +59,12 @@ def averages_by_group(model: Any) -> Iterator[None]:
             if has_averages(optimizer):
                 type(optimizer).finalize_variable_values(optimizer, list(variables))
 
-    model.optimizer.finalize_variable_values = finalize
+    optimizer = model.optimizer  # a callback may give the model another one
+    optimizer.finalize_variable_values = finalize
     try:
         yield
     finally:
-        del model.optimizer.finalize_variable_values
+        vars(optimizer).pop("finalize_variable_values", None)
 
 
 def has_averages(optimizer: keras.optimizers.Optimizer) -> bool:

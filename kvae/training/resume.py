@@ -113,7 +113,7 @@ class RunCallbacks(CountedCallbacks):
         self.start = Position(initial_epoch, 0, seed)
         self._left = 0  # batches to skip
         self._taken = BatchCount()
-        self._any = False  # whether the epoch has had a batch
+        self._batch: int | None = None  # of the epoch, the last one as Keras counts
         self.steps = 0  # of the model, as `on_train_end` finds them
         self._once = isinstance(data, Iterator)  # a generator
         self._train: Any = None
@@ -166,7 +166,7 @@ class RunCallbacks(CountedCallbacks):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Tell the order its epoch."""
-        self._any = False
+        self._batch = None
         if self.order is not None:
             self.order.seek(epoch, skip=self._left)
         if self.params["steps"] is None or self._once:
@@ -182,7 +182,7 @@ class RunCallbacks(CountedCallbacks):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks, unless the batch was skipped."""
-        self._any = True
+        self._batch = batch
         steps = self.params["steps"]
         if steps is None and not self._left:
             steps = self._taken.so_far(self.model.batch_counter)
@@ -212,13 +212,15 @@ class RunCallbacks(CountedCallbacks):
         Keras warns that it interrupts the training, and goes on: with epochs whose loss is 0, or
         with the batches that it looked at to learn their shapes.
         """
-        if not self._any and epoch == self.start.epoch:
+        if self._batch is None and epoch == self.start.epoch:
             raise no_batch(self.data)
-        ended, steps = not self._any, self.params["steps"]
-        if self._any:
+        ended, steps = self._batch is None, self.params["steps"]
+        if self._batch is not None:
             super().on_epoch_end(epoch, logs)
-        if self._any and self._once and steps is not None:
+        if self._batch is not None and self._once and steps is not None:
             taken = self._taken.so_far(self.model.batch_counter)
+            if taken is None and self.model.steps_per_execution == 1:
+                taken = self._batch + 1
             ended = taken is not None and taken < steps
         if ended:
             self.model.stop_training = True

@@ -434,6 +434,35 @@ def test_a_generator_that_runs_out_ends_the_training_by_a_step_of_ones_own(grey)
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_a_step_of_ones_own_that_updates_at_every_second_batch_trains_to_the_end(grey):
+    """A step may leave out updates; each batch counts all the same."""
+
+    class Own(kvae.VAE):
+        def train_step(self, data):
+            self.calls = getattr(self, "calls", 0) + 1
+            if self.calls % 2:
+                weights = self.trainable_variables
+                self.optimizer.apply(
+                    [tf.zeros_like(tf.convert_to_tensor(each)) for each in weights], weights
+                )
+            return {"loss": tf.constant(1.0)}
+
+    made, bar = small_vae(), Seen()
+    vae = Own(made.encoder, made.posterior_layer, made.decoder, made.likelihood_layer)
+    vae.compile("sgd", jit_compile=False, run_eagerly=True)
+    data = (grey[:8] for _ in iter(int, 1))
+    vae.fit(data, steps_per_epoch=4, epochs=3, verbose=0, callbacks=[bar])
+    assert vae.calls == 12
+    three = tf.data.Dataset.from_generator(
+        lambda: (grey[:8] for _ in range(3)),
+        output_signature=tf.TensorSpec((None, *grey.shape[1:]), tf.float32),
+    )
+    bar.seen.clear()
+    vae.fit(three, verbose=0, callbacks=[bar])
+    assert bar.seen == [1, 2, 3]
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_batches_are_counted_where_scoring_draws_nothing(grey):
     spec = tf.TensorSpec((None, *grey.shape[1:]), tf.float32)
     data = tf.data.Dataset.from_generator(
@@ -471,3 +500,29 @@ def test_array_methods_say_that_streams_are_for_fit(scorer, grey):
 def test_validation_freq_is_a_number_of_epochs(scorer, grey, freq):
     with pytest.raises(ValueError, match="Expected validation_freq to be a positive integer"):
         scorer.fit(grey, validation_data=grey, validation_freq=freq, verbose=0)
+
+
+def test_a_callback_may_compile_the_model_anew_at_the_end(grey):
+    class Anew(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            self.model.compile("sgd", jit_compile=False)
+
+    vae = small_vae()
+    vae.compile("adam", jit_compile=False)
+    history = vae.fit(grey[:8], verbose=0, callbacks=[Anew()])
+    assert len(history.history["loss"]) == 1
+    assert isinstance(vae.optimizer, keras.optimizers.SGD)
+
+
+def test_predict_on_batch_returns_the_structure_of_a_step_of_ones_own(grey):
+    class Own(kvae.VAE):
+        def predict_step(self, data):
+            x = data[0] if isinstance(data, tuple) else data
+            return {"x": x, "total": tf.reduce_sum(x)[tf.newaxis]}
+
+    made = small_vae()
+    vae = Own(made.encoder, made.posterior_layer, made.decoder, made.likelihood_layer)
+    vae.compile("sgd", jit_compile=False)
+    found = vae.predict_on_batch(grey[:3])
+    np.testing.assert_array_equal(found["x"], grey[:3])
+    assert found["total"].shape == (1,)

@@ -54,9 +54,9 @@ def interpolate(
     """Return codes from `a` to `b`, both ends included, and what the decoder makes of them.
 
     - linear: z(t) = (1 - t) a + t b, t in [0, 1].
-    - spherical: z(t) = (sin((1 - t) w) a + sin(t w) b) / sin w, with w the angle between a and b,
-      which keeps to the shell where a standard normal of many dimensions has its mass. Codes in
-      one or in opposite directions are joined by the line.
+    - spherical: z(t) turns evenly from the direction of a to that of b, while its length goes from
+      |a| to |b|. It keeps to the shell where a standard normal of many dimensions has its mass.
+      Codes in one or in (nearly) opposite directions are joined by the line.
     - geodesic: the path whose decoded means move least. Its energy
 
           E = (steps - 1) sum_i |g(z_i+1) - g(z_i)|^2,    g the likelihood's mean,

@@ -40,11 +40,12 @@ class NormalLikelihood(DistributionLayer):
 
         sigma^2 = mean over batch and observed elements of (x_i - loc_i)^2,
 
-    the mean weighted by `sample_weight`, and log sigma kept above -6 by a softplus. The mean squared error is averaged over the batches
-    of training, over all of them in the first 100 and with a weight of 1/100 for the newest after
-    that, and stored in a weight of the layer that is not trained. Everywhere else the scale is the
-    stored one, so that the log-likelihood of an example does not depend on its batch, and draws
-    and exported files use the scale of the training data. It is 1 before training.
+    the mean weighted by `sample_weight`, and log sigma kept above -6 by a softplus. The mean
+    squared error is averaged over the batches of training, over all of them in the first 100 and
+    with a weight of 1/100 for the newest after that, and stored in a weight of the layer that is
+    not trained. Everywhere else the scale is the stored one, so that the log-likelihood of an
+    example does not depend on its batch, and draws and exported files use the scale of the training
+    data. It is 1 before training.
 
     Args:
         event_shape: see `DistributionLayer`.

@@ -1,5 +1,6 @@
 """Paths between two latent vectors: one definition for exploration and export."""
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -9,6 +10,9 @@ __all__ = ["linear", "spherical"]
 EPSILON = 1e-7  # keeps the length of a zero vector finite
 SHORTEST = 1e-6
 PARALLEL = 1e-4  # radians: the limit of the spherical path is the line
+# Radians short of a half turn from which on rounding decides on which side the path goes round: it
+# is enlarged by 1 / sin w, 20 times here.
+OPPOSITE = 0.05
 
 
 def linear(z_a: Any, z_b: Any, t: Any) -> Any:
@@ -23,12 +27,16 @@ def linear(z_a: Any, z_b: Any, t: Any) -> Any:
 
 
 def spherical(z_a: Any, z_b: Any, t: Any) -> Any:
-    """Return (sin((1 - t) w) a + sin(t w) b) / sin w, shape (..., d), with w the angle of a and b.
+    """Return a path that turns from a to b while its length goes from |a| to |b|, shape (..., d).
 
-    It keeps to the shell in which a standard normal of many dimensions has its mass. Vectors in one
-    or in opposite directions are joined by the line. The angle is Kahan's
-    w = 2 atan2(|u - v|, |u + v|) of the unit vectors u and v, exact at both ends and without an arc
-    cosine, which TFLite does not have.
+        z(t) = ((1 - t) |a| + t |b|) (sin((1 - t) w) u + sin(t w) v) / sin w,
+
+    with u and v the unit vectors of a and b and w their angle. It keeps to the shell in which a
+    standard normal of many dimensions has its mass, and for |a| = |b| it is the well-known
+    (sin((1 - t) w) a + sin(t w) b) / sin w, which leaves that shell by far where vectors of unequal
+    length are nearly opposite. Vectors in one direction, or within 0.05 of opposite ones, have the
+    line between them. The angle is Kahan's w = 2 atan2(|u - v|, |u + v|), exact at both ends, without
+    an arc cosine, which TFLite does not have.
 
     Args:
         z_a: start, shape (..., d), also for the next two.
@@ -43,12 +51,12 @@ def spherical(z_a: Any, z_b: Any, t: Any) -> Any:
     unit_a, unit_b = z_a / length_a, z_b / length_b
     angle = 2.0 * tf.atan2(_length(unit_a - unit_b), _length(unit_a + unit_b))
     sine = tf.sin(angle)
+    one_direction = tf.logical_or(angle < PARALLEL, angle > math.pi - OPPOSITE)
     # A vector of zeros has no direction.
-    near = tf.logical_or(sine < PARALLEL, tf.minimum(length_a, length_b) < SHORTEST)
-    divisor = tf.where(near, tf.ones_like(sine), sine)
-    share_a = tf.where(near, 1.0 - t, tf.sin((1.0 - t) * angle) / divisor)
-    share_b = tf.where(near, t, tf.sin(t * angle) / divisor)
-    return share_a * z_a + share_b * z_b
+    near = tf.logical_or(one_direction, tf.minimum(length_a, length_b) < SHORTEST)
+    turn = linear(length_a, length_b, t) / tf.where(near, tf.ones_like(sine), sine)
+    turned = turn * (tf.sin((1.0 - t) * angle) * unit_a + tf.sin(t * angle) * unit_b)
+    return tf.where(near, linear(z_a, z_b, t), turned)
 
 
 def _length(vector: Any) -> Any:

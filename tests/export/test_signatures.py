@@ -53,11 +53,14 @@ def assert_close(everywhere, output, expected, atol=1e-5):
 
 
 def numpy_slerp(a, b, t):
-    """White's formula in float64."""
+    """A rotation in the plane of both vectors, by orthonormal axes, in float64."""
     a, b = np.asarray(a, "float64"), np.asarray(b, "float64")
     length_a, length_b = np.linalg.norm(a), np.linalg.norm(b)
-    omega = np.arccos(np.clip(a @ b / (length_a * length_b), -1.0, 1.0))
-    return (np.sin((1 - t) * omega) * a + np.sin(t * omega) * b) / np.sin(omega)
+    along = a / length_a
+    across = b - (b @ along) * along
+    across /= np.linalg.norm(across)
+    angle = t * np.arctan2(b @ across, b @ along)
+    return ((1 - t) * length_a + t * length_b) * (np.cos(angle) * along + np.sin(angle) * across)
 
 
 def test_decode_encode_and_reconstruct_say_what_the_model_says(conv_vae, run, z, x):
@@ -119,6 +122,29 @@ def test_spherical_against_numpy(rng, share):
     t = np.full((200, 1), share, "float32")
     expected = [numpy_slerp(*row, share) for row in zip(a, b, strict=True)]
     np.testing.assert_allclose(spherical(a, b, t), expected, atol=1e-5)
+
+
+def test_spherical_of_equally_long_vectors_is_the_well_known_formula(rng):
+    a, b = rng.normal(size=(2, 50, 8))
+    a, b = (3.0 * each / np.linalg.norm(each, axis=1, keepdims=True) for each in (a, b))
+    angle = np.arccos(np.sum(a * b, axis=1, keepdims=True) / 9.0)
+    expected = (np.sin(0.7 * angle) * a + np.sin(0.3 * angle) * b) / np.sin(angle)
+    np.testing.assert_allclose(spherical(a, b, np.full((50, 1), 0.3)), expected, atol=1e-6)
+
+
+def test_spherical_stays_between_the_lengths_of_its_ends_also_near_opposite_vectors():
+    """Two dimensions, where two draws are often nearly opposite."""
+    angle = np.pi - np.geomspace(1e-6, 1.0, 200).astype("float32")
+    a = np.tile(np.array([[1.0, 0.0]], "float32"), (200, 1))
+    b = 2.5 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    for share in (0.1, 0.4, 0.5, 0.8):
+        path = spherical(a, b, np.full((200, 1), share, "float32")).numpy()
+        assert np.linalg.norm(path, axis=1).max() < 2.5
+        expected = [numpy_slerp(*row, share) for row in zip(a, b, strict=True)]
+        line = (1 - share) * a + share * b
+        turned = (np.pi - angle)[:, None] > 0.0501
+        either = np.where((np.pi - angle)[:, None] < 0.0499, line, path)
+        np.testing.assert_allclose(path, np.where(turned, expected, either), atol=1e-5)
 
 
 def test_spherical_of_nearly_equal_vectors_is_the_line_between(rng):

@@ -218,9 +218,10 @@ def test_components_with_a_transform_of_given_numbers_are_taken():
     x = np.array([[310.0, 1.0]], "float32")
     np.testing.assert_allclose(layer.features(x), [[1.0, 1.0]])  # what an encoder sees
     np.testing.assert_allclose(layer.log_derivative(x), [-np.log(10.0)], rtol=1e-6)
+    column = layers.Transformed(layers.IndependentNormal(), given)
+    mixture = layers.MixtureSameFamily(2, layers.Transformed(layers.IndependentNormal(), given))
     with pytest.raises(ValueError, match="Expected each column to have a transform of its own"):
-        mixture = layers.MixtureSameFamily(2, layers.Transformed(layers.IndependentNormal(), given))
-        layers.Columns([mixture, layers.Transformed(layers.IndependentNormal(), given)])
+        layers.Columns([mixture, column])
     mean = layer.convert(layer.distribution(params), "mean")
     np.testing.assert_allclose(mean, [[305.0, 1.0 / (1.0 + np.exp(-2.0))]], rtol=1e-5)
 

@@ -35,8 +35,8 @@ def spherical(z_a: Any, z_b: Any, t: Any) -> Any:
     standard normal of many dimensions has its mass, and for |a| = |b| it is the well-known
     (sin((1 - t) w) a + sin(t w) b) / sin w, which leaves that shell by far where vectors of unequal
     length are nearly opposite. Vectors in one direction, or within 0.05 of opposite ones, have the
-    line between them. The angle is Kahan's w = 2 atan2(|u - v|, |u + v|), exact at both ends, without
-    an arc cosine, which TFLite does not have.
+    line between them. The angle is Kahan's w = 2 atan2(|u - v|, |u + v|), exact at both ends and
+    without an arc cosine, which TFLite does not have.
 
     Args:
         z_a: start, shape (..., d), also for the next two.

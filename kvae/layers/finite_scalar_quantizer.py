@@ -15,6 +15,7 @@ __all__ = ["FiniteScalarQuantizer"]
 
 # Levels of the paper's table 1 reach their outermost value with a finite input.
 MARGIN = 1e-3
+MOST_MARGIN = 0.49  # of a level: half a level would be rounded to one that is not there
 MOST_CODES = 2**24  # those that a draw made of a float32 tells apart
 
 
@@ -68,7 +69,8 @@ class FiniteScalarQuantizer(Quantizer):
         sizes = np.array(self.levels)
         self._half = (sizes // 2).astype("float32")
         self._basis = np.cumprod([1, *sizes[:-1]]).astype("int32")
-        self._reach = ((sizes - 1) * (1.0 + MARGIN) / 2.0).astype("float32")
+        half = (sizes - 1) / 2.0
+        self._reach = (half + np.minimum(MARGIN * half, MOST_MARGIN)).astype("float32")
         # An even number of levels lies half a level beside zero.
         self._offset = np.where(sizes % 2 == 0, 0.5, 0.0).astype("float32")
         shift = np.arctanh(self._offset / self._reach)

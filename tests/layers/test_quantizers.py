@@ -65,6 +65,15 @@ def test_levels_are_those_of_the_paper(rng):
         assert len(np.unique(digits[:, element])) == count
 
 
+@pytest.mark.parametrize("levels", [[981, 4], [2048, 4], [4, 2049], [65_536, 2]])
+def test_many_levels_end_where_the_codebook_ends(levels):
+    quantizer = kvae.layers.FiniteScalarQuantizer(levels)
+    ends = np.array([[-50.0, -50.0], [50.0, 50.0]], "float32")
+    codes = quantizer.codes(ends)
+    np.testing.assert_array_equal(codes, [0, quantizer.codebook_size - 1])
+    np.testing.assert_array_equal(quantizer.vectors(codes), quantizer(ends))
+
+
 def test_zero_is_the_boundary_of_two_levels(rng):
     quantizer = kvae.layers.FiniteScalarQuantizer([2, 2])
     v = tf.constant(rng.normal(size=(500, 2)), tf.float32)

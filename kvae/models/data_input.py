@@ -26,6 +26,8 @@ def data_specs(model: Any) -> dict[str, InputSpec]:
         model: a model with `encoder`, `likelihood_layer` and `features`; also for the others.
     """
     layer, dtype = model.likelihood_layer, keras.config.floatx()
+    if dtype == "float64" and model.compute_dtype != dtype:
+        dtype = "float32"  # of the copy that is exported
     shape, domain = layer.event_shape, layer.domain
     if model.missing:
         domain = dataclasses.replace(domain, missing=True)

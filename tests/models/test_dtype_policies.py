@@ -75,6 +75,22 @@ def test_the_loss_of_a_posterior_layer_has_the_dtype_of_keras_losses(x):
     assert posterior.losses[0].dtype == "float64"
 
 
+def test_a_model_of_float64_with_a_transform_is_exported(rng, tmp_path):
+    x = rng.normal(3.0, 2.0, size=(20, 4))
+    keras.config.set_floatx("float64")
+    try:
+        with dtype_policy("float64"):
+            likelihood = kvae.layers.Transformed(
+                kvae.layers.IndependentNormal(4), kvae.transforms.Standardization()
+            )
+            model = make_vae((4,), likelihood=likelihood)
+        model.adapt(x)
+        result = kvae.export.tflite(model, tmp_path / "m.tflite", signatures=["score"], data=x)
+    finally:
+        keras.config.set_floatx("float32")
+    assert result.measured["score"]
+
+
 def test_raw_data_are_transformed_in_float32_under_a_mixed_policy(rng):
     mean, stddev = np.array([300.3, 1e5]), np.array([0.1, 10.0])
     x = (mean + stddev * rng.normal(size=(5, 2))).astype("float32")

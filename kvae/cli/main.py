@@ -571,7 +571,7 @@ def score(
             for option, given in (("--json", as_json), ("--overwrite", overwrite)):
                 if given:
                     raise ValueError(f"Expected {option} without --beam. Received: both")
-            scoring.by_beam(bundle, data, output, signature, column, preset)
+            scoring.by_beam(str(place(Path(bundle))), data, output, signature, column, preset)
             return
         if len(data) != 1:
             raise ValueError(f"Expected one file, or --beam. Received: {len(data)} of them")

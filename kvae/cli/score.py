@@ -29,7 +29,8 @@ def run(
 
     Args:
         bundle: folder of the bundle, or a run folder of `kvae train --job anomaly`.
-        data: a table (.csv, .parquet) or an array (.npy, .npz with x_test or x).
+        data: a table (.csv, .parquet) or an array (.npy, .npz with x_test or x, and the model's
+            other inputs by their names, such as condition).
         output: a .csv or .parquet file of a line for each row, or None.
         preset: preset of the bundle's file to run; by default the one that its manifest names.
         overwrite: whether to replace what stands at `output`.
@@ -64,8 +65,10 @@ def run(
 
 
 def _rows(model: Any, folder: Path, path: Path) -> Any:
-    """Return the array of the rows of a file, for the model of a bundle."""
-    found = read_examples(path, option="DATA", schema=schema_file_of(folder))
+    """Return the rows of a file for the model of a bundle: an array, or several by name."""
+    score = model.signatures.get("score", {"inputs": ["x"]})
+    others = sorted(set(score["inputs"]) - {"x"})
+    found = read_examples(path, others, "DATA", schema=schema_file_of(folder))
     table = model.manifest.get("table")
     if table is None or not hasattr(found, "columns"):
         if isinstance(found, Path):
@@ -107,9 +110,10 @@ def _check_numbers(found: Any, event_shape: list[int]) -> None:
 
 def _found(model: Any, rows: Any) -> dict[str, Any]:
     """Return score, and p-value and decision where there are thresholds, by name."""
+    inputs = rows if isinstance(rows, dict) else {"x": rows}
     if model.bundle.artefact(model.preset).get("calibration") is None:
-        return {"score": model.score(rows)}
-    return dict(model.detect(rows))
+        return {"score": model.score(**inputs)}
+    return dict(model.detect(**inputs))
 
 
 def _print(found: dict[str, Any], calibration: Any) -> None:
@@ -169,7 +173,7 @@ def by_beam(
     """Run a signature over the rows of Parquet files with Apache Beam.
 
     Args:
-        bundle: folder of the bundle.
+        bundle: folder of the bundle, or a run folder of `kvae train --job anomaly`.
         patterns: paths or patterns of Parquet files.
         output: prefix of the paths of the output files.
         signature: a signature with one input, or with x; its other inputs have columns of their
@@ -179,8 +183,15 @@ def by_beam(
 
     Raises:
         ImportError: If Apache Beam is not installed.
-        ValueError: If the bundle or a row does not have the expected form.
+        ValueError: If the bundle or a row does not have the expected form, or the run was trained
+            on windows of a series.
     """
+    if series_of(Path(bundle)) is not None:
+        raise ValueError(
+            "Expected a bundle that scores rows with --beam. Received: a run that was trained on "
+            f"windows of a series, {bundle!r}: kvae score without --beam cuts them"
+        )
+    bundle = str(bundle_of(Path(bundle)))
     with quiet_native_logs():
         # Imported before apache_beam: its ImportError explains what to install.
         from kvae.export.beam import ReadFromParquet, RunSignature, WriteToParquet  # isort: skip

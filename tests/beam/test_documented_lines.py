@@ -1,5 +1,6 @@
 """What docs/bulk.md says to type does what it says."""
 
+import json
 import re
 import shutil
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 from typer.testing import CliRunner
 
 from kvae.cli.main import app
+from kvae.cli.run_folder import VERSION
 from tests.beam.conftest import keras_scores
 from tests.beam.pipelines import read, table_of
 from tests.helpers import ROOT, relative, run_python
@@ -74,3 +76,20 @@ def test_the_command_says_what_is_wrong(folder, monkeypatch):
     done = said(folder, "kvae score bundle rows-*.parquet --beam -o out --column y")
     assert "Expected the columns ['y'] for the input x" in done.output
     assert not list(folder.glob("out*.parquet"))
+
+
+def test_the_command_takes_a_run_folder_for_its_bundle(bulk, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    run = folder / "run"
+    run.mkdir()
+    shutil.move(folder / "bundle", run / "bundle")
+    state = {"version": VERSION, "status": "finished", "job": "anomaly"}
+    (run / "run.json").write_text(json.dumps(state))
+    done = said(folder, "kvae score run rows-*.parquet --beam -o out")
+    assert done.exit_code == 0, done.output
+    scored = read(folder, "out-*.parquet")
+    assert relative(scored["score"].to_numpy(), keras_scores(bulk.vae, bulk.x)[0]) < TOLERANCE
+    (run / "run.json").write_text(json.dumps({**state, "results": {"series": {"length": 8}}}))
+    done = said(folder, "kvae score run rows-*.parquet --beam -o again")
+    assert done.exit_code == 2
+    assert "windows of a series" in done.output

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 import kvae
 from kvae.cli.main import app
 from kvae.export import runtime
+from tests.helpers import ROOT
 
 
 def invoke(*arguments):
@@ -34,3 +35,17 @@ def test_a_table_for_a_bundle_of_windows_is_refused_with_what_to_do(tmp_path):
     assert done.exit_code == 2
     assert "Expected DATA to be an array of shape (rows, 64, 2) in an .npy file" in done.stderr
     assert "a run folder of kvae train --window" in done.stderr
+
+
+def test_a_file_with_the_condition_is_scored_by_a_conditional_bundle(tmp_path):
+    bundle = ROOT / "tests" / "goldens" / "v1" / "conditional" / "bundle"
+    model = runtime.Model(bundle)
+    condition = model.signatures["score"]["inputs"]["condition"]
+    shape = (5, *condition["shape"][1:])
+    inputs = {"x": np.full((5, *model.manifest["model"]["event_shape"]), 0.5, "float32")}
+    inputs["condition"] = np.zeros(shape, condition["dtype"])
+    np.savez(tmp_path / "x.npz", **inputs)
+    done = invoke("score", bundle, tmp_path / "x.npz", "--output", tmp_path / "scores.csv")
+    assert done.exit_code == 0, done.output
+    found = np.loadtxt(tmp_path / "scores.csv", delimiter=",", skiprows=1, usecols=1)
+    np.testing.assert_allclose(found, model.score(**inputs), rtol=1e-6)

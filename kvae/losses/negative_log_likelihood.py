@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from kvae.layers import DistributionLayer
 from kvae.layers.packing import trailing_axes
@@ -15,6 +16,10 @@ __all__ = ["NegativeLogLikelihood"]
 class NegativeLogLikelihood(keras.losses.Loss):
     """-log p(x|z) of each example in nats, summed over the event.
 
+    A Keras mask of the parameters weighs the examples as in every Keras loss. Where it has further
+    axes, which are the first of the event, such as the steps of a sequence, the elements that it
+    leaves out are not observed.
+
     Args:
         likelihood: a `kvae.layers.DistributionLayer`.
         reduction: as for every Keras loss; "sum_over_batch_size" is the batch mean.
@@ -23,7 +28,7 @@ class NegativeLogLikelihood(keras.losses.Loss):
 
     Raises:
         ValueError: If `likelihood` is not a distribution layer or has weights to train, or if at
-            call time the event or the parameters do not have its shapes.
+            call time the event, the parameters or their mask do not have its shapes.
 
     Example:
         >>> loss = kvae.losses.NegativeLogLikelihood(kvae.layers.IndependentBernoulli(2))
@@ -48,6 +53,24 @@ class NegativeLogLikelihood(keras.losses.Loss):
             )
         check_without_weights(likelihood, "a loss")
         self.likelihood = likelihood
+        self._reader = _MaskReader()
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the reduced loss, a scalar; see `keras.losses.Loss`."""
+        params, mask = self._reader(y_pred), self._reader.mask
+        event = self.likelihood.event_shape
+        batch = len(params.shape) - trailing_axes(self.likelihood, tuple(params.shape))
+        if mask is None or len(mask.shape) <= batch:
+            return super().__call__(y_true, y_pred, sample_weight)
+        over = tuple(mask.shape)[batch:]
+        if over != event[: len(over)]:
+            raise ValueError(
+                f"Expected a mask of the batch axes, or also of the first axes of events of shape "
+                f"{event}. Received: a mask of shape {tuple(mask.shape)}"
+            )
+        mask = mask[(..., *[tf.newaxis] * (len(event) - len(over)))]
+        observed = tf.broadcast_to(mask, tf.shape(y_true))
+        return _Masked(self, observed)(y_true, params, sample_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each example, shape (batch...).
@@ -55,6 +78,16 @@ class NegativeLogLikelihood(keras.losses.Loss):
         Args:
             y_true: the data, shape (batch..., *event_shape).
             y_pred: the parameters of the likelihood, shape (batch..., *params_shape).
+        """
+        return self.values(y_true, y_pred)
+
+    def values(self, y_true: Any, y_pred: Any, observed: Any = None) -> Any:
+        """Return -log p of the elements that are observed, shape (batch...).
+
+        Args:
+            y_true: as for `call`.
+            y_pred: as for `call`.
+            observed: booleans of the shape of `y_true`, or None; see `DistributionLayer.log_prob`.
         """
         if not self.likelihood.built:  # one of a function learns its shapes from the parameters
             self.likelihood.build(tuple(y_pred.shape))
@@ -70,9 +103,36 @@ class NegativeLogLikelihood(keras.losses.Loss):
                 f"{type(self.likelihood).__name__} of event shape {expected}. Received: a tensor "
                 f"of shape {shape}"
             )
-        return -self.likelihood.log_prob(y_pred, y_true)
+        return -self.likelihood.log_prob(y_pred, y_true, observed)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this loss again."""
         likelihood = keras.saving.serialize_keras_object(self.likelihood)
         return {**super().get_config(), "likelihood": likelihood}
+
+
+class _Masked(keras.losses.Loss):
+    """The loss with a mask of the elements that are observed."""
+
+    def __init__(self, loss: NegativeLogLikelihood, observed: Any):
+        super().__init__(name=loss.name, reduction=loss.reduction, dtype=loss.dtype)
+        self.loss, self.observed = loss, observed
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.loss.values(y_true, y_pred, self.observed)
+
+
+class _MaskReader(keras.layers.Layer):
+    """The mask of its input: Keras gives it to layers, and to no loss."""
+
+    mask: Any = None
+
+    def __init__(self) -> None:
+        super().__init__(autocast=False)
+
+    def call(self, params: Any, mask: Any = None) -> Any:
+        self.mask = mask
+        return tf.identity(params)
+
+    def compute_mask(self, params: Any, previous_mask: Any = None) -> None:
+        return None

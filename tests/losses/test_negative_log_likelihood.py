@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kvae
 from tests.helpers import assert_same_in_float32, relative
@@ -89,3 +90,41 @@ def test_it_trains_a_plain_keras_model(case):
         model.train_on_batch(np.ones((6, 1)), x)
     mean = 1.0 / (1.0 + np.exp(-np.asarray(model(np.ones((1, 1))))[0]))
     assert np.abs(mean - x.mean(axis=0)).max() < 0.02
+
+
+@pytest.mark.parametrize("batch", [5, 6])
+def test_steps_that_a_mask_leaves_out_are_not_observed(batch, rng):
+    """Of five rows of five steps a mask (5, 5) would be multiplied with every pair of losses."""
+    x = rng.normal(size=(batch, 5, 2)).astype("float32")
+    steps = np.arange(5) < rng.integers(1, 6, size=(batch, 1))
+    x[~steps] = 0.0
+    inputs = keras.Input((5, 2))
+    outputs = keras.layers.Dense(4)(keras.layers.Masking()(inputs))
+    model = keras.Model(inputs, outputs)
+    likelihood = kvae.layers.IndependentNormal((5, 2))
+    model.compile("sgd", loss=kvae.losses.NegativeLogLikelihood(likelihood))
+    element = -likelihood.element_log_prob(np.asarray(model(x)), x).numpy()
+    expected = np.sum(element * steps[:, :, None], axis=(1, 2)).mean()
+    assert model.evaluate(x, x, batch_size=batch, verbose=0) == pytest.approx(expected, rel=1e-5)
+    assert model.fit(x, x, batch_size=batch, verbose=0).history["loss"][0] == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_a_mask_of_the_batch_axes_weighs_as_in_keras_losses(rng):
+    x = rng.normal(size=(6, 5, 2)).astype("float32")
+    x[:, 3:] = 0.0
+    inputs = keras.Input((5, 2))
+    model = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Masking()(inputs)))
+    likelihood = kvae.layers.IndependentNormal(2)
+    model.compile("sgd", loss=kvae.losses.NegativeLogLikelihood(likelihood))
+    expected = -np.mean(likelihood.log_prob(np.asarray(model(x)), x).numpy()[:, :3])
+    assert model.evaluate(x, x, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_mask_that_is_none_of_the_event_is_refused():
+    params = tf.zeros((6, 8, 2))
+    params._keras_mask = tf.ones((6, 4), "bool")
+    loss = kvae.losses.NegativeLogLikelihood(kvae.layers.IndependentNormal((8, 1)))
+    with pytest.raises(ValueError, match="Expected a mask of the batch axes"):
+        loss(np.zeros((6, 8, 1), "float32"), params)

@@ -76,6 +76,9 @@ class VAE(LatentModel):
     of x, False where an element is missing. A missing element has no part in the likelihood, may
     hold any value, and is shown to the encoder as zero (after its transform).
 
+    `__init__` builds the model where its networks say what they take. A subclass sets layers and
+    metrics of its own before `super().__init__(...)`: Keras takes none of a built model.
+
     Raises:
         ValueError: If the parts do not fit each other.
 

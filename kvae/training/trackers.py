@@ -40,6 +40,11 @@ class Trackers:
         return list(self._means.values())
 
     @property
+    def are_empty(self) -> bool:
+        """Whether no batch was added since the last reset."""
+        return not any(float(mean.count) for mean in self._means.values())
+
+    @property
     def names(self) -> list[str]:
         """The names that are known so far, in the order of the logs."""
         return list(self._means)

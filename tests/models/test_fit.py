@@ -526,3 +526,40 @@ def test_predict_on_batch_returns_the_structure_of_a_step_of_ones_own(grey):
     found = vae.predict_on_batch(grey[:3])
     np.testing.assert_array_equal(found["x"], grey[:3])
     assert found["total"].shape == (1,)
+
+
+def test_logs_of_a_step_of_ones_own_may_have_the_names_of_kvae(grey):
+    """Keras puts the metrics of these names in their place, which such a step does not feed."""
+    logs = {"loss": 3.0, "nll": 2.0, "kl": 1.0, "elbo": -3.0, "kl_weight": 0.5}
+
+    class Own(kvae.VAE):
+        def train_step(self, data):
+            return {name: tf.constant(value) for name, value in logs.items()}
+
+        test_step = train_step
+
+    made = small_vae()
+    vae = Own(made.encoder, made.posterior_layer, made.decoder, made.likelihood_layer)
+    vae.compile("sgd", jit_compile=False)
+    found = vae.fit(grey[:32], batch_size=8, validation_data=grey[:16], verbose=0).history
+    assert found == {name: [value] for name, value in logs.items()} | {
+        f"val_{name}": [value] for name, value in logs.items()
+    }
+    assert vae.evaluate(grey[:16], verbose=0, return_dict=True) == logs
+
+
+def test_a_subclass_makes_metrics_and_layers_before_the_model_is_built(grey):
+    class Own(kvae.VAE):
+        def __init__(self, *args, **kwargs):
+            self.steps, self.dense = keras.metrics.Sum(name="steps"), keras.layers.Dense(1)
+            super().__init__(*args, **kwargs)
+
+        def train_step(self, data):
+            self.steps.update_state(1.0)
+            return super().train_step(data)
+
+    made = small_vae()
+    vae = Own(made.encoder, made.posterior_layer, made.decoder, made.likelihood_layer)
+    vae.compile("sgd", jit_compile=False)
+    assert vae.fit(grey[:32], batch_size=8, verbose=0).history["loss"][0] > 1.0
+    assert float(vae.steps.result()) == 4.0

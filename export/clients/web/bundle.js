@@ -30,13 +30,19 @@ export async function openBundle(address) {
     );
   }
   const folder = new URL(address.endsWith("/") ? address : `${address}/`, document.baseURI);
-  const digests = parseSums(await fetchBytes(folder, SUMS));
+  const sums = await fetchBytes(folder, SUMS);
+  const digests = parseSums(sums);
   const read = async (name) => {
     if (!digests.has(name)) {
       throw new BundleError(`The bundle holds no ${name}.`);
     }
     const content = await fetchBytes(folder, name);
     if ((await digest(content)) !== digests.get(name)) {
+      if ((await digest(await fetchBytes(folder, SUMS))) !== (await digest(sums))) {
+        throw new BundleError(
+          "The bundle was written again since this page was loaded: reload it.",
+        );
+      }
       throw new BundleError(`Files altered since the bundle was made: ${name}`);
     }
     return content;

@@ -18,6 +18,7 @@ def run(
     data: Path,
     seed: int,
     picture: Path | None,
+    overwrite: bool,
     as_json: bool,
     condition: str | None = None,
     train_data: Path | None = None,
@@ -28,7 +29,7 @@ def run(
     for path, option in ((picture, "--picture"), (report, "--report")):
         if path is not None:
             sources = {"MODEL": model, "DATA": data, "--train-data": train_data}
-            files.destination(path, True, option, sources, folder=False)
+            files.destination(path, overwrite, option, sources, folder=False)
     schema = schema or schema_file_of(model)
     examples = read_examples(data, schema=schema)
     seen = None
@@ -46,7 +47,7 @@ def run(
                 seen = examples_of(seen, vae, schema, "--train-data")
         found = kvae.diagnose(vae, examples, seed, x_train=seen)
     if picture is not None:
-        with files.replacing(picture) as temporary:
+        with files.replacing(picture, overwrite) as temporary:
             found.plot().savefig(temporary, dpi=150)
     if report is not None:
         found.save(report)

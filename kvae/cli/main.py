@@ -627,6 +627,7 @@ def diagnose(
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write a figure to this .png file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page to this .html file.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Overwrite an existing figure or page.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Diagnose the latent space of a saved VAE: estimates, state and advice."""
@@ -636,7 +637,16 @@ def diagnose(
 
     with errors():
         diagnosis.run(
-            place(model), data, seed, picture, as_json, condition, train_data, report, schema
+            place(model),
+            data,
+            seed,
+            picture,
+            overwrite,
+            as_json,
+            condition,
+            train_data,
+            report,
+            schema,
         )
 
 

@@ -124,7 +124,11 @@ def test_a_model_with_an_unknown_layer_is_refused_in_one_line(folder, monkeypatc
             "Expected DATA to be another file than --output",
         ),
         (
-            ["diagnose", "vae.keras", "--data", "x.npy", "--report", "vae.keras"],
+            ["diagnose", "vae.keras", "--data", "x.npy", "--report", "empty.npy"],
+            "Expected --report to be free",
+        ),
+        (
+            ["diagnose", "vae.keras", "--data", "x.npy", "--report", "vae.keras", "--overwrite"],
             "Expected MODEL to be another file than --report",
         ),
     ],

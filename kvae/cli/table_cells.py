@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["keep_codes", "read_csv", "tell_words"]
+__all__ = ["gaps_of", "keep_codes", "read_csv", "tell_words"]
 
 CODE = r"0\d+"  # such as a postal code: no number is written with leading zeros
 DIGITS = 18  # of whole numbers that int64 holds; longer ones are codes too
@@ -29,6 +29,17 @@ def read_csv(path: Path, **settings: Any) -> Any:
     import pandas as pd
 
     return pd.read_csv(path, skipinitialspace=True, **settings)
+
+
+def gaps_of(columns: Collection[Any], kept: Collection[Any]) -> dict[str, Any]:
+    """Return the settings of `read_csv` by which words such as None stay in some columns.
+
+    Args:
+        columns: names of all columns.
+        kept: names of those in which only empty cells are missing values.
+    """
+    words = {name: [""] if name in kept else sorted(GAPS) for name in columns}
+    return {"keep_default_na": False, "na_values": words}
 
 
 def keep_codes(frame: Any, path: Path, option: str, known: Collection[Any]) -> list[Any]:

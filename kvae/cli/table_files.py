@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kvae.cli.table_cells import keep_codes, read_csv, tell_words
+from kvae.cli.table_cells import gaps_of, keep_codes, read_csv, tell_words
 from kvae.cli.terminal import first_sentence
 from kvae.cli.text_values import are_dates, are_numbers, is_iso_date, is_missing, is_number
 
@@ -65,14 +65,16 @@ def read_table(
         if not plain:
             return _with_index(pd.read_parquet(path))
         header = read_csv(path, header=None, nrows=1, dtype=str)
-        frame = read_csv(path, low_memory=False, dtype=dict.fromkeys(text, str))
+        first = read_csv(path, nrows=1, dtype=str)
+        settings = gaps_of(first.columns, left_out) if left_out else {}
+        frame = read_csv(path, low_memory=False, dtype=dict.fromkeys(text, str), **settings)
     except Exception as error:  # of the parsers, of encodings, of memory
         hint = ". Store it in UTF-8" if isinstance(error, UnicodeError) else ""
         raise ValueError(
             f"Expected {option} to be a table that pandas can read. Received: {str(path)!r} "
             f"({type(error).__name__}: {first_sentence(error)}){compressed(path) or hint}"
         ) from error
-    _check_header(frame, header.iloc[0].dropna().tolist(), path, option)
+    _check_header(frame, first, header.iloc[0].dropna().tolist(), path, option)
     kept = {*text, *loose, *keep_codes(frame, path, option, {*known, *numbers})}
     for place, name in enumerate(frame.columns):
         if pd.api.types.is_integer_dtype(frame.dtypes.iloc[place]):
@@ -137,11 +139,12 @@ def write_table(frame: Any, path: Path) -> None:
         frame.to_parquet(path)
 
 
-def _check_header(frame: Any, names: Sequence[str], path: Path, option: str) -> None:
+def _check_header(frame: Any, first: Any, names: Sequence[str], path: Path, option: str) -> None:
     """Raise where the first line does not name each column, or all columns are one.
 
     Args:
         frame: what pandas read.
+        first: its first row, as text.
         names: what stands in the first line, without empty names.
         path: the file.
         option: name of the option that named it.
@@ -156,7 +159,8 @@ def _check_header(frame: Any, names: Sequence[str], path: Path, option: str) -> 
             f"it by pandas.read_csv(path, sep={other!r}), with decimal=',' where numbers have "
             "commas, and write it by to_csv(path, index=False)"
         )
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first values for its index
+    # Pandas takes the first values for its index, which of numbers may be a RangeIndex too.
+    if not isinstance(first.index, pd.RangeIndex):
         raise ValueError(
             f"Expected {option} to name its columns in the first line. {received}, with fewer "
             "names than there are values in a row"

@@ -207,12 +207,26 @@ def test_what_a_schema_leaves_out_is_not_looked_at(tmp_path):
     assert read_table(path, "DATA", schema)["c"].tolist() == ["1.5"] * 40 + ["?"] * 20
 
 
-@pytest.mark.parametrize("cells", [["00001", "00002"], ["7", ""], ["1.50", "2"]])
+@pytest.mark.parametrize(
+    "cells", [["00001", "00002"], ["7", ""], ["1.50", "2"], ["None", ""], ["n/a", "7"], ["NA", "b"]]
+)
 def test_what_a_schema_leaves_out_stays_as_it_is_written(cells, tmp_path):
     frame = pd.DataFrame({"a": np.arange(60) / 8, "c": [*range(60)]})
     schema = TableSchema.infer(frame, ids="drop")
     read = read_table(of_column(tmp_path, cells * 30), "DATA", schema)
     assert read["c"].fillna("").tolist() == cells * 30
+    assert read["c"].isna().tolist() == [not cell for cell in cells] * 30
+
+
+def test_words_are_missing_beside_columns_that_a_schema_leaves_out(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(60) / 8, "b": ["x", "y"] * 30, "c": [*range(60)]})
+    schema = TableSchema.infer(frame, ids="drop")
+    cells = "".join(f"{gap},{gap},{gap}\n0.5,x,7\n" for gap in sorted(GAPS))
+    with pytest.warns(UserWarning, match="in column 'b' of DATA is read as a missing value"):
+        read = read_table(written(tmp_path, f"a,b,c\n{cells}"), "DATA", schema)
+    assert read["a"].isna().tolist() == read["b"].isna().tolist() == [True, False] * len(GAPS)
+    assert read["a"].dtype == "float64"
+    assert read["c"].fillna("").tolist()[::2] == sorted(GAPS)
 
 
 @pytest.mark.parametrize("word", ["None", "NA"])
@@ -249,12 +263,24 @@ def test_columns_of_one_name_are_refused(names, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["a\n" + "51,26\n" * 30, "a,b\n" + "0,1,2\n" * 30, "Exported today\na,b,c\n1,2,3\n"]
+    "text",
+    [
+        "a\n" + "51,26\n" * 30,
+        "a,b\n" + "0,1,2\n" * 30,
+        "Exported today\na,b,c\n1,2,3\n",
+        "t,a\n" + "".join(f"{place},{place / 8},\n" for place in range(ROWS)),
+        "t,a\n" + "".join(f"{1_700_000_000 + 60 * place},1.5,2.5\n" for place in range(ROWS)),
+        "t,a\n0,1.5,\n",
+    ],
 )
 def test_more_values_than_names_are_refused(text, tmp_path):
     """Pandas makes an index of the first ones: 51,26 would be 26."""
     with pytest.raises(ValueError, match="fewer names than there are values in a row"):
         read_table(written(tmp_path, text), "DATA")
+
+
+def test_columns_of_numbers_without_rows_have_names(tmp_path):
+    assert read_table(written(tmp_path, "a,b\n"), "DATA").columns.tolist() == ["a", "b"]
 
 
 def test_a_mark_of_the_byte_order_is_no_part_of_a_name(tmp_path):

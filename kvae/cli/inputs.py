@@ -119,7 +119,7 @@ def examples_of(found: Any, model: Any, schema: Path | None = None, option: str 
             f"Expected {option} to hold columns of numbers, or --schema, the schema that the model "
             f"was trained with. Received: other columns {', '.join(text[:5])}"
         )
-    return np.asarray(found.to_numpy("float32"))
+    return np.asarray(found.to_numpy("float32", na_value=np.nan))
 
 
 def schema_of(path: Path) -> Any:

@@ -1,6 +1,7 @@
-"""What pandas reads of a .csv file in another way than it is written: codes and words.
+"""What pandas reads of a .csv file in another way than it is written: codes, numbers and words.
 
-Codes such as 01234 would be numbers without their zeros, and words such as None missing values.
+Codes such as 01234 would be numbers without their zeros, large whole numbers beside missing ones
+would be rounded, and words such as None missing values.
 """
 
 import re
@@ -11,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["gaps_of", "keep_codes", "read_csv", "tell_words"]
+__all__ = ["gaps_of", "keep_codes", "keep_whole", "read_csv", "tell_words", "with_classes"]
 
 CODE = r"0\d+"  # such as a postal code: no number is written with leading zeros
+WHOLE = r"[-+]?\d+"
 DIGITS = 18  # of whole numbers that int64 holds; longer ones are codes too
 # What `pandas.read_csv` takes as missing, by its documentation of na_values.
 GAPS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"})
 GAPS |= {"#N/A", "#N/A N/A", "#NA", "<NA>", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}
+BOOLEANS = {"true": True, "false": False}  # in any case
 CLASSES = ("NA", "None")  # words that pandas takes as missing and that may well be classes
 # Whether a file may hold some; a look at its bytes is faster than to read it once more.
 ZEROS = re.compile(rb"(^|,)[ \"]*0\d+[ \"]*(,|\r?$)", re.MULTILINE)
@@ -64,12 +67,13 @@ def keep_codes(frame: Any, path: Path, option: str, known: Collection[Any]) -> l
     for place in long:  # beside such numbers pandas keeps empty cells as text
         name = frame.columns[place]
         frame[name] = frame[name].where(written[name].notna())
+    beyond = {frame.columns[place] for place in long}
     for name in written.columns:
         values = written[name].dropna().str.strip()
         if not len(values) or not values.str.fullmatch(r"\d+").all():
             continue
         zeros = values[values.str.fullmatch(CODE)]
-        if not len(zeros) and values.str.len().max() <= DIGITS:
+        if not len(zeros) and (name not in beyond or values.str.len().max() <= DIGITS):
             continue
         frame[name] = values.reindex(frame.index)
         codes.append(name)
@@ -97,6 +101,53 @@ def _are_long(series: Any) -> bool:
             if text is None or not (digits.isdecimal() or text in GAPS):
                 break
     return series.dtype.kind == "O" and pd.api.types.infer_dtype(series, skipna=True) == "integer"
+
+
+def keep_whole(frame: Any, path: Path, known: Collection[Any]) -> None:
+    """Give columns of whole numbers with gaps, beyond what float64 holds, the dtype Int64.
+
+    Args:
+        frame: what `read_csv` read, which is changed.
+        path: the file.
+        known: names of columns that stay what they are.
+    """
+    import pandas as pd
+
+    asked = [place for place, name in enumerate(frame.columns) if name not in known]
+    rounded = [place for place in asked if _is_rounded(frame.iloc[:, place])]
+    written = read_csv(path, usecols=rounded, dtype=str) if rounded else frame.iloc[:, :0]
+    for name in written.columns:
+        cells = written[name].str.strip()
+        if cells.dropna().str.fullmatch(WHOLE).all():
+            numbers = [pd.NA if pd.isna(cell) else int(cell) for cell in cells]
+            if all(number is pd.NA or -(2**63) <= number < 2**63 for number in numbers):
+                frame[name] = pd.array(numbers, dtype="Int64")
+
+
+def _is_rounded(series: Any) -> bool:
+    """Return whether whole numbers with gaps, in float64, may be others than are written."""
+    if series.dtype != np.float64 or not series.isna().any():
+        return False
+    values = series.dropna().to_numpy()
+    return bool(np.all(values == np.rint(values)) and np.any(np.abs(values) >= 2.0**53))
+
+
+def with_classes(series: Any, kind: type) -> Any:
+    """Return a column of text with booleans or numbers in the place of the cells that are some.
+
+    Args:
+        series: the column.
+        kind: bool, int or float, the type of its classes.
+    """
+    import pandas as pd
+
+    cells = series.dropna().unique()
+    if kind is bool:
+        found = {cell: BOOLEANS.get(str(cell).strip().casefold(), cell) for cell in cells}
+    else:
+        numbers = {cell: pd.to_numeric(cell, errors="coerce") for cell in cells}
+        found = {cell: cell if np.isnan(read) else read for cell, read in numbers.items()}
+    return series.astype(object).map(lambda cell: found.get(cell, cell))
 
 
 def tell_words(frame: Any, path: Path, option: str) -> None:

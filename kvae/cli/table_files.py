@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from kvae.cli.table_cells import gaps_of, keep_codes, read_csv, tell_words
+from kvae.cli.table_cells import (
+    gaps_of,
+    keep_codes,
+    keep_whole,
+    read_csv,
+    tell_words,
+    with_classes,
+)
 from kvae.cli.terminal import first_sentence
 from kvae.cli.text_values import are_dates, are_numbers, is_iso_date, is_missing, is_number
 
@@ -31,7 +38,8 @@ def read_table(
 
     Of a .csv file the first line names the columns. Text that is dates of ISO 8601 throughout
     becomes dates, of UTC where they have several offsets; whole numbers of which some have leading
-    zeros are codes and stay text. A warning names columns of text that looks like dates of another
+    zeros are codes and stay text. Whole numbers of 2**53 and more beside missing ones are Int64,
+    which does not round them. A warning names columns of text that looks like dates of another
     form or like numbers with units or separators, and those of which a word is taken as missing.
 
     Of a .parquet file an index with a name, or of dates, becomes columns, the first ones.
@@ -42,8 +50,8 @@ def read_table(
         schema: the `kvae.data.TableSchema` of the table where it is known. Its classes of text are
             read as text, whatever they look like: a file may hold only the 1 and 2 of the classes
             1, 2 and A. So is what it leaves out, which then stays as it is written. Beside its
-            classes that are numbers, other values may stand. None of its other columns becomes
-            codes.
+            classes that are numbers or booleans, other values may stand. None of its other columns
+            becomes codes.
         kinds: kind by name of a column, as `overrides` of `kvae.data.TableSchema.infer`, where the
             user named some. Text of a category stays text, codes of a number become numbers.
 
@@ -56,9 +64,9 @@ def read_table(
     known = {} if schema is None else _types_of_classes(schema)
     left_out = {} if schema is None else _left_out(schema)
     text = [*(name for name, kind in known.items() if kind is str), *left_out]
-    numbered = {name for name, kind in known.items() if kind in (int, float)}
+    classes = {name: kind for name, kind in known.items() if kind in (bool, int, float)}
     kinds = {**left_out, **(kinds or {})}
-    loose = {name for name, kind in kinds.items() if kind in ("category", "drop")} | numbered
+    loose = {name for name, kind in kinds.items() if kind in ("category", "drop")} | {*classes}
     numbers = kinds.keys() - {name for name, kind in kinds.items() if kind in ("category", "date")}
     plain = path.suffix.lower() == ".csv"
     try:
@@ -82,8 +90,9 @@ def read_table(
                 _check_days(frame[name], option)
         elif not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]) and name not in kept:
             frame[name] = _typed(frame[name], option)
-        elif name in numbered and not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]):
-            frame[name] = _with_numbers(frame[name])
+        elif name in classes and not pd.api.types.is_numeric_dtype(frame.dtypes.iloc[place]):
+            frame[name] = with_classes(frame[name], classes[name])
+    keep_whole(frame, path, {name for name, kind in classes.items() if kind is float})
     tell_words(frame, path, option)
     return frame
 
@@ -185,15 +194,6 @@ def _separator(frame: Any, names: Sequence[str]) -> str | None:
             if mark in str(name) and len(values) and all(mark in str(each) for each in values):
                 return mark
     return None
-
-
-def _with_numbers(series: Any) -> Any:
-    """Return a column of text with numbers in the place of the cells that are some."""
-    import pandas as pd
-
-    found = {value: pd.to_numeric(value, errors="coerce") for value in series.dropna().unique()}
-    numbers = {value: number for value, number in found.items() if not np.isnan(number)}
-    return series.astype(object).map(lambda value: numbers.get(value, value))
 
 
 def _typed(series: Any, option: str) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from kvae.cli.table_cells import GAPS, read_csv
 from kvae.cli.table_files import FEW, read_table
 from kvae.data import TableSchema
+from kvae.data.tables.gaps import filled_by_schema
 from kvae.estimators.detector_table import detector_schema
 
 ROWS = 60
@@ -116,6 +117,44 @@ def test_a_gap_among_whole_numbers_beyond_int64_is_missing(gap, tmp_path):
     assert read.isna().tolist() == [cell == gap for cell in cells]
 
 
+@pytest.mark.parametrize("gaps", [False, True])
+def test_long_whole_numbers_beside_codes_stay_numbers(gaps, tmp_path):
+    stamps = [1_700_000_000_000_000_413 + 1_000 * place for place in range(ROWS)]
+    lines = [f"{stamp},{place:05d}" for place, stamp in enumerate(stamps)]
+    lines += [",00001"] if gaps else []
+    with pytest.warns(UserWarning, match="Column 'zip' of DATA is read as text") as caught:
+        read = read_table(written(tmp_path, "\n".join(["t,zip", *lines])), "DATA")
+    assert len(caught) == 1
+    assert pd.api.types.is_integer_dtype(read["t"].dtype)
+    assert read["t"].dropna().tolist() == stamps
+
+
+def test_whole_numbers_beside_gaps_are_not_rounded(tmp_path):
+    """float64 has steps of 256 there."""
+    stamps = [1_700_000_000_000_000_413 + 1_000 * place for place in range(ROWS)]
+    lines = [f"{stamp},{place},{place}e17" for place, stamp in enumerate(stamps)]
+    read = read_table(written(tmp_path, "\n".join(["t,n,f", *lines, ",,"])), "DATA")
+    assert read.dtypes.astype(str).tolist() == ["Int64", "float64", "float64"]
+    assert read["t"].dropna().tolist() == stamps
+    assert read["t"].isna().tolist() == [False] * ROWS + [True]
+    for trained_on in (read, read.astype({"t": "float64"})):
+        schema = TableSchema.infer(trained_on, {"t": "integer", "n": "integer", "f": "number"})
+        x = schema.to_array(read)
+        whole = filled_by_schema(schema, read, x, np.nan_to_num(x))
+        assert whole["t"].tolist()[:ROWS] == stamps
+        assert whole["t"].notna().all()
+
+
+def test_classes_that_are_rounded_numbers_are_known_again(tmp_path):
+    classes = [1_700_000_000_000_000_413, 1_800_000_000_000_000_413]
+    frame = pd.DataFrame({"c": [*classes, None] * 20}, dtype="float64")
+    schema = TableSchema.infer(frame, {"c": "category"})
+    read = read_table(
+        written(tmp_path, f"c,a\n{classes[0]},1\n{classes[1]},2\n,3\n"), "DATA", schema
+    )
+    np.testing.assert_array_equal(schema.to_array(read[["c"]])[:, 0], [0.0, 1.0, np.nan])
+
+
 def test_gaps_are_what_pandas_takes_as_missing(tmp_path):
     frame = read_csv(written(tmp_path, "a,c\n" + "".join(f"1,{gap}\n" for gap in GAPS)))
     assert frame["c"].isna().all()
@@ -198,6 +237,19 @@ def test_unknown_text_beside_classes_that_are_numbers_changes_none_of_them(known
     plain = TableSchema.infer(trained_on, kinds)
     with pytest.raises(ValueError, match=f"one of 10115, 20095.* 'A-1' in row {len(known) + 1}"):
         plain.to_array(read_table(path, "DATA", plain))
+
+
+@pytest.mark.parametrize("words", [["False", "True"], ["false", "TRUE"]])
+def test_unknown_text_beside_booleans_changes_none_of_them(words, tmp_path):
+    frame = pd.DataFrame({"a": np.arange(60) / 8, "flag": [False, True] * 30})
+    cells = [*words, "", *words, "maybe"]
+    path = written(tmp_path, "a,flag\n" + "".join(f"0.5,{cell}\n" for cell in cells))
+    schema = TableSchema.infer(frame)
+    read = read_table(path, "DATA", schema)
+    with pytest.raises(ValueError, match=r"one of False, True\. Received: 'maybe' in row 5"):
+        schema.to_array(read)
+    places = schema.to_array(read, unknown="missing")[:, 1]
+    np.testing.assert_array_equal(places, [0, 1, np.nan, 0, 1, np.nan])
 
 
 def test_what_a_schema_leaves_out_is_not_looked_at(tmp_path):

@@ -18,6 +18,7 @@ DAY = pd.Timestamp("2024-03-01")
         ([0.1, None], np.array([0.1, 0.5], "float32"), [0.1, 0.5], "float64"),
         ([None, None], [1, 2], [1, 2], "int64"),
         (pd.array([7, None], "Int64"), pd.array([8, 9], "Int64"), [7, 9], "Int64"),
+        (pd.array([2**60 + 1, None], "Int64"), [2.0**60, 2.0**61], [2**60 + 1, 2**61], "Int64"),
         ([True, None], [False, False], [True, False], "bool"),
         ([DAY, None], [DAY, DAY + pd.Timedelta("1s")], [DAY, DAY + pd.Timedelta("1s")], None),
         (["x", None], pd.Categorical(["a", "b"]), ["x", "b"], None),

@@ -40,7 +40,7 @@ class Category(Column):
         elif strange.any() and unknown == "refuse":
             row = int(strange.argmax())
             expected = f"one of {_listed(self.categories)}"
-            hint = 'Take unknown categories as missing by unknown="missing".'
+            hint = 'TableSchema.to_array(unknown="missing") takes unknown ones as missing.'
             raise offending(self.name, expected, row, series.iloc[row], hint)
         return np.where(known & (codes >= 0), codes.astype("float64"), np.nan)
 

@@ -74,7 +74,8 @@ def _filled(given: Any, estimate: Any) -> Any:
     parts = given[~missing], estimate[missing]
     for dtype in (estimate.dtype, given.dtype):
         made = [_converted(part, dtype) for part in parts]
-        if all(list(new) == list(old) for new, old in zip(made, parts, strict=True)):
+        # As numbers of Python: those of NumPy are compared in float64, which rounds long ones.
+        if all(new.tolist() == old.tolist() for new, old in zip(made, parts, strict=True)):
             break
     else:
         made = [part.astype(object) for part in parts]

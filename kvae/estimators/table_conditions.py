@@ -128,7 +128,7 @@ def _numbers(column: Any, pair: list[Any], what: str, value: Any) -> tuple[float
     try:
         # A bound may be infinite, or no valid value of the column, such as -1 of counts.
         if expected == "numbers":
-            low, high = (float(each) - column.offset for each in pair)
+            low, high = (_less(plain(each), column.offset) for each in pair)
         else:
             dates = pd.Series([pd.Timestamp(each) for each in pair])
             zone = getattr(column, "zone", None)
@@ -139,3 +139,9 @@ def _numbers(column: Any, pair: list[Any], what: str, value: Any) -> tuple[float
         raise error from cause
     # As the array holds them.
     return float(np.float32(low)), float(np.float32(high))
+
+
+def _less(bound: Any, offset: float) -> float:
+    """Return a number less the offset of its column; whole numbers may be beyond float64."""
+    whole = isinstance(bound, int) and isinstance(offset, int)
+    return float(bound - offset) if whole else float(bound) - offset

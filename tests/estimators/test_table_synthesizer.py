@@ -133,6 +133,17 @@ def test_a_column_with_a_condition_is_not_missing(synthesizer):
     assert synthesizer.sample(200, conditions={"height": (150, 200)})["height"].notna().all()
 
 
+@pytest.mark.parametrize("number", [int, np.int64, fractions.Fraction])
+def test_conditions_on_whole_numbers_beyond_float64_are_exact(number):
+    values = [2**53 + place for place in range(6)]
+    frame = pd.DataFrame({"i": values * 10})
+    schema = kvae.data.TableSchema.infer(frame, {"i": "integer"})
+    conditions = Conditions(schema, {"i": (number(values[1]), number(values[3]))})
+    held = conditions.hold(schema.to_array(frame))
+    assert frame["i"][held].unique().tolist() == values[1:4]
+    assert Conditions(schema, {"i": (-np.inf, np.inf)}).hold(schema.to_array(frame)).all()
+
+
 def test_conditions_that_hardly_any_row_fulfils_are_refused_with_their_rate(synthesizer):
     with pytest.raises(ValueError, match=r"which 0 of 2000 rows fulfil \(rate 0\)"):
         synthesizer.sample(5, conditions={"age": (200, 300)}, most_draws=2000)

@@ -215,13 +215,18 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Keep calibration rows and their scores, which set the limits."""
         self._calibration_scores, self._usual_nats = self._nats(rows), self._mean_nats(rows)
         self.calibration_rows_ = rows
+        self._rate_told = self._rate()
+        self._warn_of_rate()
+
+    def _warn_of_rate(self) -> None:
+        """Warn where the calibration rows cannot guarantee the rate of false alarms."""
         smallest = self.calibration_.smallest_rate()
         if smallest > self.false_alarm_rate:
             warnings.warn(
-                f"{len(rows)} calibration rows can guarantee a false-alarm rate of {smallest:.3g}, "
-                f"not of {self.false_alarm_rate:.3g}: the threshold is that of the former. Use "
-                "more rows, or a higher false_alarm_rate.",
-                stacklevel=3,
+                f"{len(self.calibration_rows_)} calibration rows can guarantee a false-alarm rate "
+                f"of {smallest:.3g}, not of {self.false_alarm_rate:.3g}: the threshold is that of "
+                "the former. Use more rows, or a higher false_alarm_rate.",
+                stacklevel=4,
             )
 
     @property
@@ -232,8 +237,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     @property
     def limits_(self) -> tuple[float, float]:
         """Lowest and highest score in nats that is no anomaly."""
-        rate = checks.rate("false_alarm_rate", self.false_alarm_rate)
+        rate, _ = changed = self._rate()
+        if changed != self._rate_told:  # by set_params; `fit` and `calibrate` have warned
+            self._warn_of_rate()
         return self.calibration_.limits(rate)
+
+    def _rate(self) -> tuple[float, bool]:
+        """Return the wanted rate, and whether both sides share it."""
+        return checks.rate("false_alarm_rate", self.false_alarm_rate), bool(self.two_sided)
 
     @property
     def offset_(self) -> float:
@@ -466,6 +477,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         detector.schema = detector.schema_ if state.get("own_schema") else None
         detector._calibration_scores = np.array(state["calibration"], "float32")
         detector.calibration_rows_ = np.load(folder / "calibration_rows.npy", allow_pickle=False)
+        detector._rate_told = detector._rate()
         detector._usual_nats = detector._mean_nats(detector.calibration_rows_)
         detector.n_features_in_ = state["n_features_in"]
         if state["feature_names_in"]:

@@ -112,6 +112,29 @@ def test_a_changed_rate_counts_in_memory_and_in_files_alike(detector, rows, tmp_
         again.set_params(false_alarm_rate=2.0).predict(rows)
 
 
+def test_a_changed_rate_that_the_calibration_rows_do_not_allow_is_warned_of(detector, rows):
+    again = pickle.loads(pickle.dumps(detector))
+    smallest = again.calibration_.smallest_rate()
+    told = f"calibration rows can guarantee a false-alarm rate of {smallest:.3g}, not of 0.0001"
+    again.set_params(false_alarm_rate=1e-4)
+    with pytest.warns(UserWarning, match=told) as caught:
+        again.predict(rows)
+    assert len(caught) == 1
+    allowed = 1.01 * smallest
+    again.set_params(false_alarm_rate=allowed).predict(rows)
+    with pytest.warns(UserWarning, match=f"rate of {2 * smallest:.3g}, not of {allowed:.3g}"):
+        assert again.set_params(two_sided=True).limits_ == again.calibration_.limits(2 * smallest)
+
+
+def test_a_rate_that_fit_has_warned_of_is_not_warned_of_again(tmp_path):
+    x = normal_rows(100, 5)
+    with pytest.warns(UserWarning, match="calibration rows can guarantee"):
+        detector = AnomalyDetector(steps=5, random_state=0).fit(x)
+    detector.save(tmp_path / "detector")
+    loaded = AnomalyDetector.load(tmp_path / "detector")
+    assert loaded.predict(x).tolist() == detector.predict(x).tolist()
+
+
 def test_it_survives_pickle_and_its_own_files(detector, rows, tmp_path):
     detector.save(tmp_path / "detector")
     assert not list((tmp_path / "detector").glob("*.pkl"))

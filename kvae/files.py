@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["destination", "replacing", "sync", "sync_entry", "vacant"]
+__all__ = ["check_name", "destination", "replacing", "sync", "sync_entry", "vacant"]
 
 NOREPLACE, EXCHANGE = 1, 2  # flags of Linux' renameat2
 AT_FDCWD = -100
@@ -55,11 +55,7 @@ def destination(
     """
     target = Path(path)
     parent = target.parent
-    if "\0" in str(target) or len(os.fsencode(target.name)) > LONGEST_NAME:
-        raise ValueError(
-            f"Expected {name} to end in a name of at most {LONGEST_NAME} bytes without NUL. "
-            f"Received: {name}={str(path)!r}"
-        )
+    check_name(target, name)
     if not parent.exists():
         raise FileNotFoundError(
             f"Expected the folder of {name} to exist. Received: {name}={str(path)!r}, but there is "
@@ -91,6 +87,21 @@ def destination(
     return target
 
 
+def check_name(target: Path, name: str) -> None:
+    """Raise a ValueError where nothing can be renamed to a path, such as "." and "folder/..".
+
+    Args:
+        target: path of a file or folder to be.
+        name: name of the argument, for messages.
+    """
+    last = target.name
+    if last in ("", "..") or "\0" in str(target) or len(os.fsencode(last)) > LONGEST_NAME:
+        raise ValueError(
+            f"Expected {name} to end in a name of at most {LONGEST_NAME} bytes without NUL, other "
+            f"than . and .. Received: {name}={str(target)!r}"
+        )
+
+
 def vacant(path: Any, name: str = "path") -> Path:
     """Return `path` if something new can be created there; errors as for `destination`."""
     return destination(path, False, name)
@@ -109,10 +120,12 @@ def replacing(path: Any, overwrite: bool = True) -> Iterator[Path]:
             there in the meantime is kept.
 
     Raises:
+        ValueError: If it cannot be the name of a file.
         FileExistsError: If something stands there in the end and may not be overwritten.
         IsADirectoryError: If a file was written and a folder stands there.
         NotADirectoryError: If a folder was written and a file stands there.
     """
+    check_name(Path(path), "path")
     target = _place(Path(path)) if overwrite else Path(path)
     _clean(target)
     random = uuid.uuid4().hex[:8]

@@ -65,6 +65,18 @@ def test_a_vacant_path_is_free_in_a_folder_that_exists(tmp_path):
         files.vacant(tmp_path / "taken" / "b")
 
 
+@pytest.mark.parametrize("path", ["", ".", "/", "..", "sub/..", "a\0b", 256 * "a"])
+def test_what_nothing_can_be_renamed_to_is_refused(path, tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    message = "to end in a name of at most 255 bytes without NUL, other than"
+    with pytest.raises(ValueError, match=f"Expected out {message}"):
+        files.destination(path, True, "out")
+    with pytest.raises(ValueError, match=f"Expected path {message}"), files.replacing(path):
+        pass
+    assert os.listdir(tmp_path) == ["sub"]
+
+
 def test_a_dangling_link_is_not_vacant(tmp_path):
     link = tmp_path / "link"
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kvae import checks
-from kvae.files import replacing, sync
+from kvae.files import check_name, replacing, sync
 from kvae.training.distribution import from_all_workers, is_chief
 from kvae.training.optimizers import swap_averages
 from kvae.training.resume import Ending
@@ -39,7 +39,8 @@ class BestWeights(Ending):
 
     Raises:
         ValueError: If an argument is not of the form above; when `fit` begins, if `directory` is a
-            file or holds anything else; when `fit` ends, if the log was never there.
+            file, holds anything else or ends in no name, as "." does; when `fit` ends, if the log
+            was never there.
 
     Example:
         >>> best = kvae.callbacks.BestWeights(folder / "best", patience=20)
@@ -130,6 +131,7 @@ class BestWeights(Ending):
 
     def _check_directory(self) -> None:
         """Raise where something else stands there, which a replaced folder would delete."""
+        check_name(self.directory, "directory")
         found = None
         if self.directory.is_dir():
             others = {file.name for file in self.directory.iterdir()} - {WEIGHTS, NOTE}

@@ -303,6 +303,15 @@ def test_nothing_else_is_deleted(case, grey, tmp_path):
     assert kept.is_file()
 
 
+def test_a_folder_without_a_name_is_refused_before_the_training(grey, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    vae = new_vae()
+    before = vae.get_weights()
+    with pytest.raises(ValueError, match=r"Expected directory to end in a name .* directory='\.'"):
+        vae.fit(grey, validation_data=grey, verbose=0, callbacks=[kvae.callbacks.BestWeights(".")])
+    assert_same(vae.get_weights(), before)
+
+
 def test_the_folders_above_are_made(grey, tmp_path):
     best = kvae.callbacks.BestWeights(tmp_path / "runs" / "first" / "best")
     new_vae().fit(grey, validation_data=grey, verbose=0, callbacks=[best])

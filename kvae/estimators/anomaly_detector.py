@@ -18,12 +18,13 @@ from kvae import checks, files
 from kvae._version import __version__
 from kvae.callbacks.training_bar import training_bar
 from kvae.data import TableSchema
+from kvae.data.rounding import warn_of_rounding
 from kvae.data.tables.arguments import check_schema
 from kvae.data.tables.number import Number
 from kvae.estimators.calibration import Calibration
 from kvae.estimators.calibration_split import calibration_split
 from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
-from kvae.estimators.detector_table import detector_schema, is_frame, warn_of_rounding
+from kvae.estimators.detector_table import detector_schema, is_frame
 from kvae.estimators.drift_test import DriftTest
 from kvae.estimators.rollback import rollback
 from kvae.estimators.saved_arguments import arguments_of, with_arguments
@@ -378,7 +379,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         options = {"dtype": "float32", "allow_nd": True, "ensure_min_samples": least}
         rows: Any = validate_data(self, X, reset=reset, **options)
         if reset:
-            warn_of_rounding(np.asarray(X, "float64"))
+            names = [f"feature {place}" for place in range(rows.shape[-1])]
+            advice = "Subtract a constant"
+            if rows.ndim == 2:
+                advice += ", or pass a DataFrame, of which the detector does that"
+            warn_of_rounding(np.asarray(X, "float64"), names, f"{advice}.", stacklevel=4)
         return rows
 
     def _reads_arrays(self) -> bool:

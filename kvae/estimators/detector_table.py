@@ -7,13 +7,11 @@ unknown values. What only tells rows apart, and dates, which are others in new r
 """
 
 import dataclasses
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from kvae.data import TableSchema
+from kvae.data.rounding import are_far
 from kvae.data.tables.category import Category
 from kvae.data.tables.column import Column
 from kvae.data.tables.date import Date
@@ -28,30 +26,10 @@ __all__ = [
     "detector_schema",
     "is_frame",
     "scale_places",
-    "warn_of_rounding",
 ]
 
 RARE = 5  # text that fewer rows hold belongs to the class of unknown values
 UNKNOWN = "other"
-FAR = 2.0**17  # so many spans from zero float32 tells fewer than 128 values apart
-
-
-def warn_of_rounding(x: np.ndarray) -> None:
-    """Warn of features whose values float32 hardly tells apart.
-
-    Args:
-        x: finite numbers, float64 (..., features).
-    """
-    values = x.reshape(-1, x.shape[-1])
-    span = values.max(axis=0) - values.min(axis=0)
-    far = np.flatnonzero((span > 0) & (np.abs(values).max(axis=0) > FAR * span))
-    if len(far):
-        warnings.warn(
-            f"The numbers of feature {far[0]} differ by {span[far[0]]:.3g} and are as far from "
-            f"zero as {np.abs(values[:, far[0]]).max():.3g}: float32 rounds most of the difference "
-            "away. Subtract a constant, or pass a DataFrame, of which the detector does that.",
-            stacklevel=4,
-        )
 
 
 def is_frame(x: Any) -> bool:
@@ -121,18 +99,20 @@ def _dropped(column: Column, reason: str) -> Fixed:
     return Fixed(name=column.name, kind="dropped", dtype=column.dtype, reason=reason)
 
 
-def _number(column: Column) -> Number:
+def _number(column: Number | Category) -> Number:
     """Return a column of raw numbers without bounds, less an offset where float32 needs one."""
-    offset: float = 0
     if isinstance(column, Number):
-        span = (column.high or 0.0) - (column.low or 0.0)
-        offset = column.offset if abs(column.offset) > FAR * span else 0
+        start: float = column.offset
+        low, high = start + (column.low or 0.0), start + (column.high or 0.0)
+    else:  # whole numbers, of few values
+        low, high = min(column.categories), max(column.categories)
+        start = int(low)
     return Number(
         name=column.name,
         kind="number",
         dtype=column.dtype,
         missing=column.missing,
-        offset=offset,
+        offset=start if are_far(low, high) else 0,
     )
 
 

@@ -242,6 +242,16 @@ def test_ids_are_refused_or_dropped(values, rng):
     assert TableSchema.infer(frame, {"id": "category"}).width == 2
 
 
+def test_whole_numbers_that_float64_makes_equal_are_counted_apart(rng):
+    """float64 has steps of 256 at 2**60."""
+    values = 2**60 + rng.integers(0, 1000, 400)
+    frame = pd.DataFrame({"long": values, "few": 2**60 + rng.integers(0, 3, 400)})
+    schema = TableSchema.infer(frame)
+    assert kinds(schema) == {"long": "integer", "few": "category"}
+    assert_round_trip(frame, schema)
+    assert kinds(TableSchema.infer(frame.astype(object)))["long"] == "integer"
+
+
 def test_whole_numbers_that_differ_by_chance_are_no_ids(rng):
     prices = rng.choice(100_000, 300, replace=False)
     assert kinds(TableSchema.infer(pd.DataFrame({"price": prices}))) == {"price": "integer"}

@@ -10,9 +10,10 @@ from scipy.stats import betabinom
 from sklearn.base import clone
 
 import kvae
+from kvae.data.rounding import warn_of_rounding
 from kvae.estimators import AnomalyDetector
 from kvae.estimators.calibration_split import calibration_split
-from kvae.estimators.detector_table import detector_schema, warn_of_rounding
+from kvae.estimators.detector_table import detector_schema
 from kvae.export import runtime
 
 MODES = {"idle": 0.1, "run": 1.0, "boost": 2.0}
@@ -230,7 +231,24 @@ def test_an_array_whose_digits_are_lost_is_told_of(rng):
     rows = rng.normal(size=(80, 3)) + np.array([0.0, 1e10, 1e3])
     with pytest.warns(UserWarning, match=r"The numbers of feature 1 differ by .* 1e\+10"):
         AnomalyDetector(false_alarm_rate=0.1, steps=2, random_state=0).fit(rows)
-    warn_of_rounding(rows[:, ::2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_rounding(rows[:, ::2], "ac", "", stacklevel=2)
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64", "Int64"])
+@pytest.mark.parametrize(
+    ("values", "new"),
+    [
+        ([100_000_001, 100_000_003], 99_999_999),
+        ([1_700_000_000, 1_700_000_010, 1_700_000_020], 1_700_000_060),
+    ],
+)
+def test_few_whole_numbers_far_from_zero_keep_their_digits(values, new, kind):
+    """float32 has steps of 128 at 1.7e9."""
+    schema = detector_schema(pd.DataFrame({"a": values * 20}, dtype=kind))
+    array = schema.to_array(pd.DataFrame({"a": [*values, new]}, dtype=kind)).astype("float32")
+    np.testing.assert_array_equal(np.diff(array[:, 0]), np.diff([*values, new]))
 
 
 def test_a_schema_may_be_given(rows):

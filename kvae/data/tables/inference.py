@@ -168,7 +168,7 @@ def _number(basic: dict[str, Any], series: Any, kind: str | None) -> Column:
     values = values[~np.isnan(values)]
     whole = bool(np.all(values == np.rint(values)))
     low, high = float(values.min()), float(values.max())
-    distinct = np.unique(values)
+    distinct = series.nunique()  # of its own values, which float64 may round
     if kind == "count" and not (whole and low >= 0):
         raise ValueError(
             f"Expected column {shown(basic['name'])} to hold counts, whole numbers of at least 0. "
@@ -177,8 +177,9 @@ def _number(basic: dict[str, Any], series: Any, kind: str | None) -> Column:
     if kind == "integer" and not whole:
         row = int(np.argmax(plain.numbers(series) % 1 > 0))
         raise offending(basic["name"], "whole numbers", row, series.iloc[row])
-    few = len(distinct) <= FEW and len(values) >= ROWS_PER_CLASS * len(distinct)
-    if kind is None and whole and (set(distinct) <= {0.0, 1.0} or few) and len(distinct) > 1:
+    few = distinct <= FEW and len(values) >= ROWS_PER_CLASS * distinct
+    bits = low >= 0.0 and high <= 1.0
+    if kind is None and whole and (bits or few) and distinct > 1:
         return _category(basic, series[series.notna()], 0)
     chosen = kind or ("count" if are_counts(values) else "integer" if whole else "number")
     decimals = 0 if whole else _decimals(values, basic["dtype"])

@@ -105,7 +105,7 @@ def _anomaly(
     cut = []
     if series is not None:
         windows = series.windows(data, series.stride)
-        data, cut = windows.x, series.told(windows)
+        data, cut = windows.x, series.told(windows, data)
     if isinstance(data, Path) or not (hasattr(data, "columns") or data.ndim in (2, 3)):
         raise ValueError(
             "Expected DATA with --job anomaly to be a table, or an array (rows, features) or "

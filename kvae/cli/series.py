@@ -114,22 +114,25 @@ class Series:
             _check_array(data)
         return windows(data, self.window, stride, times=times, missing="drop")
 
-    def told(self, windows: "Windows") -> list[str]:
+    def told(self, windows: "Windows", data: Any) -> list[str]:
         """Return lines on the windows of a training: how many, of which rows, dead channels.
 
         Args:
             windows: what `windows` returned.
+            data: what they were cut from, whose values float32 may have made equal.
         """
         import numpy as np
+        import pandas as pd
 
-        held = np.isfinite(windows.per_step(np.zeros(len(windows.x)))).sum()
+        held = np.isfinite(windows.per_step(np.zeros(len(windows.x))))
         lines = [
-            f"{len(windows.x)} windows of {self.window} steps hold {held} of {windows.steps} rows. "
-            "None crosses a gap in time or holds a missing value."
+            f"{len(windows.x)} windows of {self.window} steps hold {held.sum()} of {windows.steps} "
+            "rows. None crosses a gap in time or holds a missing value."
         ]
-        dead = np.flatnonzero(np.ptp(windows.x, axis=(0, 1)) == 0.0)
+        table = text_names(data)[self.channels] if self.channels else pd.DataFrame(data)
+        dead = np.flatnonzero(table[held].nunique() == 1)
         if len(dead):
-            names = self.channels or [f"channel {place}" for place in range(windows.x.shape[2])]
+            names = self.channels or [f"channel {place}" for place in range(table.shape[1])]
             lines.append(
                 f"Constant in all of them: {', '.join(names[place] for place in dead)}. Other "
                 "values in later rows raise the score."

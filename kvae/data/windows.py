@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from kvae import checks
+from kvae.data.rounding import warn_of_rounding
 
 __all__ = ["Windows", "windows"]
 
@@ -73,6 +74,8 @@ def windows(
 ) -> Windows:
     """Cut a series into windows of equal length, none of which crosses a gap in time.
 
+    A warning names channels whose values lie so far from zero that float32 hardly tells them apart.
+
     Args:
         values: numbers (steps,) or (steps, channels), or a pandas Series or DataFrame of these. A
             `DatetimeIndex` or another increasing index of numbers gives the `times`.
@@ -130,8 +133,10 @@ def windows(
             f"Expected a stretch of {length} steps without a gap or a missing value. Received: "
             f"none in {steps} steps"
         )
-    x = array[starts[:, None] + np.arange(length)]
-    return Windows(x.astype("float32"), starts, steps)
+    advice = "Subtract a constant, the same one in all data, and cut the windows then."
+    warn_of_rounding(array, _channels(values, array.shape[1]), advice, stacklevel=3)
+    narrow = array.astype("float32")  # before the windows, which may be many times as large
+    return Windows(narrow[starts[:, None] + np.arange(length)], starts, steps)
 
 
 def _numbers(values: Any) -> np.ndarray:
@@ -167,6 +172,12 @@ def _numbers(values: Any) -> np.ndarray:
     if beyond.any():
         raise ValueError(f"Expected values in the range of float32. Received: {array[beyond][0]:g}")
     return array[:, None] if array.ndim == 1 else array
+
+
+def _channels(values: Any, count: int) -> list[str]:
+    """Return what a message calls the channels: their names in a pandas object, or numbers."""
+    names = list(getattr(values, "columns", range(count)))
+    return [f"channel {name!r}" for name in names]
 
 
 def _index_times(index: Any) -> Any:

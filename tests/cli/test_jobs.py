@@ -173,12 +173,25 @@ def test_what_is_told_of_windows_names_channels_without_change(rng):
     frame = pd.DataFrame({"heat": rng.normal(size=40), "spare": np.zeros(40)})
     frame.loc[17, "heat"] = np.nan
     series = Series.of(frame, window=10, stride=None)
-    lines = series.told(series.windows(frame, 10))
+    lines = series.told(series.windows(frame, 10), frame)
     assert lines[0].startswith("3 windows of 10 steps hold 30 of 40 rows.")
     assert lines[1].startswith("Constant in all of them: spare.")
-    assert len(series.told(series.windows(frame.assign(spare=frame.index), 10))) == 1
-    array = Series.of(np.zeros((40, 2)), window=10, stride=10)
-    assert "channel 0, channel 1." in array.told(array.windows(np.zeros((40, 2)), 10))[1]
+    frame = frame.assign(spare=frame.index)
+    assert len(series.told(series.windows(frame, 10), frame)) == 1
+    zeros = np.zeros((40, 2))
+    array = Series.of(zeros, window=10, stride=10)
+    assert "channel 0, channel 1." in array.told(array.windows(zeros, 10), zeros)[1]
+
+
+@pytest.mark.parametrize("spread", [1.0, 30.0])
+def test_a_channel_far_from_zero_is_told_of_and_not_called_constant(rng, spread):
+    """float32 has steps of 64 at 1e9."""
+    frame = pd.DataFrame({"heat": rng.normal(size=40), "c": 1e9 + spread * rng.random(40)})
+    series = Series.of(frame, window=16, stride=None)
+    with pytest.warns(UserWarning, match="The numbers of channel 'c' differ by .* 1e\\+09.* Subtr"):
+        cut = series.windows(frame, 16)
+    assert np.ptp(cut.x[:, :, 1]) == 0.0
+    assert len(series.told(cut, frame)) == 1
 
 
 def test_a_clock_with_a_repeated_or_a_missing_time_is_told_of(rng):

@@ -1,5 +1,7 @@
 """Windows of a series: gaps, channels, missing values, and scores back on steps."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -117,3 +119,24 @@ def test_an_infinity_is_named_beside_missing_values_that_are_let_pass(missing):
 def test_bad_input(values, arguments, message):
     with pytest.raises(ValueError, match=message):
         kvae.data.windows(values, **{"length": 2, **arguments})
+
+
+def test_windows_take_no_more_memory_than_their_float32(rng):
+    values = rng.normal(size=(2000, 10))
+    kvae.data.windows(values, 64)
+    tracemalloc.start()
+    found = kvae.data.windows(values, 64)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * found.x.nbytes
+
+
+def test_channels_that_float32_hardly_tells_apart_are_told_of(rng):
+    far = 1e9 + rng.normal(size=(40, 1))
+    with pytest.warns(UserWarning, match="numbers of channel 1 differ .* and of channel 2 too"):
+        kvae.data.windows(np.hstack([far - 1e9, far, far]), 8)
+    series = pd.Series(far[:, 0])
+    series[3] = np.nan
+    with pytest.warns(UserWarning, match="numbers of channel 0 differ"):
+        kvae.data.windows(series, 8, missing="keep")
+    kvae.data.windows(np.full(40, 1e9), 8)

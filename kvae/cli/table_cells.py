@@ -1,4 +1,4 @@
-"""What pandas reads of a .csv file in another way than it is written: codes, numbers and words.
+"""What pandas reads of a .csv file in another way than it is written: codes, numbers, words, spaces.
 
 Codes such as 01234 would be numbers without their zeros, large whole numbers beside missing ones
 would be rounded, and words such as None missing values.
@@ -6,13 +6,21 @@ would be rounded, and words such as None missing values.
 
 import re
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["gaps_of", "keep_codes", "keep_whole", "read_csv", "tell_words", "with_classes"]
+__all__ = [
+    "gaps_of",
+    "keep_codes",
+    "keep_spaces",
+    "keep_whole",
+    "read_csv",
+    "tell_words",
+    "with_classes",
+]
 
 CODE = r"0\d+"  # such as a postal code: no number is written with leading zeros
 WHOLE = r"[-+]?\d+"
@@ -31,7 +39,7 @@ def read_csv(path: Path, **settings: Any) -> Any:
     """Return the DataFrame of a .csv file, by `pandas.read_csv` with further settings."""
     import pandas as pd
 
-    return pd.read_csv(path, skipinitialspace=True, **settings)
+    return pd.read_csv(path, **{"skipinitialspace": True, **settings})
 
 
 def gaps_of(columns: Collection[Any], kept: Collection[Any]) -> dict[str, Any]:
@@ -173,3 +181,32 @@ def tell_words(frame: Any, path: Path, option: str) -> None:
                     f"in {count} rows: write another word if it is a class",
                     stacklevel=3,
                 )
+
+
+def keep_spaces(frame: Any, path: Path, classes: Mapping[Any, Collection[Any]]) -> None:
+    """Give cells the spaces that they begin with where a class of their column is written so.
+
+    Args:
+        frame: what `read_csv` read, which is changed.
+        path: the file.
+        classes: the classes of columns by name.
+    """
+    import pandas as pd
+
+    spaced = {
+        name: [each for each in classes.get(name, ()) if isinstance(each, str) and each[:1] == " "]
+        for name in frame.columns
+    }
+    asked = [place for place, name in enumerate(frame.columns) if spaced[name]]
+    if not asked:
+        return  # without reading it once more
+    try:
+        written = read_csv(path, usecols=asked, dtype=str, skipinitialspace=False, index_col=False)
+    except pd.errors.ParserError:  # quotes after a space, with commas between them
+        return
+    for place, values in zip(asked, written.columns, strict=True):
+        name = frame.columns[place]
+        cells, read = written[values].reindex(frame.index), frame[name]
+        stripped = cells.str.lstrip(" ")
+        same = (stripped == read) | (read.isna() & stripped.isin(GAPS))
+        frame[name] = read.where(~(same & cells.isin(spaced[name])), cells)

@@ -11,6 +11,7 @@ import numpy as np
 from kvae.cli.table_cells import (
     gaps_of,
     keep_codes,
+    keep_spaces,
     keep_whole,
     read_csv,
     tell_words,
@@ -84,6 +85,7 @@ def read_table(
         ) from error
     _check_header(frame, first, header.iloc[0].dropna().tolist(), path, option)
     kept = {*text, *loose, *keep_codes(frame, path, option, {*known, *numbers})}
+    keep_spaces(frame, path, {} if schema is None else _classes(schema))
     for place, name in enumerate(frame.columns):
         if pd.api.types.is_integer_dtype(frame.dtypes.iloc[place]):
             if name not in kinds:
@@ -102,9 +104,13 @@ def _types_of_classes(schema: Any) -> dict[Any, type | None]:
 
     The first class says it: the class of unknown values, the last one, is text among numbers too.
     """
+    return {name: type(each[0]) if each else None for name, each in _classes(schema).items()}
+
+
+def _classes(schema: Any) -> dict[Any, Sequence[Any]]:
+    """Return the classes of columns, none where it has none, by the names of the columns."""
     columns = [getattr(each, "column", None) or each for each in schema.columns]  # of constants
-    classes = {column.name: getattr(column, "categories", ()) for column in columns}
-    return {name: type(each[0]) if each else None for name, each in classes.items()}
+    return {column.name: getattr(column, "categories", ()) for column in columns}
 
 
 def _left_out(schema: Any) -> dict[Any, str]:

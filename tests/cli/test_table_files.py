@@ -197,6 +197,30 @@ def test_the_classes_of_a_schema_are_read_as_they_are_written(tmp_path):
     assert read_table(path, "DATA", numbers)["c"].tolist() == [1, 2] * 20
 
 
+@pytest.mark.parametrize("classes", [[" a", "b ", "c"], [" a", "a", "  a"], [" ", " NA", "b, c"]])
+def test_classes_keep_the_spaces_that_they_begin_with(classes, tmp_path):
+    frame = pd.DataFrame({"a": np.arange(60) / 8, "c": classes * 20, "one": [" x"] * 60})
+    schema = TableSchema.infer(frame)
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    read = read_table(tmp_path / "table.csv", "DATA", schema)
+    pd.testing.assert_frame_equal(schema.to_frame(schema.to_array(read)), frame)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        'a, "c"\n1, "c"\n2, "d, e"\n',
+        'a, c, "t"\n1, c, "x, y"\n2, "d, e", z\n',
+        'a, t, c\n1, "x\ny", c\n2, z, "d, e"\n',
+    ],
+)
+def test_spaces_after_commas_are_no_part_of_other_classes(style, tmp_path):
+    frame = pd.DataFrame({"a": np.arange(60) / 8, "c": [" a", "c", "d, e", "d"] * 15})
+    schema = TableSchema.infer(frame)
+    read = read_table(written(tmp_path, style), "DATA", schema)
+    assert read["c"].tolist() == ["c", "d, e"]
+
+
 @pytest.mark.parametrize(
     ("values", "kind", "read"),
     [

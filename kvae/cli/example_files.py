@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from kvae.cli.table_files import TABLES, write_table
+from kvae.cli.table_files import TABLES
+from kvae.cli.table_output import write_table
 
 __all__ = ["SUFFIXES", "picture", "write_examples"]
 
@@ -30,7 +31,7 @@ def write_examples(x: Any, path: Path, schema: Any, vae: Any, title: str, column
     elif suffix == ".png":
         picture(x, vae, title, columns).savefig(path, dpi=120)
     else:
-        write_table(_frame(x, schema), path)
+        write_table(_frame(x, schema), path, schema)
 
 
 def _frame(x: Any, schema: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
 from kvae.cli.run_folder import model_of, schema_file_of
-from kvae.cli.table_files import TABLES, check_suffix, write_table
+from kvae.cli.table_files import TABLES, check_suffix
+from kvae.cli.table_output import write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -39,9 +40,9 @@ def run(
             f"{str(data)!r} and {str(output)!r}"
         )
     with quiet_native_logs():
-        result, count = _imputed(model, found, kind, seed)
+        result, count, schema = _imputed(model, found, kind, seed)
     with files.replacing(output, overwrite) as temporary:
-        _write(result, temporary)
+        _write(result, temporary, schema)
     if as_json:
         print(json.dumps({"output": str(output), "imputed": count, "seed": seed}))
         return
@@ -51,8 +52,8 @@ def run(
     )
 
 
-def _imputed(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
-    """Return the data without missing values, and how many there were."""
+def _imputed(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int, Any]:
+    """Return the data without missing values, how many there were, and the schema of a table."""
     import numpy as np
 
     from kvae.data.tables.gaps import filled, filled_by_schema
@@ -63,7 +64,8 @@ def _imputed(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
         if not hasattr(found, "columns"):
             raise ValueError("Expected DATA to be a table for a run of --job table.")
         synthesizer = TableSynthesizer.load(model / "synthesizer").set_params(random_state=seed)
-        return _counted(found, synthesizer.impute(found, kind))
+        whole = synthesizer.impute(found, kind)
+        return whole, _filled(found, whole), synthesizer.schema_
     vae = load_vae(model_of(model))
     if not hasattr(vae, "impute"):
         raise ValueError(f"Expected MODEL to be a kvae.VAE. Received: {type(vae).__name__}")
@@ -71,22 +73,25 @@ def _imputed(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int]:
     x = np.asarray(examples_of(found, vae, file, "DATA"), "float32")
     estimates = vae.impute(x, seed=seed, kind=kind)
     if not hasattr(found, "columns"):
-        return np.where(np.isnan(found), estimates, found), int(np.isnan(x).sum())
-    if file is None:
-        return _counted(found, filled(found, type(found)(estimates, found.index, found.columns)))
-    return _counted(found, filled_by_schema(schema_of(file), found, x, estimates))
+        return np.where(np.isnan(found), estimates, found), int(np.isnan(x).sum()), None
+    schema = None if file is None else schema_of(file)
+    if schema is None:
+        whole = filled(found, type(found)(estimates, found.index, found.columns))
+    else:
+        whole = filled_by_schema(schema, found, x, estimates)
+    return whole, _filled(found, whole), schema
 
 
-def _counted(table: Any, whole: Any) -> tuple[Any, int]:
-    """Return the table with estimates, and how many missing cells of the other one it fills."""
-    return whole, int((table.isna() & whole.notna()).to_numpy().sum())
+def _filled(table: Any, whole: Any) -> int:
+    """Return how many missing cells of a table another one fills."""
+    return int((table.isna() & whole.notna()).to_numpy().sum())
 
 
-def _write(result: Any, path: Path) -> None:
+def _write(result: Any, path: Path, schema: Any) -> None:
     import numpy as np
 
     if hasattr(result, "columns"):
-        write_table(result, path)
+        write_table(result, path, schema)
         return
     with path.open("wb") as file:
         np.save(file, result)

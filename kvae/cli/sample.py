@@ -8,7 +8,8 @@ from kvae import files
 from kvae.cli.example_files import SUFFIXES, write_examples
 from kvae.cli.inputs import load_vae, schema_of
 from kvae.cli.run_folder import model_of, schema_file_of
-from kvae.cli.table_files import TABLES, check_suffix, write_table
+from kvae.cli.table_files import TABLES, check_suffix
+from kvae.cli.table_output import write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -81,5 +82,5 @@ def _synthetic(
         synthesizer = TableSynthesizer.load(folder).set_params(random_state=seed)
         frame = synthesizer.sample(count)
     with files.replacing(output, overwrite) as temporary:
-        write_table(frame, temporary)
+        write_table(frame, temporary, synthesizer.schema_)
     return tuple(frame.shape)

@@ -10,7 +10,8 @@ from kvae import files
 from kvae.cli.inputs import examples_of, read_examples
 from kvae.cli.run_folder import bundle_of, schema_file_of, series_of
 from kvae.cli.series import Series, text_names
-from kvae.cli.table_files import check_suffix, write_table
+from kvae.cli.table_files import check_suffix
+from kvae.cli.table_output import write_table
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["by_beam", "run"]

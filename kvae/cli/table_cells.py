@@ -1,4 +1,4 @@
-"""What pandas reads of a .csv file in another way than it is written: codes, numbers, words, spaces.
+"""What pandas reads of a .csv file in another way than it is written: codes, numbers, words.
 
 Codes such as 01234 would be numbers without their zeros, large whole numbers beside missing ones
 would be rounded, and words such as None missing values.

@@ -20,7 +20,7 @@ from kvae.cli.table_cells import (
 from kvae.cli.terminal import first_sentence
 from kvae.cli.text_values import are_dates, are_numbers, is_iso_date, is_missing, is_number
 
-__all__ = ["TABLES", "check_suffix", "compressed", "read_table", "write_table"]
+__all__ = ["TABLES", "check_suffix", "compressed", "read_table"]
 
 TABLES = (".csv", ".parquet")
 # What compressed files begin with.
@@ -144,14 +144,6 @@ def check_suffix(output: Path, suffixes: Sequence[str] = TABLES) -> None:
         raise ValueError(
             f"Expected --output to end in {', '.join(others)} or {last}. Received: {str(output)!r}"
         )
-
-
-def write_table(frame: Any, path: Path) -> None:
-    """Write a DataFrame without its index as .csv, or as .parquet."""
-    if path.suffix.lower() == ".csv":
-        frame.to_csv(path, index=False)
-    else:
-        frame.to_parquet(path)
 
 
 def _check_header(frame: Any, first: Any, names: Sequence[str], path: Path, option: str) -> None:

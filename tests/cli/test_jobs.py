@@ -412,6 +412,11 @@ def test_a_generate_run_fills_gaps_and_keeps_the_rest(tmp_path):
     assert whole["pay"].notna().all()
     read = pd.read_csv(tmp_path / "pay.csv")
     pd.testing.assert_frame_equal(whole[6:], read[6:], check_dtype=False)
+    done = invoke("sample", run, "-o", tmp_path / "new.csv", "-n", 200)
+    assert done.exit_code == 0, done.output
+    for name in ("all.csv", "new.csv"):
+        cells = pd.read_csv(tmp_path / name, dtype=str)["pay"].dropna()
+        assert cells.str.fullmatch(r"\d+").all()
 
 
 @pytest.mark.slow

@@ -133,7 +133,7 @@ def windows(
             f"Expected a stretch of {length} steps without a gap or a missing value. Received: "
             f"none in {steps} steps"
         )
-    advice = "Subtract a constant, the same one in all data, and cut the windows then."
+    advice = "Subtract a constant, the same one in all data, before windows are cut."
     warn_of_rounding(array, _channels(values, array.shape[1]), advice, stacklevel=3)
     narrow = array.astype("float32")  # before the windows, which may be many times as large
     return Windows(narrow[starts[:, None] + np.arange(length)], starts, steps)

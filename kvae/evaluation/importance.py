@@ -13,7 +13,6 @@ from kvae import checks, memory
 from kvae.contract.latent import NO_WEIGHTS
 from kvae.evaluation.gaussian_vector import built_model
 from kvae.evaluation.target import target_and_known
-from kvae.layers import IndependentBernoulli
 from kvae.layers.discretized_logistic import bits_per_dimension
 from kvae.losses.importance_weighted import log_weights
 from kvae.noise import fold_in
@@ -278,7 +277,7 @@ def _dimensions(model: Any, arrays: dict[str, Any]) -> tuple[np.ndarray, str]:
     name = type(layer).__name__
     if layer.density:
         return counts, f"{name}, a density, whose value depends on the unit of the data"
-    binary = np.isin(target, (0, 1)) | ~known
-    if isinstance(layer, IndependentBernoulli) and not binary.all():
-        return counts, f"{name} of data that are not all 0 or 1, which is a cross-entropy"
+    if not np.all(layer.has_mass(target) | ~known):
+        reason = "whose Bernoullis get data that are not all 0 or 1, which is a cross-entropy"
+        return counts, f"{name}, {reason}"
     return counts, ""

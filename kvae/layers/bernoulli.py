@@ -63,6 +63,11 @@ class IndependentBernoulli(DistributionLayer):
         )
         return tfd.Independent(bernoulli, len(self.event_shape))
 
+    def has_mass(self, x: Any) -> Any:
+        """Return where `x` is 0 or 1, see `DistributionLayer.has_mass`."""
+        x = tf.convert_to_tensor(x)
+        return (x == 0) | (x == 1)
+
     def convert(self, distribution: Any, name: str) -> Any:
         """Return the tensor that `name` (one of `conversions`) stands for."""
         if name == "logits":

@@ -228,6 +228,11 @@ class Columns(DistributionLayer):
         columns = zip(self.columns, self._parts(self.check_params(params)), strict=True)
         return self._join([column.weighted_center(part, weights) for column, part in columns])
 
+    def has_mass(self, x: Any) -> Any:
+        """Return what each column says of its own, see `DistributionLayer.has_mass`."""
+        columns = zip(self.columns, self._split(x), strict=True)
+        return self._join([column.has_mass(value) for column, value in columns])
+
     def features(self, x: Any) -> Any:
         """Return the columns as their own layers show them, see `DistributionLayer.features`."""
         if not self.transforms():

@@ -235,6 +235,16 @@ class DistributionLayer(keras.layers.Layer):
         """
         return 0.0
 
+    def has_mass(self, x: Any) -> Any:
+        """Return whether log p of each element is that of a probability, booleans of `x`'s shape.
+
+        False for a density, and where a Bernoulli gives the cross-entropy of a grey value.
+
+        Args:
+            x: as for `log_prob`.
+        """
+        return tf.fill(tf.shape(x), not self.density)
+
     def mean_log_prob(self, params: Any, x: Any, observed: Any = None) -> Any:
         """Return log p(x) divided by the number of elements of the event, in nats, (batch...).
 

@@ -134,6 +134,10 @@ class Mixture(DistributionLayer):
         component_params = _join_first_axes(tf.transpose(component_params, [*first, last]))
         return self.component_layer.weighted_center(component_params, weights)
 
+    def has_mass(self, x: Any) -> Any:
+        """Return what the component layer says, see `DistributionLayer.has_mass`."""
+        return self.component_layer.has_mass(x)
+
     def features(self, x: Any) -> Any:
         """Return what the component layer shows, see `DistributionLayer.features`."""
         return self.component_layer.features(x)

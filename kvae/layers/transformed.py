@@ -160,6 +160,10 @@ class Transformed(DistributionLayer):
         """Return whether those of `layer` are, as the transform acts on each by itself."""
         return self.layer.has_independent_elements(params)
 
+    def has_mass(self, x: Any) -> Any:
+        """Return what the layer says of f(x), see `DistributionLayer.has_mass`."""
+        return self.layer.has_mass(self.features(x))
+
     def log_derivative(self, x: Any, observed: Any = None) -> Any:
         """Return the sum over the event of log |f'|, (batch...); zero unless p is a density."""
         axes = list(range(-len(self.event_shape), 0))

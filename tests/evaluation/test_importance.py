@@ -184,6 +184,43 @@ def test_bits_per_dimension_without_a_meaning_are_refused_with_the_reason(vae, g
     assert log_likelihood(vae, grey.round(), samples=2).bits_per_dimension > 0.0
 
 
+@pytest.mark.parametrize("bits", range(1, 17))
+def test_all_binary_pixels_have_mass_in_a_bernoulli(bits):
+    pixels = kvae.layers.Transformed(
+        kvae.layers.IndependentBernoulli(3), kvae.transforms.Pixels(bits)
+    )
+    x = np.array([[0.0, 2.0**bits - 1.0, 2.0 ** (bits - 1) - 0.5]])
+    np.testing.assert_array_equal(pixels.has_mass(x), [[True, True, False]])
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "white", "grey"),
+    [
+        (
+            kvae.layers.Transformed(kvae.layers.IndependentBernoulli(2), kvae.transforms.Pixels()),
+            255.0,
+            100.0,
+        ),
+        (kvae.layers.MixtureSameFamily(2, kvae.layers.IndependentBernoulli(2)), 1.0, 0.4),
+        (
+            kvae.layers.Columns(
+                [kvae.layers.IndependentBernoulli((), name=name) for name in ("a", "b")]
+            ),
+            1.0,
+            0.4,
+        ),
+    ],
+    ids=["Transformed", "MixtureSameFamily", "Columns"],
+)
+def test_a_bernoulli_of_grey_values_gives_no_bits_wherever_it_stands(likelihood, white, grey):
+    binary, mixed = np.array([[0.0, white], [white, white]]), np.array([[0.0, white], [grey, 0.0]])
+    model = make_vae((2,), likelihood=likelihood)
+    assert log_likelihood(model, binary, samples=2).bits_per_dimension > 0.0
+    assert "not all 0 or 1" in log_likelihood(model, mixed, samples=2).no_bits
+    with pytest.raises(ValueError, match="which is a cross-entropy"):
+        _ = log_likelihood(model, mixed, samples=2).bits_per_dimension
+
+
 def test_invalid_arguments_are_refused(vae, grey):
     with pytest.raises(ValueError, match="samples"):
         log_likelihood(vae, grey, samples=0)

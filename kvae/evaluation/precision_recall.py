@@ -1,5 +1,6 @@
 """Precision and recall of generated examples, by nearest neighbours."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,16 +80,15 @@ def precision_recall(real: Any, generated: Any, k: int = 3) -> PrecisionRecall:
     """
     k = checks.positive_int("k", k)
     real, generated = checked_features(real, generated, least=k + 1)
-    radii = [_radii(features, k) for features in (real, generated)]
+    points, places = _distinct(np.concatenate([real, generated]))
+    of_real, of_generated = np.split(places, [len(real)])
     balls = np.zeros(len(generated))  # real ones that a generated example lies in
     recalled, covered = (np.zeros(len(real), bool) for _ in range(2))
-    for start in range(0, len(real), ROWS):
-        rows = slice(start, start + ROWS)
-        distances = _distances(real[rows], generated)
-        inside = distances <= radii[0][rows, None]
+    for rows, inside in _inside(points, of_real, of_generated, k):
         balls += inside.sum(axis=0)
         covered[rows] = inside.any(axis=1)
-        recalled[rows] = (distances <= radii[1]).any(axis=1)
+    for _, inside in _inside(points, of_generated, of_real, k):
+        recalled |= inside.any(axis=0)
     return PrecisionRecall(
         precision=float(np.mean(balls > 0)),
         recall=float(recalled.mean()),
@@ -97,15 +97,39 @@ def precision_recall(real: Any, generated: Any, k: int = 3) -> PrecisionRecall:
     )
 
 
-def _radii(features: np.ndarray, k: int) -> np.ndarray:
-    """Return the distance of each example to its k-th nearest other one."""
-    from sklearn.neighbors import NearestNeighbors
+def _distinct(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct rows of an array, and the place of each row among them, (rows,)."""
+    seen: dict[bytes, int] = {}
+    # Adding zero makes -0.0 equal to 0.0 in bytes.
+    places = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in x + 0.0])
+    return x[np.unique(places, return_index=True)[1]], places
 
-    distances, _ = NearestNeighbors(n_neighbors=k).fit(features).kneighbors()
-    return np.asarray(distances[:, -1])
 
+def _inside(
+    points: np.ndarray, own: np.ndarray, others: np.ndarray, k: int
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield which other examples lie in the balls of a set, for some rows of it at once.
 
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    Radii and distances are read from one matrix, in which examples with equal features share a
+    column: a matrix product would give them distances that differ by its rounding.
+
+    Args:
+        points: distinct features, (points, features).
+        own: places of the examples of the set in `points`.
+        others: those of the other set.
+        k: each ball reaches to the k-th nearest other example of the set.
+
+    Yields:
+        Rows of the set, and booleans (rows, others).
+    """
     from sklearn.metrics import pairwise_distances
 
-    return np.asarray(pairwise_distances(a, b))
+    for start in range(0, len(own), ROWS):
+        rows = own[start : start + ROWS]
+        each = np.arange(len(rows))
+        distances = pairwise_distances(points[rows], points)
+        distances[each, rows] = 0.0
+        to_own = distances[:, own]
+        to_own[each, start + each] = np.inf  # not to itself
+        radii = np.partition(to_own, k - 1, axis=1)[:, k - 1 : k]
+        yield slice(start, start + ROWS), distances[:, others] <= radii

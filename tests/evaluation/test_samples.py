@@ -94,6 +94,15 @@ def test_the_same_examples_have_precision_and_recall_of_one(rng):
     assert (found.precision, found.recall, found.coverage) == (1.0, 1.0, 1.0)
 
 
+@pytest.mark.parametrize("features", [3, 40])
+def test_repeated_examples_have_precision_and_recall_of_one(features, rng, monkeypatch):
+    monkeypatch.setattr(sys.modules["kvae.evaluation.precision_recall"], "ROWS", 64)
+    x = np.repeat(100.0 + rng.normal(size=(40, features)), 5, axis=0)
+    found = precision_recall(x, rng.permutation(x))  # all radii are zero with k = 3
+    assert (found.precision, found.recall, found.coverage) == (1.0, 1.0, 1.0)
+    assert found.density == pytest.approx(5.0 / 3.0)
+
+
 def test_disjoint_examples_have_none(rng):
     x = rng.normal(size=(100, 3))
     found = precision_recall(x, x + 50.0)

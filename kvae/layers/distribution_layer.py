@@ -30,6 +30,7 @@ from kvae.layers.observed import (
     independent_elements,
     observed_log_prob,
     value_for,
+    value_in_support,
 )
 from kvae.layers.trainability import check_reparameterized
 from kvae.noise import standard_normal
@@ -276,6 +277,12 @@ class DistributionLayer(keras.layers.Layer):
         Args:
             elements: distribution of the elements, batch shape (batch..., *event_shape).
         """
+        bounded = math.isfinite(self.domain.low) and math.isfinite(self.domain.high)
+        if not bounded and not self.domain.integer:
+            # The domain may hold more than the support, as zero with a Gamma distribution.
+            value = value_in_support(elements)
+            if value is not None:
+                return value
         value = np.asarray(self.domain.valid_value())
         return tf.constant(value.astype(tf.as_dtype(elements.dtype).as_numpy_dtype))
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 __all__ = [
     "check_observed",
@@ -11,6 +12,7 @@ __all__ = [
     "not_missing",
     "observed_log_prob",
     "value_for",
+    "value_in_support",
 ]
 
 
@@ -90,6 +92,40 @@ def independent_elements(layer: Any, distribution: Any) -> Any:
             "on each other"
         )
     return elements
+
+
+def value_in_support(distribution: Any) -> Any | None:
+    """Return a value at which a density and its gradient are finite, or None where none is known.
+
+    Args:
+        distribution: `tfd.Distribution` with scalar events.
+
+    Returns:
+        A tensor that broadcasts with the batch shape and has no gradient: what TFP's map from all
+        numbers onto the support makes of zero; of a mixture, that of its first component; of
+        whole numbers the mode.
+
+    Example:
+        >>> from kvae.layers.observed import value_in_support
+        >>> value_in_support(tfd.Uniform([3.0, 5.0], [4.0, 9.0])).numpy()
+        array([3.5, 7. ], dtype=float32)
+    """
+    if isinstance(distribution, tfd.MixtureSameFamily):
+        components = distribution.components_distribution
+        value = value_in_support(components)
+        if value is None:
+            return None
+        return tf.broadcast_to(value, components.batch_shape_tensor())[..., 0]
+    if isinstance(distribution, tfd.Mixture):
+        return value_in_support(distribution.components[0])
+    try:
+        onto = distribution.experimental_default_event_space_bijector()
+        value = (
+            distribution.mode() if onto is None else onto.forward(tf.zeros((), distribution.dtype))
+        )
+    except NotImplementedError:
+        return None
+    return tf.stop_gradient(value)
 
 
 def observed_log_prob(layer: Any, distribution: Any, x: Any, observed: Any) -> Any:

@@ -39,6 +39,61 @@ def test_log_prob_is_that_of_the_functions_distribution():
     np.testing.assert_allclose(loss(np.full(2, 1.5), params), -expected, rtol=1e-5)
 
 
+def _both(params):
+    """Return two positive parameters of each element, and the number of its axes."""
+    return (*tf.split(0.1 + tf.math.softplus(params), 2, axis=-1), len(params.shape) - 1)
+
+
+FAMILIES = {
+    "Gamma": tfd.Gamma,
+    "InverseGamma": tfd.InverseGamma,
+    "LogNormal": tfd.LogNormal,
+    "LogitNormal": tfd.LogitNormal,
+    "Beta": tfd.Beta,
+    "Kumaraswamy": tfd.Kumaraswamy,
+    "Weibull": tfd.Weibull,
+    "Pareto": tfd.Pareto,
+    "HalfCauchy": tfd.HalfCauchy,
+    "LogLogistic": tfd.LogLogistic,
+    "InverseGaussian": tfd.InverseGaussian,
+    "Exponential": lambda a, b: tfd.Exponential(a * b),
+    "Uniform": lambda a, b: tfd.Uniform(1.0 + a, 1.0 + a + b),
+    "Triangular": lambda a, b: tfd.Triangular(1.0 + a, 1.0 + a + 2.0 * b, 1.0 + a + b),
+    "TruncatedNormal": lambda a, b: tfd.TruncatedNormal(a, b, 5.0, 9.0),
+    "Zipf": lambda a, b: tfd.Zipf(1.0 + a + b),
+    "StudentT": lambda a, b: tfd.StudentT(a, 0.0, b),
+    "Normal": tfd.Normal,
+    "Gamma mixture": lambda a, b: tfd.MixtureSameFamily(
+        tfd.Categorical(logits=tf.stack([a, b], -1)),
+        tfd.Gamma(tf.stack([a, b], -1), tf.stack([b, a], -1)),
+    ),
+    "mixture": lambda a, b: tfd.Mixture(
+        tfd.Categorical(logits=tf.stack([a, b], -1)), [tfd.Gamma(a, b), tfd.LogNormal(a, b)]
+    ),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_missing_elements_leave_value_and_gradient_finite(family):
+    class OfFamily(kvae.layers.DistributionLayer):
+        params_per_element = 2
+
+        def make_distribution(self, params):
+            first, second, axes = _both(params)
+            return tfd.Independent(FAMILIES[family](first, second), axes)
+
+    layer, params = OfFamily(3), tf.constant([[0.3, -0.5, 1.0, 0.4, 2.0, -1.0]])
+    x = tf.cast(layer.distribution(params).sample(seed=[1, 2]), tf.float32)
+    observed = np.array([[True, False, False]])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(params)
+        log_prob = layer.log_prob(params, tf.where(observed, x, np.nan), observed)
+        expected = layer.distribution(params).distribution.log_prob(x)[:, 0]
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-6)
+    gradients = [tape.gradient(each, params) for each in (log_prob, expected)]
+    np.testing.assert_allclose(*gradients, rtol=1e-6)
+
+
 def test_shapes_are_known_from_params_shape_or_from_the_first_call():
     given = kvae.layers.DistributionLambda(gamma, params_shape=2)
     assert (given.params_shape, given.params_size, given.event_shape) == ((2,), 2, ())

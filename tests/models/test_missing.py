@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 import kvae
 from kvae.contract import Batch
@@ -157,6 +158,12 @@ def log_normal(size):
     return kvae.layers.Transformed(kvae.layers.IndependentNormal(size), transform)
 
 
+@keras.saving.register_keras_serializable(package="test_missing")
+def gammas(params):
+    concentration, rate = tf.split(tf.math.softplus(params), 2, axis=-1)
+    return tfd.Independent(tfd.Gamma(concentration, rate), 1)
+
+
 def row():
     return kvae.layers.Columns(
         [
@@ -180,6 +187,7 @@ LIKELIHOODS = [
     lambda: kvae.layers.IndependentStudentT(EVENT),
     lambda: kvae.layers.DiscretizedLogistic(EVENT),
     lambda: kvae.layers.IndependentCategorical(EVENT, 2),
+    lambda: kvae.layers.DistributionLambda(gammas, params_shape=2 * EVENT),
 ]
 
 

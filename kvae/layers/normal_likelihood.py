@@ -43,9 +43,9 @@ class NormalLikelihood(DistributionLayer):
     the mean weighted by `sample_weight`, and log sigma kept above -6 by a softplus. The mean
     squared error is averaged over the batches of training, over all of them in the first 100 and
     with a weight of 1/100 for the newest after that, and stored in a weight of the layer that is
-    not trained. Everywhere else the scale is the stored one, so that the log-likelihood of an
-    example does not depend on its batch, and draws and exported files use the scale of the training
-    data. It is 1 before training.
+    not trained. Everywhere else, and in training with `trainable=False`, the scale is the stored
+    one, so that the log-likelihood of an example does not depend on its batch, and draws and
+    exported files use the scale of the training data. It is 1 before training.
 
     Args:
         event_shape: see `DistributionLayer`.
@@ -118,17 +118,18 @@ class NormalLikelihood(DistributionLayer):
 
     @property
     def learns_from_batches(self) -> bool:
-        """Whether the scale is an optimal one, see `DistributionLayer`."""
-        return self.scale == "optimal"
+        """Whether the scale is an optimal one that is not frozen, see `DistributionLayer`."""
+        return self.scale == "optimal" and self.trainable
 
     def training_log_prob(
         self, params: Any, x: Any, observed: Any = None, weight: Any = None
     ) -> Any:
         """Return log p(x) in nats, shape (batch...); see `DistributionLayer.training_log_prob`.
 
-        An optimal scale is that of the batch, and the stored one is updated.
+        An optimal scale is that of the batch, and the stored one is updated; a layer that is not
+        `trainable` uses the stored one and leaves it as it is.
         """
-        if self.scale != "optimal":
+        if not self.learns_from_batches:
             return self.log_prob(params, x, observed)
         elements = independent_elements(self, self.distribution(params))
         error = tf.cast(x, elements.dtype) - elements.loc

@@ -185,6 +185,25 @@ def test_outside_training_the_scale_is_the_stored_one(rng):
     assert float(layer.named_parameters(loc)["scale"][0, 0]) == pytest.approx(sigma)
 
 
+def test_a_frozen_layer_keeps_and_uses_its_optimal_scale(make_vae, grey):
+    vae = make_vae(likelihood=layers.NormalLikelihood((8, 8, 1), scale="optimal"))
+    vae.compile("adam")
+    vae.fit(grey, batch_size=20, verbose=0)
+    layer = vae.likelihood_layer
+    kept = [weight.numpy() for weight in layer.weights]
+    layer.trainable = False
+    assert not layer.learns_from_batches
+    vae.compile("adam")
+    vae.fit(3.0 * grey, batch_size=20, verbose=0)
+    np.testing.assert_array_equal([weight.numpy() for weight in layer.weights], kept)
+    params = np.zeros((2, 8, 8, 1), "float32")
+    found = layer.training_log_prob(params, grey[:2])
+    assert_same_in_float32(found, layer.log_prob(params, grey[:2]))
+    layer.trainable = True
+    layer.training_log_prob(params, grey[:2])
+    assert float(layer.batches) == float(kept[1]) + 1.0
+
+
 def test_optimal_scale_agrees_in_graph_and_xla(rng):
     loc, x = rng.normal(size=(2, 5, 4, 2)).astype("float32")
     layer = optimal((4, 2))

@@ -24,7 +24,7 @@ from kvae.contract import Domain, Latent
 from kvae.contract.term import total
 from kvae.layers import packing, tfp_names
 from kvae.layers.event_mean import event_mean
-from kvae.layers.functional import add_training_step, batch_of
+from kvae.layers.functional import OnePass, add_training_step, batch_of
 from kvae.layers.observed import (
     elements_of,
     independent_elements,
@@ -118,6 +118,7 @@ class DistributionLayer(keras.layers.Layer):
         self.validate_args = bool(validate_args)
         self.regularizer: Any = regularizer if own else None
         self.regularizer_layers = list(regularizer.layers) if own else []
+        self._pass = OnePass()
         self.seed = seed
         # A traced function must not create variables. A layer made there, by `X.new(params)` for
         # instance, gives distributions only.
@@ -468,13 +469,14 @@ class DistributionLayer(keras.layers.Layer):
         if training:
             check_reparameterized(self, distribution)
         value = self._value(distribution, training)
-        batch = batch_of(params, mask, self.step(), training)
+        step = self._pass.step(self) if training and self.counts_steps else self.step()
+        batch = batch_of(params, mask, step, training)
         seed = next_seed(self.seed_generator) if self.regularizer.needs_seed else None
         latent = self.latent(distribution, value, condition, seed)
         terms = self.regularizer.terms(latent, batch)
-        if training:
-            self.advance_step()
-        self.add_loss(ops.cast(total(terms, batch), keras.config.floatx()))  # as Keras' losses
+        loss = ops.cast(total(terms, batch), keras.config.floatx())  # as Keras' losses
+        self._pass.added(loss)
+        self.add_loss(loss)
         return value
 
     def latent(

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kvae.contract import Batch
 
-__all__ = ["add_training_step", "batch_of"]
+__all__ = ["OnePass", "add_training_step", "batch_of"]
 
 
 def batch_of(params: Any, mask: Any, step: Any, training: bool | None) -> Batch:
@@ -25,6 +25,33 @@ def batch_of(params: Any, mask: Any, step: Any, training: bool | None) -> Batch:
         step=step,
         training=bool(training),
     )
+
+
+class OnePass:
+    """The training step of a layer that a model calls several times in one pass, as a shared one.
+
+    Keras empties the `losses` of all layers when a model is called from outside. As long as the
+    loss that the layer added last is among them, the pass is still the same.
+    """
+
+    def __init__(self) -> None:
+        self._loss: Any = None
+        self._step: Any = None
+
+    def goes_on(self, layer: Any) -> bool:
+        """Return whether the model has called the layer in this pass before."""
+        return self._loss is not None and any(loss is self._loss for loss in layer.losses)
+
+    def step(self, layer: Any) -> Any:
+        """Return the step of this pass; count it for the layer at its first call."""
+        if not self.goes_on(layer):
+            self._step = layer.step()
+            layer.advance_step()
+        return self._step
+
+    def added(self, loss: Any) -> None:
+        """Take note of the loss that the layer adds."""
+        self._loss = loss
 
 
 def add_training_step(layer: keras.layers.Layer) -> Any:

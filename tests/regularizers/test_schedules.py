@@ -132,6 +132,45 @@ def test_the_loss_uses_the_weight_of_the_step(make_vae, grey):
         assert logs["loss"] == pytest.approx(logs["nll"] + weight * logs["kl"], rel=1e-5)
 
 
+def called_three_times(posterior, kind):
+    """Return a functional model that calls a posterior layer three times, and data for it."""
+    x = np.random.default_rng(0).normal(size=(16, 3, 4)).astype("float32")
+    inputs = keras.Input((3, 4))
+    if kind == "TimeDistributed":
+        z = keras.layers.TimeDistributed(posterior)(inputs)
+    else:
+        z = keras.layers.add([posterior(inputs[:, i]) for i in range(3)])
+    return keras.Model(inputs, keras.layers.Dense(1)(z)), x
+
+
+@pytest.mark.parametrize("kind", ["shared", "TimeDistributed"])
+@pytest.mark.parametrize(
+    "compile_arguments",
+    [{}, {"steps_per_execution": 2}, {"jit_compile": True}, {"run_eagerly": True}],
+    ids=["graph", "steps_per_execution", "xla", "eager"],
+)
+def test_a_layer_that_a_model_calls_several_times_counts_each_step_once(kind, compile_arguments):
+    kl = kvae.regularizers.KLDivergenceRegularizer(
+        kvae.priors.StandardNormal(2), weight=schedules.Linear(10)
+    )
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl)
+    model, x = called_three_times(posterior, kind)
+    model.compile(loss="mse", optimizer=keras.optimizers.SGD(0.0), **compile_arguments)
+    y = np.zeros((16, 3, 1) if kind == "TimeDistributed" else (16, 1))
+    model.fit(x, y, batch_size=4, verbose=0)
+    assert int(posterior.step()) == 4
+    model.evaluate(x, y, verbose=0)
+    assert int(posterior.step()) == 4
+    for step in (4, 5):  # all calls of a step have its weight
+        model(x, training=True)
+        losses = [float(loss) for loss in posterior.losses]
+        each = [
+            posterior.distribution(x[:, i]).kl_divergence(kl.prior.distribution()) for i in range(3)
+        ]
+        np.testing.assert_allclose(losses, 0.1 * step * np.mean(each, axis=1), rtol=1e-5)
+    assert int(posterior.step()) == 6
+
+
 def test_evaluation_does_not_count_as_training(make_vae, grey):
     vae = scheduled_vae(make_vae, schedules.Linear(10))
     with pytest.warns(UserWarning, match="Training ended after 3 steps"):

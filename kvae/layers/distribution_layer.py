@@ -64,7 +64,8 @@ class DistributionLayer(keras.layers.Layer):
         validate_args: whether TFP checks parameters and values at run time.
         activity_regularizer: a `kvae.regularizers.Regularizer` (or a list of them) of this
             posterior. In a `kvae.VAE` its terms join the loss; in another Keras model the layer
-            adds them to the model's losses. A plain Keras regularizer is applied to the layer's
+            adds them to the model's losses, as means over the examples that a Keras mask does not
+            leave out. A plain Keras regularizer is applied to the layer's
             output as Keras does it.
         seed: int, makes the draws reproducible.
         **kwargs: Passed to `keras.layers.Layer`.
@@ -447,11 +448,13 @@ class DistributionLayer(keras.layers.Layer):
         Args:
             params: tensor of shape (batch..., *params_shape).
             training: whether the model is training.
-            mask: Keras mask of shape (batch...), True where an example counts.
+            mask: Keras mask of shape (batch...), True where an example counts. Of a mask of the
+                steps of an event, (batch..., steps), an example counts if any of its steps does.
             condition: tensor (batch, ...) for the regularizer's prior, where it is conditional.
         """
         # One batch axis, whatever the layer is called on: TensorFlow's softmax takes five axes.
         batch_shape, params = packing.flat_batch(self, params)
+        mask = None if mask is None else packing.flat_mask(mask, batch_shape)
         if self.regularizer is None:
             value = self._value(self.distribution(params), training)
         else:

@@ -15,7 +15,7 @@ def batch_of(params: Any, mask: Any, step: Any, training: bool | None) -> Batch:
 
     Args:
         params: the posterior's parameters, with one batch axis.
-        mask: Keras mask of the batch axes, True where an example counts, or None.
+        mask: booleans (batch,), True where an example counts, or None.
         step: number of training steps so far.
         training: whether the model is training.
     """
@@ -69,5 +69,5 @@ def add_training_step(layer: keras.layers.Layer) -> Any:
 
 def _mask_weight(mask: Any) -> Any:
     """Return weights (batch,) whose plain batch mean averages over the unmasked examples."""
-    mask = tf.reshape(tf.cast(mask, tf.float32), [-1])
+    mask = tf.cast(mask, tf.float32)
     return mask * tf.cast(tf.size(mask), tf.float32) / tf.maximum(tf.reduce_sum(mask), 1.0)

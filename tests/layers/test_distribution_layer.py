@@ -149,6 +149,30 @@ def test_masked_examples_do_not_count(rng):
     assert float(layer.losses[0]) == pytest.approx(each[mask].mean(), rel=1e-5)
 
 
+@pytest.mark.parametrize("steps_in", ["event", "batch", "first of two batch axes"])
+def test_an_example_counts_if_one_of_its_steps_does(steps_in):
+    """As Keras' Embedding masks padded sequences; the third example is padding alone."""
+    x = np.array([[1, 2, 0], [3, 0, 0], [0, 0, 0], [1, 1, 1]])
+    inputs = keras.Input((3,), dtype="int32")
+    params = keras.layers.Embedding(5, 4, mask_zero=True)(inputs)
+    event = {"event": (3, 2), "batch": (2,), "first of two batch axes": ()}[steps_in]
+    if not event:
+        reshape = keras.layers.Reshape((3, 2, 2))
+        reshape.supports_masking = True
+        params = reshape(params)
+    posterior = layers.IndependentNormal(event, activity_regularizer=kl(event))
+    model = keras.Model(inputs, [params, posterior(params)])
+    model.compile("adam", loss=None)
+    packed = model(x)[0]
+    each = values(posterior.regularizer, posterior.distribution(packed), 0.0)
+    counts = {"event": (x != 0).any(axis=1), "batch": x != 0}.get(steps_in, (x != 0)[..., None])
+    expected = np.average(each, weights=np.broadcast_to(counts, each.shape))
+    assert float(posterior.losses[0]) == pytest.approx(expected, rel=1e-5)
+    found = model.evaluate(x, verbose=0)
+    assert found == pytest.approx(expected, rel=1e-5)
+    model.fit(x, verbose=0)
+
+
 def test_a_layer_that_masks_everything_adds_nothing_and_no_nan(rng):
     params = rng.normal(size=(3, 4, 4)).astype("float32")
     layer = layers.MultivariateNormalDiag(2, activity_regularizer=kl())

@@ -5,13 +5,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
 from kvae.cli.run_folder import bundle_of, data_of, model_of, schema_file_of
-from kvae.cli.terminal import console, plain, quiet_native_logs
+from kvae.cli.terminal import bold, console, quiet_native_logs
 from kvae.export.verification.compare import Tolerance
 
 __all__ = ["export", "verify"]
@@ -80,8 +79,7 @@ def export(
         return
     for result in results.values():
         console.print(str(result), highlight=False, markup=False)
-    where = escape(plain(str(output.resolve())))
-    console.print(f"The bundle is in [bold]{where}[/].", highlight=False)
+    console.print(f"The bundle is in {bold(output.resolve())}.", highlight=False)
 
 
 def _tolerances(texts: list[str]) -> dict[str, Tolerance]:

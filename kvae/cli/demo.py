@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from kvae import files
-from kvae.cli.terminal import console, quiet_native_logs, silent
+from kvae.cli.terminal import bold, console, quiet_native_logs, silent
 
 __all__ = ["run"]
 
@@ -65,7 +65,7 @@ def run(
     console.print(_elbo_table(scores, baseline))
     console.print(_export_table(exports))
     console.print(
-        f"Both exports agree with Keras. All files are in [bold]{output.resolve()}[/]: "
+        f"Both exports agree with Keras. All files are in {bold(output.resolve())}: "
         f"vae.keras, {', '.join(f'{name}.png' for name in pictures)}.",
         highlight=False,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from kvae.cli.terminal import console, plain, quiet_native_logs
@@ -42,7 +43,7 @@ def run(as_json: bool) -> bool:
         table = Table("part", "works", "found", "seconds")
         for line in found:
             mark = "[green]yes[/]" if line["works"] else "[bold red]no[/]"
-            table.add_row(str(line["part"]), mark, str(line["found"]), str(line["seconds"]))
+            table.add_row(str(line["part"]), mark, escape(str(line["found"])), str(line["seconds"]))
         console.print(table)
     return all(line["works"] for line in found)
 

@@ -12,7 +12,7 @@ from kvae.cli.run_folder import bundle_of, schema_file_of, series_of
 from kvae.cli.series import Series, text_names
 from kvae.cli.table_files import check_suffix
 from kvae.cli.table_output import write_table
-from kvae.cli.terminal import console, quiet_native_logs
+from kvae.cli.terminal import bold, console, quiet_native_logs
 
 __all__ = ["by_beam", "run"]
 
@@ -62,7 +62,7 @@ def run(
         return
     _print(found, calibration)
     if output is not None:
-        console.print(f"The results are in [bold]{output.resolve()}[/].", highlight=False)
+        console.print(f"The results are in {bold(output.resolve())}.", highlight=False)
 
 
 def _rows(model: Any, folder: Path, path: Path) -> Any:
@@ -215,4 +215,4 @@ def by_beam(
                 | RunSignature(bundle, signature, columns=read, preset=preset)
                 | WriteToParquet(output)
             )
-    console.print(f"The results are in [bold]{output}-*.parquet[/].", highlight=False)
+    console.print(f"The results are in {bold(f'{output}-*.parquet')}.", highlight=False)

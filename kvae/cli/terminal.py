@@ -7,6 +7,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 __all__ = [
+    "bold",
     "console",
     "errors",
     "first_sentence",
@@ -76,6 +78,17 @@ def plain(text: str) -> str:
         'a[31mb c'
     """
     return CONTROL.sub("", " ".join(text.split()))
+
+
+def bold(path: Path | str) -> str:
+    r"""Return a path as rich prints it in bold, with its own brackets.
+
+    Example:
+        >>> from kvae.cli.terminal import bold
+        >>> bold("run[old]")
+        '[bold]run\\[old][/]'
+    """
+    return f"[bold]{escape(plain(str(path)))}[/]"
 
 
 def first_sentence(error: Exception) -> str:

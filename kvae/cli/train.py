@@ -8,7 +8,7 @@ from typing import Any
 
 from kvae import files
 from kvae.cli.run_folder import description, state_of, write_text
-from kvae.cli.terminal import console, quiet_native_logs, silent
+from kvae.cli.terminal import bold, console, quiet_native_logs, silent
 from kvae.cli.training_data import check_outside, check_rows, path_of, read
 
 __all__ = ["run", "without_diagnosis"]
@@ -100,7 +100,7 @@ def run(
     figures = ", ".join(f"{name} {value:.4g}" for name, value in nats.items())
     console.print(f"Held-out examples, nats: {figures}.", highlight=False, soft_wrap=True)
     names = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))
-    console.print(f"The run is in [bold]{output.resolve()}[/]: {names}.", highlight=False)
+    console.print(f"The run is in {bold(output.resolve())}: {names}.", highlight=False)
 
 
 def _begin(output: Path, overwrite: bool, state: dict[str, Any], chosen: Any) -> None:

@@ -90,6 +90,13 @@ def test_draws_carry_a_gradient_to_every_param(case):
 
 
 @every_layer
+def test_draws_lie_in_the_domain(case):
+    layer, (params, values) = case.make(), case.arrays()
+    layer.domain.check(values, "values")
+    layer.domain.check(layer.distribution(params).sample(50, seed=[1, 2]).numpy(), "draws")
+
+
+@every_layer
 def test_config_makes_the_same_layer_again(case):
     layer, (params, values) = case.layer(seed=3, dtype="float32"), case.arrays()
     config = layer.get_config()

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import kvae
 from kvae.contract import Domain, InputSpec
 from kvae.contract.failures import explained
 
@@ -131,24 +130,6 @@ def test_the_description_is_json_and_tells_domains_apart():
     assert row["columns"][1]["categories"] == 3
     counts = json.loads(described[1])
     assert (counts["low"], counts["high"], counts["integer"]) == (0.0, None, True)
-
-
-def test_every_layer_has_a_domain_in_which_its_draws_lie():
-    layers = [
-        kvae.layers.IndependentBernoulli(3),
-        kvae.layers.IndependentCategorical(3, 4),
-        kvae.layers.OneHotCategorical(3),
-        kvae.layers.CategoricalMixtureOfOneHotCategorical(3, 2),
-        kvae.layers.IndependentNormal(3),
-        kvae.layers.Columns(
-            [kvae.layers.IndependentNormal(()), kvae.layers.IndependentCategorical((), 3)]
-        ),
-    ]
-    for layer in layers:
-        params = np.zeros((4, *layer.params_shape), "float32")
-        draws = layer.distribution(params).sample(50, seed=[1, 2]).numpy()
-        layer.domain.check(draws, "draws")
-        assert isinstance(layer.domain, Domain)
 
 
 def test_an_input_is_cast_to_the_dtype_of_keras_floats():

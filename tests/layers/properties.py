@@ -71,11 +71,6 @@ def assert_moments_match_draws(layer, params, *, variance=True, draws=20_000, er
         assert np.all(np.abs(second - distribution.variance()) < errors * variance_error)
 
 
-def assert_draws_in_domain(layer, params):
-    """Draws lie in the layer's domain."""
-    layer.domain.check(layer.distribution(params).sample(1000, seed=[3, 4]).numpy(), "draws")
-
-
 def assert_draws_alike_in_graph_and_xla(layer, params):
     """Draws compile, and their means over a large sample agree: the generators may differ."""
     params = tf.constant(params, tf.float32)

@@ -38,12 +38,12 @@ def test_exact_zeros_and_ones_are_finite_and_near_their_neighbours(layer):
 def test_moments_match_draws(layer, rng):
     params = rng.normal(size=(2, 6))
     properties.assert_moments_match_draws(layer, params)
-    properties.assert_draws_in_domain(layer, params)
     properties.assert_draws_alike_in_graph_and_xla(layer, params)
 
 
 def test_lowest_concentrations_still_draw_numbers(layer):
-    properties.assert_draws_in_domain(layer, np.full((2, 6), -1e4, "float32"))
+    lowest = layer.distribution(np.full((2, 6), -1e4, "float32"))
+    layer.domain.check(lowest.sample(1000, seed=[3, 4]).numpy(), "draws")
 
 
 def test_float32_agrees_with_float64(layer, rng):

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kvae
+from kvae.evaluation.gaussian_vector import one_encoded_vector
 from tests.helpers import assert_same_in_float32, dtype_policy, run_python
 from tests.models import linear_gaussian
 from tests.small import make_conditional, make_vae
@@ -381,8 +382,18 @@ def test_the_one_condition_may_be_a_missing_one(model):
 
 
 def test_the_prior_of_one_condition_is_diagnosed(digits):
-    model = make_conditional(prior=kvae.priors.ConditionalNormal(2, CLASSES))
-    kvae.diagnose(model.given(3), digits[1][:100])
+    prior = kvae.priors.ConditionalNormal(2, CLASSES, hidden=())
+    model = make_conditional(prior=prior)
+    kernel = np.zeros((CLASSES, 4))
+    kernel[3] = [2.0, -1.0, 0.5, -0.5]
+    prior.set_weights([kernel, np.zeros(4)])
+    for condition in (3, 4):
+        found = one_encoded_vector(model.given(condition)).prior()
+        loc, scale = prior.moments(np.eye(CLASSES)[[condition]])
+        np.testing.assert_allclose(found.mean(), loc[0], rtol=1e-6)
+        np.testing.assert_allclose(found.stddev(), scale[0], rtol=1e-6)
+    report = kvae.diagnose(model.given(3), digits[1][:100])
+    assert report.verdict.state in kvae.diagnosis.STATES
 
 
 @pytest.mark.parametrize("analysis", [kvae.diagnose, kvae.evaluation.latent_axes])

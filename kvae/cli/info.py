@@ -55,7 +55,7 @@ def _found(path: Path) -> dict[str, Any]:
     if not (path / "run.json").is_file():
         return {"is": "a bundle", **_bundle(path)}
     state = state_of(path)
-    told = {"is": f"a run of kvae train, {state['status']}", "job": state.get("job", "generate")}
+    told = {"is": f"a run of kvae train, {state['status']}", "job": state["job"]}
     told["command"] = state["command"]
     if holds_bundle(path):
         return {**told, **_bundle(bundle_of(path))}

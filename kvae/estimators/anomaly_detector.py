@@ -477,9 +477,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         state = json.loads((folder / "detector.json").read_text("utf-8"))
         detector = with_arguments(cls, state["arguments"])
         detector.model_ = keras.saving.load_model(folder / "model.keras")
-        known = state.get("schema")
+        known = state["schema"]
         detector.schema_ = None if known is None else TableSchema.from_config(known)
-        detector.schema = detector.schema_ if state.get("own_schema") else None
+        detector.schema = detector.schema_ if state["own_schema"] else None
         detector._calibration_scores = np.array(state["calibration"], "float32")
         detector.calibration_rows_ = np.load(folder / "calibration_rows.npy", allow_pickle=False)
         detector._rate_told = detector._rate()

@@ -39,5 +39,5 @@ def arguments_of(estimator: BaseEstimator) -> dict[str, Any]:
 
 def with_arguments(cls: type[E], arguments: dict[str, Any]) -> E:
     """Return the estimator whose arguments `arguments_of` returned."""
-    pairs = arguments.get("overrides")
+    pairs = arguments["overrides"]
     return cls(**{**arguments, "overrides": None if pairs is None else dict(map(tuple, pairs))})

@@ -380,8 +380,8 @@ class TableSynthesizer(BaseEstimator):
         synthesizer._patterns = np.array(state["patterns"], bool)
         synthesizer._counts = np.array(state["counts"])
         synthesizer.history_ = state["history"]
-        synthesizer._of_array = state.get("array", False)
-        synthesizer.n_features_in_ = state.get("n_features_in", len(state["feature_names_in"]))
+        synthesizer._of_array = state["array"]
+        synthesizer.n_features_in_ = state["n_features_in"]
         if not synthesizer._of_array:
             synthesizer.feature_names_in_ = np.array(state["feature_names_in"], object)
         return synthesizer

@@ -1,5 +1,6 @@
 """The anomaly detector on tables of mixed columns."""
 
+import json
 import warnings
 
 import keras
@@ -93,7 +94,9 @@ def test_a_missing_value_adds_nothing(detector, rows):
 
 
 def test_where_the_training_data_miss_none_a_missing_value_is_refused(detector, rows):
-    with pytest.raises(ValueError, match=r"column 'load' without missing values.* none in row 3"):
+    with pytest.raises(
+        ValueError, match=r"column 'load' without missing values.* a missing value in row 3"
+    ):
         detector.predict(rows.assign(load=rows["load"].where(rows.index != 3)))
 
 
@@ -131,6 +134,17 @@ def test_its_files_hold_the_schema(detector, rows, tmp_path):
     again = AnomalyDetector.load(tmp_path / "detector")
     np.testing.assert_array_equal(again.score_samples(rows), detector.score_samples(rows))
     pd.testing.assert_frame_equal(again.contributions(rows), detector.contributions(rows))
+
+
+@pytest.mark.parametrize("missing", ["schema", "own_schema"])
+def test_a_file_that_lacks_something_is_refused(detector, missing, tmp_path):
+    detector.save(tmp_path / "detector")
+    path = tmp_path / "detector" / "detector.json"
+    state = json.loads(path.read_text("utf-8"))
+    del state[missing]
+    path.write_text(json.dumps(state), "utf-8")
+    with pytest.raises(KeyError, match=missing):
+        AnomalyDetector.load(tmp_path / "detector")
 
 
 @pytest.mark.slow

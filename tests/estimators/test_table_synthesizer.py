@@ -253,6 +253,17 @@ def test_it_survives_its_own_files(synthesizer, frame, tmp_path):
         synthesizer.save(tmp_path / "synthesizer")
 
 
+@pytest.mark.parametrize("missing", ["array", "n_features_in", "overrides"])
+def test_a_file_that_lacks_something_is_refused(synthesizer, missing, tmp_path):
+    synthesizer.save(tmp_path / "synthesizer")
+    path = tmp_path / "synthesizer" / "synthesizer.json"
+    state = json.loads(path.read_text("utf-8"))
+    del (state["arguments"] if missing == "overrides" else state)[missing]
+    path.write_text(json.dumps(state), "utf-8")
+    with pytest.raises(KeyError, match=missing):
+        TableSynthesizer.load(tmp_path / "synthesizer")
+
+
 def test_a_seed_of_numpy_is_kept_in_files(synthesizer, frame, tmp_path):
     made = clone(synthesizer).set_params(random_state=np.int64(3), steps=np.int64(1)).fit(frame)
     made.save(tmp_path / "synthesizer")

@@ -189,7 +189,8 @@ class TableSchema:
             if missing == "refuse" and not column.missing and gaps.any():
                 raise ValueError(
                     f"Expected column {shown(column.name)} without missing values, as in the "
-                    f"table of the schema. Received: none in row {int(gaps.argmax())}"
+                    "table of the schema. Received: a missing value in row "
+                    f"{int(gaps.argmax())}"
                 )
         for column in self.columns if unknown == "refuse" else ():
             if isinstance(column, Fixed) and column.name in present:

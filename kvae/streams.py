@@ -1,7 +1,8 @@
 """Independent streams of random numbers: `generator(seed, stream)`.
 
 Users often make their data with `np.random.default_rng(seed)`. A stream gives other numbers for
-the same seed, so that what kvae draws is independent of the data, and each purpose of the others.
+the same seed, so that what kvae draws is independent of the data. Streams are
+independent of each other.
 """
 
 import enum
@@ -18,9 +19,10 @@ class Stream(enum.IntEnum):
     RESAMPLES = 1  # bootstrap of the disentanglement scores
     SHUFFLED = 2  # shuffled codes, the chance level of modularity
     AXES = 3  # samples for the safe ranges of latent dimensions
-    SCORE_DRAWS = 4  # samples and splits of the disentanglement scores
+    SCORE_DRAWS = 4  # choices and splits of the disentanglement scores
     DIAGNOSIS = 5  # choices and samples of `diagnose`
     ABLATION = 6  # batch order of the ablation
+    SCORED_CODES = 7  # posterior samples that the disentanglement scores judge
 
 
 def generator(seed: int, stream: Stream) -> np.random.Generator:

@@ -15,6 +15,7 @@ def test_the_numbers_of_streams_are_fixed():
         "SCORE_DRAWS": 4,
         "DIAGNOSIS": 5,
         "ABLATION": 6,
+        "SCORED_CODES": 7,
     }
 
 

@@ -201,9 +201,9 @@ def bundle(
             )
         calibration = calibration_rows(calibration, vae, len(scoring))
     rate = checks.rate("false_alarm_rate", false_alarm_rate)
-    if checks.positive_int("golden_bytes", golden_bytes) > runtime.GOLDEN_BYTES:
+    if checks.positive_int("golden_bytes", golden_bytes) > MOST_GOLDEN:
         raise ValueError(
-            f"Expected golden_bytes to be at most {runtime.GOLDEN_BYTES}, more are not read. "
+            f"Expected golden_bytes to be at most {MOST_GOLDEN}, more are not read. "
             f"Received: golden_bytes={golden_bytes}"
         )
     codes = checks.non_negative_int("codes", codes)

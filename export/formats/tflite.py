@@ -56,9 +56,9 @@ def tflite(
             none the first. Those of a `kvae.VAE` are "decode" (z -> mean and the likelihood's
             parameters), "encode" (x -> mean, stddev), "reconstruct" (x -> mean), "score" (x -> in
             nats: the negative ELBO, its reconstruction term, and the negative ELBO per element),
-            "sample" (seed, two
-            int32 -> mean, z), "interpolate" and "interpolate_spherical" (z_a, z_b, t -> mean).
-            Where the model takes further inputs, such as `condition`, the signatures do.
+            "sample" (seed, two int32 -> mean, z), "interpolate" and "interpolate_spherical" (z_a,
+            z_b, t -> mean). Where the model takes further inputs, such as `condition`, the
+            signatures do.
         batch_sizes: batch sizes of the signatures; 1 gives the plain name.
         data: examples, (examples, *event_shape), or a dict of arrays by input, that the check (and
             the calibration of "int8-full") encodes; by default decoded draws from the prior stand

@@ -40,7 +40,7 @@ def in_child(
     """Run `script` as a process of its own on an exported file.
 
     Args:
-        script: `litert` or `fresh_process`, which say what they read and write.
+        script: `litert`, `fresh_process` or `onnx_runtime`, which say what they read and write.
         file: the exported file.
         inputs: arrays by key and name of the input.
 

@@ -132,7 +132,7 @@ def train(
     ] = None,
     two_sided: Annotated[
         bool,
-        typer.Option(help="With --job anomaly: whether a score that is too low is one too."),
+        typer.Option(help="With --job anomaly: whether a score that is too low is an anomaly too."),
     ] = False,
     window: Annotated[
         int | None,

@@ -1,4 +1,4 @@
-"""The continuous Bernoulli layer: grey pixels with a density that is one."""
+"""The continuous Bernoulli layer: grey pixels with a normalized density on [0, 1]."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Missing values of a model with `missing=True`: what its encoder sees, and imputation.
+"""Missing values of a model with `missing=True`: what its encoder sees.
 
 The likelihood leaves out what is not observed (`kvae.layers.Likelihood`); the encoder is shown a
 fill and the mask.

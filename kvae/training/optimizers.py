@@ -70,8 +70,8 @@ def swap_averages(model: Any) -> None:
     """Exchange the weights of a model with their moving averages.
 
     Nothing happens to weights whose optimizer has no averages: with `use_ema=False`, or before its
-    first step. Keras' own
-    `SwapEMAWeights` exchanges by additions, which round, and knows one optimizer only.
+    first step. Keras' own `SwapEMAWeights` exchanges by additions, which round, and knows one
+    optimizer only.
 
     Args:
         model: a built and compiled `keras.Model`.

@@ -535,7 +535,7 @@ BEYOND = [
         {"calibration": {"x": np.zeros((9, 6)), "observed": np.ones((9, 6), bool)}},
         r"to have the inputs of score, \['x'\]. Received: \['observed', 'x'\]",
     ),
-    ({"golden_bytes": 10**8}, "Expected golden_bytes to be at most 67108864"),
+    ({"golden_bytes": 2**26}, "Expected golden_bytes to be at most 66846720"),
     ({"tolerance": kvae.export.Tolerance(psnr=30.0)}, "a dict of kvae.export.Tolerance by preset"),
     ({"tolerance": {"float32": 35.0}}, r"tolerance\['float32'\] to be a kvae.export.Tolerance"),
 ]

@@ -69,7 +69,7 @@ def scores(
     if is_model:
         one_encoded_vector(codes)
         mean, stddev = codes.encode(x)
-        noise = generator(seed, Stream.SCORE_DRAWS).standard_normal(mean.shape)
+        noise = generator(seed, Stream.SCORED_CODES).standard_normal(mean.shape)
         codes = mean + stddev * noise if draws else mean
     repeats: dict[str, Any] = {} if errors else {"repeats": 0}
     three = dci(codes, factors, discrete, seed=seed, **repeats)

@@ -55,12 +55,15 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         checks.choice("method", self.method, METHODS)
-        for name in ("epsilon", "clip_norm"):
-            checks.positive(name, getattr(self, name))
-        for name, below in (("momentum", 1.0), ("decay", 1.0), ("pull", float("inf"))):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0.0 <= value < below:
-                raise ValueError(f"Expected {name} in [0, {below:g}). Received: {name}={value!r}")
+        numbers = {
+            "momentum": checks.share,
+            "decay": checks.share,
+            "epsilon": checks.positive,
+            "clip_norm": checks.positive,
+            "pull": checks.non_negative,
+        }
+        for name, check in numbers.items():
+            object.__setattr__(self, name, check(name, getattr(self, name)))
 
     @property
     def slots(self) -> int:

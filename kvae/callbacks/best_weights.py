@@ -65,9 +65,8 @@ class BestWeights(Ending):
     ):
         super().__init__()
         self.directory = Path(directory)
-        if mode not in ("max", "min"):
-            raise ValueError(f'Expected mode to be "max" or "min". Received: mode={mode!r}')
-        self.monitor, self.mode = monitor, mode
+        self.monitor = monitor
+        self.mode = checks.choice("mode", mode, ("max", "min"))
         self.patience = checks.optional_positive_int("patience", patience)
         self.epoch: int | None = None
         self.value = math.nan

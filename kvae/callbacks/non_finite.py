@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kvae import checks
 from kvae.training.non_finite_check import NonFiniteCheck
 
 __all__ = ["StopOnNonFinite"]
@@ -37,6 +38,4 @@ class StopOnNonFinite(NonFiniteCheck):
 
     def __init__(self, action: Any = "raise"):
         super().__init__()
-        if action not in ACTIONS:
-            raise ValueError(f"Expected action to be one of {ACTIONS}. Received: action={action!r}")
-        self.action = action
+        self.action = checks.choice("action", action, ACTIONS)

@@ -67,12 +67,7 @@ class ImportanceWeightedELBO(Objective):
 
     def __init__(self, draws: int = 8, gradient: str = "standard"):
         super().__init__(checks.positive_int("draws", draws))
-        if gradient not in GRADIENTS:
-            raise ValueError(
-                f"Expected gradient to be one of {', '.join(map(repr, GRADIENTS))}. Received: "
-                f"gradient={gradient!r}"
-            )
-        self.gradient = gradient
+        self.gradient = checks.choice("gradient", gradient, GRADIENTS)
 
     def check(self, model: Any) -> None:
         """Raise if the objective cannot train the model, see above."""

@@ -38,7 +38,7 @@ class Objective:
     """
 
     def __init__(self, draws: int | None = None):
-        self.draws = None if draws is None else checks.positive_int("draws", draws)
+        self.draws = checks.optional_positive_int("draws", draws)
 
     def check(self, model: Any) -> None:
         """Raise a ValueError if the objective cannot train `model`; `compile` calls it."""

@@ -68,9 +68,7 @@ class MADE(keras.layers.Layer):
         self.hidden = checks.event_shape(hidden, "hidden")
         if not self.hidden:
             raise ValueError("Expected hidden to name at least one layer. Received: hidden=()")
-        self.context_size = int(context_size)
-        if self.context_size < 0:
-            raise ValueError(f"Expected context_size >= 0. Received: context_size={context_size!r}")
+        self.context_size = checks.non_negative_int("context_size", context_size)
         self.reverse = bool(reverse)
         self.activation = keras.activations.get(activation)
         self.seed = seed

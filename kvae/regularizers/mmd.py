@@ -83,11 +83,7 @@ class MaximumMeanDiscrepancy(Regularizer):
         self.prior = priors.get(prior)
         if bandwidth is None:
             bandwidth = default_bandwidth(self.prior.latent_dim)
-        self.bandwidth = float(bandwidth)
-        if not 0.0 < self.bandwidth < float("inf"):
-            raise ValueError(
-                f"Expected bandwidth to be a positive number. Received: bandwidth={bandwidth!r}"
-            )
+        self.bandwidth = checks.positive("bandwidth", bandwidth)
         self.unbiased = bool(unbiased)
         self.seed = checks.seed("seed", seed)
         self.kernel_name = checks.choice("kernel", kernel, tuple(KERNELS))

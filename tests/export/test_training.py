@@ -369,8 +369,10 @@ def test_a_loop_is_refused_before_the_conversion(monkeypatch, tmp_path):
 def test_an_optimizer_says_what_it_expects():
     with pytest.raises(ValueError, match="method to be one of"):
         Optimizer("newton")
-    with pytest.raises(ValueError, match=r"momentum in \[0, 1\)"):
+    with pytest.raises(ValueError, match="Expected momentum to be below 1"):
         Optimizer(momentum=1.0)
+    with pytest.raises(ValueError, match="Expected pull to be a finite number of at least 0"):
+        Optimizer(pull=-1.0)
 
 
 # -- on the device -------------------------------------------------------------------------------

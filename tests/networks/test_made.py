@@ -86,6 +86,7 @@ def test_a_model_with_it_is_saved_and_loaded(tmp_path, rng):
         ({"event_size": 2, "hidden": ()}, "Expected hidden"),
         ({"event_size": 2, "hidden": (0,)}, "Expected hidden"),
         ({"event_size": 2, "context_size": -1}, "Expected context_size"),
+        ({"event_size": 2, "context_size": 1.5}, "Expected context_size"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

@@ -152,9 +152,10 @@ def test_the_normals_are_normal_and_the_same_under_xla():
     assert not np.array_equal(found[:10], standard_normal([10, 2], [3, 5]))
 
 
-def test_bandwidth_is_checked():
-    with pytest.raises(ValueError, match="Expected bandwidth to be a positive number"):
-        MaximumMeanDiscrepancy(PRIOR, bandwidth=0.0)
+@pytest.mark.parametrize("wrong", [0.0, "wide"])
+def test_bandwidth_is_checked(wrong):
+    with pytest.raises(ValueError, match="Expected bandwidth to be a finite number above 0"):
+        MaximumMeanDiscrepancy(PRIOR, bandwidth=wrong)
 
 
 def test_the_diagnosis_estimates_the_same_number(rng):

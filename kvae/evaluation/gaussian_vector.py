@@ -166,8 +166,12 @@ def one_latent_vector(model: Any, finite: bool = True) -> LatentVector:
     """
     model = built_model(model, finite)
     groups = model.latent_specs()
-    if len(groups) != 1 or len(next(iter(groups.values())).shape) != 1:
-        shapes = ", ".join(f"{name} {spec.shape}" for name, spec in groups.items())
+    first = next(iter(groups.values()))
+    if len(groups) != 1 or len(first.shape) != 1 or first.kind == "codes":
+        shapes = ", ".join(
+            f"{name} {spec.shape}{' of whole numbers' if spec.kind == 'codes' else ''}"
+            for name, spec in groups.items()
+        )
         raise ValueError(
             "Expected vae to have one latent vector, such as a kvae.VAE. Received: a "
             f"{type(model).__name__} with the latent groups {shapes}"

@@ -220,7 +220,7 @@ def _train(
     trainer = _NegativeLogProb(prior, log_prob)
     trainer.compile(optimizer)
     history = trainer.fit(values, values, batch_size=batch_size, epochs=epochs, **kwargs)
-    losses = history.history["loss"]
+    losses = history.history.get("loss", [])  # none where initial_epoch leaves no epoch
     if not all(map(math.isfinite, losses)):
         epoch = next(i for i, loss in enumerate(losses) if not math.isfinite(loss))
         raise NonFiniteError(

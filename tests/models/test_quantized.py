@@ -127,6 +127,27 @@ def test_bad_input_is_refused_in_one_sentence(x):
         kvae.diagnose(model, x)
 
 
+def test_a_row_of_codes_is_no_latent_vector(rng):
+    """A grid of one axis, as of a sequence: its codes are names, not coordinates."""
+    layers = keras.layers
+    model = kvae.QuantizedVAE(
+        keras.Sequential([keras.Input((8, 3)), layers.Conv1D(4, 3, strides=2, padding="same")]),
+        kvae.layers.VectorQuantizer(6, 4),
+        keras.Sequential([keras.Input((4, 4)), layers.UpSampling1D(2), layers.Dense(6)]),
+        kvae.layers.IndependentNormal((8, 3)),
+    )
+    x = rng.normal(size=(60, 8, 3)).astype("float32")
+    assert model.encode(x[:2]).shape == (2, 4)
+    for analysis in (
+        lambda: kvae.diagnose(model, x),
+        lambda: kvae.evaluation.active_units(model, x),
+        lambda: kvae.interpolate(model, x[:1], x[1:2]),
+        lambda: kvae.nearest(model, x, x),
+    ):
+        with pytest.raises(ValueError, match=r"one latent vector.*codes \(4,\) of whole numbers"):
+            analysis()
+
+
 def test_parts_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="Expected quantizer to be a"):
         make_quantized_with(quantizer="vq")

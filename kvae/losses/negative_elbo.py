@@ -40,6 +40,15 @@ class NegativeELBO(Objective):
         Kingma, Welling: Auto-Encoding Variational Bayes, 2014, https://arxiv.org/abs/1312.6114
     """
 
+    def check(self, model: Any) -> None:
+        """Raise if several draws are asked of a model whose x determines its codes."""
+        codes = any(spec.kind == "codes" for spec in model.latent_specs().values())
+        if codes and self.draws is not None:
+            raise ValueError(
+                "Expected draws=None for a model of codes: x determines them, there is nothing to "
+                f"draw. Received: draws={self.draws} and a {type(model).__name__}"
+            )
+
     def terms(
         self,
         model: Any,

@@ -116,10 +116,12 @@ class ConditionalVAE(VAE):
             condition: one raw condition; None for a missing one.
 
         Raises:
-            ValueError: If the condition is not valid.
+            ValueError: If the condition is not valid, or its transform has seen no data.
         """
         from kvae.models.given_condition import GivenCondition
 
+        for _, transform in self.condition_layer.transforms():
+            transform.check_adapted()
         parts = self.parts()
         return GivenCondition(
             given=condition, missing=self.missing, dtype=self.dtype_policy, **parts

@@ -381,6 +381,17 @@ def test_the_one_condition_may_be_a_missing_one(model):
     assert_same_in_float32(model.given(None).sample(3, seed=0), model.sample(3, seed=0))
 
 
+def test_a_condition_is_given_once_its_transform_has_seen_data(rng):
+    """The numbers of the training data are those of the model that is given one."""
+    x, numbers = rng.uniform(size=(20, 8, 8, 1)).astype("float32"), rng.normal(100.0, 3.0, 20)
+    model = make_conditional(condition=kvae.conditions.Numbers())
+    with pytest.raises(ValueError, match="to have seen the training data"):
+        model.given(100.0)
+    model.adapt({"x": x, "condition": numbers})
+    drawn = model.sample(2, seed=0, condition=100.0)
+    assert_same_in_float32(model.given(100.0).sample(2, seed=0), drawn)
+
+
 def test_the_prior_of_one_condition_is_diagnosed(digits):
     prior = kvae.priors.ConditionalNormal(2, CLASSES, hidden=())
     model = make_conditional(prior=prior)

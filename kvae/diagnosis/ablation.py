@@ -77,7 +77,8 @@ class Ablation:
         runs: the reports of the seeds that these are the means of.
         claims: the four claims with their comparisons.
         figures: matplotlib figures of the first seed by name: "posteriors", "interpolations",
-            "samples".
+            "samples". The last two are of the first seed whose weights are finite, without the
+            variants that have none.
     """
 
     reports: dict[str, LatentReport]
@@ -178,27 +179,23 @@ def ablation(
             "Expected x to hold images (examples, height, width, channels) with 1 or 3 channels. "
             f"Received: shape {x.shape}.{hint}"
         )
-    models: dict[str, Any] = {}  # of the first seed
+    models: dict[str, Any] = {}  # of the first seed whose weights are finite
     runs: dict[str, tuple[LatentReport, ...]] = dict.fromkeys(variants, ())
     with progress("Ablation", seeds * len(variants)) as begin:
         for each in range(seed, seed + seeds):
             for name, variant in variants.items():
                 begin(f"{name}, seed {each}")
                 vae = train_variant(variant, x, seed=each, **training)
-                models.setdefault(name, vae)
                 runs[name] += (diagnose(vae, x, each),)
+                if runs[name][-1].measured:
+                    models.setdefault(name, vae)
     reports = {name: over_seeds(found) for name, found in runs.items()}
-    figures = {
-        "posteriors": _posteriors({name: found[0] for name, found in runs.items()}),
-        "interpolations": _rows(
-            models, _interpolations(models, x), "Interpolation of two examples"
-        ),
-        "samples": _rows(
-            models,
-            {name: vae.sample(IMAGES, seed=seed) for name, vae in models.items()},
-            "Samples from the prior",
-        ),
-    }
+    figures = {"posteriors": _posteriors({name: found[0] for name, found in runs.items()})}
+    if models:
+        paths = _interpolations(models, x)
+        samples = {name: vae.sample(IMAGES, seed=seed) for name, vae in models.items()}
+        figures["interpolations"] = _rows(models, paths, "Interpolation of two examples")
+        figures["samples"] = _rows(models, samples, "Samples from the prior")
     return Ablation(reports, runs, claims(reports), figures)
 
 
@@ -211,8 +208,9 @@ def claims(reports: dict[str, Any]) -> tuple[Claim, ...]:
     full, no_kl, kl_alone = reports["full"], reports["no KL"], reports["KL alone"]
     least = THRESHOLDS["informative"].value
     informative = sum(d.information.value >= least for d in full.dimensions)
+    none = Estimate.not_measured()
     explained = full.explained_variance.cumulative[informative]
-    pca = full.explained_variance.pca[informative]
+    pca = Estimate.of(full.explained_variance.pca[informative], 0.0) if full.dimensions else none
     linear, linear_no_kl = full.paths["linear"], no_kl.paths["linear"]
     return (
         Claim(
@@ -298,7 +296,7 @@ def claims(reports: dict[str, Any]) -> tuple[Claim, ...]:
                     f"the {informative} informative dimensions explain more variance than "
                     f"{informative} principal components",
                     explained,
-                    Estimate.of(pca, 0.0),
+                    pca,
                 ),
             ),
         ),
@@ -317,6 +315,8 @@ def _greater(text: str, larger: Estimate, smaller: Estimate) -> Comparison:
 
 def _mean_stddev(report: Any) -> Estimate:
     values = [dimension.mean_stddev for dimension in report.dimensions]
+    if not values:
+        return Estimate.not_measured()
     error = np.sqrt(sum(value.stderr**2 for value in values)) / len(values)
     return Estimate.of(np.mean([value.value for value in values]), error)
 

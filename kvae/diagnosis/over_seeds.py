@@ -22,6 +22,9 @@ def over_seeds(reports: Sequence[LatentReport]) -> LatentReport:
     findings and pictures are those of the first report whose state is the most frequent one. One
     report is returned as it is.
 
+    Where some reports are not measured, because a weight of the model is not finite, the means are
+    those of the others, and `notes` says so; of one such report its own estimates are kept.
+
     Args:
         reports: of the same variant, one for each seed.
     """
@@ -30,11 +33,18 @@ def over_seeds(reports: Sequence[LatentReport]) -> LatentReport:
     states = collections.Counter(report.verdict.state for report in reports)
     (state, _), *_ = states.most_common(1)
     typical = next(report for report in reports if report.verdict.state == state)
-    changed = {
-        field.name: _mean([getattr(report, field.name) for report in reports])
+    measured = [report for report in reports if report.measured] or list(reports)
+    found = {
+        field.name: [getattr(report, field.name) for report in measured]
         for field in dataclasses.fields(LatentReport)
         if field.name not in KEPT
     }
+    changed = {name: _mean(each) if len(each) > 1 else each[0] for name, each in found.items()}
+    if len(measured) < len(reports):
+        notes = typical.notes if typical.measured else measured[0].notes
+        left_out = len(reports) - len(measured)
+        sentence = f"{left_out} of {len(reports)} seeds are left out: a weight is not finite"
+        changed["notes"] = (*notes, sentence)
     return dataclasses.replace(typical, **changed)
 
 

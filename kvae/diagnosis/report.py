@@ -128,6 +128,11 @@ class LatentReport:
     events: PlottedEvents | None
     notes: tuple[str, ...]
 
+    @property
+    def measured(self) -> bool:
+        """Whether there are estimates; there are none where a weight is not finite."""
+        return bool(self.dimensions)
+
     def judged(self, verdict: Verdict, findings: tuple[Finding, ...]) -> "LatentReport":
         """Return this report with its verdict and findings."""
         return dataclasses.replace(self, verdict=verdict, findings=findings)
@@ -179,7 +184,7 @@ class LatentReport:
         lines += ["", f"{self.examples} examples, {self.active_units} active units"]
         measured = self.estimates().items()
         lines += [f"  {name:<49}{found}" for name, found in measured if found.measured]
-        if not self.dimensions:
+        if not self.measured:
             return "\n".join(lines)
         lines += [
             f"  {'MMD^2 of equal distributions, 95% quantile':<49}{self.mmd.baseline:.1e}",

@@ -1,5 +1,6 @@
 """The claims of the ablation follow from the estimates, for or against."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 import kvae
 from kvae.diagnosis import Variant
-from kvae.diagnosis.ablation import Claim, Comparison, claims
+from kvae.diagnosis.ablation import REQUIRED, Claim, Comparison, claims
 from kvae.evaluation.estimate import Estimate
+from tests.small import make_vae
 
 
 def number(value):
@@ -104,6 +106,28 @@ def test_outcome_of_a_claim(found, outcome):
 def test_ablation_names_the_missing_variants():
     with pytest.raises(ValueError, match="Expected variants to include 'KL alone', 'autoencoder'"):
         kvae.diagnosis.ablation(None, variants={"full": Variant()})
+
+
+@pytest.mark.parametrize(
+    ("seeds", "figures"), [(1, ["posteriors"]), (2, ["interpolations", "posteriors", "samples"])]
+)
+def test_ablation_of_models_that_diverge_is_finished(seeds, figures, digits, monkeypatch):
+    """Only "full" has finite weights, and only with the second seed."""
+    variants = {name: Variant() for name in REQUIRED}
+
+    def trained(variant, x, seed):
+        vae = make_vae()
+        if variant is not variants["full"] or seed < 1:
+            vae.set_weights([np.full_like(each, np.nan) for each in vae.get_weights()])
+        return vae
+
+    monkeypatch.setattr(sys.modules[claims.__module__], "train_variant", trained)
+    result = kvae.diagnosis.ablation(digits[1], variants, seeds=seeds)
+    measured = {name for name, report in result.reports.items() if report.measured}
+    assert measured == ({"full"} if seeds == 2 else set())
+    assert sorted(result.figures) == figures
+    assert "not_finite" in result.to_markdown()
+    assert {claim.outcome for claim in result.claims[:3]} == {"undecided"}
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 8), (8, 8, 8, 2), (8, 64)])

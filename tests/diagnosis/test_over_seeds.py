@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import kvae
+from kvae.diagnosis.ablation import REQUIRED, claims
 from kvae.diagnosis.over_seeds import over_seeds
 from kvae.evaluation.estimate import Estimate
 
@@ -50,6 +51,46 @@ def test_the_state_is_the_most_frequent_one(reports):
     # The states of a model that was never trained may differ from seed to seed.
     last = dataclasses.replace(reports[2], verdict=reports[1].verdict)
     assert over_seeds([first, reports[1], last]).verdict == reports[1].verdict
+
+
+@pytest.fixture(scope="module")
+def broken(digits):
+    """The report of a model with a weight that is not finite."""
+    from tests.small import make_vae
+
+    vae = make_vae()
+    vae.set_weights([np.full_like(each, np.nan) for each in vae.get_weights()])
+    return kvae.diagnose(vae, digits[1], seed=3)
+
+
+def test_reports_without_estimates_are_left_out_of_the_means(reports, broken):
+    expected = over_seeds(reports[:2])
+    for order in ([*reports[:2], broken], [broken, *reports[:2]]):
+        found = over_seeds(order)
+        assert repr(found.estimates()) == repr(expected.estimates())  # NaN equals no NaN
+        assert found.dimensions == expected.dimensions
+        assert found.notes[-1] == "1 of 3 seeds are left out: a weight is not finite"
+        assert "nothing else was measured" not in " ".join(found.notes)
+        assert "1 of 3 seeds" in str(found)
+
+
+def test_one_measured_report_keeps_its_estimates(reports, broken):
+    found = over_seeds([broken, broken, reports[0]])
+    assert found.verdict == broken.verdict
+    assert repr(found.estimates()) == repr(reports[0].estimates())
+    assert found.notes == (*reports[0].notes, "2 of 3 seeds are left out: a weight is not finite")
+
+
+def test_claims_of_reports_without_estimates_are_undecided(reports, broken):
+    merged = over_seeds([broken, broken])
+    assert not merged.measured
+    assert merged.notes == broken.notes
+    for full in (merged, over_seeds(reports)):
+        variants = dict.fromkeys(REQUIRED, merged) | {"full": full}
+        tested = [each for claim in claims(variants) for each in claim.comparisons]
+        compared = [each for each in tested if "not measured" in each.text]
+        assert len(compared) == len(tested) - (full is not merged)
+        assert all(each.supports is None for each in compared)
 
 
 def test_one_report_stays_as_it_is(reports):

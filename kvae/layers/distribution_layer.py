@@ -453,8 +453,7 @@ class DistributionLayer(keras.layers.Layer):
             condition: tensor (batch, ...) for the regularizer's prior, where it is conditional.
         """
         # One batch axis, whatever the layer is called on: TensorFlow's softmax takes five axes.
-        batch_shape, params = packing.flat_batch(self, params)
-        mask = None if mask is None else packing.flat_mask(mask, batch_shape)
+        batch_shape, params, mask = packing.flat_batch(self, params, mask)
         if self.regularizer is None:
             value = self._value(self.distribution(params), training)
         else:
@@ -472,8 +471,7 @@ class DistributionLayer(keras.layers.Layer):
         if training:
             check_reparameterized(self, distribution)
         value = self._value(distribution, training)
-        step = self._pass.step(self) if training and self.counts_steps else self.step()
-        batch = batch_of(params, mask, step, training)
+        batch = batch_of(params, mask, self._pass.step(self, training), training)
         seed = next_seed(self.seed_generator) if self.regularizer.needs_seed else None
         latent = self.latent(distribution, value, condition, seed)
         terms = self.regularizer.terms(latent, batch)

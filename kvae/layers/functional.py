@@ -42,11 +42,21 @@ class OnePass:
         """Return whether the model has called the layer in this pass before."""
         return self._loss is not None and any(loss is self._loss for loss in layer.losses)
 
-    def step(self, layer: Any) -> Any:
-        """Return the step of this pass; count it for the layer at its first call."""
+    def step(self, layer: Any, training: bool | None) -> Any:
+        """Return the number of training steps before this pass; in training count one at first.
+
+        Args:
+            layer: the layer that is called, with the weight `training_step` if it counts steps.
+            training: whether the model is training.
+        """
+        counter = getattr(layer, "training_step", None)
+        if counter is None:
+            return 0
+        if not training:
+            return tf.identity(counter.value)
         if not self.goes_on(layer):
-            self._step = layer.step()
-            layer.advance_step()
+            self._step = tf.identity(counter.value)
+            counter.assign_add(1)
         return self._step
 
     def added(self, loss: Any) -> None:

@@ -8,7 +8,7 @@ from keras import ops
 
 from kvae.contract import Latent
 from kvae.layers.distribution_layer import DistributionLayer
-from kvae.layers.functional import add_training_step, batch_of
+from kvae.layers.functional import OnePass, add_training_step, batch_of
 from kvae.layers.packing import flat_batch
 from kvae.layers.trainability import check_reparameterized, weights_of
 from kvae.regularizers import KLDivergenceRegularizer
@@ -104,6 +104,7 @@ class KLDivergenceAddLoss(keras.layers.Layer):
             distribution_b=distribution_b,
         )
         self.regularizer_layers = list(self.regularizer.layers)
+        self._pass = OnePass()
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -119,19 +120,16 @@ class KLDivergenceAddLoss(keras.layers.Layer):
 
     def call(self, params: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return `params`, the posterior's parameters; add the KL of their distribution."""
-        counts = self.regularizer.needs_step
-        _, flat = flat_batch(self.posterior, params)
+        _, flat, mask = flat_batch(self.posterior, params, mask)
         distribution = self.posterior.distribution(flat)
         if training:
             check_reparameterized(self.posterior, distribution)
-        step = tf.identity(self.training_step.value) if counts else 0
-        batch = batch_of(flat, mask, step, training)
+        batch = batch_of(flat, mask, self._pass.step(self, training), training)
         seed = next_seed(self.posterior.seed_generator)
         latent = Latent(None, distribution, seed=seed, draw=self.posterior.draw)
-        loss = self.regularizer(latent, batch)
-        self.add_loss(ops.cast(loss, keras.config.floatx()))  # as Keras' losses
-        if counts and training:
-            self.training_step.assign_add(1)
+        loss = ops.cast(self.regularizer(latent, batch), keras.config.floatx())  # as Keras' losses
+        self._pass.added(loss)
+        self.add_loss(loss)
         return params
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 from keras import ops
 
-__all__ = ["blocks", "flat_batch", "flat_mask", "trailing_axes"]
+__all__ = ["blocks", "flat_batch", "trailing_axes"]
 
 
 def trailing_axes(layer: Any, shape: Any) -> int:
@@ -43,33 +43,28 @@ def blocks(layer: Any, params: Any, count: int) -> list[Any]:
     return [tf.reshape(part, (*batch, *layer.event_shape)) for part in parts]
 
 
-def flat_batch(layer: Any, params: Any) -> tuple[Any, Any]:
-    """Return the batch axes of `params` and `params` with one batch axis.
+def flat_batch(layer: Any, params: Any, mask: Any = None) -> tuple[Any, Any, Any]:
+    """Return the batch axes of `params`, and `params` and the mask with one batch axis.
 
-    The steps of a sequence count as examples. The shape is None where there is one axis.
+    The steps of a sequence count as examples. The shape is None where there is one axis. Of a mask
+    that reaches into the event, such as that of the steps of a sequence, an example counts if any
+    of its elements does. A mask of the first batch axes holds for the others.
+
+    Args:
+        layer: a `DistributionLayer`.
+        params: tensor of shape (batch..., *params_shape).
+        mask: Keras mask, booleans whose axes are those of the batch, fewer of them, or some of the
+            event too; or None.
     """
     params = tf.convert_to_tensor(params)
     batch_axes = params.shape.rank - trailing_axes(layer, params.shape)
-    if batch_axes == 1:
-        return None, params
-    shape = tf.shape(params)[:batch_axes]
-    return shape, tf.reshape(params, (-1, *params.shape[batch_axes:]))
-
-
-def flat_mask(mask: Any, batch_shape: Any) -> Any:
-    """Return which examples count, booleans (batch,), of a Keras mask.
-
-    Of a mask that reaches into the event, such as that of the steps of a sequence, an example
-    counts if any of its elements does. A mask of the first batch axes holds for the others.
-
-    Args:
-        mask: booleans whose axes are those of the batch, fewer of them, or some of the event too.
-        batch_shape: what `flat_batch` returned.
-    """
-    mask = tf.cast(mask, tf.bool)
-    batch_axes = 1 if batch_shape is None else batch_shape.shape[0]
-    mask = tf.reduce_any(mask, axis=list(range(batch_axes, mask.shape.rank)))
-    if mask.shape.rank < batch_axes:
-        mask = mask[(..., *[tf.newaxis] * (batch_axes - mask.shape.rank))]
-        mask = tf.broadcast_to(mask, batch_shape)
-    return tf.reshape(mask, [-1])
+    shape = None if batch_axes == 1 else tf.shape(params)[:batch_axes]
+    if mask is not None:
+        mask = tf.cast(mask, tf.bool)
+        mask = tf.reduce_any(mask, axis=list(range(batch_axes, mask.shape.rank)))
+        if mask.shape.rank < batch_axes:
+            mask = mask[(..., *[tf.newaxis] * (batch_axes - mask.shape.rank))]
+            mask = tf.broadcast_to(mask, shape)
+        mask = tf.reshape(mask, [-1])
+    flat = params if shape is None else tf.reshape(params, (-1, *params.shape[batch_axes:]))
+    return shape, flat, mask

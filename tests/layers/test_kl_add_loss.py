@@ -153,6 +153,22 @@ def test_a_schedule_counts_the_training_steps(rng):
     np.testing.assert_allclose(said, expected, rtol=1e-5)
 
 
+def test_a_shared_layer_counts_each_step_once_and_takes_masks_of_steps():
+    posterior = layers.IndependentNormal((3, 2))
+    weight = kvae.regularizers.schedules.Linear(4)
+    layer = layers.KLDivergenceAddLoss(prior((3, 2)), posterior=posterior, weight=weight)
+    inputs = keras.Input((3,), dtype="int32")
+    params = keras.layers.Embedding(5, 4, mask_zero=True)(inputs)
+    model = keras.Model(inputs, [layer(params), layer(params)])
+    model.compile("adam", loss=None)
+    x = np.array([[1, 2, 0], [0, 0, 0], [3, 0, 0]])
+    model.fit(np.tile(x, (2, 1)), batch_size=3, verbose=0)
+    assert int(layer.training_step) == 2
+    packed = model(x, training=True)[0]
+    kl = posterior.distribution(packed).kl_divergence(prior((3, 2)).distribution())
+    np.testing.assert_allclose(layer.losses, [0.5 * np.mean([kl[0], kl[2]])] * 2, rtol=1e-5)
+
+
 def test_it_trains_in_float64(rng):
     x = rng.normal(size=(16, 3))
     keras.config.set_floatx("float64")

@@ -1,12 +1,46 @@
-"""Functions that a saved model may hold: those that Keras finds again by a registered name."""
+"""Functions and classes of a saved model: those that Keras finds again by a registered name."""
 
+import contextlib
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
-__all__ = ["function"]
+__all__ = ["classes", "function"]
+
+UNKNOWN = re.compile(r"Could not locate \w+ '([^']+)'")  # what Keras says of an unregistered class
+
+
+@contextlib.contextmanager
+def classes(purpose: str) -> Iterator[None]:
+    """Name the class that is not registered where Keras cannot make a model of its configuration.
+
+    Args:
+        purpose: what the model is made for, for the error.
+
+    Raises:
+        ValueError: If a class is not registered.
+
+    Example:
+        >>> class Doubled(keras.layers.Layer): pass
+        >>> config = keras.saving.serialize_keras_object(Doubled())
+        >>> with kvae.registered.classes("to be copied"):
+        ...     keras.saving.deserialize_keras_object(config)
+        Traceback (most recent call last):
+        ValueError: Expected the classes of a model to be registered by keras.saving.register_keras_serializable, to be copied. Received: Doubled
+    """  # noqa: E501 (a message is one line)
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        unknown = UNKNOWN.search(str(error))
+        if unknown is None:
+            raise
+        raise ValueError(
+            "Expected the classes of a model to be registered by "
+            f"keras.saving.register_keras_serializable, {purpose}. Received: {unknown[1]}"
+        ) from error
 
 
 def function(argument: str, value: Any, accepted: str = "") -> Callable[..., Any]:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import Any
 
 import keras
 
+from kvae import registered
+
 __all__ = ["KERAS_FILE", "keras_file"]
 
 KERAS_FILE = "model.keras"
-UNKNOWN = re.compile(r"Could not locate \w+ '([^']+)'")  # what Keras says of an unregistered class
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the earliest time that an entry of a zip file can have
 
 
@@ -56,17 +56,8 @@ def _without_optimizer(vae: Any) -> Any:
     """Return a copy of a model that is not compiled, or raise where no file can hold it."""
     config = keras.saving.serialize_keras_object(vae)
     config.pop("compile_config", None)
-    try:
+    with registered.classes("for its .keras file"):
         # The code of a Lambda layer is that of the model itself, which the caller runs already.
         copy = keras.saving.deserialize_keras_object(config, safe_mode=False)
-    except (TypeError, ValueError) as error:
-        unknown = UNKNOWN.search(str(error))
-        if unknown is None:
-            raise
-        raise ValueError(
-            "Expected the classes of a model to be registered by "
-            "keras.saving.register_keras_serializable, for its .keras file. Received: "
-            f"{unknown[1]}"
-        ) from error
     copy.set_weights(vae.get_weights())
     return copy

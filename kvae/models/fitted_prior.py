@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kvae import checks, memory
+from kvae import checks, memory, registered
 from kvae.contract import Batch
 from kvae.priors import Affine, Flow, GaussianMixture, Prior, UniformSphere
 from kvae.priors.gaussian_mixture import SCALE_FLOOR
@@ -89,7 +89,7 @@ def _copy(model: Any) -> Any:
     # A copy is saved and loaded in memory; Keras cannot load an optimizer that was not yet built.
     if getattr(model, "optimizer", None) is not None:
         build_optimizers(model)
-    with keras_compat.quiet_arrays():
+    with keras_compat.quiet_arrays(), registered.classes("so that fit_prior can copy it"):
         return copy.deepcopy(model)
 
 

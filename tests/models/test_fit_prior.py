@@ -224,6 +224,21 @@ def test_bad_input_is_refused_in_one_sentence(arguments, message):
         identity_model().fit_prior(**{"x": draw_data(N, 0), **arguments})
 
 
+class Unregistered(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+
+def test_a_class_that_is_not_registered_is_named():
+    model = identity_model()
+    encoder = keras.Sequential([keras.Input((2,)), Unregistered(), keras.layers.Dense(4)])
+    model = type(model)(**{**model.parts(), "encoder": encoder})
+    with pytest.raises(
+        ValueError, match=r"to be registered by .* copy it. Received: Unregistered$"
+    ):
+        model.fit_prior(draw_data(N, 0))
+
+
 def test_models_whose_codes_have_no_such_prior_are_refused():
     kl = kvae.regularizers.KLDivergenceRegularizer(priors.UniformSphere(3))
     sphere = kvae.layers.PowerSpherical(3, activity_regularizer=kl)

@@ -17,10 +17,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 __all__ = [
+    "HALF_LOG_2_PI",
     "arcsinh",
     "builtin_only",
     "digamma_difference",
@@ -35,6 +37,7 @@ __all__ = [
     "lower_triangular_solve",
     "one_hot",
     "softplus",
+    "softplus_inverse",
 ]
 
 # 1/3, 1/5, ... of artanh(s) / s in powers of s^2; the next term is 2e-8 of the whole at s = 1/3.
@@ -238,6 +241,18 @@ def softplus(x: Any) -> Any:
         return value, lambda upstream: upstream * tf.sigmoid(x)
 
     return function(tf.convert_to_tensor(x))
+
+
+def softplus_inverse(scale: Any) -> Any:
+    """Return the raw parameter with softplus(raw) = `scale`, for a positive number or an array.
+
+    Example:
+        >>> from kvae.special_functions import softplus_inverse
+        >>> round(softplus_inverse(np.log(2.0)), 6)
+        0.0
+    """
+    raw = scale + np.log(-np.expm1(-scale))
+    return raw if np.ndim(raw) else float(raw)
 
 
 def log_sigmoid(x: Any) -> Any:

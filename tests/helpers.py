@@ -57,6 +57,11 @@ def dtype_policy(name):
         keras.config.set_dtype_policy(before)
 
 
+def raw_scale(scale):
+    """Return what softplus maps to a scale, a number or an array."""
+    return np.log(np.expm1(scale))
+
+
 def relative(found, expected):
     """Largest difference between two arrays, relative to the largest expected value."""
     found, expected = np.asarray(found, "float64"), np.asarray(expected, "float64")

@@ -11,6 +11,7 @@ from kvae.special_functions import digamma_difference, expm1, lgamma_excess
 
 __all__ = [
     "check_supports",
+    "is_diagonal",
     "is_gaussian",
     "kl_divergence",
     "kl_per_element",
@@ -90,7 +91,7 @@ def kl_divergence(posterior: Any, prior: Any) -> Any | None:
     elements = kl_per_element(posterior, prior)
     if elements is not None:
         return tf.reduce_sum(elements, axis=list(range(-len(posterior.event_shape), 0)))
-    if isinstance(posterior, tfd.MultivariateNormalTriL) and _is_diagonal(prior):
+    if isinstance(posterior, tfd.MultivariateNormalTriL) and is_diagonal(prior):
         loc, scale = (tf.cast(moment, posterior.dtype) for moment in _moments(prior))
         # From the parameter itself: TFLite cannot take a matrix's diagonal or triangle.
         matrix = tf.convert_to_tensor(posterior.parameters["scale_tril"])  # (B, d, d)
@@ -122,7 +123,7 @@ def kl_per_element(posterior: Any, prior: Any) -> Any | None:
         posterior: as for `kl_divergence`.
         prior: as for `kl_divergence`.
     """
-    if not (_is_diagonal(posterior) and _is_diagonal(prior)):
+    if not (is_diagonal(posterior) and is_diagonal(prior)):
         return None
     loc, scale = _moments(posterior)
     prior_loc, prior_scale = (tf.cast(moment, loc.dtype) for moment in _moments(prior))
@@ -131,10 +132,10 @@ def kl_per_element(posterior: Any, prior: Any) -> Any | None:
 
 def is_gaussian(distribution: Any) -> bool:
     """Return whether `distribution` is a normal, of whatever covariance."""
-    return _is_diagonal(distribution) or isinstance(distribution, tfd.MultivariateNormalTriL)
+    return is_diagonal(distribution) or isinstance(distribution, tfd.MultivariateNormalTriL)
 
 
-def _is_diagonal(distribution: Any) -> bool:
+def is_diagonal(distribution: Any) -> bool:
     """Return whether `distribution` is made of independent normals."""
     if isinstance(distribution, tfd.Independent):
         return isinstance(distribution.distribution, tfd.Normal)

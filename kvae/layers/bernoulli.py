@@ -6,8 +6,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from kvae.contract import Domain
-from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.distribution_layer import DistributionLayer, pixel_domain
 from kvae.special_functions import log1p
 
 __all__ = ["IndependentBernoulli"]
@@ -41,7 +40,7 @@ class IndependentBernoulli(DistributionLayer):
 
     reads_logits = True
     conversions = (*DistributionLayer.conversions, "logits", "probs")
-    domain = Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
+    domain = pixel_domain()
     density = False
 
     def __init__(

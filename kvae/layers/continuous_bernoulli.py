@@ -7,8 +7,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from kvae.contract import Domain
-from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.distribution_layer import DistributionLayer, pixel_domain
 from kvae.layers.scale import bounded
 from kvae.special_functions import expm1
 
@@ -50,7 +49,7 @@ class ContinuousBernoulli(DistributionLayer):
 
     reads_logits = True
     conversions = (*DistributionLayer.conversions, "logits")
-    domain = Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
+    domain = pixel_domain()
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.ContinuousBernoulli)`."""

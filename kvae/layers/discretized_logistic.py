@@ -13,12 +13,11 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
-from kvae.contract import Domain
-from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.distribution_layer import DistributionLayer, pixel_domain
 from kvae.layers.scale import bounded, positive_scale
 from kvae.special_functions import expm1, log1p, log_sigmoid
 
-__all__ = ["DiscretizedLogistic", "QuantizedLogistic", "bits_per_dimension", "pixel_domain"]
+__all__ = ["DiscretizedLogistic", "QuantizedLogistic", "bits_per_dimension"]
 
 # In levels. With it a pixel that is known costs 0.02 bits, not 0.
 SCALE_FLOOR = 0.1
@@ -46,11 +45,6 @@ def bits_per_dimension(nats: Any, event_shape: Any) -> Any:
         3.1, https://arxiv.org/abs/1511.01844
     """
     return nats / (math.prod(checks.event_shape(event_shape)) * math.log(2.0))
-
-
-def pixel_domain() -> Domain:
-    """Return the domain of data that are levels divided by the highest level."""
-    return Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
 
 
 @keras.saving.register_keras_serializable(package="kvae")

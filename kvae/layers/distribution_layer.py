@@ -36,7 +36,12 @@ from kvae.layers.trainability import check_reparameterized
 from kvae.noise import standard_normal
 from kvae.seeds import next_seed
 
-__all__ = ["DistributionLayer", "weighted_sum"]
+__all__ = ["DistributionLayer", "pixel_domain", "weighted_sum"]
+
+
+def pixel_domain() -> Domain:
+    """Return the domain of data that are levels divided by the highest level."""
+    return Domain(0.0, 1.0, hint="Divide 8-bit pixels by 255.")
 
 
 def weighted_sum(values: Any, weights: Any) -> Any:

@@ -7,7 +7,8 @@ from keras import ops
 
 from kvae import checks
 from kvae.layers.loc_scale_layer import check_min_scale
-from kvae.layers.scale import DEFAULT_MIN_SCALE, AtLeast, raw_bound, softplus_inverse
+from kvae.layers.scale import DEFAULT_MIN_SCALE, AtLeast, raw_bound
+from kvae.special_functions import softplus_inverse
 
 __all__ = ["LearnedScale"]
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
-from kvae.layers.discretized_logistic import QuantizedLogistic, check_levels, pixel_domain
-from kvae.layers.distribution_layer import DistributionLayer
+from kvae.layers.discretized_logistic import QuantizedLogistic, check_levels
+from kvae.layers.distribution_layer import DistributionLayer, pixel_domain
 
 __all__ = ["MixtureDiscretizedLogistic"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from kvae import checks
-from kvae.layers.scale import STANDARDIZED_MIN_SCALE, softplus_inverse
-from kvae.special_functions import expm1, softplus
+from kvae.layers.scale import STANDARDIZED_MIN_SCALE
+from kvae.special_functions import expm1, softplus, softplus_inverse
 
 __all__ = ["ModulatedScale"]
 

@@ -1,6 +1,5 @@
 """Gaussian layers: independent elements, a diagonal and a full covariance."""
 
-import math
 from typing import Any
 
 import keras
@@ -11,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 from kvae.layers.loc_scale_layer import LocScaleLayer
 from kvae.layers.scale import positive_scale
 from kvae.layers.vector_layer import VectorLayer
-from kvae.special_functions import is_builtin_only, lower_triangular_solve
+from kvae.special_functions import HALF_LOG_2_PI, is_builtin_only, lower_triangular_solve
 
 __all__ = ["IndependentNormal", "MultivariateNormalDiag", "MultivariateNormalTriL", "Normal"]
 
@@ -77,7 +76,7 @@ class Normal(tfd.Normal):
     def _log_prob(self, x: Any) -> Any:
         scale = tf.convert_to_tensor(self.scale)
         standardized = (x - self.loc) / scale
-        log_normalization = tf.math.log(scale) + 0.5 * math.log(2.0 * math.pi)
+        log_normalization = tf.math.log(scale) + HALF_LOG_2_PI
         return -0.5 * tf.square(standardized) - log_normalization
 
 
@@ -187,7 +186,7 @@ class _MultivariateNormalTriL(tfd.MultivariateNormalTriL):
         standardized = lower_triangular_solve(matrix, x - self.loc)
         diagonal = tf.reduce_sum(matrix * tf.eye(size, dtype=matrix.dtype), axis=-1)
         log_normalization = tf.reduce_sum(tf.math.log(diagonal), axis=-1)
-        log_normalization += 0.5 * size * math.log(2.0 * math.pi)
+        log_normalization += size * HALF_LOG_2_PI
         return -0.5 * tf.reduce_sum(tf.square(standardized), axis=-1) - log_normalization
 
     def _variance(self) -> Any:

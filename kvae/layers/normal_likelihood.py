@@ -9,7 +9,6 @@ reconstruction against the KL: halving sigma quadruples what a squared error cos
 - optimal: `NormalLikelihood(event_shape, scale="optimal")`, computed from the data (sigma-VAE).
 """
 
-import math
 from typing import Any
 
 import keras
@@ -20,6 +19,7 @@ from kvae import checks
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.normal import Normal
 from kvae.layers.observed import check_observed, independent_elements
+from kvae.special_functions import HALF_LOG_2_PI
 
 __all__ = ["NormalLikelihood"]
 
@@ -144,11 +144,7 @@ class NormalLikelihood(DistributionLayer):
         squared_error = tf.math.divide_no_nan(tf.reduce_sum(shares * tf.square(error)), total)
         self._store(tf.cast(tf.stop_gradient(squared_error), tf.float32), total > 0)
         log_scale = _log_scale(squared_error)
-        log_prob = (
-            -0.5 * tf.square(error) * tf.exp(-2.0 * log_scale)
-            - log_scale
-            - 0.5 * math.log(2.0 * math.pi)
-        )
+        log_prob = -0.5 * tf.square(error) * tf.exp(-2.0 * log_scale) - log_scale - HALF_LOG_2_PI
         if observed is not None:
             log_prob = tf.where(observed, log_prob, tf.zeros_like(log_prob))
         return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))

@@ -7,14 +7,13 @@ an argument `min_scale`, in the unit of the data. Its default suits data with a 
 of about one.
 """
 
-import math
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kvae.special_functions import softplus
+from kvae.special_functions import softplus, softplus_inverse
 
 __all__ = [
     "DEFAULT_MIN_SCALE",
@@ -23,7 +22,6 @@ __all__ = [
     "bounded",
     "positive_scale",
     "raw_bound",
-    "softplus_inverse",
 ]
 
 # Of a likelihood, in the unit of the data.
@@ -79,11 +77,6 @@ def positive_scale(raw: Any, min_scale: float = 0.0) -> Any:
 def raw_bound(min_scale: float) -> float:
     """Return the raw parameter at which the scale reaches `min_scale`, a number of at least 0."""
     return max(LOWEST_RAW_SCALE, softplus_inverse(min_scale)) if min_scale else LOWEST_RAW_SCALE
-
-
-def softplus_inverse(scale: float) -> float:
-    """Return the raw parameter with softplus(raw) = `scale`, for a positive number `scale`."""
-    return scale + math.log(-math.expm1(-scale))
 
 
 class AtLeast(keras.constraints.Constraint):

@@ -1,6 +1,5 @@
 """The Student t layer: a normal with heavy tails, robust to outliers."""
 
-import math
 from typing import Any
 
 import keras
@@ -9,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae.layers.loc_scale_layer import LocScaleLayer
 from kvae.layers.scale import positive_scale
-from kvae.special_functions import lgamma_excess, log1psquare
+from kvae.special_functions import HALF_LOG_2_PI, lgamma_excess, log1psquare
 
 __all__ = ["IndependentStudentT"]
 
@@ -99,7 +98,7 @@ class _StudentT(tfd.StudentT):
         df, scale = tf.convert_to_tensor(self.df), tf.convert_to_tensor(self.scale)
         half_df = 0.5 * df
         standardized = (x - self.loc) / scale * tf.math.rsqrt(df)
-        log_normalization = tf.math.log(scale) + 0.5 * math.log(2.0 * math.pi)
+        log_normalization = tf.math.log(scale) + HALF_LOG_2_PI
         log_normalization -= lgamma_excess(half_df, tf.constant(0.5, df.dtype))
         return -(half_df + 0.5) * log1psquare(standardized) - log_normalization
 

@@ -16,7 +16,8 @@ import tensorflow as tf
 from kvae import checks, memory, registered
 from kvae.contract import Batch
 from kvae.priors import Affine, Flow, GaussianMixture, Prior, UniformSphere
-from kvae.priors.gaussian_mixture import SCALE_FLOOR
+from kvae.priors.prior import SCALE_FLOOR
+from kvae.special_functions import softplus_inverse
 from kvae.training import keras_compat
 from kvae.training.non_finite import NonFinite
 from kvae.training.non_finite_check import NonFiniteError
@@ -195,11 +196,10 @@ def _fit_mixture(prior: GaussianMixture, z: np.ndarray, seed: int) -> None:
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(z)
     above = np.maximum(np.sqrt(mixture.covariances_) - SCALE_FLOOR, 1e-6)
-    raw_scale = above + np.log(-np.expm1(-above))  # the inverse of softplus
     logits = np.log(np.maximum(mixture.weights_, 1e-30))
     prior.logits.assign(logits - logits.mean())
     prior.loc.assign(mixture.means_)
-    prior.raw_scale.assign(raw_scale)
+    prior.raw_scale.assign(softplus_inverse(above))
 
 
 def _train(

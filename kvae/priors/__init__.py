@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kvae.contract.closed_form import is_diagonal
 from kvae.priors.affine import Affine
 from kvae.priors.autoregressive_codes import AutoregressiveCodes
 from kvae.priors.conditional_normal import ConditionalNormal
@@ -62,10 +63,8 @@ def get(identifier: Any) -> Prior:
             f"kvae.priors.Prior. Received: {identifier!r} with variables "
             f"{[variable.name for variable in identifier.variables]}"
         )
-    gaussian = isinstance(identifier, tfd.MultivariateNormalDiag) or (
-        isinstance(identifier, tfd.Independent) and isinstance(identifier.distribution, tfd.Normal)
-    )
-    if gaussian and len(identifier.event_shape) == 1 and not identifier.batch_shape.rank:
+    vector = is_diagonal(identifier) and len(identifier.event_shape) == 1
+    if vector and not identifier.batch_shape.rank:
         standard = np.all(identifier.mean() == 0.0) and np.all(identifier.stddev() == 1.0)
         if standard:
             return StandardNormal(identifier.event_shape[0])

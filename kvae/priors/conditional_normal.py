@@ -1,7 +1,6 @@
 """A normal whose moments depend on the condition, as the prior."""
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +9,10 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
-from kvae.priors.prior import VectorPrior
-from kvae.special_functions import softplus
+from kvae.priors.prior import SCALE_FLOOR, VectorPrior, floored_scale
+from kvae.special_functions import softplus_inverse
 
 __all__ = ["ConditionalNormal"]
-
-# Without a floor the density at the codes of a class could grow without bound.
-SCALE_FLOOR = 1e-3
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -81,7 +77,7 @@ class ConditionalNormal(VectorPrior):
             if index < len(self.hidden):
                 outputs = tf.tanh(outputs)
         loc, raw_scale = tf.split(outputs, 2, axis=-1)
-        return loc, softplus(raw_scale + math.log(math.expm1(1.0 - SCALE_FLOOR))) + SCALE_FLOOR
+        return loc, floored_scale(raw_scale + softplus_inverse(1.0 - SCALE_FLOOR))
 
     def make_distribution(self, condition: Any = None) -> Any:
         """Return `tfd.MultivariateNormalDiag` of batch shape (batch,) and event shape (d,)."""

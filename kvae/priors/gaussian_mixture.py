@@ -1,6 +1,5 @@
 """A learned mixture of Gaussians as the prior."""
 
-import math
 from typing import Any
 
 import keras
@@ -8,13 +7,10 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
-from kvae.priors.prior import VectorPrior
-from kvae.special_functions import one_hot, softplus
+from kvae.priors.prior import SCALE_FLOOR, VectorPrior, floored_scale
+from kvae.special_functions import one_hot, softplus_inverse
 
 __all__ = ["GaussianMixture", "pick_component"]
-
-# Without a floor a component could shrink onto one code, where its density has no bound.
-SCALE_FLOOR = 1e-3
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -56,14 +52,13 @@ class GaussianMixture(VectorPrior):
         self.logits = self.add_float32_weight(shape[:1], "zeros", "logits")
         spread = keras.initializers.RandomNormal(stddev=0.5**0.5)
         self.loc = self.add_float32_weight(shape, spread, "loc")
-        start = math.log(math.expm1(0.5**0.5 - SCALE_FLOOR))
-        constant = keras.initializers.Constant(start)
+        constant = keras.initializers.Constant(softplus_inverse(0.5**0.5 - SCALE_FLOOR))
         self.raw_scale = self.add_float32_weight(shape, constant, "raw_scale")
         super().build(input_shape)
 
     def scale(self) -> Any:
         """Return the standard deviations of the components, shape (K, d)."""
-        return softplus(self.raw_scale) + SCALE_FLOOR
+        return floored_scale(self.raw_scale)
 
     def make_distribution(self, condition: Any = None) -> Any:
         """Return `tfd.MixtureSameFamily` of event shape (d,)."""

@@ -6,13 +6,9 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from kvae.priors.prior import Prior
-from kvae.special_functions import softplus
+from kvae.priors.prior import Prior, floored_scale
 
 __all__ = ["GivenNormal"]
-
-# A prior that predicts a layer exactly would shrink until the KL to it has no bound.
-SCALE_FLOOR = 1e-3
 
 
 @keras.saving.register_keras_serializable(package="kvae")
@@ -67,4 +63,4 @@ class GivenNormal(Prior):
                 + ("no condition" if condition is None else f"a tensor of shape {shape}")
             )
         loc, raw_scale = tf.split(tf.cast(condition, tf.float32), 2, axis=-1)
-        return loc, softplus(raw_scale) + SCALE_FLOOR
+        return loc, floored_scale(raw_scale)

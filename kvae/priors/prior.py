@@ -7,8 +7,18 @@ from typing import Any
 import keras
 
 from kvae import checks
+from kvae.special_functions import softplus
 
-__all__ = ["Prior"]
+__all__ = ["SCALE_FLOOR", "Prior", "floored_scale"]
+
+# Without a floor a prior could shrink onto one code, where neither its density nor the KL to it has
+# a bound.
+SCALE_FLOOR = 1e-3
+
+
+def floored_scale(raw: Any) -> Any:
+    """Return softplus(raw) + `SCALE_FLOOR`, the standard deviations of a prior that is learned."""
+    return softplus(raw) + SCALE_FLOOR
 
 
 @keras.saving.register_keras_serializable(package="kvae")

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
+from kvae.contract.closed_form import is_diagonal
 from kvae.priors.gaussian_mixture import pick_component
 from kvae.priors.prior import VectorPrior
 
@@ -167,7 +168,7 @@ class VampPrior(VectorPrior):
     def from_normal(self, normal: Any, condition: Any = None) -> Any:
         """Return draws made of given standard normals; the posteriors are diagonal normals."""
         components = self.components()
-        if not _are_diagonal_normals(components):
+        if not is_diagonal(components):
             return super().from_normal(normal)
         noise, race = tf.split(normal, [self.latent_dim, 2 * self.num_components], axis=-1)
         weights = tf.fill([self.num_components], 1.0 / self.num_components)
@@ -184,10 +185,3 @@ class VampPrior(VectorPrior):
             "low": self.low,
             "high": self.high,
         }
-
-
-def _are_diagonal_normals(distribution: Any) -> bool:
-    """Return whether draws are mean + stddev * normal."""
-    if isinstance(distribution, tfd.Independent):
-        return isinstance(distribution.distribution, tfd.Normal)
-    return isinstance(distribution, tfd.MultivariateNormalDiag)

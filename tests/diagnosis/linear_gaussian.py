@@ -7,6 +7,7 @@ posterior is normal as well: q(z_d) = N(b_d, a_d^2 v_d + s_d^2).
 import numpy as np
 
 import kvae
+from tests.helpers import raw_scale
 
 VARIANCE = np.array([1.0, 1.0, 1.0])
 SLOPE = np.array([0.9, 0.5, 0.05])
@@ -22,7 +23,7 @@ def make():
     likelihood = kvae.layers.IndependentNormal(d)
     encoder = kvae.networks.mlp_encoder(d, posterior.params_size, hidden=())
     decoder = kvae.networks.mlp_decoder(d, likelihood.params_shape, hidden=())
-    raw = np.log(np.expm1(STDDEV))
+    raw = raw_scale(STDDEV)
     encoder.get_layer("encoder_params").set_weights(
         [np.concatenate([np.diag(SLOPE), np.zeros((d, d))], axis=1), np.concatenate([OFFSET, raw])]
     )

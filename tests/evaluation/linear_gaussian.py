@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 import kvae
+from tests.helpers import raw_scale
 from tests.small import kl
 
 W = np.array([[1.0, 0.5], [-0.5, 1.0], [0.8, 0.8]])
@@ -13,16 +14,11 @@ MEAN = np.linalg.solve(PRECISION, W.T / NOISE**2)  # E[z|x] = MEAN x
 COVARIANCE = W @ W.T + NOISE**2 * np.eye(3)  # of x
 
 
-def raw(scale):
-    """Return what softplus maps to a scale."""
-    return np.log(np.expm1(scale))
-
-
 def decoder_and_likelihood():
     """Return p(x|z)."""
     decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(6)])
     kernel = np.concatenate([W.T, np.zeros((2, 3))], axis=1)
-    decoder.layers[0].set_weights([kernel, np.repeat([0.0, raw(NOISE)], 3)])
+    decoder.layers[0].set_weights([kernel, np.repeat([0.0, raw_scale(NOISE)], 3)])
     return {"decoder": decoder, "likelihood": kvae.layers.IndependentNormal(3)}
 
 
@@ -31,7 +27,7 @@ def exact():
     posterior = kvae.layers.MultivariateNormalTriL(2, activity_regularizer=kl())
     encoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
     chol = np.linalg.cholesky(np.linalg.inv(PRECISION))
-    scales = raw(np.diag(chol) - 1e-5)
+    scales = raw_scale(np.diag(chol) - 1e-5)
     # FillTriangular puts params [a, b, c] to [[c, 0], [b, a]].
     kernel = np.concatenate([MEAN.T, np.zeros((3, 3))], axis=1)
     bias = np.array([0.0, 0.0, scales[1], chol[1, 0], scales[0]])
@@ -52,7 +48,7 @@ def wide(family=kvae.VAE, scale=0.6, **arguments):
     encoder = keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(4)])
     kernel = np.zeros((inputs, 4))
     kernel[:3, :2] = MEAN.T
-    encoder.layers[0].set_weights([kernel, np.repeat([0.0, raw(scale)], 2)])
+    encoder.layers[0].set_weights([kernel, np.repeat([0.0, raw_scale(scale)], 2)])
     return family(encoder=encoder, posterior=posterior, **decoder_and_likelihood(), **arguments)
 
 

@@ -9,6 +9,7 @@ from sklearn.metrics import mutual_info_score
 from kvae import evaluation
 from kvae.evaluation.disentanglement.information import entropies, mutual_information
 from tests.exploration import known_decoders
+from tests.helpers import raw_scale
 
 N = 2000
 SCORES = ("mig", "modularity", "sap", "dci", "factor_vae_score", "beta_vae_score")
@@ -257,7 +258,7 @@ def test_a_model_is_scored_by_its_posterior_means_or_samples(draws, monkeypatch)
     # The posterior mean is x; its standard deviations are 0.01 and 3.
     vae = known_decoders.linear(np.eye(2))
     kernel = np.concatenate([np.eye(2), np.zeros((2, 2))], axis=1)
-    bias = np.array([0.0, 0.0, *np.log(np.expm1([0.01, 3.0]))])
+    bias = np.array([0.0, 0.0, *raw_scale([0.01, 3.0])])
     vae.encoder.set_weights([kernel, bias])
 
     # The squared correlations of `sap` are enough here; the other scores take longer.

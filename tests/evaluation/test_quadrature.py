@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kvae
+from tests.helpers import raw_scale
 from tests.small import kl
 
 LOW, HIGH, STEPS = -8.0, 8.0, 4001
@@ -27,7 +28,7 @@ def model():
         weight.assign(1.5 * rng.normal(size=weight.shape))
     for weight in vae.encoder.weights:  # q(z|x) is about N(0, 1.5^2)
         weight.assign(np.zeros(weight.shape))
-    vae.encoder.get_layer("encoder_params").bias.assign([0.0, np.log(np.expm1(1.5))])
+    vae.encoder.get_layer("encoder_params").bias.assign([0.0, raw_scale(1.5)])
     return vae
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit
 
 import kvae
-from tests.helpers import assert_same_in_float32, relative
+from tests.helpers import assert_same_in_float32, raw_scale, relative
 from tests.layers import properties
 
 TOP = 255
@@ -29,7 +29,7 @@ def probabilities(loc, scale, levels):
 
 def raw_of(scale, levels):
     """The raw scale that gives `scale`."""
-    return math.log(math.expm1(scale - 0.1 / (levels - 1)))
+    return raw_scale(scale - 0.1 / (levels - 1))
 
 
 @pytest.mark.parametrize(("loc", "scale"), [(0.4, 0.05), (0.0, 0.01), (1.2, 0.3), (-0.5, 2.0)])

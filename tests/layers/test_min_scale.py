@@ -7,6 +7,7 @@ import tensorflow as tf
 from scipy import stats
 
 import kvae
+from tests.helpers import raw_scale
 
 layers = kvae.layers
 NORMAL_AND_RAW = [0.3, -50.0]  # loc, and a raw scale far below any bound
@@ -86,7 +87,7 @@ def test_a_normal_far_from_zero_keeps_its_digits(layer, rng):
     x = (loc + 0.1 * rng.normal(size=1000)).astype("float32")
     params = loc[:, None]
     if layer.params_size == 2:
-        params = np.stack([loc, np.full(1000, np.log(np.expm1(0.1)), "float32")], axis=1)
+        params = np.stack([loc, np.full(1000, raw_scale(0.1), "float32")], axis=1)
     found = layer.distribution(params).log_prob(x)
     expected = stats.norm.logpdf(x.astype("float64"), loc.astype("float64"), 0.1)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)

@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import kvae
+from tests.helpers import raw_scale
 
 tfd, layers = tfp.distributions, kvae.layers
 
@@ -242,7 +243,7 @@ LOC, SCALE_TRIL = [-1.0, 1.0], [[1.1, 0.0], [0.2, 1.3]]
 
 def tril_params():
     """The raw parameters of LOC and SCALE_TRIL: TFP fills the triangle from its end."""
-    raw = [np.log(np.expm1(value - 1e-5)) for value in (1.1, 1.3)]
+    raw = [raw_scale(value - 1e-5) for value in (1.1, 1.3)]
     return np.array([[*LOC, raw[1], 0.2, raw[0]]], "float32")
 
 

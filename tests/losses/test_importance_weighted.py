@@ -11,15 +11,12 @@ import kvae
 from kvae.contract import Batch
 from kvae.losses import ImportanceWeightedELBO, NegativeELBO
 from kvae.losses.importance_weighted import log_weights
+from tests.helpers import raw_scale
 from tests.small import kl, make_vae
 
 W = np.array([[1.0, 0.5], [-0.5, 1.0], [0.8, 0.8]])  # x = W z + noise
 NOISE = 0.5
 BATCH = Batch(training=True)
-
-
-def softplus_inverse(scale):
-    return np.log(np.expm1(scale))
 
 
 @pytest.fixture
@@ -31,11 +28,9 @@ def linear(rng):
     vae = kvae.VAE(encoder, vae.posterior_layer, decoder, vae.likelihood_layer)
     precision = W.T @ W / NOISE**2 + np.eye(2)
     mean = np.linalg.solve(precision, W.T / NOISE**2)
-    raw = softplus_inverse(0.6)
+    raw = raw_scale(0.6)
     encoder.set_weights([np.hstack([mean.T, np.zeros((3, 2))]), np.array([0.0, 0.0, raw, raw])])
-    decoder.set_weights(
-        [np.hstack([W.T, np.zeros((2, 3))]), np.repeat([0.0, softplus_inverse(NOISE)], 3)]
-    )
+    decoder.set_weights([np.hstack([W.T, np.zeros((2, 3))]), np.repeat([0.0, raw_scale(NOISE)], 3)])
     x = rng.normal(size=(50, 2)) @ W.T + NOISE * rng.normal(size=(50, 3))
     exact = multivariate_normal(np.zeros(3), W @ W.T + NOISE**2 * np.eye(3)).logpdf(x)
     return vae, x.astype("float32"), exact

@@ -9,6 +9,7 @@ with one latent dimension. Then x|c is normal, and so is z|x, c: its precision i
 import numpy as np
 
 import kvae
+from tests.helpers import raw_scale
 from tests.small import make_conditional
 
 X, C = 3, 2
@@ -18,10 +19,6 @@ OFFSET = np.array([0.1, -0.2, 0.3])  # b
 SHIFT = np.array([[1.5], [-0.6]])  # M, (C, 1)
 NOISE = 0.5  # s
 SPREAD = 0.7  # t, with the conditional prior
-
-
-def inverse_softplus(value):
-    return np.log(np.expm1(value))
 
 
 def moments(conditional):
@@ -48,17 +45,17 @@ def make(conditional, wrong=0.0):
     shift, spread = moments(conditional)
     if conditional:
         floor = 1e-3
-        raw = inverse_softplus(spread - floor) - inverse_softplus(1.0 - floor)
+        raw = raw_scale(spread - floor) - raw_scale(1.0 - floor)
         prior.set_weights([np.hstack([shift, np.zeros((C, 1))]), np.array([0.0, raw])])
     # decoder: [z, c] -> means and raw scales
     kernel = np.hstack([np.vstack([LOADING, EFFECT]), np.zeros((1 + C, X))])
-    bias = np.concatenate([OFFSET, np.full(X, inverse_softplus(NOISE))])
+    bias = np.concatenate([OFFSET, np.full(X, raw_scale(NOISE))])
     model.decoder.set_weights([kernel, bias])
     # encoder: [x, c] -> mean and raw scale
     variance = 1.0 / (1.0 / spread**2 + LOADING @ LOADING / NOISE**2)
     of_x = variance * LOADING[:, None] / NOISE**2
     of_c = variance * shift / spread**2 - EFFECT @ of_x
-    raw = inverse_softplus(np.sqrt(variance) * np.exp(wrong))
+    raw = raw_scale(np.sqrt(variance) * np.exp(wrong))
     kernel = np.hstack([np.vstack([of_x, of_c]), np.zeros((X + C, 1))])
     model.encoder.set_weights([kernel, np.array([wrong - (OFFSET @ of_x)[0], raw])])
     return model

@@ -8,6 +8,7 @@ import tensorflow as tf
 import kvae
 from kvae.models.factor import shuffled
 from kvae.training.trackers import Trackers
+from tests.helpers import raw_scale
 from tests.small import kl
 
 UNITS = 16
@@ -50,7 +51,7 @@ class Correlated(keras.layers.Layer):
     A = np.array([[0.9, 0.0], [0.72, 0.54]], "float32")
 
     def call(self, x):
-        raw = np.log(np.expm1(np.sqrt(0.19))).astype("float32")
+        raw = raw_scale(np.sqrt(0.19)).astype("float32")
         return tf.concat([tf.matmul(x, self.A.T), tf.fill(tf.shape(x), raw)], axis=1)
 
 

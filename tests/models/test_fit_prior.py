@@ -8,7 +8,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 import kvae
 from kvae.callbacks import NonFiniteError
 from tests.conformance.case import N
-from tests.helpers import assert_same_in_float32, dtype_policy
+from tests.helpers import assert_same_in_float32, dtype_policy, raw_scale
 from tests.models import linear_gaussian
 from tests.small import make_vae
 
@@ -46,7 +46,7 @@ def identity_model(**kwargs):
     model = type(model)(**parts)
     kernel = np.hstack([np.eye(2), np.zeros((2, 2))])
     for network, scale in ((model.encoder, NOISE), (model.decoder, np.array([0.1, 0.1]))):
-        raw = linear_gaussian.inverse_softplus(scale)
+        raw = raw_scale(scale)
         network.set_weights([kernel, np.concatenate([np.zeros(2), raw])])
     return model
 

@@ -10,9 +10,8 @@ import tensorflow as tf
 from scipy import stats
 
 import kvae
-from kvae.layers.scale import softplus_inverse
 from kvae.losses.importance_weighted import log_weights
-from tests.helpers import assert_same_in_float32
+from tests.helpers import assert_same_in_float32, raw_scale
 from tests.small import kl, make_hierarchy
 
 normal = kvae.layers.MultivariateNormalDiag
@@ -61,9 +60,9 @@ def linear_hierarchy(error=0.0):
     mean1 = variance1 * slope.T @ precision  # (1, 4)
     variance2 = 1.0 / (1.0 / BELOW**2 + np.sum(D2**2, axis=0) / NOISE**2)
     gain = variance2[:, None] * D2.T / NOISE**2  # of x - D1 z1 - D2 A z1
-    raw1 = softplus_inverse(variance1**0.5)
-    raw_prior = softplus_inverse(BELOW - 1e-3)  # the prior adds its floor of 0.001
-    raw2 = [softplus_inverse(value) - raw_prior for value in np.sqrt(variance2)]
+    raw1 = raw_scale(variance1**0.5)
+    raw_prior = raw_scale(BELOW - 1e-3)  # the prior adds its floor of 0.001
+    raw2 = [raw_scale(value) - raw_prior for value in np.sqrt(variance2)]
     one, two, four = np.zeros((1, 1)), np.zeros((2, 1)), np.zeros((2, 4))
     x = keras.Input((4,))
     top = linear(x, [np.concatenate([mean1, 0.0 * mean1])], [error, raw1], "top")

@@ -9,16 +9,12 @@ from scipy.stats import multivariate_normal
 import kvae
 from kvae.contract import Batch
 from kvae.losses import ImportanceWeightedELBO
-from tests.helpers import dtype_policy
+from tests.helpers import dtype_policy, raw_scale
 from tests.models.test_missing import make_missing
 
 W = np.array([[1.0, 0.5], [-0.5, 1.0], [0.8, 0.8]])  # x = W z + noise
 NOISE = 0.5
 COVARIANCE = W @ W.T + NOISE**2 * np.eye(3)
-
-
-def softplus_inverse(scale):
-    return np.log(np.expm1(scale))
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +33,9 @@ def make_linear():
     mean = np.linalg.solve(W.T @ W / NOISE**2 + np.eye(2), W.T / NOISE**2)
     kernel = np.zeros((6, 4))
     kernel[:3, :2], kernel[3:, :2] = mean.T, 0.1  # reads the mask, to no purpose
-    raw = softplus_inverse(1.0)
+    raw = raw_scale(1.0)
     encoder.set_weights([kernel, np.array([0.0, 0.0, raw, raw])])
-    decoder.set_weights(
-        [np.hstack([W.T, np.zeros((2, 3))]), np.repeat([0.0, softplus_inverse(NOISE)], 3)]
-    )
+    decoder.set_weights([np.hstack([W.T, np.zeros((2, 3))]), np.repeat([0.0, raw_scale(NOISE)], 3)])
     x = rng.multivariate_normal(np.zeros(3), COVARIANCE, size=16)
     masks = np.array([[i >> bit & 1 for bit in range(3)] for i in range(8)], bool)  # all there are
     observed = np.repeat(masks, 2, axis=0)

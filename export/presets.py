@@ -115,7 +115,7 @@ def default_preset(presets: Sequence[str], signatures: Sequence[str]) -> str:
     Thresholds on the score depend on its digits: float32 where the bundle scores, else int8, or the
     nearest to Keras of those there are.
     """
-    order = ["float32", "float16", "int8-weights", "int8", "int8-full"]
+    order = list(PRESETS)
     if "score" not in signatures:
-        order = ["int8", "float32", "float16", "int8-weights", "int8-full"]
+        order = ["int8", *(name for name in PRESETS if name != "int8")]
     return next(name for name in order if name in presets)

@@ -7,7 +7,13 @@ import sys
 import pytest
 import typer
 
+from kvae.choices.likelihoods import TRANSFORMS
 from kvae.cli.main import app
+from kvae.exploration.interpolation import PATHS
+from kvae.export.presets import PRESETS
+from kvae.export.training.chosen import TRAINABLE
+from kvae.export.training.optimizer import METHODS
+from kvae.networks.for_data import NETWORKS
 
 
 def completions(*words):
@@ -46,3 +52,23 @@ def test_the_help_of_an_option_names_what_it_is_completed_to():
             assert all(name in parameter.help for name in names), (command.name, parameter.name)
             completed += bool(names)
     assert completed >= 8
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "source"),
+    [
+        ("train", "transform", TRANSFORMS),
+        ("train", "networks", NETWORKS),
+        ("train", "trainable", TRAINABLE),
+        ("interpolate", "path", PATHS),
+        ("export", "preset", PRESETS),
+        ("export", "trainable", TRAINABLE),
+        ("export", "optimizer", METHODS),
+    ],
+)
+def test_an_option_is_completed_to_all_that_it_takes(command, option, source):
+    """The command line writes them out: completion imports no TensorFlow."""
+    found = typer.main.get_command(app).commands[command]
+    (parameter,) = (each for each in found.params if each.name == option)
+    items = parameter.shell_complete(typer.Context(found), "")
+    assert {item.value for item in items} == set(source)

@@ -403,7 +403,7 @@ def _parse_manifest(content: bytes) -> dict[str, Any]:
     _validate(manifest, MANIFEST, "the manifest")
     for name, described in manifest["model"]["inputs"].items():
         columns, shape = described["domain"]["columns"], described["shape"]
-        widths = [(c["categories"] or 1) if c["one_hot"] else 1 for c in columns]
+        widths = [span(column) for column in columns]
         if widths and (not shape or sum(widths) != shape[-1]):
             raise BundleError(f"manifest.json is damaged: the columns do not make up {name!r:.80}.")
         if len(manifest["examples"]["ranges"].get(name, [])) != max(1, len(widths)):
@@ -1413,6 +1413,16 @@ def check_finite(array: np.ndarray, name: str, missing: bool = False) -> None:
         raise ValueError(f"Expected {name} to be finite. Received: NaN or infinity")
 
 
+def span(column: dict[str, Any]) -> int:
+    """Return the numbers of a row that a column of a domain takes."""
+    return (column["categories"] or 1) if column["one_hot"] else 1
+
+
+def column_label(index: int, column: dict[str, Any]) -> str:
+    """Return how messages name a column of a domain."""
+    return f", column {index} ({column['name']}),"
+
+
 def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
     """Raise the ValueError that a Keras model raises for data outside its domain.
 
@@ -1434,7 +1444,7 @@ def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
     columns = domain["columns"]
     start = 0
     for index, part in enumerate(columns or [domain]):
-        width = (part["categories"] or 1) if part["one_hot"] and columns else 1
+        width = span(part) if columns else 1
         values = array[..., start : start + width] if columns else array
         start += width
         unknown = np.isnan(values) & missing
@@ -1451,7 +1461,7 @@ def check_domain(array: np.ndarray, domain: dict[str, Any], name: str) -> None:
             above = part["high"] is not None and np.float32(high) > np.float32(part["high"])
         if below or above or not whole or not single:
             remark = ", not one-hot" if not single else "" if whole else ", not all whole"
-            label = f", column {index} ({part['name']})," if columns else ""
+            label = column_label(index, part) if columns else ""
             message = (
                 f"Expected {name}{label} to hold {part['text']}. Received: values in [{low:g}, "
                 f"{high:g}]{remark}. {part['hint']}"

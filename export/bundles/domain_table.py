@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..runtime import column_label, span
+
 __all__ = ["domain_table"]
 
 
@@ -32,15 +34,14 @@ def _parts(domain: dict[str, Any], row: int) -> Iterator[tuple[Any, ...]]:
     start = 0
     missing = domain.get("missing", False)
     for index, part in enumerate(domain["columns"] or [domain]):
-        label, span = "", row
+        label, width = "", row
         if domain["columns"]:
-            label = f", column {index} ({part['name']}),"
-            span = (part["categories"] or 1) if part["one_hot"] else 1
+            label, width = column_label(index, part), span(part)
         bounds = (_bound(part["low"]), _bound(part["high"]))
         flags = (int(part["integer"]), int(part["one_hot"]), int(missing))
         texts = (re.sub(r"[\t\r\n]+", " ", text) for text in (label, part["text"], part["hint"]))
-        yield (start, span, row, *bounds, *flags, *texts)
-        start += span
+        yield (start, width, row, *bounds, *flags, *texts)
+        start += width
 
 
 def _bound(value: float | None) -> str:

@@ -75,7 +75,7 @@ def _ranges(data: np.ndarray | None, domain: Mapping[str, Any]) -> list[dict[str
         return [{"low": None, "high": None}]
     parts = [data]
     if domain["columns"]:
-        widths = [column["categories"] if column["one_hot"] else 1 for column in domain["columns"]]
+        widths = [runtime.span(column) for column in domain["columns"]]
         parts = np.split(data, np.cumsum(widths)[:-1], axis=-1)
     return [_extremes(part) for part in parts]
 

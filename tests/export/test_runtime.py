@@ -13,6 +13,8 @@ import pytest
 import kvae
 from kvae.export import runtime
 from kvae.export.presets import default_preset
+from kvae.export.training.functions import NAMES
+from kvae.outputs import CENTERS
 from tests.clients.domains import DOMAIN_CASES, PIXELS, what_keras_says
 from tests.helpers import assert_same_in_float32, run_python
 
@@ -21,6 +23,16 @@ import sys
 for name in ("tensorflow", "keras", "tf_keras", "tensorflow_probability", "kvae"):
     sys.modules[name] = None  # any import of them now fails
 """
+
+
+def test_names_that_clients_write_out_are_those_of_the_models():
+    """Neither the runtime nor the client in C can import them."""
+    assert all(map(runtime.KINDS["center"], CENTERS))
+    assert not runtime.KINDS["center"]("mode")
+    assert tuple(runtime.TRAINING["signatures"]) == NAMES
+    source = Path(runtime.__file__).parent / "clients/c/run.c"
+    (written,) = re.findall(r"decoded\[\] = \{(.*?)\}", source.read_text("utf-8"))
+    assert tuple(json.loads(f"[{written}]")) == CENTERS
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ import tensorflow as tf
 from kvae import checks
 from kvae.training.counted_callbacks import listed
 from kvae.training.distribution import from_all_workers
+from kvae.training.inputs.epoch import batches_of
 from kvae.training.keras_compat import summarizes_batches
 from kvae.training.non_finite_check import NonFiniteCheck
 from kvae.training.resume import Resumable, RunCallbacks
@@ -29,7 +30,6 @@ __all__ = [
     "ExecutionPolicy",
     "accelerators",
     "batches_between",
-    "batches_of",
     "steps_per_execution",
     "xla_pays",
 ]
@@ -239,14 +239,6 @@ def _declares_xla(layer: Any) -> bool:
     made_of_layers = functional or type(layer) is keras.Sequential
     idle = type(layer) is keras.layers.Dropout and not layer.rate
     return made_of_layers or idle or type(layer) in FAST_WITH_XLA
-
-
-def batches_of(data: Any) -> int | None:
-    """Return the batches of an epoch of a `tf.data.Dataset` or a `PyDataset`; None if unknown."""
-    if isinstance(data, tf.data.Dataset):
-        cardinality = int(data.cardinality())
-        return cardinality if cardinality >= 0 else None  # negative: infinite or unknown
-    return getattr(data, "num_batches", None)
 
 
 def _layers(layer: Any) -> Iterator[Any]:

@@ -8,8 +8,8 @@ from kvae.contract.failures import explained
 from kvae.training.adapt import check_adapted
 from kvae.training.counted_callbacks import CountedCallbacks
 from kvae.training.distribution import explained_peers
-from kvae.training.execution import batches_of
 from kvae.training.inputs import TrainingData
+from kvae.training.inputs.epoch import batches_of
 from kvae.training.inputs.streams import check_ends
 from kvae.training.keras_compat import averages_by_group
 from kvae.training.resume import RunCallbacks

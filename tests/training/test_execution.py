@@ -8,10 +8,10 @@ import tensorflow as tf
 import kvae
 from kvae.training.execution import (
     batches_between,
-    batches_of,
     steps_per_execution,
     xla_pays,
 )
+from kvae.training.inputs.epoch import batches_of
 from tests.helpers import summaries
 from tests.small import make_vae, narrow
 

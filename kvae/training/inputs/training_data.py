@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kvae import checks
 from kvae.training.inputs.arrays import ArrayFeed
+from kvae.training.inputs.epoch import batches_of
 from kvae.training.inputs.inputs import DEFAULT_BATCH_SIZE, Inputs, is_arrays
 from kvae.training.inputs.order import Order
 
@@ -107,13 +108,7 @@ class TrainingData:
                 "examples": self.order.examples,
                 "shuffle": self.order.shuffle,
             }
-        batches = self.steps_per_epoch
-        if batches is None and isinstance(self.x, tf.data.Dataset):
-            cardinality = int(self.x.cardinality())
-            batches = cardinality if cardinality >= 0 else None  # negative: endless or unknown
-        if batches is None and isinstance(self.x, keras.utils.PyDataset):
-            batches = self.x.num_batches
-        return {"batches": batches}
+        return {"batches": self.steps_per_epoch or batches_of(self.x)}
 
 
 def _feed(

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kvae.noise import fold_in
 
-__all__ = ["next_seed", "of_replica"]
+__all__ = ["next_seed", "of_replica", "one_replica"]
 
 
 def next_seed(generator: Any) -> Any:
@@ -29,10 +29,21 @@ def of_replica(seed: Any) -> Any:
     Args:
         seed: two int32.
     """
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
+    if one_replica():
         return seed
-    return fold_in(seed, context.replica_id_in_sync_group)
+    return fold_in(seed, tf.distribute.get_replica_context().replica_id_in_sync_group)
+
+
+def one_replica() -> bool:
+    """Return whether this is the only replica, or no part of a step of several replicas.
+
+    Example:
+        >>> from kvae.seeds import one_replica
+        >>> one_replica()
+        True
+    """
+    context = tf.distribute.get_replica_context()
+    return context is None or context.num_replicas_in_sync == 1
 
 
 def _as_sums(seed: Any) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from kvae.seeds import one_replica
+
 __all__ = ["Batch"]
 
 
@@ -76,11 +78,11 @@ class Batch:
         Args:
             sums: float tensors of any shape.
         """
-        context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
+        if one_replica():
             return sums
         # A replica without examples holds a stand-in example, which its share of 0 removes.
         counts = tf.cast(self.share, tf.float32) > 0.0
+        context = tf.distribute.get_replica_context()
         return context.all_reduce("SUM", [each * tf.cast(counts, each.dtype) for each in sums])
 
     def of_first_replica(self, values: Any) -> Any:
@@ -89,9 +91,9 @@ class Batch:
         Args:
             values: float tensor, of the same shape in all replicas.
         """
-        context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
+        if one_replica():
             return values
+        context = tf.distribute.get_replica_context()
         first = tf.equal(context.replica_id_in_sync_group, 0)
         return context.all_reduce("SUM", tf.where(first, values, tf.zeros_like(values)))
 

@@ -10,6 +10,7 @@ from kvae import checks, networks
 from kvae.contract import Batch, Latent, Term
 from kvae.layers import DistributionLayer
 from kvae.models.part_network import build_network, emitted_shape, taken_shape
+from kvae.models.parts import without
 from kvae.models.training_methods import may_have_losses
 from kvae.models.vae import VAE
 from kvae.noise import fold_in, words
@@ -169,9 +170,8 @@ class FactorVAE(VAE):
     def update_groups(self) -> dict[str, tuple[Any, list[Any]]]:
         """Return the two optimizers with their variables."""
         own = self.discriminator.trainable_variables
-        others = [v for v in self.trainable_variables if all(v is not other for other in own)]
         return {
-            "model": (self.optimizer, others),
+            "model": (self.optimizer, without(self.trainable_variables, own)),
             DISCRIMINATOR: (self.discriminator_optimizer, own),
         }
 

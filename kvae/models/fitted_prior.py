@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from kvae import checks, memory, registered
 from kvae.contract import Batch
+from kvae.models.parts import without
 from kvae.priors import Affine, Flow, GaussianMixture, Prior, UniformSphere
 from kvae.priors.prior import SCALE_FLOOR
 from kvae.special_functions import softplus_inverse
@@ -32,7 +33,7 @@ def fit_code_prior(
     model: Any, x: Any, optimizer: Any, batch_size: int, epochs: int, **kwargs: Any
 ) -> Any:
     """Return a copy of a `QuantizedVAE` with a trained prior; arguments as for its `fit_prior`."""
-    if isinstance(optimizer, Prior) or optimizer in ("gaussian_mixture", "flow"):
+    if isinstance(optimizer, Prior) or optimizer in tuple(KINDS):
         raise ValueError(
             "Expected an optimizer: a QuantizedVAE trains the prior over codes that it was made "
             f"with. Received: optimizer={optimizer!r}"
@@ -153,7 +154,7 @@ def _with_prior(model: Any, prior: Prior) -> Any:
 def _own_weights(layer: Any) -> list[Any]:
     """Return the weights of a posterior layer without those of its regularizer."""
     others = [weight for each in layer.regularizer_layers for weight in each.weights]
-    return [w for w in layer.weights if all(w is not other for other in others)]
+    return without(layer.weights, others)
 
 
 def _draws(model: Any, x: Any, draws: int, seed: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -23,6 +24,7 @@ __all__ = [
     "config_of",
     "kl_of",
     "normals_of",
+    "without",
 ]
 
 Shape = tuple[int | None, ...]
@@ -35,6 +37,12 @@ BOUNDED = (
     keras.activations.softplus,
     keras.activations.tanh,
 )
+
+
+def without(variables: Iterable[Any], others: Iterable[Any]) -> list[Any]:
+    """Return the variables that are not among `others`, in their order."""
+    ids = {id(other) for other in others}
+    return [each for each in variables if id(each) not in ids]
 
 
 def config_of(model: Any) -> dict[str, Any]:

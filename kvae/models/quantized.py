@@ -26,6 +26,7 @@ from kvae.models.parts import (
     check_decoder,
     check_likelihood,
     config_of,
+    without,
 )
 from kvae.models.public_methods import CodePublicMethods
 from kvae.models.tensor_functions import CodeFunctions
@@ -252,8 +253,7 @@ class QuantizedVAE(LatentModel):
 
     def update_groups(self) -> dict[str, tuple[Any, list[Any]]]:
         """Return the optimizer with all variables but those of the prior."""
-        own = self.prior.trainable_variables
-        others = [v for v in self.trainable_variables if all(v is not other for other in own)]
+        others = without(self.trainable_variables, self.prior.trainable_variables)
         return {"model": (self.optimizer, others)}
 
     def transforms(self) -> list[tuple[Any, Any]]:

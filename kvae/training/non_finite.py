@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kvae.seeds import one_replica
 from kvae.sums import ordered_sum
 
 __all__ = ["NonFinite", "NonFiniteGuard"]
@@ -186,7 +187,7 @@ class NonFiniteGuard:
         if self._updates_always:
             update(gradients, ())
             return
-        if with_xla and not _scaled(updates) and not _several_replicas():
+        if with_xla and not _scaled(updates) and one_replica():
             _select(found | stopped, lambda: update(gradients, ()), updates, before)
             return
         _branch(found | stopped, restore, update, (gradients, [value for _, value in before]))
@@ -230,11 +231,6 @@ def _scaled(updates: Sequence[Any]) -> bool:
     return any(isinstance(each, keras.optimizers.LossScaleOptimizer) for each, *_ in updates)
 
 
-def _several_replicas() -> bool:
-    context = tf.distribute.get_replica_context()
-    return context is not None and context.num_replicas_in_sync > 1
-
-
 def _nan_unless_finite(gradient: Any) -> Any:
     """Return zero, or NaN where the square of an element is infinite or NaN."""
     values = tf.cast(getattr(gradient, "values", gradient), tf.float32)
@@ -256,9 +252,9 @@ def _checked_gradients(updates: Sequence[Any]) -> list[Any]:
 
 def _summed(values: Any) -> Any:
     """Return the sum over the replicas."""
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
+    if one_replica():
         return values
+    context = tf.distribute.get_replica_context()
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 

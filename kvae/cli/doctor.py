@@ -2,7 +2,6 @@
 
 import json
 import platform
-import sys
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -14,8 +13,6 @@ from rich.table import Table
 from kvae.cli.terminal import console, plain, quiet_native_logs
 
 __all__ = ["run"]
-
-PYTHONS = ((3, 11), (3, 13))
 
 
 def run(as_json: bool) -> bool:
@@ -49,11 +46,13 @@ def run(as_json: bool) -> bool:
 
 
 def _python() -> str:
-    low, high = PYTHONS
-    if not low <= sys.version_info[:2] <= high:
+    from packaging.specifiers import SpecifierSet
+
+    wanted = metadata.metadata("kvae-keras")["Requires-Python"]
+    if not SpecifierSet(wanted).contains(platform.python_version(), prereleases=True):
         raise RuntimeError(
-            f"Expected Python {low[0]}.{low[1]} to {high[0]}.{high[1]}. Received: "
-            f"{platform.python_version()}; make a virtual environment with one of these"
+            f"Expected Python {wanted}. Received: {platform.python_version()}; make a virtual "
+            "environment with one of these"
         )
     return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
 

@@ -1,6 +1,7 @@
 """`kvae train`, `kvae sample` and `kvae doctor` on a small table and on pictures."""
 
 import json
+from importlib import metadata
 
 import keras
 import numpy as np
@@ -261,3 +262,14 @@ def test_doctor_names_what_is_broken(monkeypatch):
     assert not found["packages"]["works"]
     assert found["packages"]["found"] == "RuntimeError: no such thing"
     assert found["Python"]["works"]
+
+
+def test_doctor_names_the_pythons_that_the_package_asks_for(monkeypatch):
+    from kvae.cli import doctor
+
+    monkeypatch.setattr(doctor.platform, "python_version", lambda: "3.10.9")
+    for name in ("_packages", "_train", "_export"):
+        monkeypatch.setattr(doctor, name, str)
+    part = json.loads(invoke("doctor", "--json").stdout)[0]
+    assert not part["works"]
+    assert metadata.metadata("kvae-keras")["Requires-Python"] in part["found"]

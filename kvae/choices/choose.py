@@ -1,7 +1,6 @@
 """Choose a model by looking at data."""
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from kvae.choices.likelihoods import WHY, Part, part_for
 from kvae.choices.script import Line, Name, call, evaluate
 from kvae.data import TableSchema, images
 from kvae.data.tables.arguments import check_schema
+from kvae.data.tables.frame import is_frame
 from kvae.networks import kind_for_data
 
 __all__ = ["choices_for", "vae_for"]
@@ -195,17 +195,15 @@ class _Data(NamedTuple):
 
 def _loaded(x: Any, schema: Any, overrides: Any, size: Any, grey: bool) -> _Data:
     """Return data as an array, or raise one sentence."""
-    pandas = sys.modules.get("pandas")  # a DataFrame cannot be there without it
-    is_frame = pandas is not None and isinstance(x, pandas.DataFrame)
     is_path = isinstance(x, (str, os.PathLike))
     for name, value in (("schema", schema), ("overrides", overrides)):
-        if value is not None and not is_frame:
+        if value is not None and not is_frame(x):
             raise ValueError(f"Expected a DataFrame with {name}=. Received: {type(x).__name__}")
     if (size is not None or grey) and not is_path:
         raise ValueError(
             f"Expected a folder of pictures with size= or grey=. Received: {type(x).__name__}"
         )
-    if is_frame:
+    if is_frame(x):
         return _frame(x, schema, overrides)
     if is_path:
         if not Path(x).is_dir():

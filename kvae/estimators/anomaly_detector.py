@@ -20,14 +20,16 @@ from kvae.callbacks.training_bar import training_bar
 from kvae.data import TableSchema
 from kvae.data.rounding import warn_of_rounding
 from kvae.data.tables.arguments import check_schema
+from kvae.data.tables.frame import is_frame
 from kvae.data.tables.number import Number
 from kvae.estimators.calibration import Calibration
 from kvae.estimators.calibration_split import calibration_split
-from kvae.estimators.detector_model import SCALINGS, detector_model, seeded, train
-from kvae.estimators.detector_table import detector_schema, is_frame
+from kvae.estimators.detector_model import SCALINGS, detector_model, train
+from kvae.estimators.detector_table import detector_schema
 from kvae.estimators.drift_test import DriftTest
 from kvae.estimators.rollback import rollback
 from kvae.estimators.saved_arguments import arguments_of, with_arguments
+from kvae.estimators.training import LARGEST_SEED, seeded
 from kvae.export import ExportResult, bundle
 from kvae.models.batches import BATCH_SIZE
 
@@ -172,7 +174,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         order = random.permutation(len(rows))
         kept = self._calibration_rows(len(rows))
         calibration_rows, training_rows = calibration_split(rows, order, kept)
-        seed = None if self.random_state is None else int(random.randint(2**31 - 1))
+        seed = None if self.random_state is None else int(random.randint(LARGEST_SEED))
         with seeded(seed), training_bar(self.verbose) as bar:
             self.model_ = detector_model(
                 rows.shape[1:],

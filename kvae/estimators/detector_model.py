@@ -1,15 +1,14 @@
 """The VAE of an anomaly detector: its parts by the shape of an example, and its training."""
 
-import contextlib
 import math
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from kvae.data import TableSchema
 from kvae.estimators.detector_table import detector_likelihood, scale_places
+from kvae.estimators.training import optimizer_of
 from kvae.layers import (
     Columns,
     IndependentCategorical,
@@ -23,11 +22,10 @@ from kvae.priors import StandardNormal
 from kvae.regularizers import KLDivergenceRegularizer
 from kvae.transforms import Arcsinh, Standardization, Transform
 
-__all__ = ["SCALINGS", "detector_model", "seeded", "train"]
+__all__ = ["SCALINGS", "detector_model", "train"]
 
 # An epoch of few batches costs more time than its batches: a small table is repeated up to this.
 REPEATED_ROWS = 20_000
-CLIP = 10.0  # largest norm of a gradient
 
 SCALINGS: dict[str, type[Transform]] = {"arcsinh": Arcsinh, "standard": Standardization}
 
@@ -123,8 +121,7 @@ def train(
     rows = np.concatenate([rows] * repeats)
     per_epoch = min(steps, math.ceil(len(rows) / batch_size))
     passes = max(1, round(steps / per_epoch))
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, passes * per_epoch)
-    model.compile(keras.optimizers.Adam(schedule, global_clipnorm=CLIP), loss=TrimmedELBO(trim))
+    model.compile(optimizer_of(learning_rate, passes * per_epoch), loss=TrimmedELBO(trim))
     model.fit(
         rows,
         batch_size=batch_size,
@@ -155,22 +152,3 @@ def _start_at_frequencies(model: VAE, rows: np.ndarray) -> None:
             bias[start : start + layer.params_size] = np.log(shares).T.ravel()
         start += layer.params_size
     dense.bias.assign(bias)
-
-
-@contextlib.contextmanager
-def seeded(seed: int | None) -> Iterator[None]:
-    """Seed Keras and TensorFlow; Python's and NumPy's own generators stay as they are.
-
-    Args:
-        seed: int, or None to change nothing.
-    """
-    if seed is None:
-        yield
-        return
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        keras.utils.set_random_seed(seed)
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)

@@ -24,21 +24,11 @@ from kvae.transforms import Transform
 __all__ = [
     "detector_likelihood",
     "detector_schema",
-    "is_frame",
     "scale_places",
 ]
 
 RARE = 5  # text that fewer rows hold belongs to the class of unknown values
 UNKNOWN = "other"
-
-
-def is_frame(x: Any) -> bool:
-    """Return whether `x` is a pandas DataFrame, without importing pandas where it is none."""
-    if not hasattr(x, "columns") or not hasattr(x, "dtypes"):
-        return False
-    import pandas as pd
-
-    return isinstance(x, pd.DataFrame)
 
 
 def detector_schema(frame: Any, overrides: Mapping[Any, str] | None = None) -> TableSchema:

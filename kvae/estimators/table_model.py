@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kvae.estimators.table_encoding import TableEncoding
+from kvae.estimators.training import optimizer_of
 from kvae.layers import MultivariateNormalDiag
 from kvae.models import VAE
 from kvae.networks import residual_mlp_decoder, residual_mlp_encoder
@@ -15,7 +16,6 @@ from kvae.regularizers import KLDivergenceRegularizer
 
 __all__ = ["table_model", "train_table_model"]
 
-CLIP = 10.0  # largest norm of a gradient
 ROWS_PER_COMPONENT = 20  # of the prior, at least
 
 
@@ -71,8 +71,7 @@ def train_table_model(
     """
     per_epoch = math.ceil(len(rows) / batch_size)
     epochs = max(1, min(epochs, round(steps / per_epoch)))
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * per_epoch)
-    model.compile(keras.optimizers.Adam(schedule, global_clipnorm=CLIP))
+    model.compile(optimizer_of(learning_rate, epochs * per_epoch))
     stopping = keras.callbacks.EarlyStopping(
         "val_loss", patience=patience, restore_best_weights=True
     )

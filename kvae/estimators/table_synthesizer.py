@@ -17,9 +17,8 @@ from kvae.callbacks.training_bar import training_bar
 from kvae.data import TableSchema
 from kvae.data.tables.arguments import check_schema
 from kvae.data.tables.column import plain
+from kvae.data.tables.frame import is_frame
 from kvae.data.tables.gaps import filled_by_schema
-from kvae.estimators.detector_model import seeded
-from kvae.estimators.detector_table import is_frame
 from kvae.estimators.rollback import rollback
 from kvae.estimators.saved_arguments import arguments_of, with_arguments
 from kvae.estimators.table_conditions import Conditions
@@ -27,12 +26,12 @@ from kvae.estimators.table_encoding import TableEncoding
 from kvae.estimators.table_frames import frame_of_array, inferred_schema
 from kvae.estimators.table_model import table_model, train_table_model
 from kvae.estimators.table_quality import TableQuality
+from kvae.estimators.training import LARGEST_SEED, seeded
 from kvae.evaluation import log_likelihood
 
 __all__ = ["TableSynthesizer"]
 
 LEAST_ROWS = 10
-LARGEST_SEED = 2**31 - 1
 IMPUTATION_DRAWS = 64
 
 

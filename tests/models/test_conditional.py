@@ -324,31 +324,18 @@ def test_a_float32_copy_of_a_half_precision_model_has_its_weights(data):
 
 REPLICAS = """
 import numpy as np
-import tensorflow as tf
-
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-import keras
 import kvae
-from tests.small import make_conditional, narrow
+from tests.models.replicas import train_in_both
+from tests.small import make_conditional
 
 x = np.random.default_rng(0).uniform(size=(50, 8, 8, 1)).astype("float32")
 data = {"x": x, "condition": np.arange(50) % 10}
-ended = []
-for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
-    keras.utils.set_random_seed(0)
-    with strategy.scope():
-        model = make_conditional(prior=kvae.priors.ConditionalNormal(2, 10))
-        narrow(model)  # nothing is left to the draws, which differ by replica
-        model.compile(optimizer=keras.optimizers.SGD(1e-3), jit_compile=False)
-    logs = model.fit(data, batch_size=20, epochs=2, verbose=0, validation_data=data).history
-    ended.append((logs, model.get_weights()))
-(alone, expected), (logs, found) = ended
-for name in alone:
-    np.testing.assert_allclose(logs[name], alone[name], rtol=1e-5)
-for one, other in zip(found, expected, strict=True):
-    np.testing.assert_allclose(one, other, atol=1e-5)
-print("same", strategy.num_replicas_in_sync)
+train_in_both(
+    lambda: make_conditional(prior=kvae.priors.ConditionalNormal(2, 10)),
+    data,
+    epochs=2,
+    validation_data=data,
+)
 """
 
 

@@ -8,26 +8,12 @@ import tensorflow as tf
 import kvae
 from tests import penalties
 from tests.helpers import dtype_policy
+from tests.models.streams import Batches
 from tests.small import make_vae as small_vae
 from tests.small import narrow
 
 OWN_LOGS = {"loss", "nll", "kl", "elbo", "kl_weight"}
 FLOAT32 = 1e-5  # the order of float32 additions
-
-
-class Batches(keras.utils.PyDataset):
-    """(x,), (x, y) or (x, y, sample_weight) in batches."""
-
-    def __init__(self, *arrays, size=16):
-        super().__init__()
-        self.arrays, self.size = arrays, size
-
-    def __len__(self):
-        return -(-len(self.arrays[0]) // self.size)
-
-    def __getitem__(self, index):
-        rows = slice(index * self.size, (index + 1) * self.size)
-        return tuple(array[rows] for array in self.arrays)
 
 
 def batches(*arrays):
@@ -80,8 +66,10 @@ FEEDS = {
     "tf.data of (x, x, weights)": lambda vae, x, **kw: vae.fit(
         batches(x, x, np.ones(len(x))), **kw
     ),
-    "PyDataset of (x,)": lambda vae, x, **kw: vae.fit(Batches(x), shuffle=False, **kw),
-    "PyDataset of (x, x)": lambda vae, x, **kw: vae.fit(Batches(x, x), shuffle=False, **kw),
+    "PyDataset of (x,)": lambda vae, x, **kw: vae.fit(Batches(x, size=16), shuffle=False, **kw),
+    "PyDataset of (x, x)": lambda vae, x, **kw: vae.fit(
+        Batches(x, x, size=16), shuffle=False, **kw
+    ),
     "sample_weight of ones": lambda vae, x, **kw: vae.fit(
         x, sample_weight=np.ones(len(x)), batch_size=16, shuffle=False, **kw
     ),
@@ -129,7 +117,7 @@ def test_a_denoising_vae_reads_x_and_is_scored_on_y(scorer, grey, rng):
     """The input may lie outside the likelihood's support, the target may not."""
     noisy = grey + rng.normal(size=grey.shape).astype("float32")
     nll, kl = terms(scorer, noisy, grey)
-    for arguments in ((noisy, grey), (batches(noisy, grey),), (Batches(noisy, grey),)):
+    for arguments in ((noisy, grey), (batches(noisy, grey),), (Batches(noisy, grey, size=16),)):
         logs = scorer.evaluate(
             *arguments, batch_size=16 if len(arguments) == 2 else None, verbose=0, return_dict=True
         )
@@ -160,7 +148,7 @@ VALIDATION = {
     "(x, x)": lambda x, w: (x, x),
     "(x, x, weights)": lambda x, w: (x, x, w),
     "tf.data": lambda x, w: batches(x),
-    "PyDataset": lambda x, w: Batches(x, x),
+    "PyDataset": lambda x, w: Batches(x, x, size=16),
 }
 
 
@@ -332,7 +320,7 @@ class Changing(Batches):
 def test_batches_of_a_stream_may_differ_in_dtype(form):
     """Keras casts batches to the dtypes of the first: 300 was 44."""
     x = np.repeat([[3.0], [300.0], [70000.0]], 16, axis=0)
-    changing = Changing(x)
+    changing = Changing(x, size=16)
     stream = {"PyDataset": changing, "generator": iter(changing), "iterable": Iterated(changing)}
     vae = small_vae(1, likelihood=kvae.layers.IndependentPoisson(1), convert_to_tensor_fn="mean")
     vae.compile(optimizer="sgd", jit_compile=False)

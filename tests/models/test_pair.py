@@ -262,29 +262,16 @@ def test_it_is_saved_and_resumed_bit_for_bit(pairs, tmp_path):
 
 
 REPLICAS = """
-import keras, numpy as np, tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
+import numpy as np
 import kvae
-from tests.small import make_vae, narrow
+from tests.models.replicas import train_in_both
+from tests.small import make_vae
+
 rng = np.random.default_rng(0)
 data = dict(zip(("x", "pair"), rng.uniform(size=(2, 50, 6)).astype("float32")))
-ended = []
-for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
-    keras.utils.set_random_seed(0)
-    with strategy.scope():
-        model = kvae.PairVAE(**make_vae(6, 3).parts(), changed=1)
-        narrow(model)  # nothing is left to the draws, which differ by replica
-        model.compile(optimizer=keras.optimizers.SGD(1e-3), jit_compile=False)
-    logs = model.fit(data, batch_size=20, verbose=0, sample_weight=np.arange(50.0)).history
-    ended.append((logs, model.get_weights()))
-(alone, expected), (logs, found) = ended
-for name in alone:
-    np.testing.assert_allclose(logs[name], alone[name], rtol=1e-5)
-for one, other in zip(found, expected, strict=True):
-    np.testing.assert_allclose(one, other, atol=1e-5)
-print("same", strategy.num_replicas_in_sync)
+train_in_both(
+    lambda: kvae.PairVAE(**make_vae(6, 3).parts(), changed=1), data, sample_weight=np.arange(50.0)
+)
 """
 
 

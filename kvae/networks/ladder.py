@@ -6,13 +6,13 @@ parameters of each prior and shift begin at zero, so that many layers train from
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from kvae import checks
-from kvae.networks.blocks import CHANNELS_LAST, SHAPED
+from kvae.networks.blocks import CHANNELS_LAST, Make, conv2d, dense
 from kvae.networks.sizes import doubled, halved_sizes
 
 __all__ = ["ladder_conv", "ladder_mlp"]
@@ -55,7 +55,7 @@ def ladder_mlp(
     params_shape = checks.event_shape(params_shape, "params_shape")
     shapes: list[Shape] = [(checks.positive_int("latent_dims", dim),) for dim in latent_dims]
     _check_depth(shapes, "latent_dims")
-    blocks = _Blocks(_dense, checks.positive_int("width", width), activation)
+    blocks = _Blocks(dense, checks.positive_int("width", width), activation)
 
     inputs = keras.Input(event_shape)
     x = blocks.layer(keras.layers.Flatten(**CHANNELS_LAST)(inputs), "encoder_in")
@@ -65,11 +65,11 @@ def ladder_mlp(
         emitted.insert(0, x)
     size = 2 * shapes[0][0] if top_params_size is None else top_params_size
     size = checks.positive_int("top_params_size", size)
-    emitted[0] = _dense(size, kernel_initializer=SMALL, name="encoder_params")(emitted[0])
+    emitted[0] = dense(size, kernel_initializer=SMALL, name="encoder_params")(emitted[0])
 
     state = keras.Input((blocks.width,))
     x = blocks.layer(state, "decoder_hidden")
-    x = _dense(math.prod(params_shape), kernel_initializer=SMALL, name="decoder_params")(x)
+    x = dense(math.prod(params_shape), kernel_initializer=SMALL, name="decoder_params")(x)
     if len(params_shape) != 1:
         x = keras.layers.Reshape(params_shape)(x)
     return {
@@ -117,7 +117,7 @@ def ladder_conv(
     shapes = [checks.event_shape(shape, "latent_shapes") for shape in latent_shapes]
     _check_depth(shapes, "latent_shapes")
     halvings = _halvings(event_shape, shapes)
-    blocks = _Blocks(_conv, checks.positive_int("filters", filters), activation)
+    blocks = _Blocks(conv2d, checks.positive_int("filters", filters), activation)
 
     inputs = x = keras.Input(event_shape)
     emitted: list[Any] = []
@@ -132,10 +132,10 @@ def ladder_conv(
         size = 2 * shapes[0][0] if top_params_size is None else top_params_size
         size = checks.positive_int("top_params_size", size)
         flat = keras.layers.Flatten(**CHANNELS_LAST)(emitted[0])
-        emitted[0] = _dense(size, kernel_initializer=SMALL, name="encoder_params")(flat)
+        emitted[0] = dense(size, kernel_initializer=SMALL, name="encoder_params")(flat)
     else:
         channels = 2 * shapes[0][-1]
-        head = _conv(channels, kernel_initializer=SMALL, name="encoder_params")
+        head = conv2d(channels, kernel_initializer=SMALL, name="encoder_params")
         emitted[0] = head(emitted[0])
 
     sizes = halved_sizes(*event_shape[:2])
@@ -144,21 +144,12 @@ def ladder_conv(
     for halved in reversed(range(halvings[-1])):
         x = blocks.layer(doubled(x, sizes[halved]), f"decoder_size_{halved}")
     x = blocks.layer(x, "decoder_hidden")
-    x = _conv(params_shape[-1], kernel_initializer=SMALL, name="decoder_params")(x)
+    x = conv2d(params_shape[-1], kernel_initializer=SMALL, name="decoder_params")(x)
     return {
         "encoder": keras.Model(inputs, emitted, name="encoder"),
         **_top_down(blocks, shapes, states),
         "decoder": keras.Model(state, x, name="decoder"),
     }
-
-
-def _dense(units: int, strides: int = 1, **kwargs: Any) -> Any:
-    return keras.layers.Dense(units, **{"kernel_initializer": "he_normal", **kwargs})
-
-
-def _conv(units: int, strides: int = 1, **kwargs: Any) -> Any:
-    given = {"kernel_initializer": "he_normal", **kwargs}
-    return keras.layers.Conv2D(units, kernel_size=3, strides=strides, **SHAPED, **given)
 
 
 class _Blocks:
@@ -172,12 +163,12 @@ class _Blocks:
         activation: activation of the hidden layers.
     """
 
-    def __init__(self, make: Callable[..., Any], width: int, activation: str):
+    def __init__(self, make: Make, width: int, activation: str):
         self.make, self.width, self.activation = make, width, activation
 
-    def layer(self, x: Any, name: str, strides: int = 1) -> Any:
+    def layer(self, x: Any, name: str, **arguments: Any) -> Any:
         """Return a hidden layer of x."""
-        return self.make(self.width, strides, activation=self.activation, name=name)(x)
+        return self.make(self.width, activation=self.activation, name=name, **arguments)(x)
 
     def residual(self, x: Any, name: str) -> Any:
         """Return x plus a block that begins as zero."""
@@ -195,7 +186,7 @@ class _Blocks:
         scale = keras.initializers.VarianceScaling(1.0 / depth)
         if len(z.shape) - 1 == len(shape):
             return self.make(self.width, kernel_initializer=scale, name=name)(z)
-        flat = _dense(math.prod(shape), kernel_initializer=scale, name=name)(z)
+        flat = dense(math.prod(shape), kernel_initializer=scale, name=name)(z)
         return keras.layers.Reshape(shape)(flat)
 
 

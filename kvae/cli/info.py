@@ -8,7 +8,7 @@ from rich.table import Table
 
 from kvae import checks
 from kvae.cli.inputs import load_vae
-from kvae.cli.run_folder import bundle_of, holds_bundle, state_of
+from kvae.cli.run_folder import RUN, bundle_of, holds_bundle, state_of
 from kvae.cli.terminal import console, quiet_native_logs
 
 __all__ = ["run"]
@@ -52,7 +52,7 @@ def _found(path: Path) -> dict[str, Any]:
     """Return what is known of a path, the same keys for all kinds."""
     if not path.is_dir():
         return {"is": "a saved model", **_model(path)}
-    if not (path / "run.json").is_file():
+    if not (path / RUN).is_file():
         return {"is": "a bundle", **_bundle(path)}
     state = state_of(path)
     told = {"is": f"a run of kvae train, {state['status']}", "job": state["job"]}

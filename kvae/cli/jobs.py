@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kvae import checks, files
-from kvae.cli.run_folder import description, write_text
+from kvae.cli.run_folder import RUN, description, write_text
 from kvae.cli.series import Series
 from kvae.cli.terminal import console, quiet_native_logs, silent
 from kvae.cli.training_data import TrainingData, path_of, read
@@ -79,7 +79,7 @@ def run(
         folder.mkdir()
         results, lines = JOBS[job](found, folder, output, seed, found.chosen(choices))
         state = {**state, "status": "finished", "results": results}
-        write_text(folder / "run.json", json.dumps(state, indent=2))
+        write_text(folder / RUN, json.dumps(state, indent=2))
     if as_json:
         print(json.dumps(state, indent=2))
         return

@@ -28,6 +28,7 @@ __all__ = [
 VERSION = 1  # of run.json
 MODEL = "model.keras"
 BUNDLE = "bundle"
+RUN = "run.json"
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "kvae-keras")
 
 
@@ -38,7 +39,7 @@ def state_of(folder: Path) -> dict[str, Any]:
         FileNotFoundError: If there is none.
         ValueError: If it is damaged, or of another version.
     """
-    path = folder / "run.json"
+    path = folder / RUN
     if not path.is_file():
         raise FileNotFoundError(
             f"Expected a run folder of kvae train, with run.json. Received: {str(folder)!r}"
@@ -91,7 +92,7 @@ def bundle_of(folder: Path) -> Path:
     Raises:
         ValueError: If it is a run folder without a bundle.
     """
-    if not (folder / "run.json").is_file():
+    if not (folder / RUN).is_file():
         return folder
     if not holds_bundle(folder):
         raise ValueError(
@@ -104,7 +105,7 @@ def bundle_of(folder: Path) -> Path:
 
 def holds_bundle(folder: Path) -> bool:
     """Return whether it is a run folder that holds a bundle, as those of `--job anomaly` do."""
-    return (folder / "run.json").is_file() and (folder / BUNDLE).is_dir()
+    return (folder / RUN).is_file() and (folder / BUNDLE).is_dir()
 
 
 def is_bundle(path: Path) -> bool:
@@ -128,7 +129,7 @@ def model_of(path: Path) -> Path:
                 f"Received: {str(path)!r}"
             )
         Bundle(path).read(MODEL, sys.maxsize)
-    elif not (path / MODEL).is_file() and (path / "run.json").is_file():
+    elif not (path / MODEL).is_file() and (path / RUN).is_file():
         state = state_of(path)
         why = f"of --job {state['job']}"
         if state["status"] != "finished":
@@ -151,12 +152,12 @@ def schema_file_of(path: Path) -> Path | None:
 
 def data_of(folder: Path) -> str:
     """Return the name of the data of a run, without their folder; nothing where it is no run."""
-    return Path(state_of(folder)["data"]["name"]).name if (folder / "run.json").is_file() else ""
+    return Path(state_of(folder)["data"]["name"]).name if (folder / RUN).is_file() else ""
 
 
 def series_of(folder: Path) -> dict[str, Any] | None:
     """Return how a run folder cuts a series into windows, see `Series`; None if it does not."""
-    if not (folder / "run.json").is_file():
+    if not (folder / RUN).is_file():
         return None
     found = state_of(folder).get("results", {}).get("series")
     return None if found is None else dict(found)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kvae import files
-from kvae.cli.run_folder import description, state_of, write_text
+from kvae.cli.run_folder import RUN, description, state_of, write_text
 from kvae.cli.terminal import bold, console, quiet_native_logs, silent
 from kvae.cli.training_data import check_outside, check_rows, path_of, read
 
@@ -90,7 +90,7 @@ def run(
     with quiet_native_logs():
         results = _results(vae, train, held_out, history, output, settings["seed"])
     state = {**state_of(output), "status": "finished", "results": results}
-    write_text(output / "run.json", json.dumps(state, indent=2))
+    write_text(output / RUN, json.dumps(state, indent=2))
     if as_json:
         print(json.dumps(state, indent=2))
         return
@@ -109,7 +109,7 @@ def _begin(output: Path, overwrite: bool, state: dict[str, Any], chosen: Any) ->
         files.vacant(output, "--output")
     with files.replacing(output) as folder:
         folder.mkdir()
-        write_text(folder / "run.json", json.dumps(state, indent=2))
+        write_text(folder / RUN, json.dumps(state, indent=2))
         write_text(folder / "model.py", chosen.code + "\n")
         if chosen.schema is not None:
             write_text(folder / "schema.json", json.dumps(chosen.schema.get_config(), indent=2))

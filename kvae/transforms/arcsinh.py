@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kvae.special_functions import arcsinh, expm1, log1psquare
-from kvae.transforms.learned import LearnedTransform
+from kvae.transforms.learned import LearnedTransform, given_pair
 
 __all__ = ["Arcsinh"]
 
@@ -49,10 +49,7 @@ class Arcsinh(LearnedTransform):
     purpose = "take their quantiles"
 
     def __init__(self, center: Any = None, width: Any = None, **kwargs: Any):
-        given = None
-        if center is not None or width is not None:
-            given = _center_and_width(center, width)
-        super().__init__(given, **kwargs)
+        super().__init__(given_pair(center=center, width=width), **kwargs)
 
     def start(self) -> dict[str, Any]:
         """Return the given numbers, or 0 and 1, see `LearnedTransform`."""
@@ -124,17 +121,3 @@ def _numbers_of(values: np.ndarray) -> tuple[float, float, float, float]:
     width = stddev if width <= np.median(rounding) else width
     mapped = np.arcsinh((values - center) / width)
     return center, width, float(np.mean(mapped)), float(np.std(mapped))
-
-
-def _center_and_width(center: Any, width: Any) -> tuple[Any, Any]:
-    """Return given numbers as plain lists or numbers, or raise."""
-    valid = center is not None and width is not None
-    arrays = [np.asarray(0.0 if value is None else value, "float64") for value in (center, width)]
-    valid = valid and all(np.all(np.isfinite(array)) and array.ndim <= 1 for array in arrays)
-    if not valid or arrays[0].shape != arrays[1].shape or np.any(arrays[1] <= 0.0):
-        raise ValueError(
-            "Expected center and width together, as finite numbers or vectors of one shape with "
-            "positive widths, or neither, to take them from data. Received: "
-            f"center={center!r}, width={width!r}"
-        )
-    return arrays[0].tolist(), arrays[1].tolist()

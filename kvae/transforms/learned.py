@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kvae.transforms.transform import Transform
 
-__all__ = ["LearnedTransform"]
+__all__ = ["LearnedTransform", "given_pair"]
 
 
 class LearnedTransform(Transform):
@@ -107,3 +107,33 @@ class LearnedTransform(Transform):
         if not self.built:
             self.build(x.shape if x.shape.rank else (None,))
         return tuple(tf.cast(weight, x.dtype) for weight in self._own_weights())
+
+
+def given_pair(**pair: Any) -> tuple[Any, Any] | None:
+    """Return a given location and scale as plain lists or numbers; None where there are none.
+
+    Args:
+        **pair: the two by the names of the arguments, the scale last.
+
+    Raises:
+        ValueError: If one of them is missing, or they are not valid.
+
+    Example:
+        >>> from kvae.transforms.learned import given_pair
+        >>> given_pair(mean=[1, 2], stddev=[0.5, 3])
+        ([1.0, 2.0], [0.5, 3.0])
+    """
+    values = list(pair.values())
+    if all(value is None for value in values):
+        return None
+    # A missing one becomes NaN, which is refused below.
+    first, second = (np.asarray(np.nan if each is None else each, "float64") for each in values)
+    valid = all(np.all(np.isfinite(array)) and array.ndim <= 1 for array in (first, second))
+    if not valid or first.shape != second.shape or np.any(second <= 0.0):
+        location, scale = pair
+        raise ValueError(
+            f"Expected {location} and {scale} together, as finite numbers or vectors of one shape "
+            f"with a positive {scale}, or neither, to take them from data. Received: "
+            f"{location}={values[0]!r}, {scale}={values[1]!r}"
+        )
+    return first.tolist(), second.tolist()

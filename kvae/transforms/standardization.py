@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kvae.transforms.learned import LearnedTransform
+from kvae.transforms.learned import LearnedTransform, given_pair
 
 __all__ = ["Standardization"]
 
@@ -40,12 +40,7 @@ class Standardization(LearnedTransform):
     purpose = "standardize them"
 
     def __init__(self, mean: Any = None, stddev: Any = None, **kwargs: Any):
-        if (mean is None) != (stddev is None):
-            raise ValueError(
-                "Expected mean and stddev together, or neither, to take them from data. Received: "
-                f"mean={mean!r}, stddev={stddev!r}"
-            )
-        super().__init__(None if mean is None else _moments(mean, stddev), **kwargs)
+        super().__init__(given_pair(mean=mean, stddev=stddev), **kwargs)
 
     def start(self) -> dict[str, Any]:
         """Return the given moments, or 0 and 1, see `LearnedTransform`."""
@@ -109,15 +104,3 @@ class _Moments:
         # The model computes in float32, in which such values differ by rounding alone.
         equal = stddev <= np.finfo("float32").eps * np.abs(self.mean)
         return np.where(equal | (stddev == 0.0), 1.0, stddev)
-
-
-def _moments(mean: Any, stddev: Any) -> tuple[Any, Any]:
-    """Return given moments as plain lists or numbers, or raise."""
-    arrays = np.asarray(mean, "float64"), np.asarray(stddev, "float64")
-    valid = all(np.all(np.isfinite(array)) and array.ndim <= 1 for array in arrays)
-    if not valid or arrays[0].shape != arrays[1].shape or np.any(arrays[1] <= 0.0):
-        raise ValueError(
-            "Expected mean and stddev to be finite numbers or vectors of one shape, and stddev to "
-            f"be positive. Received: mean={mean!r}, stddev={stddev!r}"
-        )
-    return arrays[0].tolist(), arrays[1].tolist()

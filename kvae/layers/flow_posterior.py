@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
+from kvae.layers.from_normal import FromNormal
 from kvae.layers.scale import bounded, positive_scale
 from kvae.layers.vector_layer import VectorLayer
 from kvae.networks import MADE
@@ -26,7 +27,7 @@ MOMENT_DRAWS = 128
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class InverseAutoregressiveFlow(VectorLayer):
+class InverseAutoregressiveFlow(FromNormal, VectorLayer):
     """A d-variate normal bent by masked networks: params are [loc, raw scale, context].
 
     A draw starts as z = loc + scale * e with e ~ N(0, I) and passes `num_steps` times through
@@ -72,7 +73,6 @@ class InverseAutoregressiveFlow(VectorLayer):
     """
 
     conversions = ("sample", "mean", "stddev", "variance")
-    same_draws_with_xla = True
 
     def __init__(
         self,
@@ -128,10 +128,6 @@ class InverseAutoregressiveFlow(VectorLayer):
         normal = tfd.Independent(tfd.Normal(tf.zeros_like(loc), tf.ones_like(loc)), 1)
         bijector = OnePassBijector(flow.forward, flow.inverse)
         return _FlowDistribution(normal, bijector, validate_args=self.validate_args)
-
-    def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
-        """Return the flow of standard normals, see `DistributionLayer.draw`."""
-        return self.from_normal(distribution, self.noise(distribution, seed, draws))
 
     def from_normal(self, distribution: Any, normal: Any) -> Any:
         """Return the flow of given normals, see `DistributionLayer.from_normal`."""

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from kvae.layers.from_normal import FromNormal
 from kvae.layers.loc_scale_layer import LocScaleLayer
 from kvae.layers.scale import positive_scale
 from kvae.layers.vector_layer import VectorLayer
@@ -18,7 +19,7 @@ TRIL_FLOOR = 1e-5  # TFP's
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class IndependentNormal(LocScaleLayer):
+class IndependentNormal(FromNormal, LocScaleLayer):
     """Independent normals, an event of any shape: params are the blocks [loc, raw scale].
 
     log p(x) = sum_i log N(x_i; loc_i, s_i) in nats, with s_i = max(softplus(raw_i), min_scale).
@@ -48,17 +49,11 @@ class IndependentNormal(LocScaleLayer):
         `tfp.layers.IndependentNormal` (tensorflow/probability), whose packing it shares.
     """
 
-    same_draws_with_xla = True
-
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.Independent(tfd.Normal)`."""
         loc, raw_scale = self.blocks(params)
         normal = Normal(loc, self.bounded_scale(raw_scale), validate_args=self.validate_args)
         return tfd.Independent(normal, len(self.event_shape))
-
-    def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
-        """Return loc + scale * noise, see `DistributionLayer.draw`."""
-        return self.from_normal(distribution, self.noise(distribution, seed, draws))
 
     def from_normal(self, distribution: Any, normal: Any) -> Any:
         """Return loc + scale * normal, see `DistributionLayer.from_normal`."""
@@ -81,7 +76,7 @@ class Normal(tfd.Normal):
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class MultivariateNormalDiag(VectorLayer):
+class MultivariateNormalDiag(FromNormal, VectorLayer):
     """A d-variate normal with diagonal covariance: params are the blocks [loc, raw scale].
 
     The usual posterior of a VAE. The packing and the scale, softplus(raw), are those of
@@ -106,7 +101,6 @@ class MultivariateNormalDiag(VectorLayer):
     """
 
     params_per_element = 2
-    same_draws_with_xla = True
 
     def make_distribution(self, params: Any) -> Any:
         """Return `tfd.MultivariateNormalDiag`."""
@@ -115,10 +109,6 @@ class MultivariateNormalDiag(VectorLayer):
             loc, positive_scale(raw_scale), validate_args=self.validate_args
         )
 
-    def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
-        """Return loc + scale * noise, see `DistributionLayer.draw`."""
-        return self.from_normal(distribution, self.noise(distribution, seed, draws))
-
     def from_normal(self, distribution: Any, normal: Any) -> Any:
         """Return loc + scale * normal, see `DistributionLayer.from_normal`."""
         normal = tf.cast(normal, distribution.dtype)
@@ -126,7 +116,7 @@ class MultivariateNormalDiag(VectorLayer):
 
 
 @keras.saving.register_keras_serializable(package="kvae")
-class MultivariateNormalTriL(VectorLayer):
+class MultivariateNormalTriL(FromNormal, VectorLayer):
     """A d-variate normal with full covariance L L^T: params are d of loc, d (d + 1) / 2 of L.
 
     The diagonal of L is softplus(raw) + 1e-5, as in TFP, which is its floor.
@@ -145,8 +135,6 @@ class MultivariateNormalTriL(VectorLayer):
         `tfp.layers.MultivariateNormalTriL` (tensorflow/probability), whose packing it shares.
     """
 
-    same_draws_with_xla = True
-
     @property
     def params_shape(self) -> tuple[int, ...]:
         """The shape a network's last layer has to emit for one example."""
@@ -160,10 +148,6 @@ class MultivariateNormalTriL(VectorLayer):
         diagonal = positive_scale(tf.reduce_sum(raw_matrix * eye, axis=-1)) + TRIL_FLOOR
         matrix = raw_matrix * (1.0 - eye) + diagonal[..., tf.newaxis] * eye
         return _MultivariateNormalTriL(loc, matrix, validate_args=self.validate_args)
-
-    def draw(self, distribution: Any, seed: Any, draws: int | None = None) -> Any:
-        """Return loc + L noise, see `DistributionLayer.draw`."""
-        return self.from_normal(distribution, self.noise(distribution, seed, draws))
 
     def from_normal(self, distribution: Any, normal: Any) -> Any:
         """Return loc + L normal, see `DistributionLayer.from_normal`."""

@@ -27,7 +27,9 @@ def packed(examples: Mapping[str, np.ndarray], rows: int) -> Any:
     return first if len(first) > 1 else first["x"]
 
 
-def draw(model: Any, examples: Mapping[str, np.ndarray], has_axes: bool, folder: Path) -> None:
+def draw(
+    model: Any, examples: Mapping[str, np.ndarray], has_axes: bool, folder: Path, is_table: bool
+) -> None:
     """Draw images and series; of a row of other numbers there is nothing to see.
 
     Args:
@@ -35,11 +37,13 @@ def draw(model: Any, examples: Mapping[str, np.ndarray], has_axes: bool, folder:
         examples: arrays by the names of the model's inputs.
         has_axes: whether the model has one latent vector whose axes can be traversed.
         folder: where the figures are written.
+        is_table: whether the examples are rows of a table.
     """
     shape = model.example_likelihood().layer.event_shape
     domain = model.named_inputs().domain("x")
     image = len(shape) == 3 and shape[-1] in (1, 3)
-    row = len(shape) == 1 and (shape[0] < LEAST_TIME or domain.columns or domain.one_hot)
+    few = len(shape) == 1 and shape[0] < LEAST_TIME
+    row = few or (len(shape) == 1 and (is_table or domain.columns or domain.one_hot))
     if not image and (row or len(shape) not in (1, 2)):
         return
     columns = 10 if image else 5  # a line needs more room

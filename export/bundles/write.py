@@ -255,7 +255,7 @@ def bundle(
             _write_others(reference, folder, manifest, golden_bytes)
             if model_file is not None:
                 (folder / KERAS_FILE).write_bytes(model_file)
-            draw(vae, examples, bool(axes), folder)
+            draw(vae, examples, bool(axes), folder, table is not None)
             seal(folder, manifest, target.name)
             if calibration is not None:
                 manifest = calibrated(folder, manifest, calibration, rate, bool(two_sided))

@@ -1,8 +1,10 @@
 """How the page reads the data of a file, without a browser."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import kvae
 from tests.clients.javascript import javascript
 
 WINDOWS = """
@@ -29,6 +31,36 @@ def test_a_line_of_names_may_be_numbers():
     text = "0,1\n10,11\n12,13\n14,15\n"
     assert windows(text, [3, 2], ["0", "1"]) == [[10, 11, 12, 13, 14, 15]]
     assert windows(text, [4, 2]) == [[0, 1, 10, 11, 12, 13, 14, 15]]
+
+
+ROWS = """
+const { Kind } = await load("kind.js");
+const { examplesOf } = await load("csv.js");
+const kind = new Kind(given.manifest);
+const { count, example } = examplesOf(given.text, kind);
+const rows = Array.from({ length: count }, (_, row) => [...example(row)]);
+return { name: kind.name, texts: rows.map((row) => kind.columns.map((each) => each.text(row))) };
+"""
+
+
+def rows(schema, text):
+    """Return what the page takes the rows of a table for, and the values that it reads as text."""
+    inputs = {"x": {"domain": schema.likelihood().domain.describe()}}
+    manifest = {
+        "table": schema.get_config(),
+        "examples": {"ranges": {}},
+        "model": {"event_shape": schema.event_shape, "inputs": inputs},
+    }
+    return javascript(ROWS, {"manifest": manifest, "text": text})
+
+
+def test_a_table_of_many_numbers_is_no_series():
+    values = np.random.default_rng(0).normal(size=(50, 20)).round(3)
+    frame = pd.DataFrame(values, columns=[f"n{place}" for place in range(20)])
+    text = frame[frame.columns[::-1]].to_csv(index=False)
+    found = rows(kvae.data.TableSchema.infer(frame), text)
+    assert found["name"] == "row"
+    np.testing.assert_allclose(np.array(found["texts"], float), values, atol=1e-6)
 
 
 NUMBERS = """

@@ -9,6 +9,7 @@ import shutil
 
 import ai_edge_litert.interpreter
 import numpy as np
+import pandas as pd
 import pytest
 
 import kvae
@@ -709,3 +710,11 @@ def test_images_and_series_are_drawn_and_nothing_else(event_shape, drawn, tmp_pa
     assert len(called) == len(drawn)
     card = (path / "README.md").read_text("utf-8")
     assert all(name in card for name in drawn)
+
+
+def test_rows_of_a_table_are_not_drawn_as_series(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(40, 16))
+    schema = kvae.data.TableSchema.infer(pd.DataFrame({f"n{n}": v for n, v in enumerate(rows.T)}))
+    settings = {"presets": ["float32"], "signatures": ["decode"], "measure": False}
+    kvae.export.bundle(make_vae((16,), 2), tmp_path / "bundle", schema=schema, **settings)
+    assert not list((tmp_path / "bundle").glob("*.png"))

@@ -16,7 +16,7 @@ export class Kind {
     this.domain = inputs.x?.domain ?? OPEN;
     this.columns = columnsOf(manifest, this);
     /** "picture", "series" or "row". */
-    this.name = nameOf(shape, this.domain);
+    this.name = nameOf(manifest, this.domain);
     /** Of a picture [height, width, channels], of a series [samples, channels]. */
     this.grid = this.name === "picture" ? [shape[0], shape[1], shape[2] ?? 1] : gridOf(shape);
     /** Names of the channels of a series. */
@@ -33,11 +33,11 @@ export class Kind {
   }
 }
 
-function nameOf(shape, domain) {
+function nameOf({ model: { event_shape: shape }, table }, domain) {
   if (shape.length === 3 && shape[2] >= 1 && shape[2] <= 4) return "picture";
   if (shape.length === 2) return shape[1] <= MOST_CHANNELS ? "series" : "picture";
   const few = shape.length === 1 && shape[0] < LEAST_TIME;
-  return few || domain.columns.length || domain.one_hot ? "row" : "series";
+  return table || few || domain.columns.length || domain.one_hot ? "row" : "series";
 }
 
 function gridOf(shape) {

@@ -60,7 +60,7 @@ export class Overview {
     const others = this.#on.others();
     let [paused, drawn] = [performance.now(), -Infinity];
     for (let row = 0; row < file.count; row++) {
-      const score = await scored(model, file.example(row), others);
+      const score = await scored(model, file, row, others);
       if (run !== this.#run) return;
       this.#scores.push(score);
       if (model.calibration && !Number.isNaN(score) && model.decide(score).is_anomaly)
@@ -149,10 +149,10 @@ export class Overview {
   }
 }
 
-/** Return the score of an example, NaN where the model refuses it. */
-async function scored(model, x, others) {
+/** Return the score of an example, NaN where it cannot be read or the model refuses it. */
+async function scored(model, file, row, others) {
   try {
-    return await model.score(x, others);
+    return await model.score(file.example(row), others);
   } catch {
     return NaN;
   }

@@ -6,7 +6,7 @@ __all__ = ["with_elements"]
 
 ELEMENTS = """
 const node = () => {
-  const own = { value: "", style: {}, dataset: {}, classList: { add() {}, toggle() {} } };
+  const own = { value: "", style: { setProperty() {} }, dataset: {} };
   const listeners = {};
   own.addEventListener = (name, action) => { listeners[name] = action; };
   own.dispatchEvent = ({ type }) => listeners[type]?.();

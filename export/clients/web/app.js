@@ -97,8 +97,6 @@ async function load(opened, address, preset, stale) {
   model = loaded;
   await learn.use(model, kind, bundle);
   if (stale()) return;
-  element("tab-learn").hidden = !Learn.can(model);
-  if (!Learn.can(model) && !element("learn").hidden) tabs.open("tab-about");
   element("runs").textContent = `${model.why}.`;
   const sizes = Object.fromEntries(
     manifest.artefacts.map((file) => [file.preset, file.size_bytes]),
@@ -114,6 +112,12 @@ async function load(opened, address, preset, stale) {
       `Expected a model that can be drawn from, decoded or scored. Received the signatures: ${Object.keys(model.signatures).join(", ")}`,
     );
   }
+  for (const id of ["view", "judge-shown"]) element(id).hidden = !explore.hasDraws;
+  tabs.offer({
+    "tab-explore": explore.hasDraws,
+    "tab-judge": model.has("score") || model.has("reconstruct"),
+    "tab-learn": Learn.can(model),
+  });
   const judged = judge.use(model, kind);
   const compared = compare.use(model, kind, bundle, [
     ...options
@@ -138,10 +142,7 @@ async function open(address, preset, parameters) {
     if (stale()) return;
     tellAbout(address, opened.manifest);
     element("workbench").hidden = false;
-    for (const id of ["view", "tab-explore"]) element(id).hidden = !explore.hasDraws;
-    element("judge-shown").hidden = !explore.hasDraws;
-    element("tab-compare").hidden = !compare.hasChoices;
-    element("tab-judge").hidden = !model.has("score") && !model.has("reconstruct");
+    tabs.offer({ "tab-compare": compare.hasChoices });
     tabs.open(explore.hasDraws ? "tab-explore" : "tab-judge");
     if (explore.hasDraws) await explore.start(parameters);
   } catch (error) {

@@ -176,6 +176,11 @@ export class Explore {
     const decode = (model) => model.decode(point.z, this.#others("decode"));
     const draw = (model) => model.sample(point.seed, 0, this.#others("sample"));
     const first = async (model) => {
+      if (point.seed === null) return decode(model);
+      if (!model.has("sample")) {
+        point.z ??= this.#random(point.seed); // else another precision has drawn it
+        return decode(model);
+      }
       const { decoded, z } = await draw(model);
       point.z = z ?? null;
       return decoded;
@@ -183,7 +188,7 @@ export class Explore {
     // To compare, each model decodes the vector that was drawn.
     const again = async (model) =>
       point.z && model.has("decode") ? decode(model) : (await draw(model)).decoded;
-    await this.#show(words, point.seed === null ? decode : first, again);
+    await this.#show(words, first, again);
     if (this.hasAxes && this.#point.z) {
       this.#axes.set(this.#point.z);
       this.#map.set(this.#point.z);

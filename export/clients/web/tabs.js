@@ -21,6 +21,17 @@ export class Tabs {
     });
   }
 
+  /**
+   * Show or hide tabs; where the open one is hidden, the last one that is left is opened.
+   *
+   * @param {Object<string, boolean>} offered Whether a tab is shown, by its id.
+   */
+  offer(offered) {
+    for (const tab of this.#tabs) if (tab.id in offered) tab.hidden = !offered[tab.id];
+    const open = this.#tabs.find((tab) => tab.ariaSelected === "true");
+    if (open?.hidden) this.open(this.#tabs.findLast((tab) => !tab.hidden).id);
+  }
+
   /** Show the panel of a tab. */
   open(id) {
     for (const tab of this.#tabs) {

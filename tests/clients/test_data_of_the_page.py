@@ -1,5 +1,7 @@
 """How the page reads the data of a file, without a browser."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +27,27 @@ def test_a_line_without_a_value_is_a_sample_of_missing_values():
     found = windows("a,b\n1,10\n2,20\n,\n4,40\n5,50\n6,60\n\n", [3, 2])
     assert found == [[1, 10, 2, 20, None, None], [4, 40, 5, 50, 6, 60]]
     assert windows('a\n1\n""\n3\n4\n\n', [2, 1]) == [[1, None], [3, 4]]
+
+
+CELLS = """
+const { cellsOf } = await load("csv.js");
+return cellsOf(given);
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'note,t\n5" screw,1\nplain,2\n6" screw,3\n',  # inches
+        'note,t\n"a, b",1\n "c\nd",2\n"5"" e",3\n',
+        'note,t\nx""y,1\n"x"y"z",2\n"""",3\n',
+    ],
+)
+def test_quotes_are_read_as_pandas_reads_them(text):
+    expected = pd.read_csv(io.StringIO(text), skipinitialspace=True, dtype=str)
+    head, *lines = javascript(CELLS, text)
+    assert head == ["note", "t"]
+    assert [[cell.strip() for cell in line] for line in lines] == expected.to_numpy().tolist()
 
 
 def test_a_line_of_names_may_be_numbers():

@@ -4,8 +4,8 @@ import { numeric } from "./columns.js";
 import { windowsOf } from "./windows.js";
 
 /**
- * Return the cells of each line; quotes may stand around a cell. Blank lines are left out, as pandas does;
- * a line of cells without a value is none.
+ * Return the cells of each line; quotes may stand around a cell, and are letters within one, as pandas
+ * reads them. Blank lines are left out, as pandas does; a line of cells without a value is none.
  */
 export function cellsOf(text) {
   const lines = [[""]];
@@ -18,7 +18,7 @@ export function cellsOf(text) {
     if (quoted && letter === '"' && text[place + 1] === '"') {
       line[line.length - 1] += '"';
       place++;
-    } else if (letter === '"') {
+    } else if (letter === '"' && (quoted || /^ *$/.test(line.at(-1)))) {
       quoted = !quoted;
       written.add(line);
     } else if (quoted) line[line.length - 1] += letter;

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import kvae
+from kvae.cli.table_cells import GAPS
 from tests.clients.javascript import javascript
 
 WINDOWS = """
@@ -126,6 +127,29 @@ def test_classes_that_are_numbers_or_booleans_are_found_by_value():
     assert numbers(classes(0.0, 1.0, 2.5), ["1", "1.0", "0.0", "2.50", ""]) == [1, 1, 0, 2, None]
     assert numbers(classes("1", 1.0), ["1", "1.0"]) == [0, 1]
     assert numbers(classes(False, True), ["True", "false", "TRUE"]) == [1, 0, 1]
+
+
+def test_what_pandas_takes_as_missing_is_missing():
+    found = javascript('return (await load("columns.js")).GAPS;')
+    assert set(found) == GAPS
+    assert len(found) == len(GAPS)
+    texts = [*sorted(GAPS), " NA "]
+    missing = [None] * len(texts)
+    number = {"kind": "number", "name": "column", "offset": 0}
+    date = {"kind": "date", "name": "column", "unit": "s", "step": "s", "zone": None, "start": 0}
+    for told in (number, date, classes("a", "b", other="b"), None):
+        assert numbers(told, texts) == missing
+    assert numbers(classes("a", "NA", "none", other="a"), ["NA", " NA", "None", "nan"]) == [
+        *(1, 1),
+        *(None, None),
+    ]
+
+
+def test_a_series_has_the_same_marks_of_missing_values():
+    assert windows("NA,1\n2,null\n3,nan\n4,-nan\n", [2, 2]) == [
+        [None, 1, 2, None],
+        [3, None, 4, None],
+    ]
 
 
 TEXTS = """

@@ -10,6 +10,10 @@ const STEPS = { D: 86400e3, h: 3600e3, m: 60e3, s: 1e3, ms: 1, us: 1e-3, ns: 1e-
 const OFFSET = /^(?:UTC|GMT)?([+-])(\d\d):?(\d\d)/; // of a zone from UTC
 const ZONED = /[zZ]|[+-]\d\d:?\d\d$/; // a time that says its offset
 
+/** What is read as a missing value: `GAPS` of kvae/cli/table_cells.py. */
+export const GAPS = ["", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"];
+GAPS.push("#N/A", "#N/A N/A", "#NA", "<NA>", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN");
+
 /**
  * Return the columns of an example in order.
  *
@@ -129,9 +133,13 @@ export function timeOf(text) {
   );
 }
 
-/** Return whether all texts are numbers, or nothing. */
+/** Return whether all texts are numbers, or missing. */
 export function numeric(cells) {
-  return cells.every((cell) => /^(nan)?$/i.test(cell.trim()) || Number.isFinite(numberOf(cell)));
+  return cells.every((cell) => isGap(cell) || Number.isFinite(numberOf(cell)));
+}
+
+function isGap(text) {
+  return GAPS.includes(text.trim());
 }
 
 export class Column {
@@ -193,13 +201,16 @@ export class Column {
   /**
    * Return the numbers that a text stands for.
    *
-   * @throws {Error} If it stands for none. An empty text is a missing value.
+   * @throws {Error} If it stands for none. One of `GAPS` is a missing value, unless it is a class too.
    */
   numbers(text) {
     const trimmed = text.trim();
     const read = this.#told ? VALUE[this.#told.kind] : numberOf;
-    const value = trimmed === "" ? NaN : read(text, this.#told);
-    if (trimmed !== "" && Number.isNaN(value)) {
+    const named =
+      trimmed !== "" && this.#told?.categories?.some((each) => [text, trimmed].includes(each));
+    const missing = isGap(text) && !named;
+    const value = missing ? NaN : read(text, this.#told);
+    if (!missing && Number.isNaN(value)) {
       const told = this.#told;
       const classes = told?.categories ? `one of ${told.categories.slice(0, 5).join(", ")}` : null;
       const dates = told?.zone

@@ -8,6 +8,8 @@ ELEMENTS = """
 const node = () => {
   const own = { value: "", style: { setProperty() {} }, dataset: {} };
   const listeners = {};
+  own.cells = [];
+  own.insertCell = () => own.cells[own.cells.push(node()) - 1];
   own.addEventListener = (name, action) => { listeners[name] = action; };
   own.dispatchEvent = ({ type }) => listeners[type]?.();
   return new Proxy(own, { get: (own, name) => (name in own ? own[name] : () => node()) });

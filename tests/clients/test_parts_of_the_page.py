@@ -1,5 +1,9 @@
 """Parts of the page that have a state, without a browser."""
 
+import io
+
+import numpy as np
+
 from tests.clients.dom import with_elements
 
 OVERVIEW = """
@@ -90,3 +94,71 @@ return [kept, open(), tabs.map(({ hidden }) => hidden)];
 
 def test_a_tab_that_is_hidden_while_it_is_open_gives_way_to_another():
     assert with_elements(TABS) == [["first"], ["third"], [True, False, False]]
+
+
+LEARN = """
+const { Learn } = await load("learn.js");
+const { Kind } = await load("kind.js");
+const kind = new Kind({ model: { event_shape: [1], inputs: {} } });
+let weight = 0; // the loss and every score are it; a step adds 1
+const model = {
+  accelerator: "wasm",
+  calibration: null,
+  file: "model.tflite",
+  training: { batch_size: 1 },
+  signatures: { score: { inputs: { x: {} } } },
+  check() {},
+  has: () => true,
+  score: async () => { scored += 1; busy(given.milliseconds); return weight; },
+  state: async () => [weight],
+  take: async ([kept]) => { weight = kept; },
+  run: async (name) => {
+    if (name === "train") weight += 1;
+    return { score: [weight], loss: [weight], applied: [1] };
+  },
+};
+let scored = 0;
+const busy = (milliseconds) => {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+};
+let ended;
+const attempt = async (action) => ended = action();
+const learn = new Learn({ attempt, others: () => ({}), changed: async () => {} });
+const read = async () => Uint8Array.from(given.golden);
+await learn.use(model, kind, { read, digests: new Map([["model.tflite", "0"]]) });
+const text = async () => "Value 0\\n" + "1\\n".repeat(given.rows);
+elements["learn-file"].files = [{ name: "normal.csv", text }];
+elements["learn-file"].dispatchEvent({ type: "change" });
+await ended;
+const lines = [];
+elements["learn-facts"].tBodies = [{ replaceChildren: (...facts) => lines.push(...facts) }];
+const settings = { steps: given.steps, rate: 0.1, guard: given.guard };
+for (const name in settings) elements[`learn-${name}`].value = settings[name];
+elements["learn-start"].dispatchEvent({ type: "click" });
+const started = ended;
+if (given.stop) setTimeout(() => elements["learn-stop"].dispatchEvent({ type: "click" }));
+await started;
+return {
+  said: elements["learn-said"].textContent,
+  facts: lines.map(({ cells }) => cells.map(({ textContent }) => textContent)),
+  weight,
+  scored,
+};
+"""
+
+
+def learned(rows=8, **settings):
+    """Return what the tab says of a training whose weight, loss and scores grow by 1 a step."""
+    golden = io.BytesIO()
+    zero = np.zeros(1, "float32")
+    np.savez(golden, **{"inputs/score/x": zero, "expected/score/score": zero})
+    given = {"rows": rows, "steps": 60, "milliseconds": 0, "golden": list(golden.getvalue())}
+    return with_elements(LEARN, {**given, **settings})
+
+
+def test_a_training_that_the_guard_stops_tells_of_the_weights_that_are_in_use():
+    found = learned(guard=30)
+    assert found["weight"] == 25
+    assert "Stopped by the guard" in found["said"]
+    assert found["facts"] == [["0", "25"], ["", "25 worse"]]

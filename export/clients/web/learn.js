@@ -162,7 +162,9 @@ export class Learn {
         if (model === this.#model && this.#losses.length) await this.#changed();
       }
       if (model !== this.#model) return; // another one was opened meanwhile
-      this.#tell(before, await this.#scores(), done);
+      // Of the weights that are in use: where the guard stopped, those of the check before.
+      const guard = done.stopped ? await this.#forgotten() : done.guard;
+      this.#tell(before, await this.#scores(), { ...done, guard });
     } catch (error) {
       if (model === this.#model) throw error; // else the model was closed meanwhile
     } finally {

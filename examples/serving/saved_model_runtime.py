@@ -127,6 +127,9 @@ class SavedModelRuntime(MLModel):
             except ValueError as error:
                 raise InferenceError(str(error)) from error
             tensors[name] = tf.constant(array)
+        rows = {name: len(tensor) for name, tensor in tensors.items()}
+        if len(set(rows.values())) != 1:
+            raise InferenceError(f"Expected inputs with the same number of rows. Received: {rows}")
         return tensors
 
 

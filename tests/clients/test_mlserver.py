@@ -23,6 +23,8 @@ from tests.small import SIGNATURES, make_vae
 
 pytestmark = pytest.mark.slow
 
+ENDS = np.zeros((3, 5), "float32")
+
 
 @pytest.fixture(scope="module")
 def vae():
@@ -63,8 +65,13 @@ def test_sample_draws_what_keras_draws(server, vae):
         (None, {"x": np.zeros((1, 5), "float32")}, "Expected the inputs ['z']. Received: ['x']"),
         (None, {"z": np.zeros((1, 4), "float32")}, "Expected z to be float32 of shape (None, 5)"),
         (None, {"z": np.zeros((1, 5), "int32")}, "Received: int32 of shape (1, 5)"),
+        (
+            {"signature": "interpolate"},
+            {"z_a": ENDS, "z_b": ENDS[:1], "t": np.zeros((1, 1), "float32")},
+            "Expected inputs with the same number of rows. Received: {",
+        ),
     ],
-    ids=["signature", "name", "shape", "dtype"],
+    ids=["signature", "name", "shape", "dtype", "rows"],
 )
 def test_a_bad_request_is_refused_in_words(server, parameters, inputs, words):
     status, said = infer(server, parameters=parameters, **inputs)

@@ -87,6 +87,14 @@ def test_a_table_of_many_numbers_is_no_series():
     np.testing.assert_allclose(np.array(found["texts"], float), values, atol=1e-6)
 
 
+def test_names_with_blanks_around_them_are_found():
+    frame = pd.DataFrame({"a ": [0.5, 1.5], " a": [2.5, 3.5], "b": [4.5, 5.5]})
+    found = rows(kvae.data.TableSchema.infer(frame), " b , a,a \n5.5,3.5,1.5\n")
+    assert found["texts"] == [["1.5", "3.5", "5.5"]]
+    assert windows("a, b \n1,2\n", [1, 2], [" b ", "a"]) == [[2, 1]]
+    assert windows("a, b \n1,2\n", [1, 2], ["b", "a"]) == [[2, 1]]
+
+
 NUMBERS = """
 const { Column } = await load("columns.js");
 const domain = { low: 0, high: 2, integer: true, one_hot: false, categories: 3 };

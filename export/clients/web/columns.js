@@ -121,6 +121,12 @@ function place(value, categories) {
   return Math.min(Math.max(Math.round(value), 0), categories.length - 1);
 }
 
+/** Return where names stand in the first line of a file, perhaps with blanks around them; -1 of none. */
+export function placesOf(names, head) {
+  const trimmed = head.map((cell) => cell.trim());
+  return names.map((name) => (head.includes(name) ? head : trimmed).indexOf(name));
+}
+
 /** Return the number that a text is, NaN where it is none. */
 export function numberOf(text) {
   return text.trim() === "" ? NaN : Number(text);

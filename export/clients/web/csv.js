@@ -1,6 +1,6 @@
 // Reads CSV files: windows of a series, rows of a table.
 
-import { numeric } from "./columns.js";
+import { numeric, placesOf } from "./columns.js";
 import { windowsOf } from "./windows.js";
 
 /**
@@ -50,7 +50,8 @@ export function examplesOf(text, kind) {
 function rowsOf(lines, { columns }) {
   const [head, ...rows] = lines;
   const names = (head ?? []).map((name) => name.trim());
-  const places = columns.map(({ name }) => names.indexOf(name));
+  const wanted = columns.map(({ name }) => name);
+  const places = placesOf(wanted, head ?? []);
   if (places.every((place) => place < 0) && names.length === columns.length && numeric(names)) {
     return {
       count: lines.length,
@@ -62,11 +63,10 @@ function rowsOf(lines, { columns }) {
         ),
     };
   }
-  const absent = columns.filter((_, index) => places[index] < 0).map(({ name }) => name);
-  if (absent.length || !rows.length) {
+  if (places.includes(-1) || !rows.length) {
     const found = rows.length ? names.join(", ") : "no rows";
     throw new Error(
-      `Expected a CSV file with a line of names, among them ${columns.map(({ name }) => name).join(", ")}, ` +
+      `Expected a CSV file with a line of names, among them ${wanted.join(", ")}, ` +
         `and rows below. Received: ${found}`,
     );
   }

@@ -1,7 +1,7 @@
 // Windows of a series in a CSV file: a column for each channel, and perhaps one of dates. Where the bundle
 // names the channels and the file has a line with these names, the columns are found by them.
 
-import { numberOf, numeric, timeOf } from "./columns.js";
+import { numberOf, numeric, placesOf, timeOf } from "./columns.js";
 
 const DATE = /^\d{4}-\d{2}-\d{2}([ T].*)?$/; // of ISO 8601, as kvae train reads them
 const GAP = 1.5; // of the usual time between two lines, as in kvae.data.windows
@@ -58,8 +58,8 @@ export function windowsOf(lines, kind) {
  * the first line does not name them.
  */
 function byName(lines, { channels, named }) {
-  const head = (lines[0] ?? []).map((name) => name.trim());
-  const places = channels.map((name) => head.indexOf(name));
+  const [head = []] = lines;
+  const places = placesOf(channels, head);
   if (!named || places.includes(-1)) return null;
   const dates = head.findIndex((_, place) => lines.length > 1 && isDate(lines[1][place] ?? ""));
   const kept = dates < 0 || places.includes(dates) ? places : [dates, ...places];

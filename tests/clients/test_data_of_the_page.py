@@ -17,11 +17,24 @@ return Array.from({ length: count }, (_, row) => [...example(row)]);
 """
 
 
+REFUSED = """
+const { examplesOf } = await load("csv.js");
+try {
+  examplesOf(given.text, given.kind);
+} catch (error) {
+  return error.message;
+}
+"""
+
+
+def series(grid, channels=None):
+    names = channels or [f"channel {place}" for place in range(grid[1])]
+    return {"name": "series", "grid": grid, "channels": names, "named": channels is not None}
+
+
 def windows(text, grid, channels=None):
     """Return the windows that the page finds in a file; `channels` are named by the bundle."""
-    names = channels or [f"channel {place}" for place in range(grid[1])]
-    kind = {"name": "series", "grid": grid, "channels": names, "named": channels is not None}
-    return javascript(WINDOWS, {"text": text, "kind": kind})
+    return javascript(WINDOWS, {"text": text, "kind": series(grid, channels)})
 
 
 def test_a_line_without_a_value_is_a_sample_of_missing_values():
@@ -211,3 +224,33 @@ def test_dates_with_and_without_a_time_zone_are_not_taken_for_each_other(zone, t
     (found,) = javascript(NUMBERS, {"told": told, "texts": [text]})
     assert found.startswith(f"Expected a date {'with' if zone else 'without'} a time zone such as")
     assert found.endswith(f" in the column column. Received: {text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1/2/2024", "31/01/2024", "Jan 5, 2024", "2024-1-5", "20240131", "2024", "5"),
+        *("2024-02-30", "2023-02-29 10:00", "2024-13-01", "2024-01-31 25:00", "2024-01-31 noon"),
+    ],
+)
+def test_dates_of_another_form_and_days_that_are_none_are_refused(text):
+    told = {"kind": "date", "name": "column", "unit": "s", "step": "s", "zone": None, "start": 0}
+    (found,) = numbers(told, [text])
+    assert found.startswith("Expected a date without a time zone such as 2024-01-31 in the column")
+    assert found.endswith(f"Received: {text}")
+
+
+@pytest.mark.parametrize("zone", ["", "Z", "+02:00", "-0330"])
+@pytest.mark.parametrize("text", ["2024-02-29 10:00", "2024-01-31T10:00:00.123"])
+def test_times_are_those_of_pandas(text, zone):
+    told = {"kind": "date", "name": "column", "unit": "s", "step": "ms", "start": 0}
+    expected = pd.Timestamp(text + zone).timestamp() * 1e3
+    assert numbers({**told, "zone": zone or None}, [text + zone]) == [expected]
+
+
+def test_a_line_of_a_series_whose_day_is_none_of_its_month_is_refused():
+    text = "2024-02-28,1\n2024-02-29,2\n2024-02-30,3\n2024-03-02,4\n"
+    found = javascript(REFUSED, {"text": text, "kind": series([2, 1])})
+    assert found == (
+        "Expected dates that increase from line to line. Received: line 3 with 2024-02-30, 3"
+    )

@@ -3,12 +3,11 @@
 // `table` in the manifest, where the bundle was written with one, says what the numbers of a table
 // stand for: `TableSchema.get_config()` of kvae.data.
 
+import { hasZone, timeOf, zoned } from "./dates.js";
 import { spanOf } from "./domain.js";
 import { plain } from "./number.js";
 
 const STEPS = { D: 86400e3, h: 3600e3, m: 60e3, s: 1e3, ms: 1, us: 1e-3, ns: 1e-6 }; // milliseconds
-const OFFSET = /^(?:UTC|GMT)?([+-])(\d\d):?(\d\d)/; // of a zone from UTC
-const ZONED = /[zZ]|[+-]\d\d:?\d\d$/; // a time that says its offset
 
 /** What is read as a missing value: `GAPS` of kvae/cli/table_cells.py. */
 export const GAPS = ["", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"];
@@ -62,30 +61,6 @@ const TEXT = {
   },
 };
 
-/** Return milliseconds since 1970 as a time of a zone with its offset from UTC. */
-function zoned(time, zone) {
-  const offset = offsetOf(time, zone);
-  const [sign, minutes] = [offset < 0 ? "-" : "+", Math.abs(offset)];
-  const two = (number) => String(number).padStart(2, "0");
-  const local = new Date(time + offset * 60e3).toISOString().slice(0, 19);
-  return `${local}${sign}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
-}
-
-/** Return by how many minutes a zone is ahead of UTC: 0 where the browser does not know it. */
-function offsetOf(time, zone) {
-  let text = zone;
-  if (!OFFSET.test(zone)) {
-    try {
-      const format = new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" });
-      text = format.formatToParts(time).find(({ type }) => type === "timeZoneName").value;
-    } catch {
-      return 0;
-    }
-  }
-  const [, sign, hours, minutes] = OFFSET.exec(text) ?? ["", "+", 0, 0]; // "GMT" of UTC itself
-  return (sign === "-" ? -1 : 1) * (60 * Number(hours) + Number(minutes));
-}
-
 /** How a text becomes the number of a kind of column; NaN where it is none. */
 const VALUE = {
   number: (text, { offset }) => numberOf(text) - offset,
@@ -96,7 +71,7 @@ const VALUE = {
     return found >= 0 ? found : other === null ? NaN : categories.indexOf(other);
   },
   date: (text, { start, unit, step, zone }) =>
-    ZONED.test(text.trim()) === Boolean(zone)
+    hasZone(text.trim()) === Boolean(zone)
       ? (timeOf(text.trim()) - start * STEPS[unit]) / STEPS[step]
       : NaN,
 };
@@ -130,13 +105,6 @@ export function placesOf(names, head) {
 /** Return the number that a text is, NaN where it is none. */
 export function numberOf(text) {
   return text.trim() === "" ? NaN : Number(text);
-}
-
-/** Return the milliseconds of a date of ISO 8601, of UTC where it names no zone; NaN of none. */
-export function timeOf(text) {
-  return Date.parse(
-    ZONED.test(text) ? text : `${text.replace(" ", "T")}${text.length > 10 ? "Z" : ""}`,
-  );
 }
 
 /** Return whether all texts are numbers, or missing. */

@@ -1,9 +1,9 @@
 // Windows of a series in a CSV file: a column for each channel, and perhaps one of dates. Where the bundle
 // names the channels and the file has a line with these names, the columns are found by them.
 
-import { numberOf, numeric, placesOf, timeOf } from "./columns.js";
+import { numberOf, numeric, placesOf } from "./columns.js";
+import { isDate, timeOf } from "./dates.js";
 
-const DATE = /^\d{4}-\d{2}-\d{2}([ T].*)?$/; // of ISO 8601, as kvae train reads them
 const GAP = 1.5; // of the usual time between two lines, as in kvae.data.windows
 
 /**
@@ -64,10 +64,6 @@ function byName(lines, { channels, named }) {
   const dates = head.findIndex((_, place) => lines.length > 1 && isDate(lines[1][place] ?? ""));
   const kept = dates < 0 || places.includes(dates) ? places : [dates, ...places];
   return lines.map((line) => kept.map((place) => line[place] ?? ""));
-}
-
-function isDate(cell) {
-  return DATE.test(cell.trim());
 }
 
 /** Return the place of the column of dates in rows of so many cells, -1 where there is none. */

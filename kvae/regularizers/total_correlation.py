@@ -30,6 +30,8 @@ class TotalCorrelation(Regularizer):
         W_ii = 1/N,  W_ij = (N - B + 1) / (N (B - 1)) for one j,  W_ij = 1/(B - 1) for the others.
 
     With one example there are no others: its estimate is the total correlation of q(z|x) itself.
+    With sample weights w, example j counts as c_j = w_j sum(w) / sum(w^2) examples, and B is their
+    sum: an example of weight 0 is no part of the estimate, and equal weights change nothing.
     The authors' code lays the same weights out along columns, so that most draws do not meet their
     own example with W_ii; here they stand as in their appendix.
 
@@ -72,20 +74,38 @@ class TotalCorrelation(Regularizer):
         every = sample[:, None, :]  # (B, 1, d), against all B posteriors
         joint = posterior.log_prob(every)  # (B, B): draw, posterior
         single = _marginals(posterior).log_prob(every)  # (B, B, d)
-        weights = self.log_weights(tf.shape(sample)[0], joint.dtype)
+        share, _ = batch.shares(tf.shape(sample)[0], joint.dtype)
+        weights = self.log_weights(share)
         log_joint = tf.reduce_logsumexp(weights + joint, axis=1)
         log_single = tf.reduce_logsumexp(weights[:, :, None] + single, axis=1)
         return log_joint - tf.reduce_sum(log_single, axis=-1)
 
-    def log_weights(self, batch_size: Any, dtype: Any = tf.float32) -> Any:
-        """Return log W, shape (B, B); each row of W sums to one."""
-        examples = tf.cast(tf.maximum(self.dataset_size, batch_size), dtype)
-        others = tf.cast(batch_size - 1, dtype)
-        own = tf.eye(batch_size, dtype=dtype)
-        last = tf.roll(own, 1, axis=1)  # one other example for each draw
-        rest = (examples - others) / (examples * tf.maximum(others, 1.0))
-        weights = own / examples + last * rest + (1.0 - own - last) / tf.maximum(others, 1.0)
-        return tf.math.log(tf.where(batch_size > 1, weights, tf.ones_like(own)))
+    def log_weights(self, share: Any) -> Any:
+        """Return log W, shape (B, B); each row of W sums to one.
+
+        The others stand for the whole data but for 1/N, which the draw's own example takes from
+        those that follow it in the batch.
+
+        Args:
+            share: share of each example of the batch, shape (B,), floats that sum to one.
+        """
+        share = tf.convert_to_tensor(share)
+        # Relative to the largest, so that equal weights make ones without rounding.
+        relative = tf.math.divide_no_nan(share, tf.reduce_max(share))
+        squares = tf.reduce_sum(tf.square(relative))
+        count = tf.math.divide_no_nan(relative * tf.reduce_sum(relative), squares)  # c
+        rows = tf.range(tf.shape(share)[0])
+        own = tf.eye(tf.shape(share)[0], dtype=share.dtype)
+        others = count - own * tf.minimum(count, 1.0)  # (B, B): what j counts for draw i
+        total = tf.reduce_sum(others, axis=1, keepdims=True)
+        examples = tf.maximum(tf.cast(self.dataset_size, share.dtype), tf.reduce_sum(count))
+        # What the examples from i + 1 to j - 1 count, on from the first one after the last.
+        ends = tf.cumsum(count)
+        before = tf.concat([tf.zeros_like(ends[:1]), ends[:-1]], axis=0) - ends[:, None]
+        before += tf.where(rows > rows[:, None], tf.zeros_like(own), ends[-1])
+        taken = tf.clip_by_value(total / examples - before, 0.0, others)
+        weights = tf.math.divide_no_nan(others - taken, total)
+        return tf.math.log(weights + own * tf.where(total > 0.0, 1.0 / examples, 1.0))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this regularizer again."""

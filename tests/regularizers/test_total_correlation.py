@@ -6,8 +6,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import kvae
+from kvae.contract import Batch
 from kvae.regularizers import TotalCorrelation
-from tests.penalties import penalty, values
+from tests.penalties import latent, penalty, values
 
 tfd = tfp.distributions
 
@@ -63,10 +64,67 @@ def test_each_draw_gets_what_the_loops_say(rng, batch, dataset_size):
 @pytest.mark.parametrize("batch", [1, 2, 3, 8, 20])
 def test_the_weights_of_a_draw_sum_to_one(batch):
     """Also where the batch is larger than the data set is said to be."""
-    weights = np.exp(TotalCorrelation(10).log_weights(batch))
+    weights = np.exp(TotalCorrelation(10).log_weights(np.full(batch, 1.0 / batch, "float32")))
     assert weights.shape == (batch, batch)
     assert np.all(weights > 0.0)
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-6)
+
+
+def weighted(regularizer, moments, z, weight=None):
+    posterior = tfd.MultivariateNormalDiag(*moments)
+    batch = Batch(weight=None if weight is None else tf.constant(weight, tf.float32))
+    return regularizer.values(latent(posterior, z), batch).numpy()
+
+
+@pytest.mark.parametrize("dataset_size", [7, 50_000])
+def test_examples_of_weight_zero_are_no_part_of_the_mixture(rng, dataset_size):
+    mean = rng.normal(size=(9, 3)).astype("float32")
+    stddev = rng.uniform(0.5, 1.5, size=(9, 3)).astype("float32")
+    z = (mean + stddev * rng.normal(size=mean.shape)).astype("float32")
+    weight = np.array([0.0, 2.0, 2.0, 0.0, 2.0, 0.0, 0.0, 2.0, 0.0])
+    kept = weight > 0.0
+    alone = weighted(TotalCorrelation(dataset_size), (mean[kept], stddev[kept]), z[kept])
+    found = weighted(TotalCorrelation(dataset_size), (mean, stddev), z, weight)
+    np.testing.assert_allclose(found[kept], alone, atol=2e-5)
+    np.testing.assert_allclose(
+        alone, by_loops(z[kept], mean[kept], stddev[kept], dataset_size), atol=2e-5
+    )
+    one = weighted(TotalCorrelation(dataset_size), (mean, stddev), z, np.eye(9)[4])
+    assert one[4] == pytest.approx(0.0, abs=1e-5)
+    assert np.all(np.isfinite(weighted(TotalCorrelation(7), (mean, stddev), z, np.zeros(9))))
+
+
+def test_equal_weights_change_nothing(rng):
+    mean = rng.normal(size=(11, 2)).astype("float32")
+    moments = mean, np.full_like(mean, 0.5)
+    tc = TotalCorrelation(50_000)
+    expected = weighted(tc, moments, mean)
+    np.testing.assert_array_equal(weighted(tc, moments, mean, np.full(11, 0.3)), expected)
+
+
+def test_weights_stand_for_repeated_examples(rng):
+    z = rng.normal(size=(400, 2)).astype("float32")
+    stddev = np.full_like(z, 0.5)
+    times = np.where(z[:, 0] * z[:, 1] > 0.0, 4, 1)  # independent dimensions become dependent
+    rows = np.repeat(np.arange(400), times)
+    tc = TotalCorrelation(100_000)
+    expected = weighted(tc, (z[rows], stddev[rows]), z[rows]).mean()
+    found = np.average(weighted(tc, (z, stddev), z, times), weights=times)
+    # The example itself is one of its repetitions, a small part of a batch of 400.
+    assert found == pytest.approx(expected, abs=0.01)
+    assert abs(np.average(weighted(tc, (z, stddev), z), weights=times) - expected) > 0.05
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_the_weights_of_a_draw_sum_to_one_for_weighted_examples(rng, scale):
+    share = rng.uniform(size=12) ** 4
+    share[3] *= scale
+    share[[0, 5, 11]] = 0.0
+    share = (share / share.sum()).astype("float32")
+    weights = np.exp(TotalCorrelation(10).log_weights(share))
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-5)
+    unheld = weights - np.diag(np.diag(weights))
+    np.testing.assert_array_equal(unheld[:, [0, 5, 11]], 0.0)
 
 
 def test_a_batch_of_one_with_independent_dimensions_has_none(rng):

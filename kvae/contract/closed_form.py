@@ -11,6 +11,7 @@ from kvae.special_functions import digamma_difference, expm1, lgamma_excess
 
 __all__ = [
     "check_supports",
+    "has_independent_elements",
     "is_diagonal",
     "is_gaussian",
     "kl_divergence",
@@ -133,6 +134,12 @@ def kl_per_element(posterior: Any, prior: Any) -> Any | None:
 def is_gaussian(distribution: Any) -> bool:
     """Return whether `distribution` is a normal, of whatever covariance."""
     return is_diagonal(distribution) or isinstance(distribution, tfd.MultivariateNormalTriL)
+
+
+def has_independent_elements(distribution: Any) -> bool:
+    """Return whether `distribution` is a `tfd.Independent` of single numbers."""
+    independent = isinstance(distribution, tfd.Independent)
+    return independent and len(distribution.distribution.event_shape) == 0
 
 
 def is_diagonal(distribution: Any) -> bool:

@@ -4,11 +4,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from kvae import checks
 from kvae.contract import Batch, Latent
-from kvae.contract.closed_form import is_gaussian
+from kvae.contract.closed_form import has_independent_elements, is_gaussian
 from kvae.regularizers.regularizer import Regularizer
 
 __all__ = ["DisentangledInferredPrior"]
@@ -70,13 +69,13 @@ class DisentangledInferredPrior(Regularizer):
     def values(self, latent: Latent, batch: Batch) -> Any:
         """Return the penalty of the batch, the same for every example, shape (B,)."""
         posterior = latent.posterior
-        size = posterior.event_shape[-1]
-        mean = posterior.mean()
+        size = posterior.event_shape.num_elements()
+        mean = tf.reshape(posterior.mean(), [-1, size])
         share, _ = batch.shares(tf.shape(mean)[0], mean.dtype)
         centered = mean - tf.linalg.matvec(mean, share, transpose_a=True)
         covariance = tf.matmul(centered * share[:, None], centered, transpose_a=True)
         if self.kind == "ii":
-            own = tf.reshape(_covariance(posterior), [-1, size, size])
+            own = _covariance(posterior)
             covariance += tf.einsum("n,nij->ij", share, own)
         variance = tf.linalg.diag_part(covariance)
         off_diagonal = covariance - tf.linalg.diag(variance)
@@ -93,11 +92,12 @@ class DisentangledInferredPrior(Regularizer):
 
 
 def _covariance(posterior: Any) -> Any:
-    """Return the covariance matrix of each posterior, shape (batch..., d, d)."""
-    if isinstance(posterior, tfd.Independent):
-        return tf.linalg.diag(posterior.variance())
+    """Return the covariance matrix of each posterior's d elements, shape (B, d, d)."""
+    size = posterior.event_shape.num_elements()
+    if has_independent_elements(posterior):
+        return tf.linalg.diag(tf.reshape(posterior.variance(), [-1, size]))
     if is_gaussian(posterior):
-        return posterior.covariance()
+        return tf.reshape(posterior.covariance(), [-1, size, size])
     raise ValueError(
         "Expected a posterior with a covariance in closed form: a normal, or independent "
         f"dimensions. Received: {type(posterior).__name__}"

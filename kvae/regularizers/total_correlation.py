@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from kvae import checks
 from kvae.contract import Batch, Latent
-from kvae.contract.closed_form import is_gaussian
+from kvae.contract.closed_form import has_independent_elements, is_gaussian
 from kvae.regularizers.regularizer import Regularizer
 
 __all__ = ["TotalCorrelation"]
@@ -44,7 +44,7 @@ class TotalCorrelation(Regularizer):
 
     Raises:
         ValueError: If an argument is not of the form above, or, when called, if the posterior is
-            neither a normal nor independent along its axis.
+            neither a normal nor made of independent elements.
 
     Example:
         >>> tc = kvae.regularizers.TotalCorrelation(dataset_size=1_000, weight=5.0)
@@ -71,9 +71,11 @@ class TotalCorrelation(Regularizer):
             raise ValueError(
                 f"Expected a posterior of batch shape (batch,). Received: {posterior.batch_shape}"
             )
-        every = sample[:, None, :]  # (B, 1, d), against all B posteriors
+        every = sample[:, None]  # (B, 1, *event), against all B posteriors
         joint = posterior.log_prob(every)  # (B, B): draw, posterior
-        single = _marginals(posterior).log_prob(every)  # (B, B, d)
+        single = _marginals(posterior).log_prob(every)
+        size = posterior.event_shape.num_elements()
+        single = tf.reshape(single, tf.concat([tf.shape(joint), [size]], axis=0))  # (B, B, d)
         share, _ = batch.shares(tf.shape(sample)[0], joint.dtype)
         weights = self.log_weights(share)
         log_joint = tf.reduce_logsumexp(weights + joint, axis=1)
@@ -116,8 +118,8 @@ class TotalCorrelation(Regularizer):
 
 
 def _marginals(posterior: Any) -> Any:
-    """Return the distributions of the single dimensions, batch shape (B, d)."""
-    if isinstance(posterior, tfd.Independent) and len(posterior.event_shape) == 1:
+    """Return the distributions of the single dimensions, batch shape (B, *event)."""
+    if has_independent_elements(posterior):
         return posterior.distribution
     if is_gaussian(posterior):
         return tfd.Normal(posterior.mean(), posterior.stddev())

@@ -210,6 +210,19 @@ def test_penalties_of_a_lower_layer_take_the_first_of_several_draws(x):
     assert np.isfinite(logs["z2_total_correlation"])
 
 
+@pytest.mark.parametrize("draws", [None, 2])
+def test_penalties_of_a_whole_batch_see_an_image_as_its_elements(draws):
+    def regularizer(prior):
+        dip = kvae.regularizers.DisentangledInferredPrior()
+        return KL(prior) + kvae.regularizers.TotalCorrelation(64) + dip
+
+    model = make_hierarchy((2, (2, 2, 1)), (4, 4, 1), regularizer=regularizer)
+    loss = kvae.losses.NegativeELBO(draws=draws)
+    model.compile("sgd", loss=loss, jit_compile=False, run_eagerly=True)
+    logs = model.train_on_batch(np.ones((8, 4, 4, 1), "float32"), return_dict=True)
+    assert np.isfinite([logs["z2_total_correlation"], logs["z2_dip"], logs["loss"]]).all()
+
+
 def test_an_interrupted_training_ends_with_the_same_weights(x, tmp_path):
     start, ended = None, []
     for name, runs in (("whole", [2]), ("interrupted", [1, 2])):

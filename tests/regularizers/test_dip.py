@@ -61,6 +61,20 @@ def test_diagonal_posteriors_of_both_forms_agree(moments, kind):
 
 
 @pytest.mark.parametrize("kind", ["i", "ii"])
+def test_the_elements_of_an_image_are_dimensions(rng, kind):
+    mean = rng.normal(size=(5, 2, 3, 1)).astype("float32")
+    stddev = rng.uniform(0.2, 1.0, size=mean.shape).astype("float32")
+    image = tfd.Independent(tfd.Normal(mean, stddev), 3)
+    vector = tfd.Independent(tfd.Normal(mean.reshape(5, 6), stddev.reshape(5, 6)), 1)
+    dip = DisentangledInferredPrior(kind)
+    expected = float(penalty(dip, vector, mean))
+    assert float(penalty(dip, image, mean)) == pytest.approx(expected, rel=1e-5)
+    counts = np.array([0, 2, 1, 1, 0])
+    expected = float(penalty(dip, vector, mean, sample_weight=counts))
+    assert float(penalty(dip, image, mean, sample_weight=counts)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", ["i", "ii"])
 def test_weights_count_examples_as_np_cov_does(moments, kind):
     mean, scale = moments
     counts = np.array([1, 2, 0, 1, 3, 1, 0, 0, 1, 1])

@@ -171,11 +171,23 @@ def test_small_batches_with_the_own_example_in_its_place_are_close(rng):
     assert estimate(dependent) - estimate(independent) == pytest.approx(expected, abs=0.15)
 
 
+def test_the_elements_of_an_image_are_single_dimensions(rng):
+    mean = rng.normal(size=(5, 2, 3, 1)).astype("float32")
+    image = tfd.Independent(tfd.Normal(mean, 0.5), 3)
+    vector = tfd.Independent(tfd.Normal(mean.reshape(5, 6), 0.5), 1)
+    z = image.sample(seed=[0, 1])
+    expected = values(TotalCorrelation(50), vector, tf.reshape(z, (5, 6)))
+    np.testing.assert_allclose(values(TotalCorrelation(50), image, z), expected, atol=1e-5)
+
+
 def test_a_posterior_without_single_densities_is_refused():
     flow = kvae.layers.InverseAutoregressiveFlow(2)
     posterior = flow.distribution(np.zeros((3, 6), "float32"))
     with pytest.raises(ValueError, match="single dimensions have a density"):
         penalty(TotalCorrelation(100), posterior, posterior.sample(seed=[0, 0]))
+    rows = tfd.Independent(tfd.MultivariateNormalDiag(np.zeros((3, 2, 4), "float32")), 1)
+    with pytest.raises(ValueError, match="single dimensions have a density"):
+        penalty(TotalCorrelation(100), rows, rows.sample(seed=[0, 0]))
 
 
 def test_the_size_of_the_data_set_is_checked():

@@ -16,6 +16,7 @@ __all__ = [
     "box_muller",
     "fold_in",
     "logical_shift_right",
+    "rows_at",
     "standard_normal",
     "uniform",
     "uniform_of_normals",
@@ -144,6 +145,30 @@ def uniform_of_words(words: Any) -> Any:
     """Return floats in (0, 1), the middles of 2^24 equal bins, from the words' upper 24 bits."""
     bins = logical_shift_right(words, 32 - MANTISSA_BITS)
     return (tf.cast(bins, tf.float32) + 0.5) * (2.0**-MANTISSA_BITS)
+
+
+def rows_at(points: Any, weight: Any, order: Any) -> Any:
+    """Return the row that holds each point of [0, 1], int32 (..., n).
+
+    Row order_0 has the first part, as long as its share of the weight, then row order_1, ...: the
+    row at a uniform number is a draw by weight. A row of weight 0 is not found, also where a sum
+    rounds.
+
+    Args:
+        points: floats, (..., n).
+        weight: weights of the rows, at least 0, (rows,).
+        order: int32, each row once, those of weight 0 last, (..., rows).
+
+    Example:
+        >>> from kvae.noise import rows_at
+        >>> rows_at([0.1, 0.3, 0.9, 1.0], tf.constant([3.0, 0.0, 1.0]), [2, 0, 1]).numpy()
+        array([2, 0, 0, 0], dtype=int32)
+    """
+    ends = tf.cumsum(tf.gather(weight, order), axis=-1)
+    found = tf.searchsorted(ends, points * ends[..., -1:], side="right")
+    last = tf.reduce_sum(tf.cast(weight > 0.0, tf.int32)) - 1
+    found = tf.minimum(found, tf.maximum(last, 0))
+    return tf.gather(order, found, batch_dims=len(found.shape) - 1)
 
 
 def logical_shift_right(word: Any, bits: int) -> Any:

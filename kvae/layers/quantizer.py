@@ -82,21 +82,35 @@ class Quantizer(keras.layers.Layer):
         return tuple(input_shape)
 
 
+def weight_of_positions(codes: Any, batch: Batch) -> Any:
+    """Return the weight of each code, that of its example, in one axis, float32 (codes,).
+
+    Args:
+        codes: (batch, ...).
+        batch: weights of the examples.
+    """
+    weight = tf.ones(tf.shape(codes), tf.float32)
+    if batch.weight is not None:
+        axes = [-1, *[1] * (len(codes.shape) - 1)]
+        weight = weight * tf.reshape(tf.cast(batch.weight, tf.float32), axes)
+    return tf.reshape(weight, [-1])
+
+
 def perplexity(codes: Any, size: int, batch: Batch) -> Any:
     """Return exp of the entropy of the codes of the global batch: how many are in use, a scalar.
 
     Args:
-        codes: int32, any shape.
+        codes: int32, (batch, ...).
         size: number of different codes.
-        batch: this replica's share.
+        batch: weights of the examples, and this replica's share.
 
     Example:
         >>> from kvae.layers.quantizer import perplexity
         >>> float(perplexity(tf.constant([[0, 1], [1, 0]]), 8, kvae.contract.Batch()))
         2.0
     """
-    flat = tf.reshape(codes, [-1])
-    counts = tf.math.unsorted_segment_sum(tf.ones_like(flat, tf.float32), flat, size)
+    weight = weight_of_positions(codes, batch)
+    counts = tf.math.unsorted_segment_sum(weight, tf.reshape(codes, [-1]), size)
     (counts,) = batch.summed([counts])
-    share = counts / tf.reduce_sum(counts)
+    share = tf.math.divide_no_nan(counts, tf.reduce_sum(counts))
     return tf.exp(-tf.reduce_sum(share * tf.math.log(tf.maximum(share, 1e-30))))

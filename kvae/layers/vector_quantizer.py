@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from kvae import checks
 from kvae.contract import Batch
-from kvae.layers.quantizer import Quantizer
-from kvae.noise import words
+from kvae.layers.quantizer import Quantizer, weight_of_positions
+from kvae.noise import rows_at, uniform, words
 
 __all__ = ["VectorQuantizer"]
 
@@ -20,8 +20,9 @@ class VectorQuantizer(Quantizer):
         code(v) = argmin_k |v - e_k|,        penalty(v) = sum over the positions of |v - e_code|^2.
 
     A step of training moves the averages towards the batch, without a gradient. A code that is used
-    less than `restart` times as often as the average code begins again at a vector of the batch; in
-    the first step that is every code without one, so that the codebook starts among the data.
+    less than `restart` times as often as the average code begins again at a vector of the batch,
+    drawn by the weights of the examples; in the first step that is every code without one, so that
+    the codebook starts among the data.
 
     Args:
         codebook_size: int K, number of codes.
@@ -109,17 +110,14 @@ class VectorQuantizer(Quantizer):
     def update(self, vectors: Any, seed: Any, batch: Batch) -> None:
         """Move the averages towards the vectors of a batch, and restart codes without use."""
         vectors = tf.stop_gradient(tf.cast(vectors, tf.float32))
-        codes = tf.reshape(self.codes(vectors), [-1])
-        weight = tf.ones(tf.shape(vectors)[:-1], tf.float32)
-        if batch.weight is not None:
-            axes = [-1, *[1] * (len(vectors.shape) - 2)]
-            weight = weight * tf.reshape(tf.cast(batch.weight, tf.float32), axes)
-        flat, weight = tf.reshape(vectors, [-1, self.dim]), tf.reshape(weight, [-1])
+        codes = self.codes(vectors)
+        weight = weight_of_positions(codes, batch)
+        flat, codes = tf.reshape(vectors, [-1, self.dim]), tf.reshape(codes, [-1])
         size = self.codebook_size
         uses = tf.math.unsorted_segment_sum(weight, codes, size)
         sums = tf.math.unsorted_segment_sum(flat * weight[:, None], codes, size)
         uses, sums = batch.summed([uses, sums])
-        restarts = batch.of_first_replica(self._of_batch(flat, seed))
+        restarts = batch.of_first_replica(self._of_batch(flat, seed, weight, batch))
         uses = self.decay * self.uses + (1.0 - self.decay) * uses
         sums = self.decay * self.sums + (1.0 - self.decay) * sums
         mean = tf.reduce_mean(uses)
@@ -131,10 +129,17 @@ class VectorQuantizer(Quantizer):
         for variable, value in ((self.uses, uses), (self.sums, sums), (self.codebook, book)):
             variable.assign(value)
 
-    def _of_batch(self, flat: Any, seed: Any) -> Any:
-        """Return vectors of the batch drawn at random, (codebook_size, dim)."""
-        chosen = words((self.codebook_size,), seed)
-        return tf.gather(flat, tf.math.floormod(chosen, tf.shape(flat)[0]))
+    def _of_batch(self, flat: Any, seed: Any, weight: Any, batch: Batch) -> Any:
+        """Return vectors of the batch drawn at random by weight, (codebook_size, dim).
+
+        Where no example has a weight, it is the codebook, so that codes stay where they are.
+        """
+        if batch.weight is None:
+            chosen = words((self.codebook_size,), seed)
+            return tf.gather(flat, tf.math.floormod(chosen, tf.shape(flat)[0]))
+        order = tf.argsort(tf.cast(weight <= 0.0, tf.int32))
+        drawn = tf.gather(flat, rows_at(uniform((self.codebook_size,), seed), weight, order))
+        return tf.where(tf.reduce_sum(weight) > 0.0, drawn, self.codebook)
 
     def _ensure_built(self) -> None:
         if not self.built:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import kvae
 from kvae.contract import Batch
+from kvae.layers.quantizer import perplexity
 
 SEED = [0, 1]
 
@@ -139,6 +140,41 @@ def test_codes_without_use_begin_again_at_data(rng):
     again.codebook.assign(np.full((16, 2), 50.0, "float32"))
     tf.function(lambda: again.update(v, SEED, Batch()), jit_compile=True)()
     np.testing.assert_allclose(again.codebook, book, rtol=1e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_codes_begin_again_at_examples_by_their_weight(jit_compile):
+    v = np.array([[9.0], [1.0], [2.0], [9.0]], "float32").repeat(3, axis=0)
+    weight = tf.constant([0.0, 3.0, 1.0, 0.0]).numpy().repeat(3)
+    quantizer = kvae.layers.VectorQuantizer(400, 1)
+    quantizer.build()
+
+    @tf.function(jit_compile=jit_compile, autograph=False)
+    def update(weight):
+        quantizer.update(v, SEED, Batch(weight=weight))
+
+    quantizer.codebook.assign(tf.fill((400, 1), 50.0))
+    update(tf.constant(weight))
+    book = np.asarray(quantizer.codebook)[:, 0]
+    assert book.max() <= 2.0
+    # 400 draws have a standard deviation of 9.
+    assert np.count_nonzero(book == 1.0) == pytest.approx(300, abs=40)
+    quantizer.uses.assign(tf.one_hot(0, 400))  # all others would begin again
+    quantizer.sums.assign(quantizer.codebook[:1] * tf.one_hot(0, 400)[:, None])
+    update(tf.zeros(12))
+    np.testing.assert_allclose(np.asarray(quantizer.codebook)[:, 0], book, rtol=1e-6)
+
+
+def test_the_perplexity_counts_codes_by_the_weight_of_their_example():
+    codes = tf.constant([[0, 1], [2, 3], [0, 0]])
+    for weight, expected in (
+        (None, np.exp(-(0.5 * np.log(0.5) + 0.5 * np.log(1 / 6)))),
+        ([1.0, 0.0, 0.0], 2.0),
+        ([1.0, 0.0, 0.5], np.exp(-(2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 3)))),
+        ([0.0, 0.0, 0.0], 1.0),
+    ):
+        batch = Batch(weight=None if weight is None else tf.constant(weight))
+        assert float(perplexity(codes, 5, batch)) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from kvae.models.part_network import build_network, emitted_shape, taken_shape
 from kvae.models.parts import without
 from kvae.models.training_methods import may_have_losses
 from kvae.models.vae import VAE
-from kvae.noise import fold_in, words
+from kvae.noise import fold_in, rows_at, uniform, words
 from kvae.sums import ordered_sum
 from kvae.training.optimizers import build_optimizers
 
@@ -30,7 +30,7 @@ class FactorVAE(VAE):
         total correlation = KL(q(z) || prod_j q(z_j)) of the aggregate posterior q(z) = E_x q(z|x).
 
     A discriminator D tells draws of q(z) from draws of prod_j q(z_j), which are the same draws with
-    each dimension shuffled over the batch. Its logit is the logarithm of the ratio of the two
+    each dimension shuffled over the batch, by the weights of the examples. Its logit is the logarithm of the ratio of the two
     densities, so that the mean of D(z) over q(z) estimates the total correlation, in nats. The
     discriminator has an optimizer of its own and minimizes the cross-entropy, in nats,
 
@@ -180,7 +180,7 @@ class FactorVAE(VAE):
     ) -> list[Term]:
         """Return the total correlation and the discriminator's terms beside those of a `VAE`."""
         latent, training = latents["z"], batch.training
-        others = tf.stop_gradient(shuffled(latent.value, latent.seed))
+        others = tf.stop_gradient(shuffled(latent.value, latent.seed, batch.weight))
         # Each optimizer has its own variables: the encoder learns from `real` by the first term,
         # the discriminator by the second.
         real, fake = (
@@ -211,12 +211,18 @@ class FactorVAE(VAE):
         return names and [*names, "total_correlation", "discriminator_error", *own]
 
 
-def shuffled(z: Any, seed: Any) -> Any:
+def shuffled(z: Any, seed: Any, weight: Any = None) -> Any:
     """Return codes with each dimension shuffled over the batch, (batch, latent_dim).
+
+    With weights the results of weight w_i hold each element by its own weight: in each dimension
+    the elements, in random order, share a line by their weights, and so do the results, in theirs;
+    a result takes the element at a random point of its part. With equal weights each element is
+    taken once.
 
     Args:
         z: codes, (batch, latent_dim).
         seed: two int32; None for a fixed one.
+        weight: weights of the examples, (batch,), or None.
 
     Example:
         >>> from kvae.models.factor import shuffled
@@ -225,5 +231,15 @@ def shuffled(z: Any, seed: Any) -> Any:
                [1., 6.]], dtype=float32)
     """
     seed = tf.zeros(2, tf.int32) if seed is None else fold_in(seed, 2)
-    order = tf.argsort(words(tf.reverse(tf.shape(z), [0]), seed), axis=1)  # (latent_dim, batch)
+    shape = tf.reverse(tf.shape(z), [0])
+    keys = words(shape, seed)  # (latent_dim, batch)
+    if weight is None:
+        order = tf.argsort(keys, axis=1)
+    else:
+        weight = tf.cast(weight, tf.float32)
+        keys = tf.where(weight > 0.0, keys, keys.dtype.max)  # those of weight 0 come last
+        ends = tf.cumsum(weight)
+        inside = weight * (uniform(shape, fold_in(seed, 1)) - 1.0)
+        points = tf.math.divide_no_nan(ends + inside, ends[-1])
+        order = rows_at(points, weight, tf.argsort(keys, axis=1))
     return tf.transpose(tf.gather(tf.transpose(z), order, batch_dims=1))

@@ -36,7 +36,7 @@ class TotalCorrelation(Regularizer):
     own example with W_ii; here they stand as in their appendix.
 
     Args:
-        dataset_size: int N, the number of training examples.
+        dataset_size: int N, the number of training examples, without those of weight 0.
         weight: beta - 1, a number of at least 0 or a schedule.
         name: see `Regularizer`.
 

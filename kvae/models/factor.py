@@ -30,9 +30,10 @@ class FactorVAE(VAE):
         total correlation = KL(q(z) || prod_j q(z_j)) of the aggregate posterior q(z) = E_x q(z|x).
 
     A discriminator D tells draws of q(z) from draws of prod_j q(z_j), which are the same draws with
-    each dimension shuffled over the batch, by the weights of the examples. Its logit is the logarithm of the ratio of the two
-    densities, so that the mean of D(z) over q(z) estimates the total correlation, in nats. The
-    discriminator has an optimizer of its own and minimizes the cross-entropy, in nats,
+    each dimension shuffled over the batch, by the weights of its examples. Its logit is the
+    logarithm of the ratio of the two densities, so that the mean of D(z) over q(z) estimates the
+    total correlation, in nats. The discriminator has an optimizer of its own and minimizes the
+    cross-entropy, in nats,
 
         discriminator_error = (softplus(-D(z)) + softplus(D(shuffled z))) / 2,
 
@@ -214,10 +215,9 @@ class FactorVAE(VAE):
 def shuffled(z: Any, seed: Any, weight: Any = None) -> Any:
     """Return codes with each dimension shuffled over the batch, (batch, latent_dim).
 
-    With weights the results of weight w_i hold each element by its own weight: in each dimension
-    the elements, in random order, share a line by their weights, and so do the results, in theirs;
-    a result takes the element at a random point of its part. With equal weights each element is
-    taken once.
+    With weights each dimension is drawn by them: its elements, in random order, share a line, each
+    a part as long as its weight, and the rows of the result share it likewise, in their order; a
+    row takes the element at a random point of its part. With equal weights that is a shuffle.
 
     Args:
         z: codes, (batch, latent_dim).

@@ -42,6 +42,37 @@ def test_each_dimension_is_shuffled_by_itself_over_the_batch():
     np.testing.assert_array_equal(found, again)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_each_dimension_is_shuffled_by_weight(jit_compile):
+    weight = np.array([0.0, 3.0, 1.0, 0.0, 0.5, 2.0, 0.0], "float32")
+    z = np.repeat(np.arange(7.0, dtype="float32")[:, None], 20_000, axis=1)
+    function = tf.function(shuffled, jit_compile=jit_compile)
+    found = function(z, tf.constant([-5, 1]), tf.constant(weight)).numpy()
+    assert set(np.unique(found)) == {1.0, 2.0, 4.0, 5.0}
+    mass = np.array([np.sum(weight @ (found == row)) / 20_000 for row in range(7)])
+    np.testing.assert_allclose(mass, weight, atol=0.04)  # five standard errors
+    assert np.all(np.isfinite(function(z, tf.constant([-5, 1]), tf.zeros(7))))
+
+
+def test_equal_weights_shuffle():
+    z = tf.constant(np.random.default_rng(0).normal(size=(50, 3)), tf.float32)
+    found = shuffled(z, [-5, 1], tf.fill((50,), 0.25)).numpy()
+    np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(z.numpy(), axis=0))
+    np.testing.assert_array_equal(found, shuffled(z, [-5, 1]))
+
+
+def test_the_discriminator_sees_no_codes_of_weight_zero(x):
+    vae = make(gamma=2.0)
+    seen = []
+    call = vae.discriminator.call
+    vae.discriminator.call = lambda z, **kwargs: seen.append(z.numpy()) or call(z, **kwargs)
+    vae.compile("adam", jit_compile=False, run_eagerly=True)
+    vae.train_on_batch(x, sample_weight=np.repeat([1.0, 0.0], 32))
+    real, fake = seen[-2:]
+    assert np.all(np.isin(fake, real[:32]))
+    assert not np.isin(fake, real[32:]).any()
+
+
 class Correlated(keras.layers.Layer):
     """The parameters of a posterior whose aggregate over x ~ N(0, I) is a normal of known moments.
 

@@ -28,7 +28,7 @@ from kvae.estimators.detector_model import SCALINGS, detector_model, train
 from kvae.estimators.detector_table import detector_schema
 from kvae.estimators.drift_test import DriftTest
 from kvae.estimators.rollback import rollback
-from kvae.estimators.saved_arguments import arguments_of, with_arguments
+from kvae.estimators.saved_arguments import arguments_of, saved_state, with_arguments
 from kvae.estimators.training import LARGEST_SEED, seeded
 from kvae.export import ExportResult, bundle
 from kvae.models.batches import BATCH_SIZE
@@ -474,19 +474,25 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     @classmethod
     def load(cls, path: Any) -> "AnomalyDetector":
-        """Return the detector that `save` wrote to a folder."""
+        """Return the detector that `save` wrote to a folder.
+
+        Raises:
+            FileNotFoundError: If the folder lacks a file.
+            ValueError: If a file is damaged or lacks something.
+        """
         folder = Path(path)
-        state = json.loads((folder / "detector.json").read_text("utf-8"))
-        detector = with_arguments(cls, state["arguments"])
-        detector.model_ = keras.saving.load_model(folder / "model.keras")
-        known = state["schema"]
-        detector.schema_ = None if known is None else TableSchema.from_config(known)
-        detector.schema = detector.schema_ if state["own_schema"] else None
-        detector._calibration_scores = np.array(state["calibration"], "float32")
-        detector.calibration_rows_ = np.load(folder / "calibration_rows.npy", allow_pickle=False)
-        detector._rate_told = detector._rate()
-        detector._usual_nats = detector._mean_nats(detector.calibration_rows_)
-        detector.n_features_in_ = state["n_features_in"]
-        if state["feature_names_in"]:
-            detector.feature_names_in_ = np.array(state["feature_names_in"], object)
+        with saved_state(cls, folder, "detector.json") as state:
+            detector = with_arguments(cls, state["arguments"])
+            detector.model_ = keras.saving.load_model(folder / "model.keras")
+            known = state["schema"]
+            detector.schema_ = None if known is None else TableSchema.from_config(known)
+            detector.schema = detector.schema_ if state["own_schema"] else None
+            detector._calibration_scores = np.array(state["calibration"], "float32")
+            rows = folder / "calibration_rows.npy"
+            detector.calibration_rows_ = np.load(rows, allow_pickle=False)
+            detector._rate_told = detector._rate()
+            detector._usual_nats = detector._mean_nats(detector.calibration_rows_)
+            detector.n_features_in_ = state["n_features_in"]
+            if state["feature_names_in"]:
+                detector.feature_names_in_ = np.array(state["feature_names_in"], object)
         return detector

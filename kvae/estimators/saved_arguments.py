@@ -1,12 +1,16 @@
-"""The arguments of an estimator as plain data, which JSON holds."""
+"""What an estimator saves of itself as plain data, which JSON holds."""
 
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sklearn.base import BaseEstimator
 
 from kvae.data.tables.column import plain
 
-__all__ = ["arguments_of", "with_arguments"]
+__all__ = ["arguments_of", "saved_state", "with_arguments"]
 
 E = TypeVar("E", bound=BaseEstimator)
 
@@ -41,3 +45,29 @@ def with_arguments(cls: type[E], arguments: dict[str, Any]) -> E:
     """Return the estimator whose arguments `arguments_of` returned."""
     pairs = arguments["overrides"]
     return cls(**{**arguments, "overrides": None if pairs is None else dict(map(tuple, pairs))})
+
+
+@contextlib.contextmanager
+def saved_state(cls: type[BaseEstimator], folder: Path, file: str) -> Iterator[dict[str, Any]]:
+    """Give what the JSON file of a saved estimator holds, to make the estimator of it inside.
+
+    Args:
+        cls: class of the estimator, for messages.
+        folder: what `save` wrote.
+        file: name of the JSON file in it.
+
+    Raises:
+        FileNotFoundError: If the folder lacks a file.
+        ValueError: If a file is damaged or lacks something.
+    """
+    expected = f"Expected path to be a folder that {cls.__name__}.save wrote."
+    try:
+        yield json.loads((folder / file).read_text("utf-8"))
+    except FileNotFoundError as error:
+        lacks = Path(str(error.filename)).name
+        raise FileNotFoundError(f"{expected} Received: {str(folder)!r} without {lacks}") from error
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{expected} Received: {str(folder)!r}, which is damaged: {type(error).__name__}: "
+            f"{error}"
+        ) from error

@@ -20,7 +20,7 @@ from kvae.data.tables.column import plain
 from kvae.data.tables.frame import is_frame
 from kvae.data.tables.gaps import filled_by_schema
 from kvae.estimators.rollback import rollback
-from kvae.estimators.saved_arguments import arguments_of, with_arguments
+from kvae.estimators.saved_arguments import arguments_of, saved_state, with_arguments
 from kvae.estimators.table_conditions import Conditions
 from kvae.estimators.table_encoding import TableEncoding
 from kvae.estimators.table_frames import frame_of_array, inferred_schema
@@ -367,20 +367,25 @@ class TableSynthesizer(BaseEstimator):
 
     @classmethod
     def load(cls, path: Any) -> "TableSynthesizer":
-        """Return the synthesizer that `save` wrote to a folder."""
+        """Return the synthesizer that `save` wrote to a folder.
+
+        Raises:
+            FileNotFoundError: If the folder lacks a file.
+            ValueError: If a file is damaged or lacks something.
+        """
         folder = Path(path)
-        state = json.loads((folder / "synthesizer.json").read_text("utf-8"))
-        synthesizer = with_arguments(cls, state["arguments"])
-        synthesizer.random_state = state["random_state"]
-        synthesizer.encoding_ = TableEncoding.from_config(state["encoding"])
-        if state["own_schema"]:
-            synthesizer.schema = synthesizer.schema_
-        synthesizer.model_ = keras.saving.load_model(folder / "model.keras")
-        synthesizer._patterns = np.array(state["patterns"], bool)
-        synthesizer._counts = np.array(state["counts"])
-        synthesizer.history_ = state["history"]
-        synthesizer._of_array = state["array"]
-        synthesizer.n_features_in_ = state["n_features_in"]
-        if not synthesizer._of_array:
-            synthesizer.feature_names_in_ = np.array(state["feature_names_in"], object)
+        with saved_state(cls, folder, "synthesizer.json") as state:
+            synthesizer = with_arguments(cls, state["arguments"])
+            synthesizer.random_state = state["random_state"]
+            synthesizer.encoding_ = TableEncoding.from_config(state["encoding"])
+            if state["own_schema"]:
+                synthesizer.schema = synthesizer.schema_
+            synthesizer.model_ = keras.saving.load_model(folder / "model.keras")
+            synthesizer._patterns = np.array(state["patterns"], bool)
+            synthesizer._counts = np.array(state["counts"])
+            synthesizer.history_ = state["history"]
+            synthesizer._of_array = state["array"]
+            synthesizer.n_features_in_ = state["n_features_in"]
+            if not synthesizer._of_array:
+                synthesizer.feature_names_in_ = np.array(state["feature_names_in"], object)
         return synthesizer

@@ -5,6 +5,7 @@ import io
 import numpy as np
 
 from tests.clients.dom import with_elements
+from tests.clients.javascript import javascript
 
 OVERVIEW = """
 const { Overview } = await load("overview.js");
@@ -109,14 +110,21 @@ const model = {
   signatures: { score: { inputs: { x: {} } } },
   check() {},
   has: () => true,
-  score: async () => { scored += 1; busy(given.milliseconds); return weight; },
+  score: async () => {
+    scored += 1;
+    if (scored === { before: 1, after: given.rows / 4 + 1 }[given.stop]) setTimeout(stop);
+    busy(given.milliseconds);
+    return weight;
+  },
   state: async () => [weight],
   take: async ([kept]) => { weight = kept; },
   run: async (name) => {
     if (name === "train") weight += 1;
+    if (given.stop === "training" && weight === 7) stop();
     return { score: [weight], loss: [weight], applied: [1] };
   },
 };
+const stop = () => elements["learn-stop"].dispatchEvent({ type: "click" });
 let scored = 0;
 const busy = (milliseconds) => {
   const end = performance.now() + milliseconds;
@@ -137,7 +145,6 @@ const settings = { steps: given.steps, rate: 0.1, guard: given.guard };
 for (const name in settings) elements[`learn-${name}`].value = settings[name];
 elements["learn-start"].dispatchEvent({ type: "click" });
 const started = ended;
-if (given.stop) setTimeout(() => elements["learn-stop"].dispatchEvent({ type: "click" }));
 await started;
 return {
   said: elements["learn-said"].textContent,
@@ -162,3 +169,76 @@ def test_a_training_that_the_guard_stops_tells_of_the_weights_that_are_in_use():
     assert found["weight"] == 25
     assert "Stopped by the guard" in found["said"]
     assert found["facts"] == [["0", "25"], ["", "25 worse"]]
+
+
+def test_scoring_before_and_after_a_training_can_be_stopped():
+    found = learned(guard=1e9, rows=400, milliseconds=10, stop="before")
+    assert found["said"] == "Stopped before the first step."
+    assert (found["facts"], found["weight"]) == ([], 0)
+    assert found["scored"] < 50
+    found = learned(guard=1e9, rows=40, milliseconds=1, stop="training")
+    assert found["said"] == "7 steps."
+    assert found["facts"] == [["0", "7"], ["", "7 worse"]]
+    assert found["scored"] == 20
+    found = learned(guard=1e9, rows=400, milliseconds=10, steps=7, stop="after")
+    assert found["said"] == "7 steps."
+    assert (found["facts"], found["weight"]) == ([], 7)
+    assert 100 < found["scored"] < 150
+
+
+CONTRIBUTIONS = """
+const { contributions } = await load("contribution.js");
+const score = async () => {
+  const end = performance.now() + 10;
+  while (performance.now() < end);
+  return 1;
+};
+const parts = Array.from({ length: 60 }, (_, index) => [index]);
+const x = new Float32Array(60);
+let stale = false;
+setTimeout(() => { stale = true; });
+return contributions(x, x, parts, score, () => stale);
+"""
+
+
+def test_contributions_leave_the_page_its_turn():
+    assert javascript(CONTRIBUTIONS) is None
+
+
+JUDGE = """
+const { Judge } = await load("judge.js");
+const { Kind } = await load("kind.js");
+const kindOf = (size) => new Kind({ model: { event_shape: [size], inputs: {} } });
+const said = [];
+const actions = [];
+const attempt = (action) => {
+  const done = (async () => action())().catch(({ message }) => said.push(message));
+  actions.push(done);
+  return done;
+};
+const judge = new Judge({ attempt, shown: () => new Float32Array(12), others: () => ({}) });
+const modelOf = () => ({
+  freed: false,
+  signatures: {},
+  has: () => true,
+  async score() {
+    if (this.freed) throw new Error("A freed model is called.");
+    const end = performance.now() + 10;
+    while (performance.now() < end);
+    return 1;
+  },
+  reconstruct: async (x) => x,
+});
+const model = modelOf();
+judge.use(model, kindOf(12));
+elements["judge-shown"].dispatchEvent({ type: "click" });
+await new Promise((resolve) => setTimeout(resolve));
+judge.use(modelOf(), kindOf(3));
+model.freed = true;
+await Promise.all(actions);
+return said;
+"""
+
+
+def test_contributions_end_where_another_model_is_opened():
+    assert with_elements(JUDGE) == []

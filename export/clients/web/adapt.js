@@ -1,10 +1,10 @@
 // Training on the device: the steps, and the guard against forgetting, as in export/runtime.py.
 
 import { parseNpz } from "./npy.js";
+import { pauses } from "./pauses.js";
 
 const GOLDEN = "golden.npz";
 const GOLDEN_RATIO = 0x9e3779b9;
-const PAUSE = 25; // milliseconds of work, after which the page is served
 export const GUARD = 0.1; // nats for each number of an example
 
 /** Return lowbias32 of a 32-bit word: Wellons' hash-prospector. */
@@ -90,19 +90,15 @@ export async function adapt(model, rows, how, forgotten, goOn) {
     Array.from({ length: batch }, () => [...values]).flat(),
   ]);
   const losses = [];
-  let [skipped, going, paused] = [0, true, performance.now()];
-  const serve = async () => {
-    if (performance.now() - paused < PAUSE) return;
-    await new Promise((resolve) => setTimeout(resolve));
-    paused = performance.now();
-  };
+  const pause = pauses();
+  let [skipped, going] = [0, true];
   for (let row = 0; going && row < rows.count; row++) {
     try {
       model.check("x", rows.example(row));
     } catch (error) {
       throw new Error(`Row ${row + 1}: ${error.message}`);
     }
-    await serve();
+    await pause();
     going = goOn(0);
   }
   let kept = await model.state();
@@ -127,7 +123,7 @@ export async function adapt(model, rows, how, forgotten, goOn) {
         losses.push(loss[0]);
         if (applied[0] === 0) skipped++;
         going = goOn(losses.length, loss[0]);
-        await serve();
+        await pause();
       }
       guard = await forgotten();
       if (!(guard > guardNats)) kept = await model.state();

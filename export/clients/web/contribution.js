@@ -1,6 +1,8 @@
 // What the parts of an example contribute to its score: by how much the score falls where a part is
 // replaced by its reconstruction. It needs no more than the signatures `score` and `reconstruct`.
 
+import { pauses } from "./pauses.js";
+
 const MOST = 64; // parts of a picture or a series
 
 /**
@@ -45,11 +47,12 @@ export function partsOf(kind) {
  */
 export async function contributions(x, repaired, parts, score, stale = () => false) {
   const whole = await score(x);
-  const found = [];
+  const [found, pause] = [[], pauses()];
   for (const part of parts) {
     const changed = Float32Array.from(x);
     for (const index of part) changed[index] = repaired[index];
     found.push(whole - (await score(changed)));
+    await pause();
     if (stale()) return null;
   }
   return found;

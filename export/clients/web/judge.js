@@ -188,7 +188,8 @@ export class Judge {
     const repaired = asData(remade, kind.domain, kind.shape.at(-1) ?? 1);
     const call = (each) => model.score(each, others("score"));
     place.ariaBusy = "true";
-    const found = await contributions(x, repaired, partsOf(kind).parts, call, stale);
+    const other = () => stale() || model !== this.#model; // which is freed then
+    const found = await contributions(x, repaired, partsOf(kind).parts, call, other);
     if (found) paint(x, remade, found);
     place.ariaBusy = "false";
   }

@@ -3,23 +3,26 @@
 import { adapt, GUARD, guardOf } from "./adapt.js";
 import { calibrationOf, leastOf } from "./decision.js";
 import { keepFile } from "./download.js";
+import { factsOf } from "./facts.js";
 import { forget, keep, kept } from "./kept.js";
 import { learnedOf, stateOf } from "./learned.js";
 import { line } from "./line.js";
 import { drawLosses } from "./losses.js";
 import { plain } from "./number.js";
+import { pauses } from "./pauses.js";
 import { acceptedBy, sourceOf, suffixesOf } from "./source.js";
 
 const element = (id) => document.getElementById(id);
 const HELD_BACK = 0.25; // of the examples: they are not learned, and tell what learning brings
 const MOST_HELD_BACK = 1000;
+const NO_OWN = "There is no threshold of its own: learn here to set one";
 const RATE = 0.01; // of false alarms, where the bundle names none
 
 export class Learn {
   #bundle;
   #digest;
   #forgotten = null;
-  #going = false; // whether it trains
+  #going = false; // whether it trains or scores, until that is stopped
   #kind;
   #learned = new Map(); // by digest: what was learned since the page was opened
   #losses = [];
@@ -111,13 +114,15 @@ export class Learn {
     element("learn-set").hidden = false;
   }
 
-  /** Return the scores of the examples that are not learned, sorted. */
+  /** Return the scores of the examples that are not learned, sorted; null where that is stopped. */
   async #scores() {
     const { count, example } = this.#parts.held;
-    const scores = [];
-    for (let row = 0; row < count; row++)
+    const [scores, pause] = [[], pauses()];
+    for (let row = 0; this.#going && row < count; row++) {
       scores.push(await this.#model.score(example(row), this.#on.others()));
-    return scores.sort((a, b) => a - b);
+      await pause();
+    }
+    return this.#going ? scores.sort((a, b) => a - b) : null;
   }
 
   async #start() {
@@ -147,24 +152,18 @@ export class Learn {
       }
       this.#forgotten ??= await guardOf(model, this.#bundle);
       const before = await this.#scores();
-      let done;
-      try {
-        done = await adapt(model, this.#parts.learned, how, this.#forgotten, (step, loss) => {
-          if (step) {
-            this.#losses.push(loss);
-            this.#say(`Step ${step} of ${how.steps}, loss ${plain(loss, 4)} nats.`);
-            this.#draw();
-          }
-          return this.#going && model === this.#model;
-        });
-      } finally {
-        // After an error too: the weights of the last check are in use.
-        if (model === this.#model && this.#losses.length) await this.#changed();
-      }
+      const done = before && (await this.#adapted(model, how));
       if (model !== this.#model) return; // another one was opened meanwhile
+      if (!done || (!this.#going && !done.losses.length)) {
+        this.#say("Stopped before the first step.");
+        return;
+      }
       // Of the weights that are in use: where the guard stopped, those of the check before.
       const guard = done.stopped ? await this.#forgotten() : done.guard;
-      this.#tell(before, await this.#scores(), { ...done, guard });
+      if (model !== this.#model) return;
+      this.#going = true; // who stopped the training wants to know what it brought
+      const after = await this.#scores();
+      if (model === this.#model) this.#tell(before, after, { ...done, guard });
     } catch (error) {
       if (model === this.#model) throw error; // else the model was closed meanwhile
     } finally {
@@ -173,15 +172,27 @@ export class Learn {
     }
   }
 
-  /** Say what learning has brought. */
+  /** Train, and show the steps. */
+  async #adapted(model, how) {
+    try {
+      return await adapt(model, this.#parts.learned, how, this.#forgotten, (step, loss) => {
+        if (step) {
+          this.#losses.push(loss);
+          this.#say(`Step ${step} of ${how.steps}, loss ${plain(loss, 4)} nats.`);
+          this.#draw();
+        }
+        return this.#going && model === this.#model;
+      });
+    } finally {
+      // After an error too: the weights of the last check are in use.
+      if (model === this.#model && this.#losses.length) await this.#changed();
+    }
+  }
+
+  /** Say what learning has brought; `after` is null where the scoring was stopped. */
   #tell(before, after, { losses, skipped, guard, stopped }) {
     const given = this.#model.calibration;
     const { noun } = this.#kind;
-    const mean = (scores) => scores.reduce((sum, score) => sum + score, 0) / scores.length;
-    const unusual = (scores) => {
-      const count = scores.filter((score) => this.#model.decide(score).is_anomaly).length;
-      return `${plain((100 * count) / scores.length)}%`;
-    };
     this.#say(
       [
         `${losses.length} steps.`,
@@ -193,22 +204,17 @@ export class Learn {
         .filter(Boolean)
         .join(" "),
     );
-    const facts = [
-      given && [
-        `Unusual, of ${after.length} ${noun}s that were not learned`,
-        unusual(before),
-        unusual(after),
-      ],
-      ["Their mean score, nats", plain(mean(before), 4), plain(mean(after), 4)],
-      [
-        `Mean score of the bundle's examples, nats`,
-        "",
-        `${plain(Math.abs(guard))} ${guard < 0 ? "better" : "worse"}`,
-      ],
-    ];
-    element("learn-facts").hidden = false;
+    element("learn-facts").hidden = !after;
+    element("learn-own").checked = false;
+    if (!after) {
+      this.#own = null;
+      element("learn-own-words").textContent = NO_OWN;
+      return;
+    }
     element("learn-facts").tBodies[0].replaceChildren(
-      ...facts.filter(Boolean).map(([name, ...values]) => line(name, values)),
+      ...factsOf(before, after, guard, this.#model, noun).map(([name, ...values]) =>
+        line(name, values),
+      ),
     );
     const [rate, twoSided] = [given?.false_alarm_rate ?? RATE, given?.two_sided ?? false];
     const least = leastOf(rate, twoSided);
@@ -217,7 +223,6 @@ export class Learn {
       ? `Decide by the threshold of the last ${after.length} ${noun}s, ${plain(this.#own.high, 4)} nats`
       : `A threshold of its own, for ${plain(100 * rate)}% false alarms, needs ${least} ${noun}s that are ` +
         `not learned, so ${Math.ceil(least / HELD_BACK)} in all`;
-    element("learn-own").checked = false;
     element("learn-own").disabled = !this.#own;
   }
 
@@ -288,7 +293,7 @@ export class Learn {
     element("learn-own").disabled = !this.#own;
     element("learn-own-words").textContent = this.#own
       ? `Decide by the threshold that was set here, ${plain(this.#own.high, 4)} nats`
-      : "There is no threshold of its own: learn here to set one";
+      : NO_OWN;
     for (const id of ["learn-keep", "learn-save"]) element(id).disabled = false;
     this.#say(words);
     this.#draw();

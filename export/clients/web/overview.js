@@ -2,11 +2,11 @@
 
 import { cleared, disc } from "./canvas.js";
 import { plain } from "./number.js";
+import { pauses } from "./pauses.js";
 
 const element = (id) => document.getElementById(id);
 const EDGE = 6; // of the drawing, for the points at its sides
 const DOT = 2.5;
-const PAUSE = 25; // milliseconds of work, after which the page is served
 const SHOWN = 250; // milliseconds between two drawings
 
 export class Overview {
@@ -58,7 +58,8 @@ export class Overview {
     [this.#count, this.#file, this.#model] = [file.count, { ...file, noun }, model];
     element("overview").hidden = false;
     const others = this.#on.others();
-    let [paused, drawn] = [performance.now(), -Infinity];
+    const pause = pauses();
+    let drawn = -Infinity;
     for (let row = 0; row < file.count; row++) {
       const score = await scored(model, file, row, others);
       if (run !== this.#run) return;
@@ -70,10 +71,8 @@ export class Overview {
         this.#draw();
         drawn = now;
       }
-      if (now - paused < PAUSE) continue;
-      await new Promise((resolve) => setTimeout(resolve));
+      await pause();
       if (run !== this.#run) return;
-      paused = performance.now();
     }
   }
 

@@ -42,7 +42,8 @@ class Trackers:
     @property
     def are_empty(self) -> bool:
         """Whether no batch was added since the last reset."""
-        return not any(float(mean.count) for mean in self._means.values())
+        counts = [tf.convert_to_tensor(mean.count) for mean in self._means.values()]
+        return not any(float(count) for count in counts)  # of several replicas one number, too
 
     @property
     def names(self) -> list[str]:

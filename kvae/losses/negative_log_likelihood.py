@@ -58,11 +58,10 @@ class NegativeLogLikelihood(keras.losses.Loss):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the reduced loss, a scalar; see `keras.losses.Loss`."""
         params, mask = self._reader(y_pred), self._reader.mask
-        event = self.likelihood.event_shape
-        batch = len(params.shape) - trailing_axes(self.likelihood, tuple(params.shape))
+        batch = self._batch_axes(params)
         if mask is None or len(mask.shape) <= batch:
             return super().__call__(y_true, y_pred, sample_weight)
-        over = tuple(mask.shape)[batch:]
+        event, over = self.likelihood.event_shape, tuple(mask.shape)[batch:]
         if over != event[: len(over)]:
             raise ValueError(
                 f"Expected a mask of the batch axes, or also of the first axes of events of shape "
@@ -89,13 +88,11 @@ class NegativeLogLikelihood(keras.losses.Loss):
             y_pred: as for `call`.
             observed: booleans of the shape of `y_true`, or None; see `DistributionLayer.log_prob`.
         """
-        if not self.likelihood.built:  # one of a function learns its shapes from the parameters
-            self.likelihood.build(tuple(y_pred.shape))
-        expected = self.likelihood.event_shape
-        shape, params = tuple(y_true.shape), tuple(y_pred.shape)
         # As many batch axes as the parameters have: (8, 1) data and (8,) distributions of numbers
         # would be broadcast to every pair of them.
-        batch = len(params) - trailing_axes(self.likelihood, params)
+        batch = self._batch_axes(y_pred)
+        expected = self.likelihood.event_shape
+        shape, params = tuple(y_true.shape), tuple(y_pred.shape)
         if len(shape) != batch + len(expected) or shape[batch:] != expected:
             wanted = ", ".join(map(str, (*params[:batch], *expected)))
             raise ValueError(
@@ -104,6 +101,13 @@ class NegativeLogLikelihood(keras.losses.Loss):
                 f"of shape {shape}"
             )
         return -self.likelihood.log_prob(y_pred, y_true, observed)
+
+    def _batch_axes(self, params: Any) -> int:
+        """Return the number of batch axes of parameters."""
+        shape = tuple(params.shape)
+        if not self.likelihood.built:  # one of a function learns its shapes from the parameters
+            self.likelihood.build(shape)
+        return len(shape) - trailing_axes(self.likelihood, shape)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this loss again."""

@@ -96,10 +96,16 @@ function place(value, categories) {
   return Math.min(Math.max(Math.round(value), 0), categories.length - 1);
 }
 
-/** Return where names stand in the first line of a file, perhaps with blanks around them; -1 of none. */
+/**
+ * Return where names stand in the first line of a file; -1 of none. A cell is a name as it is written, or
+ * without the blanks before it, as kvae train reads it, or without those around it.
+ */
 export function placesOf(names, head) {
+  const read = head.map((cell) => cell.replace(/^ +/, ""));
   const trimmed = head.map((cell) => cell.trim());
-  return names.map((name) => (head.includes(name) ? head : trimmed).indexOf(name));
+  return names.map((name) =>
+    ([head, read].find((cells) => cells.includes(name)) ?? trimmed).indexOf(name),
+  );
 }
 
 /** Return the number that a text is, NaN where it is none. */

@@ -1,9 +1,10 @@
 // Dates of ISO 8601 as text.
 
 const DATE = /^\d{4}-\d{2}-\d{2}([ T].*)?$/; // as kvae train reads them: 1/2/2024 is no date
-const DAY = "2024-01-31".length;
+// A day, or a time with perhaps minutes, seconds and an offset: what pandas reads as ISO 8601.
+const TIME =
+  /^(\d{4}-\d\d-\d\d)(?:[ T](\d{1,2})(?::(\d\d)(?::(\d\d(?:\.\d+)?))?)?\s*([zZ]|[+-]\d\d(?::?\d\d)?)?)?$/;
 const OFFSET = /^(?:UTC|GMT)?([+-])(\d\d):?(\d\d)/; // of a zone from UTC
-const ZONED = /[zZ]|[+-]\d\d:?\d\d$/; // a time that says its offset
 
 /** Return whether a text has the form of a date, perhaps with a time. */
 export function isDate(text) {
@@ -12,7 +13,7 @@ export function isDate(text) {
 
 /** Return whether a time says its offset from UTC. */
 export function hasZone(text) {
-  return ZONED.test(text);
+  return TIME.exec(text)?.[5] !== undefined;
 }
 
 /**
@@ -20,12 +21,14 @@ export function hasZone(text) {
  * or whose day is none of its month: `Date.parse` guesses what these mean, in the zone of the browser.
  */
 export function timeOf(text) {
-  const day = text.slice(0, DAY);
-  const midnight = Date.parse(day); // of UTC
-  if (!isDate(text) || Number.isNaN(midnight)) return NaN;
-  if (new Date(midnight).toISOString().slice(0, DAY) !== day) return NaN; // 2024-02-30 is March 1
-  const time = text.replace(" ", "T").replace(/([+-]\d\d)(\d\d)$/, "$1:$2");
-  return Date.parse(text.length === DAY || hasZone(text) ? time : `${time}Z`);
+  const [, day, hour, minute = "00", second = "00", zone = "Z"] = TIME.exec(text) ?? [];
+  const midnight = Date.parse(day); // of UTC; NaN where there is no day
+  if (Number.isNaN(midnight) || hour > 23) return NaN;
+  if (new Date(midnight).toISOString().slice(0, day.length) !== day) return NaN; // 2024-02-30 is March 1
+  if (hour === undefined) return midnight;
+  const minutes = zone.length > "+01".length ? zone.slice(-2) : "00";
+  const offset = /z/i.test(zone) ? "Z" : `${zone.slice(0, 3)}:${minutes}`;
+  return Date.parse(`${day}T${hour.padStart(2, "0")}:${minute}:${second}${offset}`);
 }
 
 /** Return milliseconds since 1970 as a time of a zone with its offset from UTC. */

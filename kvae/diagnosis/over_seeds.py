@@ -41,10 +41,11 @@ def over_seeds(reports: Sequence[LatentReport]) -> LatentReport:
     }
     changed = {name: _mean(each) if len(each) > 1 else each[0] for name, each in found.items()}
     if len(measured) < len(reports):
-        notes = typical.notes if typical.measured else measured[0].notes
+        shown = typical if typical.measured else measured[0]
+        changed |= {name: getattr(shown, name) for name in ("plotted", "events")}
         left_out = len(reports) - len(measured)
         sentence = f"{left_out} of {len(reports)} seeds are left out: a weight is not finite"
-        changed["notes"] = (*notes, sentence)
+        changed["notes"] = (*shown.notes, sentence)
     return dataclasses.replace(typical, **changed)
 
 

@@ -481,7 +481,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             ValueError: If a file is damaged or lacks something.
         """
         folder = Path(path)
-        with saved_state(cls, folder, "detector.json") as state:
+        names = "detector.json", "model.keras", "calibration_rows.npy"
+        with saved_state(cls, folder, *names) as state:
             detector = with_arguments(cls, state["arguments"])
             detector.model_ = keras.saving.load_model(folder / "model.keras")
             known = state["schema"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,26 +49,28 @@ def with_arguments(cls: type[E], arguments: dict[str, Any]) -> E:
 
 
 @contextlib.contextmanager
-def saved_state(cls: type[BaseEstimator], folder: Path, file: str) -> Iterator[dict[str, Any]]:
+def saved_state(
+    cls: type[BaseEstimator], folder: Path, file: str, *others: str
+) -> Iterator[dict[str, Any]]:
     """Give what the JSON file of a saved estimator holds, to make the estimator of it inside.
 
     Args:
         cls: class of the estimator, for messages.
         folder: what `save` wrote.
         file: name of the JSON file in it.
+        *others: names of its other files.
 
     Raises:
-        FileNotFoundError: If the folder lacks a file.
+        FileNotFoundError: If there is no such folder, or it lacks a file.
         ValueError: If a file is damaged or lacks something.
     """
-    expected = f"Expected path to be a folder that {cls.__name__}.save wrote."
+    expected = f"Expected path to be a folder that {cls.__name__}.save wrote. Received: "
+    for name in (file, *others):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{expected}{str(folder)!r} without {name}")
     try:
         yield json.loads((folder / file).read_text("utf-8"))
-    except FileNotFoundError as error:
-        lacks = Path(str(error.filename)).name
-        raise FileNotFoundError(f"{expected} Received: {str(folder)!r} without {lacks}") from error
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{expected} Received: {str(folder)!r}, which is damaged: {type(error).__name__}: "
-            f"{error}"
+            f"{expected}{str(folder)!r}, which is damaged: {type(error).__name__}: {error}"
         ) from error

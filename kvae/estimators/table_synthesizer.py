@@ -374,7 +374,7 @@ class TableSynthesizer(BaseEstimator):
             ValueError: If a file is damaged or lacks something.
         """
         folder = Path(path)
-        with saved_state(cls, folder, "synthesizer.json") as state:
+        with saved_state(cls, folder, "synthesizer.json", "model.keras") as state:
             synthesizer = with_arguments(cls, state["arguments"])
             synthesizer.random_state = state["random_state"]
             synthesizer.encoding_ = TableEncoding.from_config(state["encoding"])

@@ -64,8 +64,8 @@ class IndependentBernoulli(DistributionLayer):
 
     def has_mass(self, x: Any) -> Any:
         """Return where `x` is 0 or 1, see `DistributionLayer.has_mass`."""
-        x = tf.convert_to_tensor(x)
-        return (x == 0) | (x == 1)
+        x = tf.cast(x, tf.float32)  # booleans too
+        return (x == 0.0) | (x == 1.0)
 
     def convert(self, distribution: Any, name: str) -> Any:
         """Return the tensor that `name` (one of `conversions`) stands for."""

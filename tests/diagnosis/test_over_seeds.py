@@ -78,6 +78,7 @@ def test_one_measured_report_keeps_its_estimates(reports, broken):
     found = over_seeds([broken, broken, reports[0]])
     assert found.verdict == broken.verdict
     assert repr(found.estimates()) == repr(reports[0].estimates())
+    assert found.plotted is reports[0].plotted
     assert found.notes == (*reports[0].notes, "2 of 3 seeds are left out: a weight is not finite")
 
 

@@ -147,6 +147,22 @@ def test_a_file_that_lacks_something_is_refused(detector, missing, tmp_path):
         AnomalyDetector.load(tmp_path / "detector")
 
 
+@pytest.mark.parametrize("file", ["detector.json", "model.keras", "calibration_rows.npy"])
+def test_a_folder_with_a_damaged_or_missing_file_is_refused(detector, file, tmp_path):
+    folder = tmp_path / "detector"
+    detector.save(folder)
+    content = (folder / file).read_bytes()
+    for damaged in (content[: len(content) // 2], b""):
+        (folder / file).write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"that AnomalyDetector\.save wrote.*damaged"):
+            AnomalyDetector.load(folder)
+    (folder / file).unlink()
+    with pytest.raises(FileNotFoundError, match=f"without {file}"):
+        AnomalyDetector.load(folder)
+    with pytest.raises(FileNotFoundError, match=r"without detector\.json"):
+        AnomalyDetector.load(folder / "detector.json")
+
+
 @pytest.mark.slow
 def test_a_bundle_takes_the_array_of_its_schema_and_decides_alike(detector, rows, tmp_path):
     detector.export(tmp_path / "bundle", presets=["float32"], measure=False)

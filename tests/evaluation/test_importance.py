@@ -182,6 +182,7 @@ def test_bits_per_dimension_without_a_meaning_are_refused_with_the_reason(vae, g
     with pytest.raises(ValueError, match="not all 0 or 1, which is a cross-entropy"):
         _ = log_likelihood(vae, grey, samples=2).bits_per_dimension
     assert log_likelihood(vae, grey.round(), samples=2).bits_per_dimension > 0.0
+    assert log_likelihood(vae, grey > 0.5, samples=2).bits_per_dimension > 0.0
 
 
 @pytest.mark.parametrize("bits", range(1, 17))

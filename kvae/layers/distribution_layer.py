@@ -481,7 +481,7 @@ class DistributionLayer(keras.layers.Layer):
         latent = self.latent(distribution, value, condition, seed)
         terms = self.regularizer.terms(latent, batch)
         loss = ops.cast(total(terms, batch), keras.config.floatx())  # as Keras' losses
-        self._pass.added(loss)
+        self._pass.added(loss, training)
         self.add_loss(loss)
         return value
 

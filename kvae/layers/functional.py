@@ -59,9 +59,10 @@ class OnePass:
             counter.assign_add(1)
         return self._step
 
-    def added(self, loss: Any) -> None:
-        """Take note of the loss that the layer adds."""
-        self._loss = loss
+    def added(self, loss: Any, training: bool | None) -> None:
+        """Take note of the loss that the layer adds in training, where a pass counts a step."""
+        if training:
+            self._loss = loss
 
 
 def add_training_step(layer: keras.layers.Layer) -> Any:

@@ -128,7 +128,7 @@ class KLDivergenceAddLoss(keras.layers.Layer):
         seed = next_seed(self.posterior.seed_generator)
         latent = Latent(None, distribution, seed=seed, draw=self.posterior.draw)
         loss = ops.cast(self.regularizer(latent, batch), keras.config.floatx())  # as Keras' losses
-        self._pass.added(loss)
+        self._pass.added(loss, training)
         self.add_loss(loss)
         return params
 

@@ -171,6 +171,29 @@ def test_a_layer_that_a_model_calls_several_times_counts_each_step_once(kind, co
     assert int(posterior.step()) == 6
 
 
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_a_layer_that_is_called_for_its_point_and_in_training_counts_one_step(run_eagerly):
+    class Both(keras.Model):
+        def __init__(self, posterior):
+            super().__init__()
+            self.posterior, self.dense = posterior, keras.layers.Dense(4)
+
+        def call(self, x, training=None):
+            params = self.dense(x)
+            point = self.posterior(params, training=False)
+            return point + self.posterior(params, training=training)
+
+    kl = kvae.regularizers.KLDivergenceRegularizer(
+        kvae.priors.StandardNormal(2), weight=schedules.Linear(10)
+    )
+    posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl)
+    model, x = Both(posterior), np.zeros((16, 3), "float32")
+    model.compile("sgd", loss="mse", run_eagerly=run_eagerly)
+    for epochs in (1, 2):
+        model.fit(x, np.zeros((16, 2)), batch_size=4, verbose=0)
+        assert int(posterior.step()) == 4 * epochs
+
+
 def test_evaluation_does_not_count_as_training(make_vae, grey):
     vae = scheduled_vae(make_vae, schedules.Linear(10))
     with pytest.warns(UserWarning, match="Training ended after 3 steps"):

@@ -557,7 +557,9 @@ def test_golden_vectors_that_nothing_would_read_are_refused_before_the_conversio
     monkeypatch.setattr("kvae.export.bundles.write.MOST_GOLDEN", 1000)
     monkeypatch.setattr("kvae.export.bundles.write._graphs", None)
     with pytest.raises(ValueError, match=r"at most 1000 bytes.*signatures \['decode'.* fewer"):
-        kvae.export.bundle(make_vae((20,), 2), tmp_path / "b", presets=["float32"])
+        kvae.export.bundle(
+            make_vae((20,), 2), tmp_path / "b", presets=["float32"], golden_bytes=1000
+        )
     assert list(tmp_path.iterdir()) == []
 
 

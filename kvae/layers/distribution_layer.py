@@ -70,8 +70,7 @@ class DistributionLayer(keras.layers.Layer):
         activity_regularizer: a `kvae.regularizers.Regularizer` (or a list of them) of this
             posterior. In a `kvae.VAE` its terms join the loss; in another Keras model the layer
             adds them to the model's losses, as means over the examples that a Keras mask does not
-            leave out. A plain Keras regularizer is applied to the layer's
-            output as Keras does it.
+            leave out. A plain Keras regularizer is applied to the layer's output as Keras does it.
         seed: int, makes the draws reproducible.
         **kwargs: Passed to `keras.layers.Layer`.
 

@@ -53,11 +53,11 @@ class NegativeLogLikelihood(keras.losses.Loss):
             )
         check_without_weights(likelihood, "a loss")
         self.likelihood = likelihood
-        self._reader = _MaskReader()
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the reduced loss, a scalar; see `keras.losses.Loss`."""
-        params, mask = self._reader(y_pred), self._reader.mask
+        reader = _MaskReader()  # one for each call: threads may share the loss
+        params, mask = reader(y_pred), reader.mask
         batch = self._batch_axes(params)
         if mask is None or len(mask.shape) <= batch:
             return super().__call__(y_true, y_pred, sample_weight)

@@ -225,10 +225,7 @@ class TrainingMethods(keras.Model):
             return super().get_metrics_result()
 
     def _get_metrics_result_or_logs(self, logs: Any) -> Any:
-        # of a step of a subclass that returns logs of these names, but does not feed the means
-        if not self.takes_parts and self.trackers.are_empty:
-            return logs
-        return super()._get_metrics_result_or_logs(logs)
+        return keras_compat.logs_of_step(self, super()._get_metrics_result_or_logs, logs)
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         keras_compat.symbolic_build(self, super()._maybe_symbolic_build, iterator, data_batch)

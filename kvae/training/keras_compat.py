@@ -22,6 +22,7 @@ __all__ = [
     "averages_by_group",
     "has_averages",
     "layers_inside",
+    "logs_of_step",
     "quiet_arrays",
     "summarizes_batches",
     "symbolic_build",
@@ -73,6 +74,23 @@ def has_averages(optimizer: keras.optimizers.Optimizer) -> bool:
     if not (inner.use_ema and inner.built):
         return False
     return int(tf.convert_to_tensor(inner.iterations)) > 0  # also where it is mirrored
+
+
+def logs_of_step(model: keras.Model, result_or_logs: Callable[[Any], Any], logs: Any) -> Any:
+    """Return the logs of an epoch: those of the last step where it does not feed the means.
+
+    Keras 3.15 puts the results of metrics in the place of logs that have the same names. A
+    `train_step` or `test_step` of a subclass may return these names and leave kvae's means empty,
+    whose results are zero. To be dropped when Keras asks whether a metric was updated.
+
+    Args:
+        model: a `LatentModel`.
+        result_or_logs: Keras' own method.
+        logs: what the last step returned.
+    """
+    if not model.takes_parts and model.trackers.are_empty:
+        return logs
+    return result_or_logs(logs)
 
 
 def symbolic_build(

@@ -7,7 +7,7 @@ from typing import Any
 from rich.markdown import Markdown
 
 from kvae import checks, files
-from kvae.cli.terminal import bold, console, quiet_native_logs
+from kvae.cli.terminal import bold, console, quiet_native_logs, say
 
 __all__ = ["DATA", "load", "run"]
 
@@ -61,7 +61,7 @@ def run(
         print(result.to_json())
         return
     console.print(Markdown(result.to_markdown()))
-    console.print(f"Table and figures are in {bold(output.resolve())}.", highlight=False)
+    say(f"Table and figures are in {bold(output.resolve())}.")
 
 
 def load(data: str, examples: int, seed: int, resolution: int = 16) -> Any:

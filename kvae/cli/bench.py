@@ -9,7 +9,7 @@ from rich.table import Table
 
 from kvae import checks, files
 from kvae.cli.run_folder import bundle_of
-from kvae.cli.terminal import bold, console, plain, quiet_native_logs
+from kvae.cli.terminal import bold, console, plain, quiet_native_logs, say
 from kvae.export import runtime
 from kvae.export.bundles.devices import save as save_device
 from kvae.export.bundles.measure import measure
@@ -43,7 +43,7 @@ def bench(path: Path, save: bool, device: str | None, as_json: bool) -> None:
     console.print(_times(results))
     console.print(_memory(results, sizes))
     if save:
-        console.print(f"The results are in {bold(bundle.root)}.", highlight=False)
+        say(f"The results are in {bold(bundle.root)}.")
 
 
 def _times(results: dict[str, Any]) -> Table:

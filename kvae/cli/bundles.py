@@ -10,7 +10,7 @@ from rich.table import Table
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
 from kvae.cli.run_folder import bundle_of, data_of, model_of, schema_file_of
-from kvae.cli.terminal import bold, console, quiet_native_logs
+from kvae.cli.terminal import bold, console, quiet_native_logs, say
 from kvae.export.verification.compare import Tolerance
 
 __all__ = ["export", "verify"]
@@ -78,8 +78,8 @@ def export(
         print((output / "manifest.json").read_text("utf-8"))
         return
     for result in results.values():
-        console.print(str(result), highlight=False, markup=False)
-    console.print(f"The bundle is in {bold(output.resolve())}.", highlight=False)
+        say(str(result), markup=False)
+    say(f"The bundle is in {bold(output.resolve())}.")
 
 
 def _tolerances(texts: list[str]) -> dict[str, Tolerance]:
@@ -123,4 +123,4 @@ def verify(path: Path, as_json: bool) -> None:
                 row = (preset, signature, output, f"{value.error:.1e}", f"{value.psnr:.0f} dB")
                 table.add_row(*row)
     console.print(table)
-    console.print("All files agree with the golden vectors.")
+    say("All files agree with the golden vectors.")

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from kvae import files
-from kvae.cli.terminal import bold, console, quiet_native_logs, silent
+from kvae.cli.terminal import bold, console, quiet_native_logs, say, silent
 
 __all__ = ["run"]
 
@@ -64,12 +64,11 @@ def run(
         return
     console.print(_elbo_table(scores, baseline))
     console.print(_export_table(exports))
-    console.print(
+    say(
         f"Both exports agree with Keras. All files are in {bold(output.resolve())}: "
-        f"vae.keras, {', '.join(f'{name}.png' for name in pictures)}.",
-        highlight=False,
+        f"vae.keras, {', '.join(f'{name}.png' for name in pictures)}."
     )
-    console.print(f"Total time: {seconds:.0f} seconds.", style="dim", highlight=False)
+    say(f"Total time: {seconds:.0f} seconds.", style="dim")
 
 
 def _make_vae(event_shape: tuple[int, ...], latent_dim: int) -> Any:

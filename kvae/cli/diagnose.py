@@ -8,7 +8,7 @@ from rich.table import Table
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples
 from kvae.cli.run_folder import model_of, schema_file_of
-from kvae.cli.terminal import console, quiet_native_logs
+from kvae.cli.terminal import console, quiet_native_logs, say
 
 __all__ = ["run"]
 
@@ -56,9 +56,9 @@ def run(
         return
     colour = "green" if found.verdict.state == "healthy" else "yellow"
     first, *further = found.summary()
-    console.print(first, style=f"bold {colour}", highlight=False)
+    say(first, style=f"bold {colour}")
     for line in (*further, *(f"  note: {sentence}" for sentence in found.notes)):
-        console.print(line, style="dim", highlight=False, markup=False)
+        say(line, style="dim", markup=False)
     console.print(_estimates(found))
     console.print(_dimensions(found))
 

@@ -9,7 +9,7 @@ from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
 from kvae.cli.run_folder import model_of, schema_file_of
 from kvae.cli.table_files import TABLES, check_suffix
 from kvae.cli.table_output import write_table
-from kvae.cli.terminal import bold, console, quiet_native_logs
+from kvae.cli.terminal import bold, quiet_native_logs, say
 
 __all__ = ["run"]
 
@@ -46,10 +46,7 @@ def run(
     if as_json:
         print(json.dumps({"output": str(output), "imputed": count, "seed": seed}))
         return
-    console.print(
-        f"{count} values were imputed. The result is in {bold(output.resolve())}.",
-        highlight=False,
-    )
+    say(f"{count} values were imputed. The result is in {bold(output.resolve())}.")
 
 
 def _imputed(model: Path, found: Any, kind: str, seed: int) -> tuple[Any, int, Any]:

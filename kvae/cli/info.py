@@ -9,7 +9,7 @@ from rich.table import Table
 from kvae import checks
 from kvae.cli.inputs import load_vae
 from kvae.cli.run_folder import RUN, bundle_of, holds_bundle, state_of
-from kvae.cli.terminal import console, quiet_native_logs
+from kvae.cli.terminal import console, quiet_native_logs, say
 
 __all__ = ["run"]
 
@@ -32,18 +32,18 @@ def run(path: Path, as_json: bool) -> None:
         return
     for name in ("is", "job", "command", "health"):
         if found.get(name):
-            console.print(f"{name}: {found[name]}", highlight=False, markup=False)
+            say(f"{name}: {found[name]}", markup=False)
     model = found["model"]
     likelihood = f"likelihood: {model['likelihood']}, events of shape {model['event_shape']}"
-    console.print(likelihood, highlight=False, markup=False)
+    say(likelihood, markup=False)
     for name, latent in model["latents"].items():
         layers = f"posterior {latent['posterior']}, prior {latent['prior']}"
         text = f"latent {name}: {latent['kind']}, shape {latent['shape']}, {layers}"
-        console.print(text, highlight=False, markup=False)
+        say(text, markup=False)
     for name, each in model["inputs"].items():
         text = f"input {name}: {each['domain']['text']}, {each['dtype']} of shape {each['shape']}"
-        console.print(text, highlight=False, markup=False)
-    console.print(f"signatures: {', '.join(found['signatures'])}", highlight=False)
+        say(text, markup=False)
+    say(f"signatures: {', '.join(found['signatures'])}")
     if found["files"]:
         console.print(_files(found["files"]))
 

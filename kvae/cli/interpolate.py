@@ -9,7 +9,7 @@ from kvae.cli.example_files import SUFFIXES, write_examples
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
 from kvae.cli.run_folder import model_of, schema_file_of
 from kvae.cli.table_files import check_suffix
-from kvae.cli.terminal import bold, console, quiet_native_logs
+from kvae.cli.terminal import bold, quiet_native_logs, say
 
 __all__ = ["run"]
 
@@ -54,7 +54,7 @@ def run(
     if as_json:
         print(json.dumps({"output": str(output), "shape": list(found.decoded[0].shape)}))
         return
-    console.print(f"{steps} examples are in {bold(output.resolve())}.", highlight=False)
+    say(f"{steps} examples are in {bold(output.resolve())}.")
 
 
 def _ends(x: Any, between: tuple[int, int]) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from kvae import checks, files
 from kvae.cli.run_folder import RUN, description, write_text
 from kvae.cli.series import Series
-from kvae.cli.terminal import console, quiet_native_logs, silent
+from kvae.cli.terminal import console, quiet_native_logs, say, silent
 from kvae.cli.training_data import TrainingData, path_of, read
 
 __all__ = ["JOBS", "choices_of", "run"]
@@ -84,7 +84,7 @@ def run(
         print(json.dumps(state, indent=2))
         return
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(line, markup=False)
 
 
 def _anomaly(

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 
 from kvae import files, zoo
-from kvae.cli.terminal import bold, console
+from kvae.cli.terminal import bold, console, say
 
 __all__ = ["place", "run"]
 
@@ -42,7 +42,7 @@ def run(name: str | None, output: Path | None, overwrite: bool, as_json: bool) -
     if as_json:
         print(json.dumps({"name": name, "output": str(target)}))
         return
-    console.print(f"The bundle is in {bold(target.resolve())}.", highlight=False)
+    say(f"The bundle is in {bold(target.resolve())}.")
 
 
 def _list(as_json: bool) -> None:

@@ -10,7 +10,7 @@ from kvae.cli.inputs import load_vae, schema_of
 from kvae.cli.run_folder import model_of, schema_file_of
 from kvae.cli.table_files import TABLES, check_suffix
 from kvae.cli.table_output import write_table
-from kvae.cli.terminal import bold, console, quiet_native_logs
+from kvae.cli.terminal import bold, quiet_native_logs, say
 
 __all__ = ["run"]
 
@@ -64,7 +64,7 @@ def _report(output: Path, count: int, shape: Any, seed: int, as_json: bool) -> N
     if as_json:
         print(json.dumps({"output": str(output), "shape": list(shape), "seed": seed}))
         return
-    console.print(f"{count} examples are in {bold(output.resolve())}.", highlight=False)
+    say(f"{count} examples are in {bold(output.resolve())}.")
 
 
 def _synthetic(

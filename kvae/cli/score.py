@@ -12,7 +12,7 @@ from kvae.cli.run_folder import bundle_of, schema_file_of, series_of
 from kvae.cli.series import Series, text_names
 from kvae.cli.table_files import check_suffix
 from kvae.cli.table_output import write_table
-from kvae.cli.terminal import bold, console, quiet_native_logs
+from kvae.cli.terminal import bold, console, quiet_native_logs, say
 
 __all__ = ["by_beam", "run"]
 
@@ -62,7 +62,7 @@ def run(
         return
     _print(found, calibration)
     if output is not None:
-        console.print(f"The results are in {bold(output.resolve())}.", highlight=False)
+        say(f"The results are in {bold(output.resolve())}.")
 
 
 def _rows(model: Any, folder: Path, path: Path) -> Any:
@@ -123,18 +123,16 @@ def _print(found: dict[str, Any], calibration: Any) -> None:
     scores, count = found["score"], len(found["score"])
     example = "window" if "step" in found else "row"
     if calibration is None:
-        console.print(
+        say(
             f"{count} {example}s, score {scores.min():.4g} to {scores.max():.4g} nats. The bundle "
-            "has no threshold: write it with --calibration to get decisions.",
-            highlight=False,
+            "has no threshold: write it with --calibration to get decisions."
         )
         return
     anomalies = np.flatnonzero(found["is_anomaly"])
     rate = calibration["false_alarm_rate"]
-    console.print(
+    say(
         f"{len(anomalies)} of {count} {example}s are anomalies, at a false-alarm rate of "
-        f"{rate:.2%}.",
-        highlight=False,
+        f"{rate:.2%}."
     )
     if not len(anomalies):
         return
@@ -148,9 +146,7 @@ def _print(found: dict[str, Any], calibration: Any) -> None:
         table.add_row(str(steps[row]), f"{scores[row]:.4g}", f"{found['p_value'][row]:.3g}")
     console.print(table)
     if len(anomalies) > SHOWN:
-        console.print(
-            f"These are {SHOWN} of them; --output or --json has all.", highlight=False, style="dim"
-        )
+        say(f"These are {SHOWN} of them; --output or --json has all.", style="dim")
 
 
 def _write(found: dict[str, Any], output: Path, overwrite: bool) -> None:
@@ -215,4 +211,4 @@ def by_beam(
                 | RunSignature(bundle, signature, columns=read, preset=preset)
                 | WriteToParquet(output)
             )
-    console.print(f"The results are in {bold(f'{output}-*.parquet')}.", highlight=False)
+    say(f"The results are in {bold(f'{output}-*.parquet')}.")

@@ -21,6 +21,7 @@ __all__ = [
     "first_sentence",
     "plain",
     "quiet_native_logs",
+    "say",
     "silent",
     "told_warnings",
     "warn",
@@ -61,6 +62,16 @@ def errors() -> Iterator[None]:
         text = escape(plain(str(error) or type(error).__name__))
         Console(stderr=True).print(f"[bold red]Error:[/] {text}", highlight=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(error, INVALID) else 1) from None
+
+
+def say(text: str, **how: Any) -> None:
+    """Print a sentence on one line, however long: a path in it stays whole for who copies it.
+
+    Args:
+        text: with the markup of rich.
+        **how: further arguments of `rich.console.Console.print`.
+    """
+    console.print(text, highlight=False, soft_wrap=True, **how)
 
 
 def warn(text: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kvae import files
 from kvae.cli.run_folder import RUN, description, state_of, write_text
-from kvae.cli.terminal import bold, console, quiet_native_logs, silent
+from kvae.cli.terminal import bold, console, quiet_native_logs, say, silent
 from kvae.cli.training_data import check_outside, check_rows, path_of, read
 
 __all__ = ["run", "without_diagnosis"]
@@ -95,12 +95,12 @@ def run(
         print(json.dumps(state, indent=2))
         return
     for line in results["diagnosis"]:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(line, markup=False)
     nats = {k: v for k, v in results["held_out"].items() if not k.endswith("_weight")}
     figures = ", ".join(f"{name} {value:.4g}" for name, value in nats.items())
-    console.print(f"Held-out examples, nats: {figures}.", highlight=False, soft_wrap=True)
+    say(f"Held-out examples, nats: {figures}.")
     names = ", ".join(sorted(path.name for path in output.iterdir() if path.is_file()))
-    console.print(f"The run is in {bold(output.resolve())}: {names}.", highlight=False)
+    say(f"The run is in {bold(output.resolve())}: {names}.")
 
 
 def _begin(output: Path, overwrite: bool, state: dict[str, Any], chosen: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from kvae import files
 from kvae.cli.inputs import examples_of, load_vae, read_examples, schema_of
 from kvae.cli.run_folder import bundle_of, data_of, holds_bundle, is_bundle, schema_file_of
-from kvae.cli.terminal import console, quiet_native_logs, warn
+from kvae.cli.terminal import quiet_native_logs, say, warn
 
 __all__ = ["run"]
 
@@ -70,7 +70,7 @@ def run(
 
 
 def _tell(text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    say(text, markup=False)
 
 
 def _bundle(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from kvae.cli import doctor
+from kvae.cli import doctor, terminal
 from kvae.cli.main import app
 from tests.small import make_vae
 
@@ -36,6 +36,7 @@ def folder(tmp_path_factory):
 )
 def test_a_command_names_the_file_that_it_wrote(folder, monkeypatch, command, name):
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(terminal.console, "width", 40)  # narrower than the path
     done = invoke(*command.split(), "--output", name)
     assert done.exit_code == 0, done.output
     assert f"in {(folder / name).resolve()}." in done.stdout

@@ -207,11 +207,13 @@ def test_what_lies_between_two_pictures_is_a_strip(trained_vae, digits, tmp_path
         (("digits", "--resume", "somewhere"), "Received: both"),
         (("nowhere.csv",), "Expected DATA to be a file, a folder or one of digits"),
         (("--resume", "nowhere"), "Expected a run folder of kvae train"),
-        (("digits", "-o", "."), "Expected --output to be free"),
+        (("digits", "-o", "."), "Expected --output to end in a name"),
+        (("digits", "-o", "taken"), "Expected --output to be free"),
     ],
 )
 def test_bad_arguments(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").mkdir()
     done = invoke("train", *arguments)
     assert done.exit_code == 2, done.output
     assert message in " ".join(done.stderr.split())

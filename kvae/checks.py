@@ -29,7 +29,24 @@ __all__ = [
     "seed",
     "share",
     "some",
+    "unmasked",
 ]
+
+
+def unmasked(name: str, value: Any, remedy: str = "") -> None:
+    """Raise a ValueError if `value` is a NumPy array with a mask, which a conversion would lose.
+
+    Example:
+        >>> from kvae import checks
+        >>> checks.unmasked("x", np.ma.masked_less([1.0, -1.0], 0.0))
+        Traceback (most recent call last):
+        ValueError: Expected x without a mask, which would be lost. Received: a masked array. \
+Put NaN where values are missing: x.filled(np.nan).
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        remedy = remedy or "Put NaN where values are missing: x.filled(np.nan)."
+        text = f"Expected {name} without a mask, which would be lost. Received: a masked array."
+        raise ValueError(f"{text} {remedy}")
 
 
 def positive_int(name: str, value: Any) -> int:

@@ -236,6 +236,7 @@ def _array(x: Any) -> np.ndarray:
             "Expected x to be an array of shape (examples, ...), a pandas DataFrame or the path of "
             f"a folder of pictures. Received: {type(x).__name__}"
         )
+    checks.unmasked("x", x)
     try:
         array = x if isinstance(x, np.ndarray) else np.asarray(x)
     except ValueError as error:

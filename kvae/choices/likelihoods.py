@@ -107,6 +107,11 @@ def _known(facts: Facts) -> np.ndarray:
     return facts.sample[~np.isnan(facts.sample)]
 
 
+def _are_counts(facts: Facts) -> bool:
+    """Return whether all elements look like counts; the sample need not show each value."""
+    return facts.all_whole and facts.range[0] >= 0 and are_counts(_known(facts))
+
+
 def _likelihood(facts: Facts) -> tuple[str, str]:
     """Return the likelihood of all elements, and why."""
     low, high = facts.range
@@ -123,7 +128,7 @@ def _likelihood(facts: Facts) -> tuple[str, str]:
         return "DiscretizedLogistic", f"values in [0, 1]: one of {facts.levels} levels"
     if picture and low >= 0 and high <= 1:
         return "DiscretizedLogistic", "values in [0, 1]: the nearest of 256 levels"
-    if are_counts(_known(facts)):
+    if _are_counts(facts):
         return "IndependentNegativeBinomial", "small whole numbers from 0 on: counts"
     return (
         "IndependentNormal",
@@ -206,8 +211,7 @@ def _by_column(facts: Facts) -> Part | None:
     kinds = [_kind(facts, place) for place in range(width)]
     if len(set(kinds)) == 1 and kinds[0] in ("binary", "count", "number"):
         return None
-    whole = "count" in kinds and "binary" not in kinds and facts.all_whole
-    if whole and are_counts(_known(facts)):
+    if "count" in kinds and "binary" not in kinds and _are_counts(facts):
         return None  # counts as well, without a zero by chance or with a long tail
     places: dict[str | float, list[int]] = {}
     for place, kind in enumerate(kinds):

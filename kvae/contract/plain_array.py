@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kvae import checks
 from kvae.contract.mapped import is_mapped
 
 __all__ = ["check_dtype", "is_array_like", "plain_array"]
@@ -20,6 +21,9 @@ REMEDIES = {
     "V": "Stack its fields as columns: numpy.lib.recfunctions.structured_to_unstructured(x).",
 }
 TEXT = "Encode text as numbers first."
+MASKED = (
+    "Fill the masked elements by x.filled(value), or name them: {'x': x.data, 'observed': ~x.mask}."
+)
 
 
 def is_array_like(value: Any) -> bool:
@@ -59,14 +63,9 @@ the masked elements by x.filled(value), or name them: {'x': x.data, 'observed': 
             f"Expected {name} to be an array here. Received: a {type(value).__name__}. Streams of "
             "batches are for fit, evaluate and predict: pass the array of each batch."
         )
+    checks.unmasked(name, value, MASKED)
     if is_mapped(value):
         array = value
-    elif isinstance(value, np.ma.MaskedArray):
-        raise ValueError(
-            f"Expected {name} without a mask, which would be lost. Received: a masked array. Fill "
-            "the masked elements by x.filled(value), or name them: {'x': x.data, "
-            "'observed': ~x.mask}."
-        )
     elif isinstance(value, tf.SparseTensor) or _is_scipy_sparse(value):
         remedy = "tf.sparse.to_dense(x)" if isinstance(value, tf.SparseTensor) else "x.toarray()"
         raise _not_dense(name, type(value).__name__, f"Convert it: {remedy}.")

@@ -80,7 +80,8 @@ def windows(
         values: numbers (steps,) or (steps, channels), or a pandas Series or DataFrame of these. A
             `DatetimeIndex` or another increasing index of numbers gives the `times`.
         length: steps of a window.
-        stride: steps between the starts of two windows; `length` for windows without overlap.
+        stride: steps between the starts of two windows; `length` for windows without overlap. They
+            are counted anew after a gap, and after a step left out by `missing="drop"`.
         times: time of each step, (steps,), increasing: numbers, datetime64, or a pandas Series or
             index of dates, with or without a time zone. Two steps that are more than 1.5 times the
             median time apart have a gap between them.
@@ -119,15 +120,9 @@ def windows(
         raise ValueError(
             f"Expected finite values. Received: NaN or infinity at step {first}.{hint}"
         )
-    starts = np.arange(0, steps - length + 1, stride)
     broken = np.zeros(steps, bool) if times is None else _gaps(times, steps)
-    # Breaks between the first and the last step of a window, by differences of a running count.
-    before = np.cumsum(broken)
-    keep = before[starts + length - 1] == before[starts]
-    if missing == "drop":
-        holes = np.concatenate([[0], np.cumsum(unknown.any(axis=1))])
-        keep &= holes[starts + length] == holes[starts]
-    starts = starts[keep]
+    left_out = unknown.any(axis=1) if missing == "drop" else np.zeros(steps, bool)
+    starts = _starts(broken, left_out, length, stride)
     if not len(starts):
         raise ValueError(
             f"Expected a stretch of {length} steps without a gap or a missing value. Received: "
@@ -139,13 +134,21 @@ def windows(
     return Windows(narrow[starts[:, None] + np.arange(length)], starts, steps)
 
 
+def _starts(broken: np.ndarray, left_out: np.ndarray, length: int, stride: int) -> np.ndarray:
+    """Return the first steps of the windows, every `stride` of a stretch without a gap."""
+    steps = np.arange(len(broken))
+    opens = broken | left_out
+    opens[1:] |= left_out[:-1]
+    place = steps - np.maximum.accumulate(np.where(opens, steps, 0))
+    # A window lies in one stretch where its last step has as many before it there as in the window.
+    whole = (place[length - 1 :] >= length - 1) & ~left_out[length - 1 :]
+    starts = np.flatnonzero(whole)
+    return starts[place[starts] % stride == 0]
+
+
 def _numbers(values: Any) -> np.ndarray:
     """Return values as float64 (steps, channels), or raise."""
-    if isinstance(values, np.ma.MaskedArray):
-        raise ValueError(
-            "Expected NaN where values are missing, as of values.filled(np.nan). Received: a "
-            "masked array"
-        )
+    checks.unmasked("values", values)
     dtypes: Any = getattr(values, "dtypes", [])  # of a Series one
     if any(getattr(of, "kind", "O") in "mM" for of in np.atleast_1d(dtypes)):
         raise ValueError(

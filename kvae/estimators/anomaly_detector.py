@@ -40,8 +40,8 @@ __all__ = ["AnomalyDetector"]
 MOST_CALIBRATION_ROWS = 2_000
 # Of the rows, where so many are needed for the wanted rate.
 LARGEST_SHARE = 2 / 3
-# Scores of a row do not depend on the rows beside it to the last digit, because the kernels always
-# see whole blocks.
+# Scores are computed by whole blocks of rows, so that the score of a row hardly depends on those
+# beside it: by rounding alone (in another order, 5 of 4,000 scores differed by up to 1e-6).
 BLOCK = 64
 
 
@@ -364,6 +364,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def _rows(self, X: Any, reset: bool = False) -> np.ndarray:  # noqa: N803
         """Return valid rows as float32, those of a table as the array of its schema."""
         least = 3 if reset else 1
+        checks.unmasked("X", X)
         if is_frame(X) and (reset or self.schema_ is not None):
             return self._frame_rows(X, reset, least)
         of_frames = [name for name in ("schema", "overrides") if getattr(self, name) is not None]

@@ -14,6 +14,8 @@ from kvae.data.tables.column import plain
 __all__ = ["arguments_of", "saved_state", "with_arguments"]
 
 E = TypeVar("E", bound=BaseEstimator)
+# What is raised where a part of a file is missing, or of another type than the one written.
+DAMAGES = (KeyError, TypeError, ValueError, AttributeError, EOFError, OSError)
 
 
 def arguments_of(estimator: BaseEstimator) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def saved_state(
             raise FileNotFoundError(f"{expected}{str(folder)!r} without {name}")
     try:
         yield json.loads((folder / file).read_text("utf-8"))
-    except (KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except (*DAMAGES, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{expected}{str(folder)!r}, which is damaged: {type(error).__name__}: {error}"
         ) from error

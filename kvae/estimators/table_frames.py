@@ -6,6 +6,7 @@ from typing import Any
 
 from sklearn.utils.validation import validate_data
 
+from kvae import checks
 from kvae.data import TableSchema
 
 __all__ = ["frame_of_array", "inferred_schema"]
@@ -25,6 +26,7 @@ def frame_of_array(estimator: Any, x: Any, reset: bool, least: int) -> Any:
     """
     import pandas as pd
 
+    checks.unmasked("x", x)
     options = {"dtype": "numeric", "ensure_all_finite": "allow-nan", "ensure_min_samples": least}
     try:
         return pd.DataFrame(validate_data(estimator, x, reset=reset, **options))

@@ -1,6 +1,7 @@
 """Synthetic tables by a VAE, with scikit-learn's conventions."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from kvae._version import __version__
 from kvae.callbacks.training_bar import training_bar
 from kvae.data import TableSchema
 from kvae.data.tables.arguments import check_schema
-from kvae.data.tables.column import plain
+from kvae.data.tables.column import plain, shown
 from kvae.data.tables.frame import is_frame
 from kvae.data.tables.gaps import filled_by_schema
 from kvae.estimators.rollback import rollback
@@ -224,6 +225,7 @@ class TableSynthesizer(BaseEstimator):
         rows = np.flatnonzero(np.isnan(x).any(axis=1))
         estimated = x.copy()
         if len(rows):
+            self._warn_of_columns_always_observed(x)
             seed = check_random_state(self.random_state).randint(LARGEST_SEED)
             encoded = self.encoding_.forward(x[rows])
             drawn = self.model_.impute(encoded, IMPUTATION_DRAWS, seed, kind)
@@ -235,7 +237,8 @@ class TableSynthesizer(BaseEstimator):
         """Return log p(observed values) of each row, nats, (rows,): an importance-weighted bound.
 
         It is a density of numbers and dates in the unit of the schema's array, and a probability
-        of classes and of frequent values.
+        of classes and of frequent values. It is -inf, with a warning, where a number is none of
+        those of its column in `fit` and all of these are frequent, as are marks from 1 to 6.
 
         Args:
             frame: a DataFrame with the columns of the training frame.
@@ -244,9 +247,30 @@ class TableSynthesizer(BaseEstimator):
         """
         check_is_fitted(self)
         x = self.schema_.to_array(self._frame(frame))
-        encoded = self.encoding_.forward(x)
-        bound = log_likelihood(self.model_, encoded, samples)
-        return bound.per_example + self.encoding_.log_derivative(x)
+        self._warn_of_columns_always_observed(x)
+        bound = log_likelihood(self.model_, self.encoding_.forward(x), samples)
+        derivative = self.encoding_.log_derivative(x)
+        unknown = np.flatnonzero(np.isneginf(derivative))
+        if len(unknown):
+            warnings.warn(
+                f"{len(unknown)} rows hold a number that its column did not have in fit, where "
+                "each number was frequent: their likelihood is 0. The first of them is row "
+                f"{unknown[0]}.",
+                stacklevel=2,
+            )
+        return bound.per_example + derivative
+
+    def _warn_of_columns_always_observed(self, x: np.ndarray) -> None:
+        """Warn where values are missing in columns that the encoder always saw."""
+        places = np.flatnonzero(np.isnan(x).any(axis=0) & ~self._patterns.any(axis=0))
+        if len(places):
+            names = ", ".join(shown(self.schema_.modelled[place].name) for place in places)
+            warnings.warn(
+                f"No value of {names} was missing in fit, so that the posterior has not learned to "
+                "do without them, and estimates may be far off. Fit on rows in which some values "
+                "are hidden at random.",
+                stacklevel=3,
+            )
 
     def quality(self, train: Any, test: Any, target: Any = None) -> TableQuality:
         """Return how good as many generated rows as `train` has are; see `TableQuality`.

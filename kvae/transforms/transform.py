@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kvae import checks
 from kvae.contract import Domain
 from kvae.contract.mapped import chunks
 
@@ -98,6 +99,7 @@ class Transform(keras.layers.Layer):
         Raises:
             ValueError: If there is nothing to learn from, or a value is not finite.
         """
+        checks.unmasked("x", x)
         self.reset_state()
         start = 0
         for chunk in chunks(np.asanyarray(x)):

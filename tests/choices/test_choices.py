@@ -165,6 +165,14 @@ def test_large_counts_with_many_zeros_are_zero_inflated(rng):
     ]
 
 
+@pytest.mark.parametrize("odd", [2.5, -3.0])
+def test_counts_are_whole_numbers_in_rows_that_the_sample_leaves_out(rng, odd):
+    x = rng.negative_binomial(2, 0.2, (50_000, 2)).astype("float32")
+    assert chosen(kvae.choices_for(x), "likelihood") == "IndependentNegativeBinomial"
+    x[1, 0] = odd
+    assert chosen(kvae.choices_for(x), "likelihood") in ("IndependentNormal", "Columns")
+
+
 @pytest.mark.parametrize("kind", DATA)
 def test_the_printed_script_makes_the_model_that_is_built(kind, rng):
     make, expected = DATA[kind]

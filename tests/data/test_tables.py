@@ -252,6 +252,57 @@ def test_whole_numbers_that_float64_makes_equal_are_counted_apart(rng):
     assert kinds(TableSchema.infer(frame.astype(object)))["long"] == "integer"
 
 
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "uint8", "float64", "Float64", object])
+def test_whole_numbers_in_a_column_of_fractions_keep_their_value(rng, dtype):
+    """The offset of such a column is no whole number."""
+    schema = TableSchema.infer(pd.DataFrame({"x": rng.normal(100, 5, 50)}))
+    assert schema.columns[0].offset % 1 != 0
+    frame = pd.DataFrame({"x": pd.Series([100, 101], dtype=dtype)})
+    expected = np.array([[100.0], [101.0]]) - schema.columns[0].offset
+    np.testing.assert_allclose(schema.to_array(frame), expected, rtol=1e-6)
+    np.testing.assert_allclose(schema.to_frame(schema.to_array(frame))["x"], [100, 101], rtol=1e-6)
+
+
+@pytest.mark.parametrize("values", [[0, 3, 0, 250], [0, -3, 0, 250]])
+def test_sparse_whole_numbers_come_back(values):
+    frame = pd.DataFrame({"x": pd.arrays.SparseArray(values * 10, fill_value=0)})
+    schema = TableSchema.infer(frame)
+    found = schema.to_frame(schema.to_array(frame))["x"]
+    assert list(found) == values * 10
+    gap = schema.to_array(frame)
+    gap[1] = np.nan
+    found = schema.to_frame(gap)["x"]
+    assert np.isnan(found[1])
+    assert list(found.drop(index=1)) == [values[0], *(values * 10)[2:]]
+
+
+def test_dates_beyond_the_unit_of_the_schema_are_refused():
+    """NumPy's conversion to nanoseconds goes around at the year 2262."""
+    fitted = pd.date_range("2024-01-01", periods=30).astype("datetime64[ns]")
+    schema = TableSchema.infer(pd.DataFrame({"end": fitted}))
+    near = pd.DataFrame({"end": np.array(["2024-01-03", "2262-01-01"], "datetime64[s]")})
+    days = (pd.Timestamp("2262-01-01") - pd.Timestamp("2024-01-01")).days
+    np.testing.assert_array_equal(schema.to_array(near), [[2], [days]])
+    far = pd.DataFrame({"end": np.array(["2024-01-03", "9999-12-31"], "datetime64[s]")})
+    with pytest.raises(ValueError, match=r"'end' to hold dates that datetime64\[ns\].*row 1"):
+        schema.to_array(far)
+
+
+@pytest.mark.parametrize("end", ["9999-12-31", "0001-01-01"])
+@pytest.mark.parametrize("dtype", ["datetime64[s]", "datetime64[us]", object])
+@pytest.mark.parametrize("others", [0, 30])
+def test_dates_for_never_and_always_come_back(end, dtype, others):
+    days = [datetime.date.fromisoformat(end)] * 30
+    days += [datetime.date(2020, 1, 1 + day) for day in range(others)]
+    frame = pd.DataFrame(
+        {"end": pd.Series(days, dtype=object), "x": np.sqrt(np.arange(30.0 + others))}
+    )
+    if dtype is not object:
+        frame["end"] = np.array(days, dtype)
+    found = TableSchema.infer(frame).to_frame(TableSchema.infer(frame).to_array(frame))
+    pd.testing.assert_series_equal(found["end"], frame["end"])
+
+
 def test_whole_numbers_that_differ_by_chance_are_no_ids(rng):
     prices = rng.choice(100_000, 300, replace=False)
     assert kinds(TableSchema.infer(pd.DataFrame({"price": prices}))) == {"price": "integer"}

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kvae
@@ -17,6 +17,7 @@ import kvae
     stride=st.integers(1, 15),
     seed=st.integers(0),
 )
+@settings(deadline=None)
 def test_every_window_is_a_stretch_of_the_series(steps, length, stride, seed):
     values = np.random.default_rng(seed).normal(size=(steps, 2))
     if steps < length:
@@ -53,6 +54,44 @@ def test_no_window_crosses_a_gap():
     found = kvae.data.windows(frame, 4)
     assert list(found.starts) == [0, 1, 5, 6]
     assert found.x.shape == (4, 4, 2)
+
+
+def test_windows_are_counted_from_the_start_of_each_stretch():
+    short_then_long = np.concatenate([np.arange(10), 1_000 + np.arange(90)])
+    found = kvae.data.windows(np.arange(100.0), 60, stride=60, times=short_then_long)
+    assert list(found.starts) == [10]
+    days = (10_000 * np.arange(10)[:, None] + np.arange(80)).ravel()
+    found = kvae.data.windows(np.arange(800.0), 60, stride=60, times=days)
+    assert list(found.starts) == list(range(0, 800, 80))
+
+
+@given(
+    holes=st.lists(st.booleans(), min_size=1, max_size=30),
+    gaps=st.lists(st.booleans(), min_size=30, max_size=30),
+    length=st.integers(1, 6),
+    stride=st.integers(1, 7),
+)
+@settings(deadline=None)
+def test_windows_of_a_series_with_gaps_and_holes(holes, gaps, length, stride):
+    steps = len(holes)
+    values = np.where(holes, np.nan, 1.0)
+    times = np.cumsum(np.where(gaps[:steps], 100, 1))
+    broken = np.diff(times) > 1.5 * np.median(np.diff(times)) if steps > 1 else []
+    expected, first = [], 0
+    for start in range(steps):
+        if holes[start] or (start and (broken[start - 1] or holes[start - 1])):
+            first = start + holes[start]
+        inside = range(start, start + length)
+        whole = inside.stop <= steps and not any(holes[i] for i in inside)
+        whole = whole and not any(broken[i] for i in inside[:-1])
+        if whole and (start - first) % stride == 0:
+            expected.append(start)
+    if not expected:
+        with pytest.raises(ValueError, match="Expected"):
+            kvae.data.windows(values, length, stride, times=times, missing="drop")
+        return
+    found = kvae.data.windows(values, length, stride, times=times, missing="drop")
+    assert list(found.starts) == expected
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Oslo"])
@@ -109,7 +148,7 @@ def test_an_infinity_is_named_beside_missing_values_that_are_let_pass(missing):
         ([0.0, 1.0, 2.0], {"times": ["a", "b", "c"]}, "Expected times to be numbers"),
         ([0.0, 1.0, 2.0], {"times": [0, 50, 51], "length": 3}, "Expected a stretch of 3 steps"),
         ([np.nan] * 3, {"missing": "drop"}, "Expected a stretch of 2 steps"),
-        (np.ma.masked_less([-1.0, 0.0, 1.0], 0.0), {}, "Received: a masked array"),
+        (np.ma.masked_less([-1.0, 0.0, 1.0], 0.0), {}, "Expected values without a mask"),
         (pd.DataFrame({"t": pd.date_range("2024", periods=3), "v": 0}), {}, "as times=, or make"),
         (np.array([1, 2, 3], "timedelta64[s]"), {}, r"values of dtype timedelta64\[s\]"),
         ([1j, 0.0, 1.0], {}, "values of dtype complex128"),

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from sklearn.utils.estimator_checks import check_estimator
 
+import kvae
 from kvae.estimators import TableSynthesizer
 from tests.estimators.tables import people
 
@@ -32,6 +33,23 @@ def test_it_passes_the_checks_of_scikit_learn():
         check_estimator(TableSynthesizer(epochs=1, units=8))
     finally:
         tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.parametrize(
+    "enter",
+    [
+        kvae.choices_for,
+        TableSynthesizer().fit,
+        kvae.estimators.AnomalyDetector().fit,
+        kvae.transforms.Standardization().adapt,
+    ],
+    ids=["choices_for", "TableSynthesizer", "AnomalyDetector", "Standardization"],
+)
+def test_a_mask_is_refused_at_each_entrance(enter):
+    """What lies under a mask, often -9999, would be learned."""
+    x = np.ma.masked_less(np.random.default_rng(0).normal(size=(60, 3)), -1.0)
+    with pytest.raises(ValueError, match=r"Expected [xX] without a mask.*filled\(np.nan\)"):
+        enter(x)
 
 
 def test_rows_of_an_array_are_arrays_with_all_of_its_columns(synthesizer, x):

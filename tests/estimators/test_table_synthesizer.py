@@ -178,6 +178,7 @@ def test_conditions_are_classes_as_the_table_holds_them(number):
 
 
 @pytest.mark.parametrize("kind", ["draw", "mean"])
+@pytest.mark.filterwarnings("ignore:No value of:UserWarning")
 def test_impute_fills_what_is_missing_and_leaves_the_rest(synthesizer, frame, kind):
     given = frame.copy()
     given.index = np.arange(len(given)) + 1000
@@ -197,6 +198,7 @@ def test_impute_fills_constant_columns_alone_too(synthesizer, frame):
     pd.testing.assert_frame_equal(synthesizer.impute(given), whole)
 
 
+@pytest.mark.filterwarnings("ignore:No value of:UserWarning")
 def test_impute_leaves_observed_values_beyond_the_range(synthesizer, frame):
     given = frame.assign(age=frame["age"].astype(float))
     given.loc[0, "age"] = 95.0
@@ -206,6 +208,7 @@ def test_impute_leaves_observed_values_beyond_the_range(synthesizer, frame):
     assert frame["age"].min() <= filled[1] <= frame["age"].max()
 
 
+@pytest.mark.filterwarnings("ignore:No value of:UserWarning")
 def test_impute_keeps_every_digit_of_observed_values(synthesizer, frame):
     given = frame.head(4).assign(age=[40.5, 70.0, None, 30.0], gain=[123456789.25, 0.1, 7.0, None])
     filled = synthesizer.impute(given)
@@ -219,6 +222,23 @@ def test_imputed_heights_are_nearer_than_the_mean(synthesizer):
     filled = synthesizer.impute(truth.assign(height=np.nan), "mean")
     error = np.mean((filled["height"] - truth["height"]) ** 2)
     assert error < 0.8 * truth["height"].var()
+
+
+def test_a_number_that_is_none_of_the_frequent_ones_has_no_likelihood():
+    frame = pd.DataFrame({"mark": np.tile([1.5, 2.0, 3.5], 40), "kind": list("abab") * 30})
+    fitted = kvae.estimators.TableSynthesizer(epochs=2, random_state=0).fit(frame)
+    asked = pd.DataFrame({"mark": [2.0, 99.0, 1.5], "kind": ["a", "b", "b"]})
+    with pytest.warns(UserWarning, match="1 rows hold a number .* first of them is row 1"):
+        found = fitted.log_likelihood(asked)
+    assert np.isneginf(found[1])
+    assert np.isfinite(found[[0, 2]]).all()
+    grid = pd.DataFrame({"mark": np.repeat([1.5, 2.0, 3.5], 2), "kind": ["a", "b"] * 3})
+    total = np.exp(fitted.log_likelihood(grid, samples=2_000)).sum()
+    np.testing.assert_allclose(total, 1.0, atol=0.05)
+    with pytest.warns(UserWarning, match="No value of 'mark' was missing in fit"):
+        fitted.log_likelihood(grid.assign(mark=np.nan))
+    with pytest.warns(UserWarning, match="No value of 'mark' was missing in fit"):
+        fitted.impute(grid.assign(mark=np.nan))
 
 
 def test_log_likelihood_prefers_real_rows_to_permuted_columns(synthesizer):
@@ -261,6 +281,17 @@ def test_a_file_that_lacks_something_is_refused(synthesizer, missing, tmp_path):
     del (state["arguments"] if missing == "overrides" else state)[missing]
     path.write_text(json.dumps(state), "utf-8")
     with pytest.raises(ValueError, match=rf"save wrote.*damaged: KeyError: '{missing}'"):
+        TableSynthesizer.load(tmp_path / "synthesizer")
+
+
+@pytest.mark.parametrize("value", ["x", 3, []])
+def test_a_file_with_a_part_of_another_type_is_refused(synthesizer, value, tmp_path):
+    synthesizer.save(tmp_path / "synthesizer")
+    path = tmp_path / "synthesizer" / "synthesizer.json"
+    state = json.loads(path.read_text("utf-8"))
+    state["encoding"]["numbers"][0] = value
+    path.write_text(json.dumps(state), "utf-8")
+    with pytest.raises(ValueError, match=r"save wrote.*damaged"):
         TableSynthesizer.load(tmp_path / "synthesizer")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Column", "offending", "pandas_dtype", "plain", "restored", "shown"]
+__all__ = ["Column", "numpy_dtype", "offending", "pandas_dtype", "plain", "restored", "shown"]
 
 ARROW_DECIMALS = re.compile(r"decimal(128|256)\((\d+), (-?\d+)\)\[pyarrow\]")
 
@@ -130,10 +130,21 @@ def restored(values: np.ndarray, known: np.ndarray, column: Column) -> Any:
     if isinstance(wanted, np.dtype) and wanted.kind == "O":
         return pd.Series(np.where(known, values, _missing(column)), dtype=object)
     series = pd.Series(np.where(known, values, np.nan), dtype=object)
-    if isinstance(wanted, np.dtype) and wanted.kind in "iub" and not known.all():
-        # NumPy's integers and booleans hold no missing values.
-        return series if wanted.kind == "b" else series.astype("float64")
+    plain = numpy_dtype(wanted)
+    if plain is not None and plain.kind in "iub" and not known.all():
+        return series if plain.kind == "b" else series.astype("float64")
     return series.astype(wanted)
+
+
+def numpy_dtype(dtype: Any) -> np.dtype | None:
+    """Return the NumPy dtype of whole arrays or sparse ones, whose integers cannot be missing.
+
+    It is None for pandas' own and Arrow's dtypes, which hold missing values.
+    """
+    import pandas as pd
+
+    dtype = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
+    return dtype if isinstance(dtype, np.dtype) else None
 
 
 def _missing(column: Column) -> Any:

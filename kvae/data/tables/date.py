@@ -13,7 +13,9 @@ __all__ = ["STEPS", "Date", "as_dates"]
 
 STEPS = {"D": 86_400 * 10**9, "h": 3_600 * 10**9, "m": 60 * 10**9, "s": 10**9}
 STEPS |= {"ms": 10**6, "us": 10**3, "ns": 1}  # nanoseconds
-FIRST_DAY, LAST_DAY = "0001-01-02", "9999-12-30"  # of Python's datetime, in all time zones
+# The times that Python's datetime holds, and those that it holds in all time zones.
+FIRST, LAST = "0001-01-01T00:00:00", "9999-12-31T23:59:59"
+FIRST_IN_ZONES, LAST_IN_ZONES = "0001-01-02T00:00:00", "9999-12-30T00:00:00"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +66,14 @@ class Date(Ranged):
             )
             raise offending(self.name, expected, row, series.iloc[row])
         dates = dates if zone is None else dates.dt.tz_convert("UTC").dt.tz_localize(None)
-        ticks = dates.to_numpy().astype(f"datetime64[{self.unit}]").astype("int64")
-        return np.where(known, ticks, 0)
+        exact = dates.to_numpy()
+        ticks = exact.astype(f"datetime64[{self.unit}]")
+        beyond = known & (ticks.astype("datetime64[s]") != exact.astype("datetime64[s]"))
+        if beyond.any():  # NumPy wraps around
+            row = int(beyond.argmax())
+            expected = f"dates that datetime64[{self.unit}] holds, as of the table of the schema"
+            raise offending(self.name, expected, row, series.iloc[row])
+        return np.where(known, ticks.astype("int64"), 0)
 
     def decode(self, values: np.ndarray) -> Any:
         """Return the dates of the nearest steps in the range."""
@@ -73,10 +81,11 @@ class Date(Ranged):
 
         values = self.clipped(np.asarray(values, "float64"))
         known = ~np.isnan(values)
-        low, high = (_tick(day, self.unit) for day in (FIRST_DAY, LAST_DAY))
+        ends = (FIRST, LAST) if self.zone is None else (FIRST_IN_ZONES, LAST_IN_ZONES)
+        low, high = (_tick(end, self.unit) for end in ends)
         steps = np.rint(np.where(known, values, 0.0))
-        ends = (low - self.start) / self.step_size, (high - self.start) / self.step_size
-        ticks: Any = np.clip(steps, np.ceil(ends[0]), np.floor(ends[1])).astype("int64")
+        first, last = (low - self.start) / self.step_size, (high - self.start) / self.step_size
+        ticks: Any = np.clip(steps, np.ceil(first), np.floor(last)).astype("int64")
         ticks = np.clip(ticks * self.step_size + self.start, low, high)
         dates = pd.Series(ticks.astype(f"datetime64[{self.unit}]")).mask(~known)
         if self.days:
@@ -126,8 +135,8 @@ def as_dates(series: Any, name: Any) -> Any:
         ) from None
 
 
-def _tick(day: str, unit: str) -> int:
-    """Return a day in units since 1970, within what int64 holds in nanoseconds."""
+def _tick(time: str, unit: str) -> int:
+    """Return a time in units since 1970, within what int64 holds in nanoseconds."""
     limit = (2**63 - 2**12) // STEPS[unit] if unit == "ns" else 2**62
-    ticks = int(np.datetime64(day, "s").astype("int64")) * (STEPS["s"] // STEPS[unit])
+    ticks = int(np.datetime64(time, "s").astype("int64")) * (STEPS["s"] // STEPS[unit])
     return max(-limit, min(limit, ticks))

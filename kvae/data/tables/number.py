@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kvae.data.tables.column import offending, pandas_dtype
+from kvae.data.tables.column import numpy_dtype, offending, pandas_dtype
 from kvae.data.tables.ranged import Ranged
 
 __all__ = ["Number"]
@@ -60,7 +60,7 @@ class Number(Ranged):
             long = series.gt(2**63 - 1).fillna(False).to_numpy(bool)
             if long.any():
                 raise self._too_long(series, int(long.argmax()))
-        if types.is_integer_dtype(series.dtype) and self.offset:
+        if types.is_integer_dtype(series.dtype) and self.offset and self.offset % 1 == 0:
             known = series.notna().to_numpy()
             exact = series.to_numpy(dtype="int64", na_value=0) if not known.all() else None
             exact = series.to_numpy(dtype="int64") if exact is None else exact
@@ -124,9 +124,7 @@ class Number(Ranged):
         if known.all():
             return pd.Series(whole).astype(dtype)
         nullable = pd.Series(whole, dtype="Int64").mask(~known)
-        if not isinstance(dtype, np.dtype):  # pandas' own and Arrow's hold missing values
-            return nullable.astype(dtype)
-        return nullable.astype("float64")
+        return nullable.astype(dtype if numpy_dtype(dtype) is None else "float64")
 
     def layer(self, name: str) -> Any:
         """Return a negative binomial of counts, a normal of standardized numbers otherwise."""
@@ -157,6 +155,6 @@ class Number(Ranged):
 
 def _bounds(dtype: Any) -> tuple[int, int]:
     """Return the least and the greatest integer of a dtype, within int64."""
-    plain = getattr(dtype, "numpy_dtype", dtype)
+    plain = numpy_dtype(dtype) or getattr(dtype, "numpy_dtype", dtype)
     info = np.iinfo(plain if np.dtype(plain).kind in "iu" else "int64")
     return int(info.min), min(int(info.max), 2**63 - 1)

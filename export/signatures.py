@@ -67,10 +67,8 @@ def trace(
     def call(**inputs: Any) -> dict[str, Any]:
         with contextlib.nullcontext() if within is None else within():
             outputs = signature.function(**inputs)
-        return {
-            name: tf.identity(tf.cast(tensor, _dtype(tensor)), name=name)
-            for name, tensor in outputs.items()
-        }
+        # Without name=: a graph takes fewer characters than the names of columns may have.
+        return {n: tf.identity(tf.cast(tensor, _dtype(tensor))) for n, tensor in outputs.items()}
 
     return tf.function(call, autograph=False).get_concrete_function(**specs)
 

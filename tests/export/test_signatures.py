@@ -257,3 +257,16 @@ def large_vae(networks):
 def parts(latent_dim, event_shape):
     vae = make_vae(event_shape, latent_dim)
     return vae.posterior_layer, vae.likelihood_layer
+
+
+@pytest.mark.parametrize("write", [kvae.export.tflite, kvae.export.saved_model, kvae.export.onnx])
+def test_columns_may_have_any_name_that_keras_takes(write, rng, tmp_path):
+    names = ["body height (cm)", "Größe", "1st", "a:0", "_%"]
+    columns = [kvae.layers.IndependentNormal(name=name) for name in names]
+    vae = make_vae((len(names),), likelihood=kvae.layers.Columns(columns))
+    x = rng.normal(size=(4, len(names))).astype("float32")
+    vae(x)
+    result = write(vae, tmp_path / "model", data=x)
+    expected = {f"{name}_{parameter}" for name in names for parameter in ("loc", "scale")}
+    assert set(result.measured[next(iter(result.measured))]) == {"mean", *expected}
+    assert result.max_error < 1e-5

@@ -59,7 +59,8 @@ def _elu(op: Any, upstream: Any) -> Any:
 
 def _selu(op: Any, upstream: Any) -> Any:
     y = op.outputs[0]
-    return upstream * tf.where(y > 0.0, SELU_SCALE * tf.ones_like(y), y + SELU_SCALE * SELU_ALPHA)
+    # At zero the slope is that of the right, as TensorFlow's is.
+    return upstream * tf.where(y < 0.0, y + SELU_SCALE * SELU_ALPHA, SELU_SCALE * tf.ones_like(y))
 
 
 def _softplus(op: Any, upstream: Any) -> Any:

@@ -156,7 +156,7 @@ def checked_training(
                 raise ExportError(f"Training in {engine}: {what}.")
         errors = np.abs(found["losses"] - losses) / np.maximum(1.0, np.abs(losses))
         apart = np.abs(found["state"][: len(expected)] - expected)
-        for value, what in ((errors, "loss"), (apart, "weights")):
+        for value, what in ((errors, "losses"), (apart, "weights")):
             worst = float(np.max(value)) if np.all(np.isfinite(value)) else float("inf")
             if worst > TOLERANCE:
                 raise ExportError(

@@ -68,6 +68,26 @@ def test_they_have_the_values_of_tensorflow(name, rng):
     assert not {operation.type for operation in graph.get_operations()} & KERNELS
 
 
+@pytest.mark.parametrize(
+    "function",
+    [tf.nn.relu, tf.nn.relu6, tf.nn.leaky_relu, tf.nn.elu, tf.nn.selu],
+    ids=lambda function: function.__name__,
+)
+def test_they_have_the_slope_of_tensorflow_at_a_kink(function):
+    """Rows of zeros reach it: a dense layer of a new model has no bias."""
+    x = tf.constant([-1.0, 0.0, 1.0, 6.0])
+
+    @tf.function(autograph=False)
+    def builtin(x):
+        with builtin_gradients():
+            return tf.gradients(function(x), x)[0]
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+    np.testing.assert_allclose(builtin(x), tape.gradient(y, x), rtol=1e-6)
+
+
 def test_every_gradient_is_compared():
     """A new one has to be given a case."""
     made = set()

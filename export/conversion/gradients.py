@@ -99,14 +99,17 @@ def _strided_slice(op: Any, upstream: Any) -> list[Any]:
         if strides[axis] != 1 or shape[axis] is None:
             return _of_tensorflow("StridedSlice")(op, upstream)
         bit = 1 << axis
-        first = 0 if masks["begin"] & bit else int(begin[axis])
-        first += shape[axis] if first < 0 else 0
-        last = shape[axis] if masks["end"] & bit else int(end[axis])
-        last = (
-            first + 1 if shrink & bit else min(last + (shape[axis] if last < 0 else 0), shape[axis])
-        )
-        paddings[axis], kept[axis] = [first, shape[axis] - last], last - first
+        size = shape[axis]
+        first = 0 if masks["begin"] & bit else _within(int(begin[axis]), size)
+        last = size if masks["end"] & bit else _within(int(end[axis]), size)
+        last = first + 1 if shrink & bit else max(first, last)
+        paddings[axis], kept[axis] = [first, size - last], last - first
     return [tf.pad(tf.reshape(upstream, kept), paddings), None, None, None]
+
+
+def _within(place: int, size: int) -> int:
+    """Return an end of a slice as a place from 0 to `size`; a negative one counts from the end."""
+    return min(max(place + (size if place < 0 else 0), 0), size)
 
 
 def _tile(op: Any, upstream: Any) -> list[Any]:

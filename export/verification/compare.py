@@ -1,8 +1,9 @@
 """Compare what an exported file computes with what Keras computes; no TensorFlow here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from .reference import ROWS, Reference
 __all__ = ["Measured", "Output", "Tolerance", "check_tolerance", "measure"]
 
 EXACT = 300.0  # dB, of an output that is Keras' own
+LEAST_IS_WORST = {"psnr", "sqnr", "equal"}  # of the numbers of `Measured`
 QUANTILE = 0.99  # of the scores: a threshold that one example in a hundred exceeds
 
 
@@ -65,7 +67,7 @@ def check_tolerance(name: str, value: object) -> None:
 
 @dataclass(frozen=True)
 class Measured:
-    """How one output of one signature compares with Keras, the worst over all runtimes.
+    """How one output of one signature compares with Keras, each number the worst of all runtimes.
 
     Attributes:
         error: largest |file - Keras|, divided by the largest |Keras| where that is above one.
@@ -151,8 +153,7 @@ def measure(
         this = _compared(output, expected, others)
         _judge(output, this, others, tolerance)
         found = measured.setdefault(str(output.key), {})
-        if output.name not in found or this.error > found[output.name].error:
-            found[output.name] = this
+        found[output.name] = _worst(found.get(output.name, this), this)
         compared.setdefault(output.key, set()).add(output.name)
     for base, names in reference.expected.items():
         keys = [key for key in compared if key.name == base] or [Key(base)]
@@ -245,6 +246,17 @@ def _compared(output: Output, expected: np.ndarray, outputs: dict[str, np.ndarra
         false_alarms=false_alarms,
         equal=equal,
     )
+
+
+def _worst(first: Measured, second: Measured) -> Measured:
+    """Return the worse of each number; of a bias or of false alarms the one farther from zero."""
+    others = asdict(second)
+    worst: dict[str, Any] = {}
+    for name, value in asdict(first).items():
+        known = [each for each in (value, others[name]) if each is not None]
+        worse: Callable[..., Any] = min if name in LEAST_IS_WORST else partial(max, key=abs)
+        worst[name] = worse(known, default=None)
+    return Measured(**worst)
 
 
 def _scale(output: Output) -> str:

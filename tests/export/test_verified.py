@@ -192,6 +192,32 @@ def test_an_output_that_is_constant_and_exact_is_not_refused():
     assert measure(reference, [output], PRESETS["int8"].tolerance)["decode"]["mean"].psnr == 300.0
 
 
+def test_every_number_is_the_worst_of_all_runtimes():
+    """The one with the largest error of an element may be the better one by every mean."""
+
+    def compared(signature, name, expected, *found):
+        reference = Reference(
+            {signature: {"x": np.zeros((len(expected), 2), "float32")}},
+            {signature: {name: expected}},
+        )
+        outputs = [Output(f"engine {i}", Key(signature), name, v) for i, v in enumerate(found)]
+        return measure(reference, outputs, Tolerance())[signature][name]
+
+    scores = np.linspace(0.0, 1000.0, 64, dtype="float32")
+    once = scores.copy()
+    once[0] += 3.5
+    nats = compared("score", "score", scores, scores - 3.0, once)
+    assert nats.largest == pytest.approx(3.5)
+    assert (nats.rms, nats.bias) == pytest.approx((3.0, -3.0))
+    assert nats.psnr == pytest.approx(20.0 * np.log10(1000.0 / 3.0), abs=1e-3)
+    codes = np.zeros((100, 1), "int32")
+    often, far = codes.copy(), codes.copy()
+    often[:10], far[0] = 1, 5
+    for found in ((often, far), (far, often)):
+        assert compared("encode", "codes", codes, *found).equal == pytest.approx(0.9)
+        assert compared("encode", "codes", codes, *found).largest == 5.0
+
+
 def test_a_saved_model_whose_variables_only_python_finds_is_refused(vae, tmp_path):
     """A Keras model hung on a tf.Module loads in Python and not where servers load it."""
     module = tf.Module()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kvae.export import runtime
 from tests.prepared import Process
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -124,3 +125,13 @@ def summaries(folder):
                 plugin = value.metadata.plugin_data.plugin_name
                 found.append((event.step, value.tag, plugin, tf.make_ndarray(value.tensor)))
     return found
+
+
+def sign(root):
+    """Write SHA256SUMS of a bundle anew."""
+    files = {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != runtime.SUMS
+    }
+    (root / runtime.SUMS).write_text(runtime.sums_of(files), "ascii", newline="\n")

@@ -208,6 +208,24 @@ def test_the_guard_stops_where_pythons_does(learner, learn, rows, tmp_path, guar
     np.testing.assert_allclose(numbers(found, "score"), model.score(rows[:20]), rtol=1e-4)
 
 
+def test_the_guard_counts_from_the_scores_of_the_file(learner, learn, rows, tmp_path):
+    """Those of Keras differ by rounding, which large scores make larger than what is learned."""
+    other = shutil.copytree(learner, tmp_path / "other")
+    (other / "SHA256SUMS").unlink()
+    golden = Model(learner).golden()
+    golden["expected/score/score"] -= 50.0
+    np.savez(other / "golden.npz", **golden)
+    how = ("learn", tmp_path / "rows", 30, 3, 0.003, -1, "save", tmp_path / "learned")
+    told = [line for line in learn(learner, *how) if line.startswith("done")]
+    assert [line for line in learn(other, *how) if line.startswith("done")] == told
+    again = ("restore", tmp_path / "learned", "learn", tmp_path / "rows", 1, 3, 1e-6, 1e9)
+    (worse,) = [line.split()[5] for line in learn(other, *again) if line.startswith("done")]
+    model = Model(learner)
+    model.restore(tmp_path / "learned")
+    assert float(worse) == pytest.approx(model.forgotten(), rel=1e-2)
+    assert abs(float(worse)) > 0.01
+
+
 def test_a_step_that_is_not_finite_changes_nothing(learner, learn, rows, tmp_path):
     np.full((20, *WINDOW), 1e30).tofile(tmp_path / "huge")
     found = learn(

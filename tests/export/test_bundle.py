@@ -17,7 +17,7 @@ from kvae.export import runtime
 from kvae.export.bundles.codes import CODES_BYTES, codes_of
 from kvae.export.formats import tflite
 from kvae.export.runtime import SUMS, BundleError
-from tests.helpers import run_python
+from tests.helpers import run_python, sign
 from tests.small import make_vae
 
 MUTATIONS = 2000
@@ -106,16 +106,6 @@ def unparsed(monkeypatch):
 
 def plain_files(root):
     return sorted(path for path in root.rglob("*") if path.is_file())
-
-
-def sign(root):
-    """Write SHA256SUMS anew."""
-    content = {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in plain_files(root)
-        if path.name != SUMS
-    }
-    (root / SUMS).write_text(runtime.sums_of(content), "ascii", newline="\n")
 
 
 # -- mutations: each changes the bundle at `root` in a way that has to be refused ---------------

@@ -12,7 +12,8 @@ import pytest
 
 import kvae
 from kvae.export import runtime
-from kvae.export.runtime import SUMS, BundleError
+from kvae.export.runtime import BundleError
+from tests.helpers import sign
 from tests.small import make_vae
 
 MEMORY = 100 * 2**20  # bytes that a refusal may take
@@ -31,15 +32,6 @@ def small(tmp_path_factory):
 @pytest.fixture
 def copy(small, tmp_path):
     return shutil.copytree(small, tmp_path / "bundle")
-
-
-def sign(root):
-    files = {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name != SUMS
-    }
-    (root / SUMS).write_text(runtime.sums_of(files), "ascii", newline="\n")
 
 
 def everything(root):

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ from kvae.export.verification.litert_training import interpreter
 from kvae.export.verification.training import keras_steps, litert_steps, steps_of
 from kvae.threefry import counted_noise
 from tests.goldens.make import with_missing
+from tests.helpers import sign
 from tests.sensor import machine, trained_sensor
 from tests.small import kl, make_vae
 
@@ -419,6 +421,29 @@ def test_the_guard_stops_a_model_that_forgets(model):
     # The weights of the last check that passed.
     assert model.forgotten() <= 2.0
     assert model.score(golden["inputs/score/x"]).mean() - shipped <= 2.0
+
+
+def test_the_guard_counts_from_the_scores_of_the_file(model, learner, tmp_path):
+    """Those of Keras differ by rounding, which large scores make larger than what is learned."""
+    other = shutil.copytree(learner, tmp_path / "other")
+    golden = model.golden()
+    golden["expected/score/score"] -= 50.0
+    np.savez(other / "golden.npz", **golden)
+    sign(other)
+    judged = runtime.Model(other)
+    assert judged.forgotten() == 0.0
+    x = machine(np.random.default_rng(5), rows=40)
+    done = judged.adapt(x, steps=20)
+    assert (len(done.losses), done.stopped) == (20, False)
+    judged.save(tmp_path / "learned")
+    model.restore(tmp_path / "learned")
+    found = model.score(golden["inputs/score/x"]).mean(dtype="float64")
+    model.reset()
+    shipped = model.score(golden["inputs/score/x"]).mean(dtype="float64")
+    model.restore(tmp_path / "learned")
+    for each in (judged, model):  # the other one has known other weights first
+        assert each.forgotten() == pytest.approx(found - shipped, rel=1e-9)
+    assert found != shipped
 
 
 def test_what_is_saved_comes_back_and_nothing_else_does(model, learner, tmp_path):

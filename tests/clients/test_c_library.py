@@ -274,6 +274,18 @@ def test_a_table_that_is_missing_is_an_error(c_project, folder):
     assert "Error: domain.tsv is missing\n" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["SHA256SUMS", "domain.tsv"])
+def test_a_file_that_is_there_and_does_not_open_is_an_error(c_project, folder, name):
+    """As one without permission is, which a test that runs as root cannot make."""
+    if name != "SHA256SUMS":
+        (folder / "SHA256SUMS").unlink()
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(name)
+    done = run(c_project / "bin" / "decode", folder / MODEL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Error: {name} cannot be read\n" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["domain.tsv", "decision.tsv"])
 @pytest.mark.parametrize("content", [b"x\n", b"\x00", b"\xff\t" * 5000])
 def test_a_damaged_table_is_an_error_without_digests_too(c_project, folder, name, content):

@@ -2,6 +2,7 @@
  *
  * Buffers of a signature are made when it is first used, and kept until the model is closed. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static kvae_status check_digest(FILE *file, const char *name, const char *sums, 
   return fail(error, KVAE_BAD_FILE, "%s is not the file that SHA256SUMS lists", name);
 }
 
-/* Opens a file in the folder of the model; `*file` is NULL where there is none. */
+/* Opens a file in the folder of the model; `*file` is NULL where there is none. One that is there and
+ * does not open is refused: without SHA256SUMS nothing would be checked. */
 static kvae_status open_beside(const char *model, const char *name, const char *sums, FILE **file,
                                kvae_error *error) {
   size_t folder = (size_t)(name_of(model) - model);
@@ -48,8 +50,11 @@ static kvae_status open_beside(const char *model, const char *name, const char *
   if (path == NULL) return no_memory(error);
   memcpy(path, model, folder);
   strcpy(path + folder, name);
+  errno = 0;
   *file = fopen(path, "rb");
+  int absent = *file == NULL && errno == ENOENT;
   free(path);
+  if (*file == NULL && !absent) return fail(error, KVAE_BAD_FILE, "%s cannot be read", name);
   if (*file != NULL) return check_digest(*file, name, sums, error);
   if (sums == NULL || !has_line(sums, NULL, name)) return KVAE_OK;
   return fail(error, KVAE_BAD_FILE, "%s is missing", name);

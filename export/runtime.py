@@ -502,7 +502,7 @@ class Model:
     Args:
         bundle: folder of the bundle.
         preset: which file to run; by default the one that the manifest names.
-        num_threads: threads that LiteRT may use.
+        num_threads: threads that LiteRT may use, at least one.
 
     Attributes:
         manifest: the bundle's manifest.
@@ -512,6 +512,7 @@ class Model:
 
     Raises:
         BundleError: If the bundle is damaged, of a later schema, or has no such preset.
+        ValueError: If `num_threads` is not a positive integer.
 
     Example:
         >>> from kvae.export import runtime
@@ -521,6 +522,7 @@ class Model:
     """
 
     def __init__(self, bundle: Any, preset: str | None = None, num_threads: int = 1):
+        _check_count("num_threads", num_threads)
         self.bundle = Bundle(bundle)
         self.manifest = self.bundle.manifest
         artefact = self.bundle.artefact(preset)
@@ -640,10 +642,14 @@ class Model:
             n: number of draws, at least one.
             seed: int of 32 bits.
             **others: as for `decode`.
+
+        Raises:
+            ValueError: If an argument is not of the form above; else as for `run`.
         """
-        if n < 1 or not -(2**31) <= seed < 2**31:
+        if not (_is_whole(n, 1) and _is_whole(seed, -(2**31)) and seed < 2**31):
             raise ValueError(
-                f"Expected n of at least 1 and a seed of 32 bits. Received: n={n}, seed={seed}"
+                "Expected whole numbers, n of at least 1 and a seed of 32 bits. Received: "
+                f"n={n!r}, seed={seed!r}"
             )
         seeds = np.stack([np.arange(n), np.full(n, seed)], axis=1).astype("int32")
         return self._decoded(self.run("sample", seed=seeds, **others))
@@ -703,16 +709,11 @@ class Model:
         if guard_nats is None:
             guard_nats = 0.1 * math.prod(self.manifest["model"]["event_shape"])
         numbers = {"steps": steps, "check_every": check_every, "seed": seed}
-        integers = all(isinstance(number, int | np.integer) for number in numbers.values())
+        least = {"steps": 1, "check_every": 1, "seed": -(2**31)}
+        integers = all(_is_whole(number, least[name]) for name, number in numbers.items())
         with np.errstate(over="ignore"):
             rate = float(np.float32(learning_rate))  # what the file takes
-        if (
-            not integers
-            or min(steps, check_every) < 1
-            or not -(2**31) <= seed < 2**31
-            or not 0.0 < rate < math.inf
-            or not guard_nats >= 0.0
-        ):
+        if not integers or seed >= 2**31 or not 0.0 < rate < math.inf or not guard_nats >= 0.0:
             raise ValueError(
                 "Expected whole numbers, steps and check_every of at least 1 and a seed of 32 "
                 "bits, a positive learning_rate, and guard_nats of at least 0. Received: "
@@ -1172,6 +1173,7 @@ class RecentThreshold:
             raise ValueError(f"Expected rate in (0, 1). Received: rate={rate}")
         self.rate, self.two_sided = rate, bool(two_sided)
         self.least = max(1, math.ceil((1 + self.two_sided) / rate - 1e-9) - 1)
+        _check_count("size", size)
         if size < self.least:
             raise ValueError(
                 f"Expected size of at least {self.least}, for a rate of {rate}. Received: "
@@ -1375,6 +1377,17 @@ def _no_thresholds() -> ValueError:
     return ValueError(
         "Expected a bundle with thresholds, written with calibration rows. Received: one without"
     )
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    """Return whether an argument is an integer, of Python or NumPy, of at least `least`."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and bool(value >= least)
+
+
+def _check_count(name: str, value: Any) -> None:
+    if not _is_whole(value, 1):
+        raise ValueError(f"Expected {name} to be a positive integer. Received: {name}={value!r}")
 
 
 def _checked(

@@ -54,6 +54,12 @@ def test_a_score_that_is_not_finite_is_refused():
         RecentThreshold(0.01, 50)
 
 
+@pytest.mark.parametrize("size", [50.5, "50", None, True])
+def test_a_size_that_is_no_integer_is_refused(size):
+    with pytest.raises(ValueError, match="Expected size to be a positive integer"):
+        RecentThreshold(0.1, size)
+
+
 class Slow(np.ndarray):
     """Scores, of which other threads see the old ones while new ones are put in."""
 

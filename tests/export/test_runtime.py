@@ -149,6 +149,22 @@ def test_threads_do_not_change_the_numbers(bundle, decoder, z):
     np.testing.assert_allclose(two.decode(z), decoder.decode(z), atol=1e-6)
 
 
+@pytest.mark.parametrize("num_threads", [0, -1, 1.5, "2", True, None])
+def test_threads_that_are_no_positive_integer_are_no_fault_of_the_bundle(bundle, num_threads):
+    with pytest.raises(ValueError, match="Expected num_threads to be a positive integer") as caught:
+        runtime.Model(bundle, num_threads=num_threads)
+    assert not isinstance(caught.value, runtime.BundleError)
+
+
+@pytest.mark.parametrize(
+    ("n", "seed"), [(2.5, 0), ("2", 0), (True, 0), (2, 1.7), (2, "1"), (2, None)]
+)
+def test_a_sample_takes_whole_numbers(decoder, n, seed):
+    with pytest.raises(ValueError, match="Expected whole numbers, n of at least 1 and a seed of"):
+        decoder.sample(n, seed)
+    assert decoder.sample(np.int64(1), np.int32(3)).shape[0] == 1
+
+
 def test_samples_are_fixed_by_the_seed(decoder):
     first, again, other = (decoder.sample(4, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)

@@ -1086,18 +1086,29 @@ def p_values(scores: Any, calibration: Any, two_sided: bool = False) -> np.ndarr
         calibration: scores of n normal rows, sorted.
         two_sided: whether a score that is too low is an anomaly too.
 
+    Raises:
+        ValueError: If a score is NaN, which is neither high nor low.
+
     Example:
         >>> from kvae.export import runtime
         >>> runtime.p_values([200.0, 97.0, -5.0], np.arange(99.0))
         array([0.01, 0.03, 1.  ])
     """
-    scores, calibration = np.asarray(scores, "float32"), np.asarray(calibration, "float32")
+    scores, calibration = _float32(scores), np.asarray(calibration, "float32")
+    if np.isnan(scores).any():
+        raise ValueError("Expected scores to be numbers. Received: NaN")
     n = len(calibration)
     high = (1 + n - np.searchsorted(calibration, scores, "left")) / (n + 1)
     if not two_sided:
         return high
     low = (1 + np.searchsorted(calibration, scores, "right")) / (n + 1)
     return np.minimum(1.0, 2.0 * np.minimum(high, low))
+
+
+def _float32(scores: Any) -> np.ndarray:
+    """Return scores in float32, infinite where that ends."""
+    with np.errstate(over="ignore"):
+        return np.asarray(scores).astype("float32")
 
 
 def limits(calibration: Any, rate: float, two_sided: bool = False) -> tuple[float, float]:
@@ -1205,7 +1216,7 @@ class RecentThreshold:
         Raises:
             ValueError: If a score is not finite; nothing is added then.
         """
-        scores = np.asarray(scores, "float32").reshape(-1)
+        scores = _float32(scores).reshape(-1)
         if not np.all(np.isfinite(scores)):
             raise ValueError("Expected scores to be finite. Received: NaN or infinity")
         last = scores[-len(self._scores) :]

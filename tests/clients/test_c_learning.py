@@ -466,7 +466,7 @@ def test_nothing_is_decided_about_nan(c_project, tmp_path):
     program = built(c_project, tmp_path, RECENT)
     np.array([1.0, 2.0, 3.0, np.nan, 4.0, np.inf]).tofile(tmp_path / "scores")
     found = lines(program, 0.5, 3, 0, tmp_path / "scores")
-    assert found[3:5] == ["3 expected scores: NaN is none", "expected scores to be finite"]
+    assert found[3:5] == ["3 expected scores to be numbers: NaN", "expected scores to be finite"]
     assert found[5:7] == ["0.25 1", "0.25 1"]
 
 

@@ -60,6 +60,26 @@ def test_a_size_that_is_no_integer_is_refused(size):
         RecentThreshold(0.1, size)
 
 
+def test_a_score_beyond_float32_is_refused_or_the_largest(rng):
+    recent = RecentThreshold(0.1, 9)
+    with pytest.raises(ValueError, match="finite"):
+        recent.push([1e39])
+    recent.push(rng.normal(size=9))
+    assert recent.p_values([1e39, -1e39]).tolist() == [0.1, 1.0]
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_nan_has_no_p_value(two_sided):
+    """It is within all limits, and would have the smallest one."""
+    recent = RecentThreshold(0.2, 9, two_sided)
+    recent.push(np.arange(9.0))
+    for scores in ([np.nan], [0.5, np.nan], np.nan):
+        with pytest.raises(ValueError, match=r"Expected scores to be numbers. Received: NaN"):
+            recent.p_values(scores)
+        with pytest.raises(ValueError, match=r"Expected scores to be numbers. Received: NaN"):
+            p_values(scores, np.arange(9.0), two_sided)
+
+
 class Slow(np.ndarray):
     """Scores, of which other threads see the old ones while new ones are put in."""
 

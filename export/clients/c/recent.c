@@ -81,7 +81,7 @@ kvae_status kvae_recent_decide(kvae_recent *recent, const double *scores,
     return fail(error, KVAE_NO_THRESHOLD, "expected at least %zu scores, for a rate of %g: %zu",
                 recent->least, recent->rate, recent->held);
   for (size_t i = 0; i < count; i++)
-    if (isnan(scores[i])) return fail(error, KVAE_BAD_ARGUMENT, "expected scores: NaN is none");
+    if (isnan(scores[i])) return fail(error, KVAE_BAD_ARGUMENT, "expected scores to be numbers: NaN");
   if (recent->sorted.count == 0) decide(recent, recent->held);
   for (size_t i = 0; i < count; i++) {
     float score = (float)scores[i];

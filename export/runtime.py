@@ -1260,7 +1260,7 @@ class Stream:
         **others: the other inputs of `score`, such as `condition`: one row that every window gets.
 
     Raises:
-        ValueError: If `hop` is not a positive integer, or the model has no `score`.
+        ValueError: If `hop` is not a positive integer, or the model has no `score` or no windows.
 
     Example:
         >>> from kvae.export import runtime
@@ -1271,10 +1271,15 @@ class Stream:
     """
 
     def __init__(self, model: Model, hop: int, **others: Any):
+        shape = model.manifest["model"]["event_shape"]
+        if not shape:
+            raise ValueError(
+                "Expected a model whose examples are windows, of shape (window, *channels). "
+                "Received: examples of shape ()"
+            )
         self.model, self._others = model, others
-        self.window, *channels = model.manifest["model"]["event_shape"]
-        if not isinstance(hop, (int, np.integer)) or hop < 1:
-            raise ValueError(f"Expected hop to be a positive integer. Received: hop={hop!r}")
+        self.window, *channels = shape
+        _check_count("hop", hop)
         if "score" not in model.signatures:
             raise ValueError(
                 f"Expected a model with the signature 'score'. Received: {sorted(model.signatures)}"

@@ -112,7 +112,13 @@ def test_a_hop_may_be_an_integer_of_numpy(model):
     assert runtime.Stream(model, np.int64(4)).push(np.zeros((10, CHANNELS)))[0].tolist() == [0, 4]
 
 
-@pytest.mark.parametrize("hop", [0, -1, 1.5, None])
+def test_a_model_of_numbers_has_no_windows(model, monkeypatch):
+    monkeypatch.setitem(model.manifest["model"], "event_shape", [])
+    with pytest.raises(ValueError, match=r"whose examples are windows.*examples of shape \(\)"):
+        runtime.Stream(model, 1)
+
+
+@pytest.mark.parametrize("hop", [0, -1, 1.5, True, None])
 def test_a_hop_that_is_no_positive_integer_is_refused(model, hop):
     with pytest.raises(ValueError, match="Expected hop to be a positive integer"):
         runtime.Stream(model, hop)

@@ -1418,9 +1418,12 @@ def _checked(
             f"Expected {name} to have shape (rows, {', '.join(map(str, shape))}) with at least one "
             f"row. Received: {array.shape}"
         )
-    missing = domain is not None and domain.get("missing") is True
-    # Of floats the cast ones, which are infinite where the dtype ends.
-    check_finite(given if array.dtype.kind in "iu" else array, name, missing)
+    check_finite(given, name, domain is not None and domain.get("missing") is True)
+    if array.dtype.kind == "f" and np.isinf(array).any():
+        raise ValueError(
+            f"Expected {name} to be finite in {array.dtype}. Received: values in "
+            f"[{np.nanmin(given):g}, {np.nanmax(given):g}]"
+        )
     if domain is not None:
         check_domain(given, domain, name)
     if array.dtype.kind in "iu" and not np.array_equal(array, given):

@@ -181,7 +181,11 @@ def test_samples_are_fixed_by_the_seed(decoder):
         (np.zeros((0, 5)), r"at least one row. Received: \(0, 5\)"),
         (np.full((1, 5), np.nan), "Expected z to be finite"),
         (np.full((1, 5), np.inf), "Expected z to be finite"),
-        (np.full((1, 5), 1e300), "Expected z to be finite"),
+        (np.full((1, 5), np.inf), "Expected z to be finite. Received: NaN or infinity"),
+        (
+            [[0, 1, 2, 3, 1e300]],
+            r"Expected z to be finite in float32. Received: values in \[0, 1e\+300\]",
+        ),
         ([["a"] * 5], "Expected z to be an array of numbers"),
         ([[1.0, 2.0], [3.0]], "Expected z to be an array of numbers"),
         (np.zeros((1, 5), complex), "Expected z to be an array of numbers"),

@@ -14,16 +14,20 @@ __all__ = ["calibrated", "calibration_rows", "decision_rows", "decision_table"]
 SCORE_BYTES, OTHER_BYTES = 30, 2**18
 
 
-def calibration_rows(rows: Any, vae: Any, presets: int) -> dict[str, np.ndarray]:
+def calibration_rows(
+    rows: Any, vae: Any, presets: int, two_sided: bool = False
+) -> dict[str, np.ndarray]:
     """Return calibration rows by input, as the files of a bundle score them.
 
     Args:
         rows: normal rows that the model was not trained on, or a dict of arrays by input.
         vae: the model.
         presets: number of files that score: the manifest holds the scores of each.
+        two_sided: whether a score that is too low is an anomaly too.
 
     Raises:
-        ValueError: If the rows are not valid, or more than the manifest holds.
+        ValueError: If the rows are not valid, more than the manifest holds, or too few for limits
+            that guarantee a rate of false alarms below one.
     """
     from ..signatures import find  # it loads TensorFlow, which those who read a bundle do without
 
@@ -39,6 +43,11 @@ def calibration_rows(rows: Any, vae: Any, presets: int) -> dict[str, np.ndarray]
             f" Received: {sorted(inputs)}"
         )
     count = len(inputs["x"])
+    if runtime.smallest_rate(count, two_sided) >= 1.0:
+        raise ValueError(
+            "Expected at least 2 rows of calibration for two_sided=True: of one every score has "
+            f"the p-value 1. Received: {count}"
+        )
     most = (runtime.MANIFEST_BYTES - OTHER_BYTES) // (SCORE_BYTES * presets)
     if count > most:
         raise ValueError(
@@ -78,7 +87,7 @@ def calibrated(
         calibration = {
             "scores": scores,
             "two_sided": two_sided,
-            "false_alarm_rate": max(rate, smallest) if smallest < 1.0 else rate,
+            "false_alarm_rate": max(rate, smallest),
             "low": low if two_sided else None,
             "high": high,
         }

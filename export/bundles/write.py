@@ -199,7 +199,7 @@ def bundle(
                 "Expected a preset that holds 'score', for thresholds on it. Received: "
                 f"presets={[preset.name for preset in chosen]}"
             )
-        calibration = calibration_rows(calibration, vae, len(scoring))
+        calibration = calibration_rows(calibration, vae, len(scoring), bool(two_sided))
     rate = checks.rate("false_alarm_rate", false_alarm_rate)
     if checks.positive_int("golden_bytes", golden_bytes) > MOST_GOLDEN:
         raise ValueError(

@@ -526,6 +526,10 @@ BEYOND = [
         {"calibration": {"x": np.zeros((9, 6)), "observed": np.ones((9, 6), bool)}},
         r"to have the inputs of score, \['x'\]. Received: \['observed', 'x'\]",
     ),
+    (
+        {"calibration": np.zeros((1, 6)), "two_sided": True},
+        "at least 2 rows of calibration for two_sided=True.* Received: 1",
+    ),
     ({"golden_bytes": 2**26}, "Expected golden_bytes to be at most 66846720"),
     ({"tolerance": kvae.export.Tolerance(psnr=30.0)}, "a dict of kvae.export.Tolerance by preset"),
     ({"tolerance": {"float32": 35.0}}, r"tolerance\['float32'\] to be a kvae.export.Tolerance"),

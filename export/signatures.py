@@ -34,13 +34,15 @@ def find(model: Any, names: Sequence[str]) -> list[Signature]:
     """Return the signatures `names` of a model, in that order.
 
     Raises:
-        ValueError: If the model has no such signature.
+        ValueError: If the model has no such signature, or `names` is empty.
 
     Example:
         >>> from kvae.export.signatures import find
         >>> [signature.name for signature in find(vae, ["encode", "score"])]
         ['encode', 'score']
     """
+    if not names:
+        raise ValueError("Expected at least one signature. Received: signatures=[]")
     known = {signature.name: signature for signature in model.signatures()}
     return [known[checks.choice("signature", name, tuple(known))] for name in names]
 

@@ -25,6 +25,7 @@ __all__ = [
     "optional_positive_int",
     "positive",
     "positive_int",
+    "positive_ints",
     "rate",
     "seed",
     "share",
@@ -58,6 +59,17 @@ def positive_int(name: str, value: Any) -> int:
     if number < 1 or isinstance(value, bool):
         raise ValueError(f"Expected {name} to be a positive integer. Received: {name}={value!r}")
     return number
+
+
+def positive_ints(name: str, value: Any) -> list[int]:
+    """Return `value` as a list of ints of at least one, or raise naming the argument `name`."""
+    numbers = list(value) if hasattr(value, "__iter__") else []
+    if not numbers:
+        raise ValueError(
+            f"Expected {name} to be a list of positive integers, such as [1]. Received: "
+            f"{name}={value!r:.200}"
+        )
+    return [positive_int(name, number) for number in numbers]
 
 
 def optional_positive_int(name: str, value: Any) -> int | None:

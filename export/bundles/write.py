@@ -165,7 +165,7 @@ def bundle(
     facts = {name: checks.line(name, value) for name, value in facts.items()} | {"date": date()}
     target = files.destination(path, overwrite)
     chosen = [find_preset(name) for name in checks.names("presets", presets)]
-    sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
+    sizes = checks.positive_ints("batch_sizes", batch_sizes)
     known = [signature.name for signature in vae.signatures()]
     names = checks.names("signatures", known if signatures is None else signatures)
     find(vae, names)
@@ -180,7 +180,7 @@ def bundle(
         checks.choice("tolerance", name, [preset.name for preset in chosen])
         check_tolerance(f"tolerance[{name!r}]", each)
     tolerances = {preset.name: preset.tolerance for preset in chosen} | tolerances
-    if not chosen or not names:
+    if not chosen:
         raise ValueError(
             "Expected at least one signature and one preset that holds it. Received: "
             f"presets={list(presets)}, signatures={names}"

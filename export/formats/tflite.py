@@ -99,7 +99,7 @@ def tflite(
     vae = to_export(vae)
     chosen = find_preset(preset)
     target = files.destination(path, overwrite, folder=False)
-    sizes = [checks.positive_int("batch_sizes", size) for size in batch_sizes]
+    sizes = checks.positive_ints("batch_sizes", batch_sizes)
     if signatures is None:
         signatures = [main_signature([signature.name for signature in vae.signatures()])]
     signatures = checks.names("signatures", signatures)

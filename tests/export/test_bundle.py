@@ -501,7 +501,7 @@ def test_a_map_takes_codes_from_all_examples_in_bounded_room():
     [{"presets": []}, {"signatures": ()}, {"signatures": ("score",), "presets": ["int8-full"]}],
 )
 def test_a_bundle_needs_a_signature_and_a_preset_that_holds_it(wrong, tmp_path):
-    with pytest.raises(ValueError, match="at least one signature and one preset that holds it"):
+    with pytest.raises(ValueError, match="Expected at least one signature"):
         kvae.export.bundle(make_vae((3,)), tmp_path / "bundle", **wrong)
     assert list(tmp_path.iterdir()) == []
 

@@ -208,9 +208,19 @@ def test_one_preset_in_the_place_of_a_list_is_refused(vae, tmp_path):
         kvae.export.bundle(vae, tmp_path / "x", presets="float32")
 
 
-def test_a_saved_model_without_signatures_is_refused(vae, tmp_path):
+@pytest.mark.parametrize("export", ["tflite", "saved_model", "bundle"])
+def test_a_file_without_signatures_is_refused(vae, tmp_path, export):
     with pytest.raises(ValueError, match=r"Expected at least one signature.*signatures=\[\]"):
-        kvae.export.saved_model(vae, tmp_path / "x", signatures=[])
+        getattr(kvae.export, export)(vae, tmp_path / "x", signatures=[])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("export", ["tflite", "bundle"])
+@pytest.mark.parametrize("batch_sizes", [8, [], None, 1.5])
+def test_batch_sizes_are_a_list(vae, tmp_path, export, batch_sizes):
+    with pytest.raises(ValueError, match="batch_sizes to be a list of positive integers"):
+        getattr(kvae.export, export)(vae, tmp_path / "x", batch_sizes=batch_sizes)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """Keras -> SavedModel for servers."""
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,33 +69,30 @@ def saved_model(
     if signatures is None:
         signatures = [signature.name for signature in vae.signatures()]
     signatures = checks.names("signatures", signatures)
-    if not signatures:
-        raise ValueError("Expected at least one signature. Received: signatures=[]")
+    find(vae, signatures)
     main = main_signature(signatures)
-    target = Path(path)
-    if target.name.isdigit() and target.parent.parent.is_dir():
-        target.parent.mkdir(exist_ok=True)
-    target = files.destination(target, overwrite)
-    float32 = vae.float32_copy()
-    wanted = find(float32, signatures)
-    functions = {signature.name: trace(signature, None) for signature in wanted}
-    module = ExportModule(functions.values())
-    reference = reference_of(float32, wanted, data, vae)
-    inputs = {Key(name, None): values for name, values in reference.inputs.items()}
-    with files.replacing(target, overwrite) as temporary:
-        served = {**functions, "serving_default": functions[main]}
-        tf.saved_model.save(module, str(temporary), signatures=served)
-        first = {
-            name: {key: value[:1] for key, value in values.items()}
-            for name, values in reference.inputs.items()
-        }
-        write_warmup(temporary, {**first, "serving_default": first[main]})
-        described = {"schema": SCHEMA, **description(vae)}
-        text = json.dumps(described, indent=2, allow_nan=False) + "\n"
-        (temporary / DESCRIPTION).write_text(text, "utf-8")
-        outputs, latencies = in_child(fresh_process, temporary, inputs)
-        outputs += in_session(temporary, inputs)
-        measured = measure(reference, outputs, PRESETS["float32"].tolerance)
+    with _folder_of(Path(path)):
+        target = files.destination(path, overwrite)
+        float32 = vae.float32_copy()
+        wanted = find(float32, signatures)
+        functions = {signature.name: trace(signature, None) for signature in wanted}
+        module = ExportModule(functions.values())
+        reference = reference_of(float32, wanted, data, vae)
+        inputs = {Key(name, None): values for name, values in reference.inputs.items()}
+        with files.replacing(target, overwrite) as temporary:
+            served = {**functions, "serving_default": functions[main]}
+            tf.saved_model.save(module, str(temporary), signatures=served)
+            first = {
+                name: {key: value[:1] for key, value in values.items()}
+                for name, values in reference.inputs.items()
+            }
+            write_warmup(temporary, {**first, "serving_default": first[main]})
+            described = {"schema": SCHEMA, **description(vae)}
+            text = json.dumps(described, indent=2, allow_nan=False) + "\n"
+            (temporary / DESCRIPTION).write_text(text, "utf-8")
+            outputs, latencies = in_child(fresh_process, temporary, inputs)
+            outputs += in_session(temporary, inputs)
+            measured = measure(reference, outputs, PRESETS["float32"].tolerance)
     return ExportResult(
         format="saved_model",
         preset="float32",
@@ -106,3 +104,19 @@ def saved_model(
         latency_ms=latencies,
         runtimes=tuple(sorted({output.runtime for output in outputs})),
     )
+
+
+@contextlib.contextmanager
+def _folder_of(target: Path) -> Iterator[None]:
+    """Make the folder of a numbered target where there is none; remove it again on an error."""
+    folder = target.parent
+    makes = target.name.isdigit() and folder.parent.is_dir() and not folder.exists()
+    if makes:
+        folder.mkdir(exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if makes:
+            with contextlib.suppress(OSError):  # another export has written to it meanwhile
+                folder.rmdir()
+        raise

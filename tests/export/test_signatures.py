@@ -223,6 +223,14 @@ def test_batch_sizes_are_a_list(vae, tmp_path, export, batch_sizes):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("wrong", [{"signatures": ["nope"]}, {"data": np.zeros((0, 8, 8, 1))}])
+def test_a_refused_saved_model_leaves_no_folder_of_versions(vae, tmp_path, wrong):
+    """TensorFlow Serving would poll it as a model without versions."""
+    with pytest.raises(ValueError, match=r"Expected|Received"):
+        kvae.export.saved_model(vae, tmp_path / "new/1", **wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("networks", ["mlp", "conv"])
 def test_signatures_share_one_set_of_weights(tmp_path, networks):

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from kvae.contract import Domain
+from kvae.contract import Batch, Domain
 from kvae.layers.blocks import Blocks
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.observed import check_observed
@@ -148,12 +148,12 @@ class Columns(DistributionLayer):
         return ordered_sum(self._column_log_probs(params, x, observed))
 
     def training_log_prob(
-        self, params: Any, x: Any, observed: Any = None, weight: Any = None
+        self, params: Any, x: Any, observed: Any = None, batch: Batch | None = None
     ) -> Any:
         """Return the sum of the columns' `training_log_prob`, see `DistributionLayer`."""
         parts = self._with_params(params, x, observed)
         return ordered_sum(
-            [column.training_log_prob(part, x, mask, weight) for column, part, x, mask in parts]
+            [column.training_log_prob(part, x, mask, batch) for column, part, x, mask in parts]
         )
 
     @property

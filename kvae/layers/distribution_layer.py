@@ -20,7 +20,7 @@ import tensorflow as tf
 from keras import ops
 
 from kvae import checks, regularizers
-from kvae.contract import Domain, Latent
+from kvae.contract import Batch, Domain, Latent
 from kvae.contract.term import total
 from kvae.layers import packing, tfp_names
 from kvae.layers.event_mean import event_mean
@@ -196,7 +196,7 @@ class DistributionLayer(keras.layers.Layer):
         return tf.reduce_sum(log_prob, axis=list(range(-len(self.event_shape), 0)))
 
     def training_log_prob(
-        self, params: Any, x: Any, observed: Any = None, weight: Any = None
+        self, params: Any, x: Any, observed: Any = None, batch: Batch | None = None
     ) -> Any:
         """Return `log_prob` in a training step.
 
@@ -207,7 +207,8 @@ class DistributionLayer(keras.layers.Layer):
             params: as for `log_prob`.
             x: as for `log_prob`.
             observed: as for `log_prob`.
-            weight: weights of the examples, (batch...); None if all weigh the same.
+            batch: the examples' weights, and how sums over them become those of the global batch;
+                None if all weigh the same on the only replica.
         """
         return self.log_prob(params, x, observed)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kvae.contract import Batch
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.observed import not_missing
 from kvae.noise import fold_in
@@ -21,8 +22,7 @@ class Likelihood:
         params: what the decoder emitted, shape (B, *params_shape).
         training: whether the batch trains.
         missing: whether NaN in the data means that the element is not observed.
-        weight: weights of the examples in training, (B,), for layers that learn from batches; None
-            if all weigh the same.
+        batch: what is known of the examples in training, for layers that learn from batches.
 
     Example:
         >>> layer = kvae.layers.IndependentBernoulli(2)
@@ -35,7 +35,7 @@ class Likelihood:
     params: Any
     training: bool = False
     missing: bool = False
-    weight: Any = None
+    batch: Batch | None = None
 
     def log_prob(self, x: Any, observed: Any = None) -> Any:
         """Return log p(x|z) of each example in nats, shape (B,).
@@ -47,7 +47,7 @@ class Likelihood:
         """
         observed = self._observed(x, observed)
         if self.training:
-            return self.layer.training_log_prob(self.params, x, observed, self.weight)
+            return self.layer.training_log_prob(self.params, x, observed, self.batch)
         return self.layer.log_prob(self.params, x, observed)
 
     def mean_log_prob(self, x: Any, observed: Any = None) -> Any:

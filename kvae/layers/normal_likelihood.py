@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from kvae import checks
+from kvae.contract import Batch
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.normal import Normal
 from kvae.layers.observed import check_observed, independent_elements
@@ -40,12 +41,13 @@ class NormalLikelihood(DistributionLayer):
 
         sigma^2 = mean over batch and observed elements of (x_i - loc_i)^2,
 
-    the mean weighted by `sample_weight`, and log sigma kept above -6 by a softplus. The mean
-    squared error is averaged over the batches of training, over all of them in the first 100 and
-    with a weight of 1/100 for the newest after that, and stored in a weight of the layer that is
-    not trained. Everywhere else, and in training with `trainable=False`, the scale is the stored
-    one, so that the log-likelihood of an example does not depend on its batch, and draws and
-    exported files use the scale of the training data. It is 1 before training.
+    the mean weighted by `sample_weight`, over the global batch under several replicas, and
+    log sigma kept above -6 by a softplus. The mean squared error is averaged over the batches of
+    training, over all of them in the first 100 and with a weight of 1/100 for the newest after
+    that, and stored in a weight of the layer that is not trained. Everywhere else, and in training
+    with `trainable=False`, the scale is the stored one, so that the log-likelihood of an example
+    does not depend on its batch, and draws and exported files use the scale of the training data.
+    It is 1 before training.
 
     Args:
         event_shape: see `DistributionLayer`.
@@ -91,7 +93,8 @@ class NormalLikelihood(DistributionLayer):
     def build(self, input_shape: Any) -> None:
         """Create the weights of an optimal scale."""
         if self.scale == "optimal" and not self.built:
-            kwargs = {"trainable": False, "autocast": False, "aggregation": "mean"}
+            # Every replica keeps its own, which are the same.
+            kwargs = {"trainable": False, "autocast": False, "aggregation": "none"}
             self.squared_error = self.add_weight(
                 shape=(), initializer="ones", dtype="float32", name="squared_error", **kwargs
             )
@@ -122,26 +125,29 @@ class NormalLikelihood(DistributionLayer):
         return self.scale == "optimal" and self.trainable
 
     def training_log_prob(
-        self, params: Any, x: Any, observed: Any = None, weight: Any = None
+        self, params: Any, x: Any, observed: Any = None, batch: Batch | None = None
     ) -> Any:
         """Return log p(x) in nats, shape (batch...); see `DistributionLayer.training_log_prob`.
 
-        An optimal scale is that of the batch, and the stored one is updated; a layer that is not
-        `trainable` uses the stored one and leaves it as it is.
+        An optimal scale is that of the global batch, and the stored one is updated; a layer that is
+        not `trainable` uses the stored one and leaves it as it is.
         """
         if not self.learns_from_batches:
             return self.log_prob(params, x, observed)
         elements = independent_elements(self, self.distribution(params))
         error = tf.cast(x, elements.dtype) - elements.loc
         shares = tf.ones_like(error)
-        if weight is not None:
-            shares *= tf.cast(weight, error.dtype)[(..., *[tf.newaxis] * len(self.event_shape))]
+        batch = batch or Batch()
+        if batch.weight is not None:
+            weight = tf.cast(batch.weight, error.dtype)
+            shares *= weight[(..., *[tf.newaxis] * len(self.event_shape))]
         if observed is not None:
             observed = check_observed(observed, self.event_shape)
             error = tf.where(observed, tf.cast(x, error.dtype), elements.loc) - elements.loc
             shares = tf.where(observed, shares, tf.zeros_like(shares))
-        total = tf.reduce_sum(shares)
-        squared_error = tf.math.divide_no_nan(tf.reduce_sum(shares * tf.square(error)), total)
+        sums = [tf.reduce_sum(shares * tf.square(error)), tf.reduce_sum(shares)]
+        squared_errors, total = batch.summed(sums)
+        squared_error = tf.math.divide_no_nan(squared_errors, total)
         self._store(tf.cast(tf.stop_gradient(squared_error), tf.float32), total > 0)
         log_scale = _log_scale(squared_error)
         log_prob = -0.5 * tf.square(error) * tf.exp(-2.0 * log_scale) - log_scale - HALF_LOG_2_PI

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from kvae.contract import Batch
 from kvae.layers.distribution_layer import DistributionLayer
 from kvae.layers.loc_scale_layer import LocScaleLayer
 from kvae.layers.normal_likelihood import NormalLikelihood
@@ -137,12 +138,12 @@ class Transformed(DistributionLayer):
         return log_prob + self.log_derivative(x, observed)
 
     def training_log_prob(
-        self, params: Any, x: Any, observed: Any = None, weight: Any = None
+        self, params: Any, x: Any, observed: Any = None, batch: Batch | None = None
     ) -> Any:
         """Return log p(x) by the layer's `training_log_prob`, see `DistributionLayer`."""
         params, x, observed = self._inside(params, x, observed)
         inside = self.transform.forward(x)
-        log_prob = self.layer.training_log_prob(params, inside, observed, weight)
+        log_prob = self.layer.training_log_prob(params, inside, observed, batch)
         return log_prob + self.log_derivative(x, observed)
 
     @property

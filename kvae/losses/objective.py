@@ -80,7 +80,7 @@ class Objective:
             batch: see `terms`.
         """
         likelihood = model.likelihood_at(latents, inputs.get("condition"), batch.training)
-        likelihood = replace(likelihood, weight=batch.weight)
+        likelihood = replace(likelihood, batch=replace(batch, notes={}))
         batch.notes["likelihood"] = likelihood
         return likelihood
 
@@ -109,8 +109,9 @@ class Objective:
             for name, value in inputs.items()
         }
         likelihood = model.likelihood_at(rows, tiled.get("condition"), batch.training)
-        if batch.weight is not None:
-            likelihood = replace(likelihood, weight=tf.tile(batch.weight, [draws]))
+        weight = None if batch.weight is None else tf.tile(batch.weight, [draws])
+        of_rows = replace(batch, inputs=tiled, weight=weight, notes={})
+        likelihood = replace(likelihood, batch=of_rows)
         batch.notes["likelihood_of_draws"] = likelihood
         return tf.reshape(-cls.nll(likelihood, tiled), [draws, -1])
 

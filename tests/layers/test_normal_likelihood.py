@@ -5,6 +5,7 @@ import tensorflow as tf
 from scipy import stats
 
 import kvae
+from kvae.contract import Batch
 from tests.helpers import assert_same_in_float32, relative
 from tests.layers import properties
 
@@ -94,7 +95,7 @@ def test_examples_count_for_the_optimal_scale_by_their_weights(rng):
     weight = rng.uniform(0.0, 2.0, size=50)
     weight[:5], x[:5] = 0.0, 1e4
     layer = optimal(4)
-    found = layer.training_log_prob(loc, x, weight=weight)
+    found = layer.training_log_prob(loc, x, batch=Batch(weight=weight))
     sigma = np.sqrt(np.average((x - loc) ** 2, axis=0, weights=weight).mean())
     assert relative(layer.stddev_of_data(), sigma) < 1e-3
     expected = stats.norm.logpdf(x[5:], loc[5:], float(layer.stddev_of_data())).sum(axis=1)

@@ -1,0 +1,40 @@
+"""Terms of the loss on several replicas: those of the global batch, each from its own examples."""
+
+import pytest
+
+from tests.helpers import run_python
+
+# Batches of 20 and one of uneven parts, or one of which a replica gets nothing.
+CODE = """
+import keras
+import numpy as np
+import kvae
+from tests.models.replicas import train_in_both
+from tests.small import make_vae
+
+rng = np.random.default_rng(0)
+x = (rng.uniform(size=(47, 6)) * np.linspace(0.2, 2.0, 47)[:, None]).astype("float32")
+optimal = lambda size: kvae.layers.NormalLikelihood(size, scale="optimal")
+"""
+OPTIMAL = """
+def of_columns():
+    halved = kvae.layers.Transformed(optimal(()), kvae.transforms.Standardization(0.0, 2.0))
+    return kvae.layers.Columns([optimal(()), halved])
+
+for make, size, data, rows, draws in (
+    (lambda: optimal(6), 6, {"x": x, "observed": rng.uniform(size=x.shape) < 0.7}, 47, None),
+    (lambda: optimal(6), 6, x[:41], 41, 2),
+    (of_columns, 2, x[:41, :2], 41, None),
+):
+    train_in_both(
+        lambda: make_vae((size,), 2, likelihood=make()),
+        data,
+        kvae.losses.NegativeELBO(draws),
+        sample_weight=np.linspace(0.5, 1.5, rows),
+    )
+"""
+
+
+@pytest.mark.slow
+def test_an_optimal_scale_is_that_of_the_global_batch(tmp_path):
+    assert run_python(CODE + OPTIMAL, tmp_path, prepared=True).count("same 2") == 3

@@ -1,5 +1,6 @@
 """What is known of a batch in training and evaluation."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ class Batch:
         step: number of training steps (batches) done before this one, an integer scalar; None
             where nothing counts them.
         training: whether the batch trains.
+        added: the `kvae.models.added_losses.AddedLosses` of the model's networks, which is paused
+            while a replica waits for others; None where no model takes a step.
         notes: what the objective stores for the metrics, such as "likelihood".
 
     Example:
@@ -36,6 +39,7 @@ class Batch:
     share: Any = 1.0
     step: Any = None
     training: bool = False
+    added: Any = field(default=None, repr=False)
     notes: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def reduce(self, values: Any) -> Any:
@@ -82,8 +86,7 @@ class Batch:
             return sums
         # A replica without examples holds a stand-in example, which its share of 0 removes.
         counts = tf.cast(self.share, tf.float32) > 0.0
-        context = tf.distribute.get_replica_context()
-        return context.all_reduce("SUM", [each * tf.cast(counts, each.dtype) for each in sums])
+        return self._all_reduced([each * tf.cast(counts, each.dtype) for each in sums])
 
     def of_first_replica(self, values: Any) -> Any:
         """Return the first replica's `values` in every replica; `values` in a single process.
@@ -95,7 +98,12 @@ class Batch:
             return values
         context = tf.distribute.get_replica_context()
         first = tf.equal(context.replica_id_in_sync_group, 0)
-        return context.all_reduce("SUM", tf.where(first, values, tf.zeros_like(values)))
+        return self._all_reduced(tf.where(first, values, tf.zeros_like(values)))
+
+    def _all_reduced(self, values: Any) -> Any:
+        """Return the sums over the replicas, after all of them have come here."""
+        with self.added.paused() if self.added is not None else contextlib.nullcontext():
+            return tf.distribute.get_replica_context().all_reduce("SUM", values)
 
     def shares(self, examples: Any, dtype: Any = tf.float32) -> tuple[Any, Any]:
         """Return each example's share of this replica's part, and the mean weight.

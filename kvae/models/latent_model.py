@@ -8,6 +8,7 @@ these; none of them has a formula of its own.
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, final
 
 import keras
@@ -19,6 +20,7 @@ from kvae.contract.input_spec import target_of
 from kvae.contract.term import check_names
 from kvae.layers import DistributionLayer, Likelihood
 from kvae.losses.negative_elbo import group_prefix
+from kvae.models.added_losses import AddedLosses, weight_penalties
 from kvae.models.array_methods import ArrayMethods
 from kvae.models.batches import BatchedFunction
 from kvae.models.float32 import float32_model
@@ -170,7 +172,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
             for part in latent.regularizer.parts
             if not part.is_kl and not part.is_off
         ]
-        own = self.network_losses()
+        own = self.network_losses(batch)
         if own:
             total = ordered_sum([tf.cast(loss, tf.float32) for loss in own])
             terms.append(Term("regularization", total, unit=""))
@@ -188,6 +190,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
         if batch.training and seed is not None:
             further = fold_in(seed, 2)
             inputs = self.training_inputs(inputs, further)
+        batch = replace(batch, added=AddedLosses(self.networks()))
         latents = self.infer(inputs, seed, self.objective.draws, batch.training)
         terms = self.objective.terms(self, inputs, latents, batch)
         if self.objective.draws is not None:  # a penalty is that of one draw
@@ -325,9 +328,14 @@ class LatentModel(ArrayMethods, TrainingMethods):
         for layer in self.posterior_layers():
             layer.advance_step()
 
-    def network_losses(self) -> list[Any]:
-        """Return the losses of the layers inside the networks, such as weight decay."""
-        return [loss for network in self.networks() for loss in network.losses]
+    def network_losses(self, batch: Batch) -> list[Any]:
+        """Return the losses of the layers inside the networks, such as weight decay.
+
+        Args:
+            batch: that of the step, which keeps what the calls of the networks have added.
+        """
+        added = [] if batch.added is None else batch.added.taken()
+        return [*added, *weight_penalties(self.networks())]
 
     def networks(self) -> list[Any]:
         """Return the layers that are no distribution layers; their losses join the model's."""

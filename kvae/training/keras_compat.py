@@ -9,7 +9,7 @@ the batch as it is, `symbolic_build` is needed only to take one `Part` of the pa
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -23,6 +23,7 @@ __all__ = [
     "has_averages",
     "layers_inside",
     "logs_of_step",
+    "losses_of_calls",
     "quiet_arrays",
     "summarizes_batches",
     "symbolic_build",
@@ -36,6 +37,14 @@ def layers_inside(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     layers has none.
     """
     return list(layer._flatten_layers())
+
+
+def losses_of_calls(layers: Iterable[keras.layers.Layer]) -> list[Any]:
+    """Return the losses that the last calls of layers have added, without those of layers inside.
+
+    Keras' public `Layer.losses` also computes the penalties of the weights, at every read.
+    """
+    return [loss for layer in layers for loss in layer._get_own_losses()]
 
 
 @contextlib.contextmanager

@@ -34,6 +34,32 @@ for make, size, data, rows, draws in (
     )
 """
 
+ACTIVE = """
+normal = kvae.layers.MultivariateNormalDiag
+capacity = lambda: kvae.regularizers.Capacity(kvae.priors.StandardNormal(2), 1.0)
+
+def active(**parts):
+    vae = make_vae((6,), 2, **{name: make() for name, make in parts.items()})
+    for network in (vae.encoder, vae.decoder):
+        network.layers[-2].activity_regularizer = keras.regularizers.L2(3.0)
+    return vae
+
+for parts in (
+    {"likelihood": lambda: optimal(6)},
+    {
+        "likelihood": lambda: kvae.layers.NormalLikelihood(6),
+        "posterior": lambda: normal(2, activity_regularizer=capacity()),
+    },
+):
+    train_in_both(lambda: active(**parts), x[:41])
+"""
+
+
+@pytest.mark.slow
+def test_losses_of_activities_are_those_of_the_own_examples(tmp_path):
+    """Layers keep the losses of their last call, and all replicas call the same layers."""
+    assert run_python(CODE + ACTIVE, tmp_path, prepared=True).count("same 2") == 2
+
 
 @pytest.mark.slow
 def test_an_optimal_scale_is_that_of_the_global_batch(tmp_path):

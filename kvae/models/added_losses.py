@@ -52,11 +52,14 @@ class AddedLosses:
 def weight_penalties(networks: Iterable[keras.layers.Layer]) -> list[Any]:
     """Return the penalties of the weights of networks, such as weight decay, scalars.
 
+    A weight that several networks share counts once.
+
     Example:
         >>> dense = keras.layers.Dense(1, kernel_regularizer="l2")
         >>> dense.build((None, 3))
         >>> len(kvae.models.added_losses.weight_penalties([dense]))
         1
     """
-    weights = [weight for network in networks for weight in network.trainable_weights]
-    return [weight.regularizer(weight) for weight in weights if weight.regularizer is not None]
+    found = {id(weight): weight for each in networks for weight in each.trainable_weights}
+    weights = [weight for weight in found.values() if weight.regularizer is not None]
+    return [weight.regularizer(weight) for weight in weights]

@@ -192,6 +192,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
             inputs = self.training_inputs(inputs, further)
         batch = replace(batch, added=AddedLosses(self.networks()))
         latents = self.infer(inputs, seed, self.objective.draws, batch.training)
+        batch.added.taken()  # before a decoder that shares layers with the encoder empties them
         terms = self.objective.terms(self, inputs, latents, batch)
         if self.objective.draws is not None:  # a penalty is that of one draw
             latents = {name: latent.first() for name, latent in latents.items()}

@@ -130,6 +130,27 @@ def test_weight_decay_of_a_network_is_a_term():
     assert logs["regularization"] == pytest.approx(expected, rel=FLOAT32)
 
 
+def test_a_layer_that_two_networks_share_is_penalized_once_and_in_each_call():
+    """Its weights once, as in `vae.losses`, its activities where it is called."""
+    two = {"kernel_regularizer": keras.regularizers.L2(0.1)}
+    shared = keras.layers.Dense(6, activity_regularizer=keras.regularizers.L2(1.0), **two)
+    encoder = keras.Sequential([keras.Input((6,)), shared, keras.layers.Dense(4)])
+    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(6), shared])
+    posterior = kvae.layers.MultivariateNormalDiag(
+        2, convert_to_tensor_fn="mean", activity_regularizer=kl()
+    )
+    vae = kvae.VAE(encoder, posterior, decoder, kvae.layers.IndependentBernoulli(6))
+    vae.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    data = x()[:, :6]
+    logs = vae.test_on_batch(data, return_dict=True)
+    squares = [
+        np.sum(np.square(outputs)) / len(data)
+        for outputs in (data @ shared.kernel + shared.bias, decoder(encoder(data)[:, :2]))
+    ]
+    expected = 0.1 * np.sum(np.square(shared.kernel)) + sum(squares)
+    assert logs["regularization"] == pytest.approx(float(expected), rel=FLOAT32)
+
+
 def test_a_stochastic_posterior_without_a_kl_is_refused():
     for parts in (None, kvae.regularizers.TotalCorrelation(100), "l2"):
         with pytest.raises(ValueError, match=r"Expected posterior to have a KL .* weight=0\.0"):

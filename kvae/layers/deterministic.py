@@ -83,10 +83,10 @@ class Deterministic(VectorLayer):
         condition: Any = None,
         seed: Any = None,
         params: Any = None,
+        prior: Any = None,
     ) -> Latent:
         """Return the latent group of a code, which has no posterior."""
-        part = self.prior_part
-        prior = None if part is None else part.prior.distribution(condition)
+        prior = self.prior_at(condition) if prior is None else prior
         return Latent(value, prior=prior, regularizer=self.regularizer, seed=seed)
 
     def named_parameters(self, params: Any) -> dict[str, Any]:

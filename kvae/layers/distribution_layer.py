@@ -492,6 +492,7 @@ class DistributionLayer(keras.layers.Layer):
         condition: Any = None,
         seed: Any = None,
         params: Any = None,
+        prior: Any = None,
     ) -> Latent:
         """Return the latent group of a draw: its posterior, prior and penalties.
 
@@ -502,13 +503,25 @@ class DistributionLayer(keras.layers.Layer):
             seed: two int32 for further draws; None where nothing random is asked for.
             params: what `distribution` was made of, so that it can be made again with its
                 parameters held fixed.
+            prior: what `prior_at(condition)` returned, where it was called before.
         """
-        kl = self.prior_part
-        prior = None if kl is None else kl.prior.distribution(condition)
+        prior = self.prior_at(condition) if prior is None else prior
         fixed = None
         if params is not None and not self.has_own_weights:
             fixed = functools.partial(self.distribution, tf.stop_gradient(params))
         return Latent(value, distribution, prior, self.regularizer, seed, fixed, draw=self.draw)
+
+    def prior_at(self, condition: Any = None) -> Any:
+        """Return the `tfd.Distribution` of the prior; None without one.
+
+        A prior may call the encoder, as a `VampPrior` does, and Keras keeps the losses of a
+        network's last call: a model whose encoder's losses count asks for the prior first.
+
+        Args:
+            condition: as for `call`.
+        """
+        kl = self.prior_part
+        return None if kl is None else kl.prior.distribution(condition)
 
     @property
     def prior_part(self) -> Any | None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from kvae import checks, networks
 from kvae.contract import Batch, Latent, Term
 from kvae.layers import DistributionLayer
+from kvae.models.added_losses import AddedLosses, weight_penalties
 from kvae.models.part_network import build_network, emitted_shape, taken_shape
 from kvae.models.parts import without
 from kvae.models.training_methods import may_have_losses
@@ -184,20 +185,22 @@ class FactorVAE(VAE):
         others = tf.stop_gradient(shuffled(latent.value, latent.seed, batch.weight))
         # Each optimizer has its own variables: the encoder learns from `real` by the first term,
         # the discriminator by the second.
-        real, fake = (
-            tf.cast(self.discriminator(z, training=training), tf.float32)[:, 0]
-            for z in (latent.value, others)
-        )
+        added, logits = AddedLosses([self.discriminator]), []
+        for z in (latent.value, others):
+            logits.append(tf.cast(self.discriminator(z, training=training), tf.float32)[:, 0])
+            added.taken()  # the next call empties them
+        real, fake = logits
+        own = [*added.taken(), *weight_penalties([self.discriminator])]
         error = 0.5 * (tf.math.softplus(-real) + tf.math.softplus(fake))
         terms = [
             *super().penalties(inputs, latents, batch),
             Term("total_correlation", real, self.gamma),
             Term("discriminator_error", error, group=DISCRIMINATOR),
         ]
-        own = [tf.cast(loss, tf.float32) for loss in self.discriminator.losses]
         if own:
+            total = ordered_sum([tf.cast(loss, tf.float32) for loss in own])
             name = "discriminator_regularization"
-            terms.append(Term(name, ordered_sum(own), group=DISCRIMINATOR, unit=""))
+            terms.append(Term(name, total, group=DISCRIMINATOR, unit=""))
         return terms
 
     def networks(self) -> list[Any]:

@@ -230,6 +230,7 @@ class HierarchicalVAE(LatentModel):
         training: bool = False,
     ) -> dict[str, Latent]:
         """Return the layers of latent variables, see `LatentModel.infer`."""
+        prior = self.posteriors[0].prior_at()  # before the encoder reads x
         features = self._encoded(inputs, training)
         latents: dict[str, Latent] = {}
         state, given, params = None, None, features[0]
@@ -248,7 +249,8 @@ class HierarchicalVAE(LatentModel):
             value = layer.drawn_or_point(posterior, own, None if index else draws)
             rows = value if draws is None else tf.reshape(value, [-1, *layer.event_shape])
             state = self._next_state(index, state, rows, training)
-            latent = layer.latent(posterior, value, given, further)
+            latent = layer.latent(posterior, value, given, further, prior=prior)
+            prior = None  # that of a lower layer is given the state
             per_draw = draws is not None and index > 0
             latents[name] = replace(latent, per_draw=per_draw, state=state)
         return latents

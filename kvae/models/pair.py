@@ -157,13 +157,15 @@ class PairVAE(VAE):
         """Return the latent vector `z`, see `VAE.infer`; of pairs with the averaged posteriors."""
         if PARTNER not in inputs:
             return super().infer(inputs, seed, draws, training)
-        own, layer = self.posterior(inputs, training), self.posterior_layer
+        layer = self.posterior_layer
+        prior = layer.prior_at()  # before the encoder reads x
+        own = self.posterior(inputs, training)
         moments = shared_moments(own.loc, own.scale.diag_part(), self.changed)
         normal = functools.partial(tfd.MultivariateNormalDiag, validate_args=layer.validate_args)
         posterior = normal(*moments)
         value = layer.drawn_or_point(posterior, seed, draws)
         further = None if seed is None else fold_in(seed, 1)
-        latent = layer.latent(posterior, value, seed=further)
+        latent = layer.latent(posterior, value, seed=further, prior=prior)
         return {"z": replace(latent, fixed=lambda: normal(*map(tf.stop_gradient, moments)))}
 
 

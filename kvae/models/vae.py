@@ -258,13 +258,15 @@ class VAE(LatentModel):
         """Return the latent vector `z`, see `LatentModel.infer`."""
         layer = self.posterior_layer
         vector = self.condition_vector(inputs.get("condition"), inputs["x"])
+        prior = layer.prior_at(vector)  # before the encoder reads x
         params = self._posterior_params(inputs, vector, training)
         posterior = layer.distribution(params)
         if training:
             check_reparameterized(layer, posterior)
         value = layer.drawn_or_point(posterior, seed, draws)
         further = None if seed is None else fold_in(seed, 1)
-        return {"z": layer.latent(posterior, value, vector, seed=further, params=params)}
+        latent = layer.latent(posterior, value, vector, further, params, prior)
+        return {"z": latent}
 
     def draw_prior(self, normals: Any, condition: Any = None) -> dict[str, Any]:
         """Return draws of `z`, see `LatentModel.draw_prior`."""

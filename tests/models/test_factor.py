@@ -185,6 +185,16 @@ def test_weight_decay_of_the_discriminator_is_its_own(x):
     )
 
 
+def test_losses_of_activities_in_the_discriminator_are_those_of_both_calls(x):
+    """Of a linear one the mean over the shuffled codes is that over the codes."""
+    dense = keras.layers.Dense(1, activity_regularizer=tf.reduce_sum)
+    vae = make(discriminator=keras.Sequential([keras.Input((3,)), dense]))
+    vae.compile("adam")
+    logs = vae.evaluate(x, verbose=0, return_dict=True, seed=0)
+    expected = 2.0 * logs["total_correlation"]
+    assert logs["discriminator_regularization"] == pytest.approx(expected, rel=1e-4)
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"Expected gamma to be .*Received: gamma=-1"):
         make(gamma=-1.0)

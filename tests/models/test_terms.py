@@ -8,7 +8,7 @@ import kvae
 from kvae.regularizers import schedules
 from tests.conformance.case import PriorCase, RegularizerCase
 from tests.conformance.cases import collect
-from tests.small import kl
+from tests.small import kl, make_hierarchy, make_vae
 
 FEATURES = 7
 FLOAT32 = 1e-5  # sums of a few terms in float32
@@ -127,6 +127,35 @@ def test_weight_decay_of_a_network_is_a_term():
     logs = vae.test_on_batch(x(), return_dict=True)
     assert check_sum(logs) == {"nll", "kl", "regularization"}
     expected = 0.1 * np.sum(np.square(decoder.layers[0].kernel))
+    assert logs["regularization"] == pytest.approx(expected, rel=FLOAT32)
+
+
+def squares_of(layer, network, x):
+    """Return the sum of squares of a layer's output in a network, a mean over the examples."""
+    inner = keras.Model(network.inputs[0], layer.output)
+    return float(np.sum(np.square(inner(x)))) / len(x)
+
+
+@pytest.mark.parametrize("family", ["vae", "pair", "hierarchy"])
+def test_losses_of_activities_are_those_of_the_data_whatever_the_prior_reads(family):
+    """A VampPrior calls the encoder too."""
+    prior = kvae.priors.VampPrior(2, FEATURES, num_components=3)
+    if family == "hierarchy":
+        vae = make_hierarchy((2, 3), (FEATURES,), top=prior)
+    else:
+        regularizer = kvae.regularizers.KLDivergenceRegularizer(prior)
+        posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=regularizer)
+        vae = make_vae((FEATURES,), 2, posterior=posterior)
+    data, rows = x(), x()
+    if family == "pair":
+        vae = kvae.PairVAE(**vae.parts())
+        data = {"x": x(), "pair": x()[::-1]}
+        rows = np.concatenate(list(data.values()))
+    layer = next(each for each in vae.encoder.layers if each.weights)
+    layer.activity_regularizer = keras.regularizers.L2(1.0)
+    vae.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    logs = vae.test_on_batch(data, return_dict=True)
+    expected = squares_of(layer, vae.encoder, rows)
     assert logs["regularization"] == pytest.approx(expected, rel=FLOAT32)
 
 

@@ -83,10 +83,21 @@ def summed_and_clipped(optimizer: Any, gradients: list[Any]) -> list[Any]:
     Args:
         optimizer: a Keras optimizer.
         gradients: gradients of this replica's share of the loss, or None.
+
+    Raises:
+        ValueError: If the optimizer cannot update under several replicas.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     bounds = (inner.clipnorm, inner.global_clipnorm, inner.clipvalue)
+    if replicas > 1 and inner.gradient_accumulation_steps:
+        raise ValueError(
+            "Expected an optimizer without gradient_accumulation_steps under several replicas: "
+            "Keras updates the weights in a branch of each replica, in which the replicas cannot "
+            "exchange gradients. Take a larger batch_size. Received: "
+            f"{type(inner).__name__} with gradient_accumulation_steps="
+            f"{inner.gradient_accumulation_steps}"
+        )
     if replicas == 1 or not any(bounds):
         return gradients
     if inner is not optimizer:

@@ -30,6 +30,19 @@ for name, clip in json.loads(sys.argv[1]).items():
     found[name] = [float(np.abs(ended[0] - ended[1]).max()), ended[0].tolist()]
 print(json.dumps(found))
 """
+ACCUMULATING = """
+import keras, numpy as np
+from tests.models.replicas import two_replicas
+from tests.small import make_vae
+
+with two_replicas().scope():
+    vae = make_vae((6,), 2)
+    vae.compile(keras.optimizers.SGD(0.05, gradient_accumulation_steps=2), jit_compile=False)
+try:
+    vae.fit(np.zeros((8, 6), "float32"), batch_size=4, verbose=0)
+except ValueError as error:
+    print(error)
+"""
 CLIPS = {
     "none": {},
     "clipnorm": {"clipnorm": 0.05},
@@ -46,3 +59,10 @@ def test_two_replicas_clip_as_one(tmp_path):
         assert difference < 1e-5, name
         if name != "none":
             assert weights != found["none"][1], "the bound is reached"
+
+
+@pytest.mark.slow
+def test_accumulated_gradients_are_refused_on_several_replicas(tmp_path):
+    printed = run_python(ACCUMULATING, tmp_path, prepared=True)
+    assert "Expected an optimizer without gradient_accumulation_steps" in printed
+    assert "Received: SGD with gradient_accumulation_steps=2" in printed

@@ -16,21 +16,42 @@ STDDEV = np.array([0.4, 0.8, 1.0])
 
 
 def make():
-    """Return the VAE; its decoder is the identity."""
-    d = len(SLOPE)
+    """Return the VAE; its decoder is the identity, with the scale log 2."""
+    return assembled(SLOPE, OFFSET, STDDEV, np.ones(len(SLOPE)), np.log(2.0))
+
+
+def optimum(weight, scale, examples, seed=0):
+    """Return a VAE that is at the optimum of its ELBO, and data of its own distribution.
+
+    x = w z + s e with z and e standard normal, (d,), so that the posterior is
+    N(w x / (w^2 + s^2), s^2 / (w^2 + s^2)). A dimension of weight 0 is inactive.
+    """
+    weight = np.asarray(weight, "float64")
+    variance = weight**2 + scale**2
+    active = np.where(weight == 0.0, 1.0, scale / np.sqrt(variance))
+    vae = assembled(weight / variance, np.zeros(len(weight)), active, weight, scale)
+    draws = np.random.default_rng(seed).standard_normal((examples, len(weight)))
+    return vae, (draws * np.sqrt(variance)).astype("float32")
+
+
+def assembled(slope, offset, stddev, weight, scale):
+    """Return a VAE with q(z|x) = N(a x + b, s^2) and p(x|z) = N(w z, scale^2)."""
+    d = len(slope)
     kl = kvae.regularizers.KLDivergenceRegularizer(kvae.priors.StandardNormal(d))
     posterior = kvae.layers.MultivariateNormalDiag(d, activity_regularizer=kl)
     likelihood = kvae.layers.IndependentNormal(d)
     encoder = kvae.networks.mlp_encoder(d, posterior.params_size, hidden=())
     decoder = kvae.networks.mlp_decoder(d, likelihood.params_shape, hidden=())
-    raw = raw_scale(STDDEV)
-    encoder.get_layer("encoder_params").set_weights(
-        [np.concatenate([np.diag(SLOPE), np.zeros((d, d))], axis=1), np.concatenate([OFFSET, raw])]
-    )
-    weights = decoder.get_weights()
-    weights[0] = np.concatenate([np.eye(d), np.zeros((d, d))], axis=1)
-    decoder.set_weights(weights)
+    set_affine(encoder.get_layer("encoder_params"), slope, offset, stddev)
+    set_affine(decoder, weight, np.zeros(d), np.full(d, scale))
     return kvae.VAE(encoder=encoder, posterior=posterior, decoder=decoder, likelihood=likelihood)
+
+
+def set_affine(network, slope, offset, scale):
+    """Let a dense layer return the means `slope` * input + `offset`, and constant scales."""
+    d = len(slope)
+    kernel = np.concatenate([np.diag(slope), np.zeros((d, d))], axis=1)
+    network.set_weights([kernel, np.concatenate([offset, raw_scale(scale)])])
 
 
 def data(examples, seed=0):

@@ -106,11 +106,19 @@ def test_root_mean_square_of_the_means(report):
 
 
 def test_implied_beta_is_the_ratio_of_the_two_slopes(report):
-    # The decoder is N(z, s0^2) with s0 = softplus(0): nll grows by t^2 s^2 / (2 s0^2).
-    noise = np.sum(truth.STDDEV**2) / np.log(2.0) ** 2
-    up, down = np.exp(0.4), np.exp(-0.4)
-    kl_slope = np.sum(0.4 - 0.5 * truth.STDDEV**2 * (up - down))
-    assert within(report.sensitivity.implied_beta, 0.5 * noise * (up - down) / kl_slope)
+    # Of t^2 s^2 / (2 s0^2) with the decoder's s0 = log 2, and of t^2 s^2 / 2 - log t, at t = 1.
+    nll_slope = np.sum(truth.STDDEV**2) / np.log(2.0) ** 2
+    assert within(report.sensitivity.implied_beta, nll_slope / np.sum(1.0 - truth.STDDEV**2))
+
+
+def test_implied_beta_of_an_optimum_is_the_weight_of_the_kl():
+    """However many dimensions are inactive: their posterior is the prior, without any slope."""
+    vae, x = truth.optimum(np.where(np.arange(64) < 3, 5.0, 0.0), np.log(2.0), 1000)
+    report = kvae.diagnose(vae, x)
+    assert within(report.sensitivity.implied_beta, 1.0)
+    assert report.sensitivity.implied_beta.stderr < 0.1
+    assert report.verdict.state == "healthy"
+    assert "implied_beta" not in [finding.name for finding in report.findings]
 
 
 def test_noise_cost_is_half_its_variance_over_that_of_the_likelihood(report):

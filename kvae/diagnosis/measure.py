@@ -1,5 +1,7 @@
 """All measures of a latent space, put together."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -174,10 +176,8 @@ def _dimension_wise_kl_share(
     """
     if not vector.standard_normal_prior:
         return Estimate.not_measured()
-    kl_sum = max(float(kl_by_axis(mean, stddev).sum(axis=1).mean()), 1e-12)
-    total = sum(part.value for part in information)
-    error = np.sqrt(sum(part.stderr**2 for part in information))
-    return Estimate.of((kl_sum - total) / kl_sum, error / kl_sum)
+    kl = Estimate.of_mean(kl_by_axis(mean, stddev).sum(axis=1))
+    return _share(_difference(kl, _sum(information)), kl)
 
 
 def _at_scale_floor(vector: LatentVector, mean: np.ndarray) -> Estimate:
@@ -201,12 +201,23 @@ def _generalization_gap(
     return Estimate.of(seen.value - held_out.value, np.hypot(seen.stderr, held_out.stderr))
 
 
+def _sum(parts: Sequence[Estimate]) -> Estimate:
+    """Return the sum of independent estimates. Their biases add up."""
+    error = np.sqrt(sum(part.stderr**2 for part in parts))
+    plain = Estimate.of(sum(part.value for part in parts), error)
+    return replace(plain, high=plain.high + sum(_beyond(part) for part in parts))
+
+
 def _difference(total: Estimate, part: Estimate) -> Estimate:
     """Return total - part. An asymmetric interval of `part` widens the lower end, not below 0."""
     error = np.hypot(total.stderr, part.stderr)
     plain = Estimate.of(total.value - part.value, error)
-    low = plain.low - max(part.high - Estimate.of(part.value, part.stderr).high, 0.0)
-    return Estimate(plain.value, plain.stderr, min(max(low, 0.0), plain.low), plain.high)
+    return replace(plain, low=min(max(plain.low - _beyond(part), 0.0), plain.low))
+
+
+def _beyond(part: Estimate) -> float:
+    """Return how far the interval reaches above 1.96 standard errors: for a known bias."""
+    return max(part.high - Estimate.of(part.value, part.stderr).high, 0.0)
 
 
 def _share(part: Estimate, total: Estimate) -> Estimate:

@@ -53,6 +53,21 @@ def test_marginal_kl(report):
     )
 
 
+def test_dimension_wise_kl_share(report):
+    expected = truth.marginal_kl().sum() / (truth.information() + truth.marginal_kl()).sum()
+    assert within(report.dimension_wise_kl_share, expected)
+    assert report.dimension_wise_kl_share.stderr < 0.1
+
+
+@pytest.mark.parametrize(("examples", "scale"), [(60, 0.05), (100, 0.01)])
+def test_codes_that_are_the_prior_are_not_called_off_it_by_few_examples(examples, scale):
+    """The information that n examples show is at most log n, here below that of a dimension."""
+    vae, x = truth.optimum([5.0, 5.0], scale, examples)
+    report = kvae.diagnose(vae, x)
+    assert report.dimension_wise_kl_share.low <= 1e-6
+    assert "prior_mismatch" not in [finding.name for finding in report.findings]
+
+
 def test_active_units_are_those_whose_mean_varies_by_more_than_a_hundredth(report):
     assert report.active_units == np.sum(truth.SLOPE**2 * truth.VARIANCE > 0.01) == 2
     for dimension in report.dimensions:

@@ -1,8 +1,10 @@
 """The space in which data and decoded outputs are compared."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from kvae.contract import Domain
 
@@ -21,6 +23,8 @@ class DataSpace:
     Args:
         domain: the values of an event.
         x: examples, (examples, *event_shape), which give the standard deviations.
+        transforms: those between the data and the likelihood with the elements of each, see
+            `DistributionLayer.transforms`.
 
     Example:
         >>> from kvae.diagnosis.data_space import DataSpace
@@ -33,7 +37,8 @@ class DataSpace:
         array([[17.,  0.,  0.,  1.]])
     """
 
-    def __init__(self, domain: Domain, x: np.ndarray):
+    def __init__(self, domain: Domain, x: np.ndarray, transforms: Sequence[Any] = ()):
+        self._transforms = [each for each in transforms if not each[1].is_affine]
         self._parts = []
         for part in domain.parts():
             values = np.asarray(part.of(x), "float64").reshape(len(x), -1)
@@ -43,28 +48,34 @@ class DataSpace:
                 spread = values.reshape(-1, channels).std(axis=0)
                 scale = np.where(spread > 0.0, spread, 1.0)
             self._parts.append((part, scale))
-        self._features = [self._piece(part, scale, x[:1]).shape[1] for part, scale in self._parts]
 
     def __call__(self, values: Any) -> np.ndarray:
         """Return the vectors of `values`, (n, *event_shape), as float64 (n, features)."""
         values = np.asarray(values, "float64")
         return np.concatenate([self._piece(*each, values) for each in self._parts], axis=1)
 
-    def constant(self, vectors: np.ndarray) -> np.ndarray:
-        """Return the constant output that is nearest to data, (features,).
+    def constant(self, x: np.ndarray) -> np.ndarray:
+        """Return the constant output that is nearest to data, of those decoded, (features,).
 
-        Of numbers it is the mean. A decoded class is one of the classes: the most frequent one.
+        Of numbers it is the mean. Where the likelihood is one of transformed numbers, and what is
+        decoded their median, it is the mean of these, mapped back: of skewed numbers far from
+        their mean. A decoded class is one of the classes: the most frequent one.
 
         Args:
-            vectors: of the data, (n, features).
+            x: the data, (n, *event_shape).
         """
-        pieces, start = [], 0
-        for (part, _), features in zip(self._parts, self._features, strict=True):
-            mean = vectors[:, start : start + features].mean(axis=0)
+        center = np.asarray(x, "float64").mean(axis=0, keepdims=True)
+        for place, transform in self._transforms:
+            values = tf.constant(x[..., place], "float32")
+            inner = tf.reduce_mean(transform.forward(values), axis=0, keepdims=True)
+            center[..., place] = np.asarray(transform.inverse(inner))
+        pieces = []
+        for part, scale in self._parts:
+            piece = self._piece(part, scale, center)[0]
             if count := _class_numbers(part.domain):
-                mean = np.eye(count)[mean.reshape(-1, count).argmax(axis=1)].reshape(-1)
-            pieces.append(mean)
-            start += features
+                shares = self._piece(part, scale, x).mean(axis=0)
+                piece = np.eye(count)[shares.reshape(-1, count).argmax(axis=1)].reshape(-1)
+            pieces.append(piece)
         return np.concatenate(pieces)
 
     @staticmethod

@@ -22,8 +22,9 @@ class ExplainedVariance:
             ranking, the others held at their mean, for k = 0 .. latent_dim.
         pca: share explained by the first k principal components, for k = 0 .. latent_dim.
         beyond_constant: the last of `cumulative` less the share that the best constant output
-            explains. That is 0 of numbers, whose best constant is their mean, and below 0 of
-            classes, of which a decoder returns one and not their frequencies.
+            explains, see `DataSpace.constant`. That is 0 of numbers, whose best constant is their
+            mean, and below 0 of classes, of which a decoder returns one and not their frequencies,
+            and of numbers whose median is decoded.
     """
 
     per_dimension: tuple[Estimate, ...]
@@ -65,7 +66,7 @@ def explained_variance(
         kept[:, d] = mean[:, d]
         errors.append(np.sum((space(vae.decode(kept)) - data) ** 2, axis=1))
     cumulative = [Estimate.of_ratio(total - error, total) for error in errors]
-    constant = np.sum((data - space.constant(data)) ** 2, axis=1)
+    constant = np.sum((data - space.constant(x)) ** 2, axis=1)
     return ExplainedVariance(
         tuple(per_dimension),
         tuple(cumulative),

@@ -75,7 +75,7 @@ def measure(
     ranking = np.argsort([-part.value for part in information.per_dimension], kind="stable")
     # Each of these examples is decoded twice for every dimension.
     fewer = some[: int(np.clip(DECODINGS // (2 * vector.latent_dim), *EXPLAINED_EXAMPLES))]
-    space = DataSpace(vector.domain, x)
+    space = DataSpace(vector.domain, x, vae.transforms())
     explained = explained_variance(vae, space, x[fewer], mean[fewer], ranking)
     ends = rng.permutation(len(x))[: 2 * min(PAIRS, len(x) // 2)]
     pairs = mean[ends].reshape(2, -1, vector.latent_dim)

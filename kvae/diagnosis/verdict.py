@@ -68,7 +68,7 @@ THRESHOLDS = {
     "explained_variance": Threshold(
         0.0,
         "share of the variance",
-        "below 0 the best constant output, the mean of numbers, is a better reconstruction",
+        "below 0 the best constant output, mostly the mean, is a better reconstruction",
         (-0.46, 0.34),
     ),
     "information": Threshold(

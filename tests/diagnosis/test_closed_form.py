@@ -220,32 +220,53 @@ def test_overlap_is_the_bhattacharyya_coefficient(rng):
     assert overlap(codes).value == pytest.approx(np.exp(-1.0 / 8.0))
 
 
-def explained_by(output, domain, x):
+def explained_by(output, likelihood, x):
     """The explained variance of a decoder whose output for each example is given."""
     from kvae.diagnosis.data_space import DataSpace
     from kvae.diagnosis.explained_variance import explained_variance
 
     vae = SimpleNamespace(decode=lambda z: output)
-    return explained_variance(vae, DataSpace(domain, x), x, np.zeros((len(x), 1)), [0])
+    space = DataSpace(likelihood.domain, x, likelihood.transforms())
+    return explained_variance(vae, space, x, np.zeros((len(x), 1)), [0])
 
 
 def test_what_decoded_classes_explain_is_compared_with_the_most_frequent_class(rng):
     """Column means, which no decoder of classes can return, are nearer than a class."""
-    domain = kvae.layers.IndependentCategorical((3,), 4).domain
+    layer = kvae.layers.IndependentCategorical((3,), 4)
     likely = rng.integers(0, 4, (500, 3))
     x = np.where(rng.uniform(size=likely.shape) < 0.4, likely, rng.integers(0, 4, likely.shape))
-    found = explained_by(likely, domain, x.astype("float64"))
+    found = explained_by(likely, layer, x.astype("float64"))
     assert found.cumulative[-1].high < 0.0 < found.beyond_constant.low
-    other = explained_by(rng.permutation(likely), domain, 1.0 * np.maximum(x, 1))
+    other = explained_by(rng.permutation(likely), layer, 1.0 * np.maximum(x, 1))
     assert other.beyond_constant.high < 0.0
-    always = explained_by(np.ones_like(likely), domain, 1.0 * np.maximum(x, 1))
+    always = explained_by(np.ones_like(likely), layer, 1.0 * np.maximum(x, 1))
     assert always.beyond_constant.value == 0.0
 
 
 def test_what_decoded_numbers_explain_is_compared_with_their_mean(rng):
     x = rng.normal(size=(200, 3))
-    found = explained_by(0.7 * x, kvae.layers.Domain(), x)
-    assert found.beyond_constant == found.cumulative[-1]
+    found = explained_by(0.7 * x, kvae.layers.IndependentNormal(3), x)
+    assert found.beyond_constant.value == pytest.approx(found.cumulative[-1].value)
+    assert found.beyond_constant.stderr == pytest.approx(found.cumulative[-1].stderr)
+
+
+@pytest.mark.parametrize("as_columns", [False, True])
+def test_what_decoded_medians_explain_is_compared_with_the_median(rng, as_columns):
+    """The mean of skewed numbers is nearer to them than medians that follow the codes."""
+
+    def logarithms(event_shape, name):
+        normal = kvae.layers.IndependentNormal(event_shape)
+        return kvae.layers.Transformed(normal, kvae.transforms.Log(1e-3), name=name)
+
+    layer = logarithms(3, "all")
+    if as_columns:
+        layer = kvae.layers.Columns([logarithms((), f"amount_{place}") for place in range(3)])
+    code = 0.5 * rng.standard_normal((4000, 1))
+    x = np.exp(code + 1.2 * rng.standard_normal((4000, 3)))
+    found = explained_by(np.exp(np.tile(code, 3)), layer, x)
+    assert found.cumulative[-1].value < 0.0 < found.beyond_constant.low
+    always = explained_by(np.ones_like(x), layer, x)  # the median of all rows is exp(0)
+    assert always.beyond_constant.value == pytest.approx(0.0, abs=0.01)
 
 
 def test_data_distance_is_relative_to_the_distance_between_examples():

@@ -14,6 +14,7 @@ __all__ = [
     "has_independent_elements",
     "is_diagonal",
     "is_gaussian",
+    "is_on_sphere",
     "kl_divergence",
     "kl_per_element",
     "log_prior",
@@ -32,7 +33,7 @@ def check_supports(posterior: Any, prior: Any) -> None:
         posterior: `tfd.Distribution`.
         prior: another one.
     """
-    on_sphere = {_is_on_sphere(posterior), _is_on_sphere(prior)}
+    on_sphere = {is_on_sphere(posterior), is_on_sphere(prior)}
     if on_sphere == {True, False}:
         raise ValueError(
             "Expected posterior and prior on one space: kvae.layers.PowerSpherical with "
@@ -41,12 +42,21 @@ def check_supports(posterior: Any, prior: Any) -> None:
         )
 
 
-def _is_on_sphere(distribution: Any) -> bool | None:
-    """Return whether its density is one on the unit sphere; None where that is not known."""
+def is_on_sphere(distribution: Any) -> bool | None:
+    """Return whether its density is one on the unit sphere; None where that is not known.
+
+    Args:
+        distribution: `tfd.Distribution`.
+
+    Example:
+        >>> from kvae.contract.closed_form import is_on_sphere
+        >>> is_on_sphere(tfd.SphericalUniform(3)), is_on_sphere(tfd.Normal(0.0, 1.0))
+        (True, False)
+    """
     if isinstance(distribution, tfd.MixtureSameFamily):
-        return _is_on_sphere(distribution.components_distribution)
+        return is_on_sphere(distribution.components_distribution)
     if hasattr(distribution, "bijector"):  # TFP's are no instances of tfd.TransformedDistribution
-        return None if _is_on_sphere(distribution.distribution) else False
+        return None if is_on_sphere(distribution.distribution) else False
     if isinstance(distribution, tfd.PowerSpherical | tfd.VonMisesFisher | tfd.SphericalUniform):
         return True
     known = is_gaussian(distribution) or isinstance(distribution, tfd.Independent)

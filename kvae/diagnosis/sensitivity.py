@@ -51,7 +51,8 @@ def decoder_sensitivity(
     likelihood and a normal prior, and a dimension whose posterior is the prior adds nothing. The
     implied beta is near 1 for a VAE trained with beta = 1, 0 where no KL keeps the noise up, and
     far above 1 where the decoder was trained without this noise. It holds for any posterior and
-    any prior.
+    any prior. A posterior on the sphere has its points projected back to the sphere. The
+    divergence of this motion at z is (d - 1) m . z, with the mean (d - 1) |m|^2 in place of d.
 
     Args:
         vector: view of the model.
@@ -63,6 +64,10 @@ def decoder_sensitivity(
     other = tf.constant(np.roll(mean, 1, axis=0), "float32")
     up, down = np.exp(LOG_SCALE_STEP), np.exp(-LOG_SCALE_STEP)
 
+    def moved(code: Any, noise: Any, factor: float) -> Any:
+        z = code + factor * noise
+        return tf.math.l2_normalize(z, axis=-1) if vector.on_sphere else z
+
     def of_rows(index: Any, seed: Any) -> dict[str, Any]:
         target, code = tf.gather(rows, index), tf.gather(centre, index)
         draws, _ = vector.draw(target, seed, PRIOR_DRAWS)
@@ -71,17 +76,20 @@ def decoder_sensitivity(
             "at_mean": code,
             "other": tf.gather(other, index),
             "drawn": code + noise[0],
-            "more": code + up * noise[0],
-            "less": code + down * noise[0],
+            "more": moved(code, noise[0], up),
+            "less": moved(code, noise[0], down),
         }
         nll = {name: -vector.log_prob(z, target) for name, z in codes.items()}
         # In pairs of opposite noise: the part of log p that is linear in it cancels.
         both = tf.concat([noise, -noise], axis=0)
         prior = vector.prior()
-        slope = prior.log_prob(code + up * both) - prior.log_prob(code + down * both)
+        higher, lower = (prior.log_prob(moved(code, both, factor)) for factor in (up, down))
+        dimensions: Any = float(vector.latent_dim)
+        if vector.on_sphere:
+            dimensions = (dimensions - 1.0) * tf.reduce_sum(tf.square(code), axis=-1)
         # Not 2 LOG_SCALE_STEP: t^2 / 2, of slope 1 in log t as log t is, differs by this.
-        own = 0.5 * (up**2 - down**2) * vector.latent_dim
-        return {**nll, "kl_slope": own + tf.reduce_mean(slope, axis=0)}
+        own = 0.5 * (up**2 - down**2) * dimensions
+        return {**nll, "kl_slope": own + tf.reduce_mean(higher - lower, axis=0)}
 
     found = BatchedFunction(of_rows)(np.arange(len(x)), seed=seed)
     found = {name: values.astype("float64") for name, values in found.items()}

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from kvae import checks
 from kvae.contract import Domain
-from kvae.contract.closed_form import kl_per_element
+from kvae.contract.closed_form import is_on_sphere, kl_per_element
 from kvae.contract.input_spec import target_of
 from kvae.models.latent_model import LatentModel
 from kvae.priors import StandardNormal
@@ -45,6 +45,7 @@ class LatentVector:
         domain: values that an example may have.
         standard_normal_prior: whether p(z) is a standard normal.
         diagonal_posterior: whether q(z|x) is a normal with independent dimensions.
+        on_sphere: whether q(z|x) is a density on the unit sphere.
         model: the model itself, for what it says of its parts and its training.
         name: name of the latent group.
 
@@ -62,6 +63,7 @@ class LatentVector:
     domain: Domain
     standard_normal_prior: bool
     diagonal_posterior: bool
+    on_sphere: bool
     model: LatentModel
     name: str
 
@@ -193,6 +195,7 @@ def one_latent_vector(model: Any, finite: bool = True) -> LatentVector:
         standard_normal_prior=isinstance(model.prior, StandardNormal),
         diagonal_posterior=posterior is not None
         and kl_per_element(posterior, posterior) is not None,
+        on_sphere=posterior is not None and bool(is_on_sphere(posterior)),
         model=model,
         name=name,
     )

@@ -1,7 +1,6 @@
 """What a model says of its own training: evidence for a diagnosis beside the numbers."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
@@ -23,7 +22,7 @@ class TrainingSettings:
             objective.
         sampled: whether the decoder is known to have been trained on samples of the posterior, as
             after `fit`; False where it is not known, as of a model put together of trained parts.
-        steps: training steps that the optimizer has taken; 0 where none are known.
+        steps: training steps on record, see `LatentModel.training_steps`; 0 where none are.
         prior: name of the prior's class.
         learned_prior: whether the prior has trained weights.
         penalties: names of the penalties of the posterior.
@@ -57,7 +56,7 @@ class TrainingSettings:
             and type(model).penalties is LatentModel.penalties
         ):
             beta = float(keras.ops.convert_to_numpy(kl.weight_at(model.step())))
-        steps = _steps(model)
+        steps = model.training_steps()
         return cls(
             beta=beta,
             sampled=steps > 0,
@@ -74,10 +73,3 @@ class TrainingSettings:
         if self.sampled:
             trained = f"{self.steps:,} training steps, on samples of the posterior"
         return (f"settings: {trained}; prior {self.prior}{beta}",)
-
-
-def _steps(model: Any) -> int:
-    if not model.compiled:
-        return 0
-    optimizers = [optimizer for optimizer, _ in model.update_groups().values()]
-    return max((int(optimizer.iterations) for optimizer in optimizers), default=0)

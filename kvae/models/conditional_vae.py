@@ -123,9 +123,11 @@ class ConditionalVAE(VAE):
         for _, transform in self.condition_layer.transforms():
             transform.check_adapted()
         parts = self.parts()
-        return GivenCondition(
+        model = GivenCondition(
             given=condition, missing=self.missing, dtype=self.dtype_policy, **parts
         )
+        model.earlier_steps = self.training_steps()
+        return model
 
     # -- the contract ------------------------------------------------------------------------
 

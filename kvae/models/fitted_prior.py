@@ -148,6 +148,7 @@ def _with_prior(model: Any, prior: Prior) -> Any:
     compiled = again.get_compile_config()
     if compiled:
         made.compile_from_config(compiled)
+    made.earlier_steps = model.training_steps()  # its optimizer begins anew
     return made
 
 

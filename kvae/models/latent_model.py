@@ -53,6 +53,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
 
     missing: bool = False  # whether NaN in x means that the element is not observed
     condition_dim: int | None = None  # elements of the vector that networks read of a condition
+    earlier_steps: int = 0  # those behind the weights that it was made with
 
     def __init__(self, **kwargs: Any):
         # Raw data are cast by the networks, behind the transforms: in float16 1e5 is infinite.
@@ -328,6 +329,16 @@ class LatentModel(ArrayMethods, TrainingMethods):
         """Count one training step."""
         for layer in self.posterior_layers():
             layer.advance_step()
+
+    def training_steps(self) -> int:
+        """Return the training steps that are on record; 0 where none are.
+
+        Those of the optimizer, and of the model whose weights this one was made with, as
+        `ConditionalVAE.given` and `VAE.fit_prior` make it.
+        """
+        optimizers = [each for each, _ in self.update_groups().values()] if self.compiled else []
+        own = max((int(optimizer.iterations) for optimizer in optimizers), default=0)
+        return self.earlier_steps + own
 
     def network_losses(self, batch: Batch) -> list[Any]:
         """Return the losses of the layers inside the networks, such as weight decay.

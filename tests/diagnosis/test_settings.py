@@ -7,7 +7,7 @@ import pytest
 import kvae
 from kvae.diagnosis import TrainingSettings
 from kvae.evaluation.gaussian_vector import one_gaussian_vector
-from tests.small import kl, make_vae
+from tests.small import kl, make_conditional, make_vae
 
 
 def settings(vae):
@@ -31,6 +31,32 @@ def test_of_a_model_after_fit_and_reloading(digits, tmp_path):
     assert settings(vae) == expected
     vae.save(tmp_path / "vae.keras")
     assert settings(keras.saving.load_model(tmp_path / "vae.keras")) == expected
+
+
+def test_of_a_conditional_model_at_one_condition(digits, tmp_path):
+    model = make_conditional()
+    model.compile("adam")
+    inputs = {"x": digits[1][:64], "condition": np.arange(64) % 10}
+    model.fit(inputs, batch_size=32, epochs=2, verbose=0)
+    expected = TrainingSettings(beta=1.0, sampled=True, steps=4)
+    assert settings(model.given(1)) == expected
+    model.given(1).save(tmp_path / "given.keras")
+    assert settings(keras.saving.load_model(tmp_path / "given.keras")) == expected
+    assert settings(make_conditional().given(1)).sampled is False
+
+
+def test_of_a_model_whose_prior_was_fitted_after_training(digits, tmp_path):
+    vae = make_vae()
+    vae.compile("adam")
+    vae.fit(digits[1][:64], batch_size=32, epochs=2, verbose=0)
+    prior = kvae.priors.GaussianMixture(2, num_components=2)
+    vae = vae.fit_prior(digits[1][:64], prior).fit_prior(digits[1][:64], prior)
+    assert settings(vae).steps == 4
+    vae.save(tmp_path / "vae.keras")
+    again = keras.saving.load_model(tmp_path / "vae.keras")
+    assert settings(again).steps == 4
+    again.fit(digits[1][:64], batch_size=32, verbose=0)
+    assert settings(again).steps == 6
 
 
 def test_the_weight_is_that_at_the_end_of_a_schedule(digits):

@@ -16,7 +16,7 @@ import shutil
 import socket
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ def destination(
     name: str = "path",
     sources: Mapping[str, Path | None] | None = None,
     folder: bool = True,
+    suffixes: Sequence[str] = (),
 ) -> Path:
     """Return `path` if something can be written there; to be called before any work.
 
@@ -44,9 +45,10 @@ def destination(
         sources: what is read before something is written there, by the names of the arguments. None
             of it may be or lie in what is replaced: it would be lost.
         folder: whether a folder is to be written there, or a file. One does not replace the other.
+        suffixes: the endings that its name may have, such as ".png"; empty for any.
 
     Raises:
-        ValueError: If it cannot be the name of a file, or a source lies there.
+        ValueError: If it cannot be the name of such a file, or a source lies there.
         FileNotFoundError: If the folder that is to hold it does not exist.
         NotADirectoryError: If that folder is a file, or a folder is to replace a file.
         IsADirectoryError: If a file is to replace a folder.
@@ -55,7 +57,7 @@ def destination(
     """
     target = Path(path)
     parent = target.parent
-    check_name(target, name)
+    check_name(target, name, suffixes)
     if not parent.exists():
         raise FileNotFoundError(
             f"Expected the folder of {name} to exist. Received: {name}={str(path)!r}, but there is "
@@ -87,13 +89,16 @@ def destination(
     return target
 
 
-def check_name(target: Path, name: str) -> None:
+def check_name(target: Path, name: str, suffixes: Sequence[str] = ()) -> None:
     """Raise a ValueError where nothing can be renamed to a path, such as "." and "folder/..".
 
     Args:
         target: path of a file or folder to be.
         name: name of the argument, for messages.
+        suffixes: the endings that it may have, such as ".png"; empty for any.
     """
+    if suffixes and target.suffix.lower() not in suffixes:
+        raise ValueError(f"Expected {name} to end in {suffixes[0]}. Received: {str(target)!r}")
     last = target.name
     if last in ("", "..") or "\0" in str(target) or len(os.fsencode(last)) > LONGEST_NAME:
         raise ValueError(

@@ -26,10 +26,13 @@ def run(
     schema: Path | None = None,
 ) -> None:
     """Load a saved VAE and examples, print the diagnosis, and write figure and page."""
-    for path, option in ((picture, "--picture"), (report, "--report")):
+    sources = {"MODEL": model, "DATA": data, "--train-data": train_data}
+    for path, option, suffixes in (
+        (picture, "--picture", (".png",)),
+        (report, "--report", (".html", ".htm")),
+    ):
         if path is not None:
-            sources = {"MODEL": model, "DATA": data, "--train-data": train_data}
-            files.destination(path, overwrite, option, sources, folder=False)
+            files.destination(path, overwrite, option, sources, folder=False, suffixes=suffixes)
     schema = schema or schema_file_of(model)
     examples = read_examples(data, schema=schema)
     seen = None
@@ -48,7 +51,7 @@ def run(
         found = kvae.diagnose(vae, examples, seed, x_train=seen)
     if picture is not None:
         with files.replacing(picture, overwrite) as temporary:
-            found.plot().savefig(temporary, dpi=150)
+            found.plot().savefig(temporary, format="png", dpi=150)
     if report is not None:
         found.save(report)
     if as_json:

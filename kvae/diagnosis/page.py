@@ -29,8 +29,7 @@ def write_page(report: Any, path: Any) -> None:
         path: name of the file, ending in .html.
     """
     path = Path(path)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"Expected path to end in .html. Received: {str(path)!r}")
+    files.check_name(path, "path", (".html", ".htm"))
     with files.replacing(path) as temporary:
         Path(temporary).write_text(_page(report), encoding="utf-8")
 

@@ -40,6 +40,7 @@ def folder(tmp_path_factory):
     content = (folder / "vae.keras").read_bytes()
     (folder / "cut.keras").write_bytes(content[: len(content) // 2])
     (folder / "empty.keras").write_bytes(b"")
+    (folder / "page.html").write_bytes(b"")
     with zipfile.ZipFile(folder / "other.keras", "w") as archive:
         archive.writestr("a.txt", "b")
     (folder / "red\x1b[31m.keras").write_bytes(b"")
@@ -106,6 +107,14 @@ def test_a_model_with_an_unknown_layer_is_refused_in_one_line(folder, monkeypatc
             ["diagnose", "vae.keras", "--data", "x.npy", "--picture", "no/such/p.png"],
             "Expected the folder of --picture to exist",
         ),
+        (
+            ["diagnose", "nothing", "--data", "nothing", "--picture", "figure"],
+            "Expected --picture to end in .png",
+        ),
+        (
+            ["diagnose", "nothing", "--data", "nothing", "--picture", "a.png", "--report", "a.pdf"],
+            "Expected --report to end in .html",
+        ),
         (["verify", "nothing"], "Expected a folder that holds a bundle"),
         (["bench", "nothing"], "Expected a folder that holds a bundle"),
         (["info", "nothing"], "Expected FILE to name a file or folder"),
@@ -124,11 +133,11 @@ def test_a_model_with_an_unknown_layer_is_refused_in_one_line(folder, monkeypatc
             "Expected DATA to be another file than --output",
         ),
         (
-            ["diagnose", "vae.keras", "--data", "x.npy", "--report", "empty.npy"],
+            ["diagnose", "vae.keras", "--data", "x.npy", "--report", "page.html"],
             "Expected --report to be free",
         ),
         (
-            ["diagnose", "vae.keras", "--data", "x.npy", "--report", "vae.keras", "--overwrite"],
+            ["diagnose", "page.html", "--data", "x.npy", "--report", "page.html", "--overwrite"],
             "Expected MODEL to be another file than --report",
         ),
     ],

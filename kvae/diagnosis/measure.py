@@ -110,7 +110,7 @@ def measure(
         explained_variance=explained,
         dimensions=dimensions,
         plotted=PlottedPosteriors.of(mean, stddev, ranking, labels),
-        events=PlottedEvents.of(vae, x[some], mean[some], ranking, decoded),
+        events=PlottedEvents.of(vae, x[some], mean[some], dimensions, decoded),
         notes=_notes(vector, posteriors, information.total, gaps),
     )
 

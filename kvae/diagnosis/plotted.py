@@ -1,5 +1,6 @@
 """What the figure of a report shows: posteriors of some examples, and decoded events."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,6 @@ import numpy as np
 from kvae import pictures
 from kvae.contract import Domain
 from kvae.contract.input_spec import target_of
-from kvae.evaluation.axes import SAFE_QUANTILES
 
 __all__ = ["PlottedEvents", "PlottedPosteriors"]
 
@@ -77,7 +77,12 @@ class PlottedEvents:
 
     @classmethod
     def of(
-        cls, vae: Any, x: np.ndarray, mean: np.ndarray, ranking: np.ndarray, samples: np.ndarray
+        cls,
+        vae: Any,
+        x: np.ndarray,
+        mean: np.ndarray,
+        dimensions: Sequence[Any],
+        samples: np.ndarray,
     ) -> "PlottedEvents | None":
         """Return what there is to see of a model of pictures or series, None of other data.
 
@@ -85,18 +90,17 @@ class PlottedEvents:
             vae: a `kvae.VAE`.
             x: examples, (examples, *event_shape).
             mean: their posterior means, (examples, latent_dim).
-            ranking: the dimensions, the most informative first.
+            dimensions: each `LatentDimension`, the most informative first.
             samples: decoded samples of the prior.
         """
         domain = target_of(vae.named_inputs().specs).domain
         shape = x.shape[1:]
         if domain.columns or not pictures.drawable(shape):
             return None
-        axes = tuple(int(d) for d in ranking[:AXES])
+        axes = tuple(dimension.index for dimension in dimensions[:AXES])
         codes = np.tile(mean[0], (len(axes), EVENTS, 1))
-        low, high = np.quantile(mean, SAFE_QUANTILES, axis=0)
-        for row, d in enumerate(axes):
-            codes[row, :, d] = np.linspace(low[d], high[d], EVENTS)
+        for row, dimension in enumerate(dimensions[:AXES]):
+            codes[row, :, dimension.index] = np.linspace(dimension.low, dimension.high, EVENTS)
         moved = vae.decode(codes.reshape(-1, mean.shape[1]))
         return cls(
             domain,

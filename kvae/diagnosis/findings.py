@@ -163,9 +163,10 @@ def _unused_dimensions(report: Any, settings: TrainingSettings) -> Found:
     if unused:
         count, used = len(report.dimensions), len(report.dimensions) - len(unused)
         yield (
-            f"{len(unused)} of {count} dimensions carry less than {threshold:g} nats",
+            f"{len(unused)} of {count} dimensions carry less than {threshold:g} nats; their KL to "
+            f"a standard normal is {sum(d.kl.value for d in unused):.2f} nats",
             max((d.information for d in unused), key=lambda each: each.value),
-            f"They add nothing to the KL; latent_dim={max(used, 1)} would do."
+            f"A latent_dim of {max(used, 1)} would do."
             + (
                 ""
                 if "free_bits" in settings.penalties or 2 * used >= count

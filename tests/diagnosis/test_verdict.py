@@ -35,6 +35,7 @@ def numbers(stderr=1e-3, used=6, **changes):
         SimpleNamespace(
             index=d,
             information=Estimate.of(0.5 if d < used else 0.01, stderr),
+            kl=Estimate.of(0.5, stderr),
             output_variance=Estimate.of(changes.get("output_variance", 0.1), 1e-5),
             low=-2.6,
             high=changes.get("high", 2.6),
@@ -119,6 +120,14 @@ def test_a_finding_names_its_number_and_what_helps(name, changes, settings):
     assert found.estimate.measured
     assert found.advice.endswith(".")
     assert str(found).startswith(found.sentence)
+
+
+def test_unused_dimensions_come_with_their_kl():
+    """A constant posterior other than the prior carries nothing and has a KL."""
+    (found,) = findings(numbers(used=2), FITTED)
+    assert "4 of 6 dimensions" in str(found)
+    assert "is 2.00 nats" in str(found)
+    assert "latent_dim of 2" in str(found)
 
 
 def test_a_healthy_model_has_no_finding():

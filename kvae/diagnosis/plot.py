@@ -1,5 +1,6 @@
 """The figure of a diagnosis: posteriors, information, explained variance, decoded events."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from kvae import pictures
 from kvae.diagnosis.plotted import PlottedEvents, PlottedPosteriors
+from kvae.evaluation.estimate import Estimate
 
 __all__ = ["plot_posteriors", "plot_report"]
 
@@ -77,9 +79,8 @@ def _information(axes: Any, report: Any) -> None:
     information = [d.information for d in dimensions]
     axes.bar(places - 0.2, [d.kl.value for d in dimensions], 0.4, label="KL")
     axes.bar(places + 0.2, [i.value for i in information], 0.4, label="information")
-    lengths = [[i.value - i.low for i in information], [i.high - i.value for i in information]]
-    values = [i.value for i in information]
-    axes.errorbar(places + 0.2, values, np.maximum(lengths, 0.0), fmt="none", color="k", lw=0.8)
+    values, lengths = _intervals(information)
+    axes.errorbar(places + 0.2, values, lengths, fmt="none", color="k", lw=0.8)
     turned = 90 if len(dimensions) > 12 else 0
     axes.set_xticks(places, [f"z{d.index}" for d in dimensions], fontsize=7, rotation=turned)
     axes.set_ylabel("nats")
@@ -92,13 +93,21 @@ def _information(axes: Any, report: Any) -> None:
 def _explained(axes: Any, report: Any) -> None:
     count = np.arange(len(report.explained_variance.pca))
     axes.plot(count, report.explained_variance.pca, "o--", ms=3, label="PCA")
-    values = [estimate.value for estimate in report.explained_variance.cumulative]
-    errors = [1.96 * estimate.stderr for estimate in report.explained_variance.cumulative]
-    axes.errorbar(count, values, errors, fmt="o-", ms=3, label="decoder")
+    values, lengths = _intervals(report.explained_variance.cumulative)
+    axes.errorbar(count, values, lengths, fmt="o-", ms=3, label="decoder")
     axes.set(xlabel="dimensions kept", ylabel="share of variance")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=8)
     axes.set_title("explained variance of the data", fontsize=9)
+
+
+def _intervals(estimates: Sequence[Estimate]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values, (n,), and how far the intervals reach below and above them, (2, n)."""
+    value, low, high = (
+        np.array([getattr(estimate, name) for estimate in estimates])
+        for name in ("value", "low", "high")
+    )
+    return value, np.maximum([value - low, high - value], 0.0)
 
 
 def _events(figure: Any, events: PlottedEvents) -> None:

@@ -94,5 +94,18 @@ def test_claims_of_reports_without_estimates_are_undecided(reports, broken):
         assert all(each.supports is None for each in compared)
 
 
+def test_the_figure_shows_the_intervals_of_the_seeds(reports):
+    """Those of two seeds have Student's factor of 12.7, not 1.96."""
+    found = over_seeds(reports[:2])
+    panels = {panel.get_title(): panel for panel in found.plot().axes}
+    for title, estimates in (
+        ("information per dimension", [each.information for each in found.dimensions]),
+        ("explained variance of the data", found.explained_variance.cumulative),
+    ):
+        (bars,) = panels[title].collections
+        drawn = [segment[:, 1] for segment in bars.get_segments()]
+        np.testing.assert_allclose(drawn, [(each.low, each.high) for each in estimates])
+
+
 def test_one_report_stays_as_it_is(reports):
     assert over_seeds(reports[:1]) is reports[0]

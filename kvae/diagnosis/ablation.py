@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from kvae import checks
 from kvae.contract.plain_array import plain_array
-from kvae.diagnosis.diagnose_model import diagnose
+from kvae.diagnosis.diagnose_model import check_differ, diagnose
 from kvae.diagnosis.over_seeds import over_seeds
 from kvae.diagnosis.plot import plot_posteriors
 from kvae.diagnosis.report import LatentReport
@@ -157,7 +157,8 @@ def ablation(
         An `Ablation` with reports, claims and figures.
 
     Raises:
-        ValueError: If a required variant is missing, or `x` does not hold such images.
+        ValueError: If a required variant is missing, or `x` does not hold such images, at least 50
+            and not all equal.
 
     Example:
         >>> result = kvae.diagnosis.ablation(x_train, epochs=30)  # doctest: +SKIP
@@ -179,6 +180,7 @@ def ablation(
             "Expected x to hold images (examples, height, width, channels) with 1 or 3 channels. "
             f"Received: shape {x.shape}.{hint}"
         )
+    check_differ(x, "x")
     models: dict[str, Any] = {}  # of the first seed whose weights are finite
     runs: dict[str, tuple[LatentReport, ...]] = dict.fromkeys(variants, ())
     with progress("Ablation", seeds * len(variants)) as begin:

@@ -88,6 +88,17 @@ def _checked(vector: LatentVector, x: Any, name: str) -> np.ndarray:
             f"Expected {name} without missing values. Received: NaN. Fill them by vae.impute(x), "
             "or give the complete examples."
         )
+    check_differ(x, name)
+    return x
+
+
+def check_differ(x: np.ndarray, name: str) -> None:
+    """Raise a ValueError if there are too few examples to diagnose a model on, or only equal ones.
+
+    Args:
+        x: examples, (examples, *event_shape).
+        name: of the argument, for messages.
+    """
     if len(x) < LEAST_EXAMPLES:
         raise ValueError(
             f"Expected {name} to hold at least {LEAST_EXAMPLES} examples. Received: {len(x)} "
@@ -97,4 +108,3 @@ def _checked(vector: LatentVector, x: Any, name: str) -> np.ndarray:
         raise ValueError(
             f"Expected {name} to hold examples that differ. Received: {len(x)} equal examples"
         )
-    return x

@@ -138,6 +138,22 @@ def test_ablation_of_what_cannot_be_drawn_is_refused_before_training(shape):
     assert ("x[..., None]" in str(refused.value)) == (len(shape) == 3)
 
 
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.random.default_rng(0).uniform(size=(40, 8, 8, 1)), "at least 50 examples"),
+        (np.full((60, 8, 8, 1), 0.5), "examples that differ"),
+    ],
+)
+def test_ablation_of_examples_that_cannot_be_diagnosed_is_refused_before_training(
+    x, message, monkeypatch
+):
+    module = importlib.import_module("kvae.diagnosis.ablation")  # hidden by its function
+    monkeypatch.setattr(module, "train_variant", None)
+    with pytest.raises(ValueError, match=message):
+        kvae.diagnosis.ablation(x)
+
+
 @pytest.mark.parametrize("x", ["digits", {}, [["a"]], b"x", None])
 def test_ablation_of_something_else_than_an_array(x):
     with pytest.raises(ValueError, match="Expected x to "):

@@ -87,8 +87,8 @@ THRESHOLDS = {
     "implied_beta_ratio": Threshold(
         4.0,
         "nats per nat, over the weight of the KL where that is above 1",
-        "decoders trained on samples: up to 1.3; deterministic encoders: from 15",
-        (1.3, 15.0),
+        "decoders trained on samples: up to 1.3; deterministic encoders: from 14",
+        (1.3, 14.0),
     ),
     "implied_beta_low": Threshold(
         0.1,
@@ -99,8 +99,8 @@ THRESHOLDS = {
     "implied_beta_high": Threshold(
         1.7,
         "nats per nat",
-        "VAEs: 1 to 1.4; over-regularized with a beta of 2 or 4: from 2.2",
-        (1.2, 2.2),
+        "VAEs: 1 to 1.4; over-regularized with a beta of 2 or 4: from 1.9",
+        (1.2, 1.9),
     ),
     "informative": Threshold(
         0.1, "nats", "informative dimensions: above; inactive ones: mostly below", (0.073, 0.1)

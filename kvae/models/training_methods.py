@@ -249,7 +249,8 @@ class TrainingMethods(keras.Model):
             y: target, as for `fit`.
 
         Raises:
-            ValueError: If the model has no such transform, or the data are not valid.
+            ValueError: If the model has no such transform, or the data are not valid or hold no
+                value of a column. The model is then as it was.
 
         Example:
             >>> layer = kvae.layers.IndependentNormal(3)

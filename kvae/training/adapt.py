@@ -7,6 +7,7 @@ import numpy as np
 from kvae.contract.failures import explained
 from kvae.layers.observed import not_missing
 from kvae.training.inputs.streams import check_ends
+from kvae.transforms.transform import relearning
 
 __all__ = ["BATCH_SIZE", "adapt", "check_adapted"]
 
@@ -30,23 +31,17 @@ def adapt(model: Any, x: Any, y: Any = None) -> None:
     inputs = model.named_inputs()
     source = inputs.source(x, y, batch_size=BATCH_SIZE, target=False)
     check_ends(source, None, "x", None)
-    _reset(learning)
-    try:
+    with relearning([transform for _, _, transform in learning]):
         with explained():
             for batch in source:
                 tensors, _ = inputs.unpack(batch)
                 for name, index, transform in learning:
                     values = np.asarray(tensors[name])[..., index]
                     transform.update_state(values, _observed(inputs, name, index, values, tensors))
-    except BaseException:  # a part of the data would pass for all of them
-        _reset(learning)
-        raise
-    check_adapted(model)
-
-
-def _reset(learning: list[tuple[str, Any, Any]]) -> None:
-    for _, _, transform in learning:
-        transform.reset_state()
+        for name, index, transform in learning:
+            width = (1, *inputs.specs[name].shape)[-1]
+            columns = np.atleast_1d(np.arange(width)[index]).tolist()
+            transform.check_learned("x" if name == "target" and y is None else name, columns)
 
 
 def check_adapted(model: Any) -> None:

@@ -95,11 +95,13 @@ class _Sample:
 
     def __init__(self) -> None:
         self.random = np.random.default_rng(0)
+        self.count: Any = 0
         self.keys = np.zeros(0)
         self.rows: Any = None
 
     def add(self, values: np.ndarray, mask: np.ndarray) -> None:
         """Add rows (n, size) or numbers (n,) where `mask` holds; keep those of the least keys."""
+        self.count = self.count + mask.sum(axis=0)
         rows = np.where(mask, values, np.nan).reshape(len(values), -1)
         keys = np.concatenate([self.keys, self.random.random(len(rows))])
         rows = rows if self.rows is None else np.concatenate([self.rows, rows])

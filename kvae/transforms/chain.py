@@ -1,6 +1,6 @@
 """Transforms one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -89,6 +89,20 @@ class Chain(Transform):
     def is_adapted(self) -> bool:
         """Whether all transforms are."""
         return all(each.is_adapted for each in self.transforms)
+
+    def unseen_columns(self) -> list[int]:
+        """Return those of the transform that learns, see `Transform.unseen_columns`."""
+        return [column for each in self.transforms for column in each.unseen_columns()]
+
+    def keep_state(self) -> Callable[[], None]:
+        """Return what puts back what each transform has learned, see `Transform.keep_state`."""
+        kept = [each.keep_state() for each in self.transforms]
+
+        def put_back() -> None:
+            for each in kept:
+                each()
+
+        return put_back
 
     def reset_state(self) -> None:
         """Forget the data seen."""

@@ -1,5 +1,6 @@
 """The base of transforms whose numbers are given, or taken from data."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -38,7 +39,10 @@ class LearnedTransform(Transform):
         raise NotImplementedError(f"{type(self).__name__} must define start")
 
     def statistics(self) -> Any:
-        """Return an object that collects what is needed of batches; its `add` takes them."""
+        """Return an object that collects what is needed of batches.
+
+        Its `add` takes them, and `count` is the number of observed values of each column.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define statistics")
 
     def learned(self) -> tuple[tuple[Any, ...], int] | None:
@@ -70,6 +74,20 @@ class LearnedTransform(Transform):
     def is_adapted(self) -> bool:
         """Whether the numbers were given, or taken from data."""
         return self.given is not None or (self.built and int(self.count) > 0)
+
+    def unseen_columns(self) -> list[int]:
+        """Return the columns without an observed value, see `Transform.unseen_columns`."""
+        return np.flatnonzero(np.atleast_1d(self._seen.count) == 0).tolist()
+
+    def keep_state(self) -> Callable[[], None]:
+        """Return what puts back the numbers and the data seen, see `Transform.keep_state`."""
+        put_back_weights, seen = super().keep_state(), self._seen
+
+        def put_back() -> None:
+            put_back_weights()
+            self._seen = seen
+
+        return put_back
 
     def reset_state(self) -> None:
         """Forget the data seen."""

@@ -1,5 +1,7 @@
 """The base of all transforms."""
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -10,7 +12,7 @@ from kvae import checks
 from kvae.contract import Domain
 from kvae.contract.mapped import chunks
 
-__all__ = ["Transform", "as_float"]
+__all__ = ["Transform", "as_float", "relearning"]
 
 
 def as_float(x: Any) -> Any:
@@ -28,7 +30,7 @@ class Transform(keras.layers.Layer):
 
     A subclass defines `forward`, `inverse`, `log_derivative`, and `domain` where not every finite
     number is valid. One that learns from data also defines `learns`, `is_adapted`, `reset_state`
-    and `update_state`.
+    and `update_state`, and `keep_state` where it holds more than its weights.
 
     Attributes:
         is_affine: whether f(x) = a x + b for each element: the mean of y is then mapped to the
@@ -97,25 +99,58 @@ class Transform(keras.layers.Layer):
             observed: booleans of the shape of `x`, False where an element is missing.
 
         Raises:
-            ValueError: If there is nothing to learn from, or a value is not finite.
+            ValueError: If there is nothing to learn from, or a value is not finite. The transform
+                is then as it was.
         """
         checks.unmasked("x", x)
-        self.reset_state()
-        start = 0
-        for chunk in chunks(np.asanyarray(x)):
-            end = start + len(chunk)
-            self.update_state(chunk, None if observed is None else observed[start:end])
-            start = end
-        self.check_adapted()
+        with relearning([self]):
+            start = 0
+            for chunk in chunks(np.asanyarray(x)):
+                end = start + len(chunk)
+                self.update_state(chunk, None if observed is None else observed[start:end])
+                start = end
+            self.check_learned()
 
     def check_adapted(self) -> None:
         """Raise a ValueError if the transform needs data and has not seen enough."""
         if not self.is_adapted:
             raise ValueError(
-                f"Expected the transform {self.name!r} to have seen the training data, with at "
-                "least one observed value of each column. Received: none. Call vae.adapt(x_train) "
-                "before fit."
+                f"Expected the transform {self.name!r} to have seen the training data. Received: "
+                "none. Call vae.adapt(x_train) before fit."
             )
+
+    def check_learned(self, name: str = "x", columns: Sequence[int] | None = None) -> None:
+        """Raise a ValueError if the data seen since `reset_state` are too few to learn from.
+
+        Args:
+            name: name of the data.
+            columns: number of each position of the last axis in them; by default from 0 on.
+        """
+        if self.is_adapted:
+            return
+        unseen = self.unseen_columns()
+        numbers = [str(each if columns is None else columns[each]) for each in unseen]
+        noun = "column" if len(numbers) == 1 else "columns"
+        raise ValueError(
+            f"Expected {name} with an observed value in each column, for the transform "
+            f"{self.name!r}. Received: none"
+            + (f" in {noun} {checks.some(numbers)}" if numbers else "")
+        )
+
+    def unseen_columns(self) -> list[int]:
+        """Return the positions of the last axis of which the data seen hold no value."""
+        return []
+
+    def keep_state(self) -> Callable[[], None]:
+        """Return a function that puts back what has been learned up to now."""
+        kept = [(weight, np.array(weight)) for weight in self.weights]
+
+        def put_back() -> None:
+            self.reset_state()
+            for weight, value in kept:
+                weight.assign(value)
+
+        return put_back
 
     def reset_state(self) -> None:
         """Forget the data seen."""
@@ -135,3 +170,20 @@ class Transform(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the shape of the input."""
         return tuple(input_shape)
+
+
+@contextmanager
+def relearning(transforms: Sequence[Transform]) -> Iterator[None]:
+    """Forget the data that transforms have seen; put it back if the block raises.
+
+    Within the block the transforms see their data. A part of the data would pass for all of them.
+    """
+    kept = [each.keep_state() for each in transforms]
+    try:
+        for each in transforms:
+            each.reset_state()
+        yield
+    except BaseException:
+        for put_back in kept:
+            put_back()
+        raise

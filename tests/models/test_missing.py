@@ -228,8 +228,45 @@ def test_adapt_takes_the_moments_of_what_is_observed(rng):
     model.adapt(gaps)
     np.testing.assert_allclose(standardization.mean, np.nanmean(gaps, axis=0), rtol=1e-5)
     np.testing.assert_allclose(standardization.stddev, np.nanstd(gaps, axis=0), rtol=1e-4)
-    gaps[:, 1] = np.nan
-    with pytest.raises(ValueError, match="at least one observed value of each column"):
+
+
+def doubled_and_standardized():
+    chain = [kvae.transforms.Rescaling(2.0), kvae.transforms.Standardization()]
+    return kvae.transforms.Chain(chain)
+
+
+@pytest.mark.parametrize("form", ["a column without a value", "a stream whose second batch is bad"])
+@pytest.mark.parametrize(
+    "transform",
+    [kvae.transforms.Standardization, kvae.transforms.Arcsinh, doubled_and_standardized],
+)
+def test_an_adapt_that_is_refused_leaves_the_model_as_it_was(transform, form, rng):
+    x = rng.normal([100.0, -3.0], [9.0, 0.1], (200, 2))
+    model = make_missing(kvae.layers.Transformed(kvae.layers.IndependentNormal(2), transform()))
+    model.adapt(x)
+    before = model.score(x[:5])
+    refused = x[:64] + 7.0
+    if form == "a column without a value":
+        refused[:, 1] = np.nan
+        with pytest.raises(ValueError, match="Expected x with .* Received: none in column 1$"):
+            model.adapt(refused)
+    else:
+        worse = np.full((64, 2), np.inf)
+        with pytest.raises(ValueError, match="Received: .*infinite"):
+            model.adapt(iter([refused, worse]))
+    np.testing.assert_array_equal(model.score(x[:5]), before)
+
+
+def test_a_column_without_a_value_is_named_by_its_place_in_the_row(rng):
+    columns = [
+        kvae.layers.IndependentCategorical((), 2, name="class"),
+        kvae.layers.Transformed(
+            kvae.layers.IndependentNormal(()), kvae.transforms.Standardization(), name="number"
+        ),
+    ]
+    model = make_missing(kvae.layers.Columns(columns))
+    gaps = np.stack([rng.integers(0, 2, 20), np.full(20, np.nan)], axis=1)
+    with pytest.raises(ValueError, match="Expected x with .* Received: none in column 1$"):
         model.adapt(gaps)
 
 

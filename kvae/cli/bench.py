@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kvae import checks, files
+from kvae.cli.pretrained import place
 from kvae.cli.run_folder import bundle_of
 from kvae.cli.terminal import bold, console, plain, quiet_native_logs, say
 from kvae.export import runtime
@@ -21,13 +22,19 @@ def bench(path: Path, save: bool, device: str | None, as_json: bool) -> None:
     """Measure every file of a bundle with one row per call, on one and on two threads.
 
     Args:
-        path: folder of the bundle, or a run folder that holds one.
+        path: folder of the bundle, a run folder that holds one, or pretrained:NAME without `save`.
         save: whether to add the results to the bundle.
         device: name of this machine; by default its description.
         as_json: whether to print JSON.
     """
     if device is not None and not checks.line("--device", device).strip():
         raise ValueError("Expected --device to be a name. Received: an empty text")
+    given, path = path, place(path)
+    if save and path != given:
+        raise ValueError(
+            "Expected a bundle of your own with --save. Received: a model of the package; "
+            "`kvae pretrained NAME` copies it"
+        )
     path = bundle_of(path)
     bundle = runtime.Bundle(path)
     sizes = {each["preset"]: each["size_bytes"] for each in bundle.manifest["artefacts"]}

@@ -583,7 +583,9 @@ def score(
 def bench(
     bundle: Annotated[
         Path,
-        typer.Argument(help="Folder of a bundle or of a run of kvae train --job anomaly."),
+        typer.Argument(
+            help="Folder of a bundle or of a run of kvae train --job anomaly, or pretrained:NAME."
+        ),
     ],
     save: Annotated[
         bool, typer.Option("--save", help="Add the results to the manifest and the card.")

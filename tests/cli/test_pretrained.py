@@ -87,3 +87,18 @@ def test_the_page_takes_a_name_as_it_is(monkeypatch):
 
     folder = kvae.zoo.folder("emoji-32")
     assert web._bundle(folder, None, None, None) == folder  # no model is exported again
+
+
+def test_bench_measures_one_and_leaves_the_package_as_it_is():
+    folder = kvae.zoo.folder("digits-28")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    measured = invoke("bench", "pretrained:digits-28", "--json")
+    assert measured.exit_code == 0, measured.output
+    presets = [
+        each["preset"] for each in json.loads((folder / "manifest.json").read_text())["artefacts"]
+    ]
+    assert [each["preset"] for each in json.loads(measured.stdout)["files"]] == presets
+    refused = invoke("bench", "pretrained:digits-28", "--save")
+    assert refused.exit_code == 2
+    assert "Expected a bundle of your own with --save" in refused.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

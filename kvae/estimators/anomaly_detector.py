@@ -38,8 +38,6 @@ __all__ = ["AnomalyDetector"]
 # More calibration rows would make the rate of false alarms hardly more certain, and the manifest
 # of an exported detector holds a number for each.
 MOST_CALIBRATION_ROWS = 2_000
-# Of the rows, where so many are needed for the wanted rate.
-LARGEST_SHARE = 2 / 3
 # Scores are computed by whole blocks of rows, so that the score of a row hardly depends on those
 # beside it: by rounding alone (in another order, 5 of 4,000 scores differed by up to 1e-6).
 BLOCK = 64
@@ -83,8 +81,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             [0, 1): robustness to anomalies among the training rows. Normal rows of a rare kind, a
             smaller share of all rows than `trim`, are left out with them and score as anomalies
             do: set 0 where the training rows are clean and have such kinds.
-        calibration_share: share of the rows that is kept for calibration, at most 2,000 rows. Of
-            few rows up to two thirds are kept, where the rate needs so many, 2 / rate - 1.
+        calibration_share: share of the rows that is kept for calibration, at most 2,000 rows.
+            Where these are fewer than 2 / rate - 1, so many are kept, or two thirds of all rows
+            if these suffice for the rate.
         schema: a `kvae.data.TableSchema` of the DataFrame; by default it is inferred.
         overrides: kind by name of a column where it is inferred, see
             `kvae.data.TableSchema.infer`, such as {"zip": "category", "note": "drop"}.
@@ -199,8 +198,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Return how many of so many rows are kept for calibration."""
         kept = min(MOST_CALIBRATION_ROWS, max(1, round(self.calibration_share * rows)))
         sides = 2 if self.two_sided else 1
-        needed = math.ceil(2 * sides / self.false_alarm_rate) - 1
-        return needed if kept < needed <= LARGEST_SHARE * rows else kept
+        least, wanted = (math.ceil(n * sides / self.false_alarm_rate) - 1 for n in (1, 2))
+        most = 2 * rows // 3  # where so many are needed for the wanted rate
+        return max(kept, min(wanted, most)) if least <= most else kept
 
     def calibrate(self, X: Any) -> "AnomalyDetector":  # noqa: N803
         """Set the threshold by other rows, which should be normal and new to the model.

@@ -1,5 +1,6 @@
 """The anomaly detector: what it finds, its guarantee, its files, scikit-learn's conventions."""
 
+import math
 import pickle
 import threading
 
@@ -124,6 +125,24 @@ def test_a_changed_rate_that_the_calibration_rows_do_not_allow_is_warned_of(dete
     again.set_params(false_alarm_rate=allowed).predict(rows)
     with pytest.warns(UserWarning, match=f"rate of {2 * smallest:.3g}, not of {allowed:.3g}"):
         assert again.set_params(two_sided=True).limits_ == again.calibration_.limits(2 * smallest)
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+@pytest.mark.parametrize("rate", [0.01, 0.03, 0.2])
+def test_few_rows_give_up_to_two_thirds_where_these_suffice_for_the_rate(rate, two_sided):
+    detector = AnomalyDetector(rate, two_sided=two_sided)
+    least = math.ceil((2 if two_sided else 1) / rate) - 1
+    counts = [detector._calibration_rows(rows) for rows in range(3, 3000)]
+    assert counts == sorted(counts)
+    for rows, kept in zip(range(3, 3000), counts, strict=True):
+        assert kept >= least if 2 * rows >= 3 * least else kept == max(1, round(0.2 * rows))
+        assert kept <= max(2 * rows / 3, 0.2 * rows)
+
+
+def test_200_rows_guarantee_a_rate_of_one_percent():
+    detector = AnomalyDetector(0.01, units=8, steps=2, random_state=0).fit(normal_rows(200, 5))
+    assert len(detector.calibration_rows_) == 133
+    assert detector.calibration_.smallest_rate() <= 0.01
 
 
 def test_a_rate_that_fit_has_warned_of_is_not_warned_of_again(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kvae.estimators import Calibration, DriftTest
+from kvae.estimators.drift_test import JUMP, RATES
 
 
 @pytest.mark.parametrize("two_sided", [False, True])
@@ -81,6 +82,23 @@ def test_the_martingale_is_the_same_in_parts(rng):
     whole = DriftTest(scores[:20], random_state=0).update(scores[20:])
     parts = DriftTest(scores[:20], random_state=0).update(scores[20:40]).update(scores[40:])
     assert whole.log_martingale == parts.log_martingale
+
+
+def test_the_martingale_is_that_of_ranks_among_all_scores_before(rng):
+    """Vovk et al. 2021: smoothed p-values, and shares of capital that bet at nine rates."""
+    calibration, stream = rng.integers(0, 9, 30), rng.integers(0, 12, 70)  # with ties
+    uniform = np.random.default_rng(5)
+    shares, logarithm = np.full(len(RATES), 1.0 / len(RATES)), 0.0
+    for k, score in enumerate(stream):
+        seen = np.concatenate([calibration, stream[:k], [score]])  # itself is one of the equal
+        above, equal = np.sum(seen > score), np.sum(seen == score)
+        p = (above + uniform.uniform() * equal) / len(seen)
+        assert 0.0 < p <= 1.0
+        shares = (1.0 - JUMP) * shares + JUMP * np.mean(shares)
+        shares = shares * (1.0 + np.array(RATES) * (p - 0.5))
+        logarithm, shares = logarithm + np.log(shares.sum()), shares / shares.sum()
+    test = DriftTest(calibration, random_state=5).update(stream)
+    assert test.log_martingale == pytest.approx(logarithm, rel=1e-9)
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])

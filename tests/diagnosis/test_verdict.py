@@ -168,6 +168,23 @@ def test_advice_on_a_collapse_takes_the_weight_and_free_bits_into_account():
     assert "free bits" not in assess(collapsed, beta(None, penalties=("free_bits",))).advice
 
 
+ADVICE = {
+    "deterministic_encoder": ({"noise_share": 2.0}, ASSEMBLED, "Give the decoder samples"),
+    "discontinuous": ({"implied_beta": 1e-3}, 0.0, "Raise the weight of the KL"),
+    "over_regularized": ({"implied_beta": 4.0}, 4.0, "Lower it towards 1"),
+}
+
+
+@pytest.mark.parametrize("state", ADVICE)
+def test_each_state_has_its_own_advice_and_no_other(state):
+    changes, settings, _ = ADVICE[state]
+    settings = settings if state == "deterministic_encoder" else beta(settings)
+    verdict = assess(numbers(**changes), settings)
+    assert verdict.state == state
+    said = [name for name, (_, _, phrase) in ADVICE.items() if phrase in verdict.advice]
+    assert said == [state]
+
+
 def test_advice_on_training_longer_says_how_long_it_was():
     assert "1,000 steps" in assess(numbers(code_gain=0.0), FITTED).advice
 

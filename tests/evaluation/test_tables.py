@@ -52,6 +52,37 @@ def test_the_share_of_copies_is_that_of_the_rows_that_were_copied():
     assert nearest_rows(train, test, test).synthetic_low == found.held_out_low
 
 
+@pytest.mark.parametrize(
+    ("sex", "height", "distance"),
+    [
+        ("F", 3.0, 0.0),
+        ("M", 3.0, 1.0),  # another class
+        (
+            "F",
+            3.5,
+            0.05,
+        ),  # above four of ten rows; the next of them has 3.5 of ten below its middle
+        ("M", 3.5, np.hypot(1.0, 0.05)),
+        (
+            "F",
+            np.nan,
+            np.hypot(1.0, 0.05),
+        ),  # a missing value is in the middle, and 1 from any other
+        ("M", np.nan, np.sqrt(2.0 + 0.05**2)),
+    ],
+)
+def test_the_distance_of_a_row_to_the_nearest_one(sex, height, distance):
+    train = pd.DataFrame({"sex": ["F"] * 10, "height": np.arange(10.0)})
+    made = pd.DataFrame({"sex": [sex] * 2, "height": [height] * 2})
+    schema = kvae.data.TableSchema.infer(
+        pd.concat([train, pd.DataFrame({"sex": ["M"] * 20, "height": [0.5] * 19 + [np.nan]})]),
+        overrides={"height": "number"},
+    )
+    found = nearest_rows(train, train, made, schema)
+    assert found.synthetic_median == pytest.approx(distance, abs=1e-6)
+    assert found.synthetic_low == pytest.approx(distance, abs=1e-6)
+
+
 def test_tables_that_do_not_fit_are_refused():
     x = people(100, 0)
     with pytest.raises(ValueError, match="Expected a schema, or DataFrames"):

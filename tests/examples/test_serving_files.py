@@ -27,6 +27,14 @@ def test_yaml_files_load(name):
         assert compose["services"].keys() == {"mlserver", "tensorflow-serving"}
 
 
+def test_the_files_name_one_image():
+    """The image that the Dockerfile's line builds, with its tag."""
+    text = {path.name: path.read_text("utf-8") for path in DEPLOY.iterdir()}
+    (built,) = re.findall(r"docker build --tag (\S+)", text["Dockerfile"])
+    for name in ("compose.yaml", "kubernetes.yaml"):
+        assert re.findall(r"image: (kvae\S*)$", text[name], re.M) == [built]
+
+
 def test_the_dockerfile_copies_what_the_documented_lines_put_together():
     text = (DEPLOY / "Dockerfile").read_text("utf-8")
     copied = {name for line in re.findall(r"^COPY (.*) \S+$", text, re.M) for name in line.split()}

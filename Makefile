@@ -50,7 +50,9 @@ docs: $(VENV)/installed
 hooks: $(VENV)/installed
 	$(BIN)/pre-commit install
 
+# What an earlier build has left in build/ would be packed again, files since removed among it.
 wheel: $(VENV)/installed
+	rm -rf build *.egg-info
 	$(BIN)/python -m build --wheel
 
 clean:

@@ -1,6 +1,9 @@
 """The bounds of pyproject.toml are those that CI installs, and the package map forgets nothing."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 
 import pytest
@@ -56,3 +59,21 @@ def test_every_folder_with_modules_is_a_package(folder):
         and not (folder == "kvae" and path.relative_to(ROOT / folder).parts[0] == "export")
     }
     assert holding - {"."} <= set(find_packages(ROOT / folder))
+
+
+def lines_of_make(folder, *arguments):
+    """What `make` would run in a folder whose environment .venv is up to date."""
+    for name in ("Makefile", "setup.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    (folder / ".venv").mkdir()
+    installed = folder / ".venv" / "installed"
+    installed.touch()
+    later = (folder / "setup.py").stat().st_mtime + 60
+    os.utime(installed, (later, later))
+    command = ["make", "--dry-run", "PYTHON=python", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_wheel_is_built_without_what_an_earlier_build_left(tmp_path):
+    lines = lines_of_make(tmp_path, "wheel")
+    assert re.search(r"^rm -rf build .*\n.*-m build --wheel", lines, re.M)

@@ -8,7 +8,8 @@
 #   make wheel   build dist/*.whl
 #   make clean   remove the environment and what was built
 
-VENV ?= .venv
+# Constraints have an environment of their own: .venv-lowest for requirements/lowest.txt.
+VENV ?= .venv$(addprefix -,$(basename $(notdir $(CONSTRAINTS))))
 OUTPUT ?= kvae-demo
 # The first Python that kvae runs on; name another one with `make demo PYTHON=python3.12`.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))

@@ -77,3 +77,10 @@ def lines_of_make(folder, *arguments):
 def test_a_wheel_is_built_without_what_an_earlier_build_left(tmp_path):
     lines = lines_of_make(tmp_path, "wheel")
     assert re.search(r"^rm -rf build .*\n.*-m build --wheel", lines, re.M)
+
+
+def test_constraints_are_installed_where_an_environment_is_there(tmp_path):
+    lines = lines_of_make(tmp_path, "test", "CONSTRAINTS=requirements/lowest.txt")
+    assert "--constraint requirements/lowest.txt" in lines
+    assert ".venv-lowest/bin/python -m pytest" in lines
+    assert ".venv/bin" not in lines

@@ -84,3 +84,12 @@ def test_constraints_are_installed_where_an_environment_is_there(tmp_path):
     assert "--constraint requirements/lowest.txt" in lines
     assert ".venv-lowest/bin/python -m pytest" in lines
     assert ".venv/bin" not in lines
+
+
+def test_git_may_read_the_checkout_in_a_container_of_ci():
+    text = (ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8")
+    jobs = re.split(r"^  (?=\w+:$)", text, flags=re.M)
+    inside = [job for job in jobs if "    container:" in job]
+    assert inside
+    for job in inside:
+        assert job.index("--add safe.directory") < job.index("bash .ci/run")

@@ -1,5 +1,6 @@
 """The rule on given estimates and settings: which condition decides, and when it is uncertain."""
 
+import re
 from types import SimpleNamespace
 
 import keras
@@ -10,6 +11,7 @@ from kvae.diagnosis import THRESHOLDS, TrainingSettings
 from kvae.diagnosis.findings import findings
 from kvae.diagnosis.verdict import NEXT_STEPS, STATES, assess
 from kvae.evaluation.estimate import Estimate
+from tests.helpers import ROOT
 
 ASSEMBLED = TrainingSettings(beta=1.0)
 FITTED = TrainingSettings(beta=1.0, sampled=True, steps=1_000)
@@ -195,6 +197,17 @@ def test_the_verdict_is_uncertain_if_a_deciding_estimate_is_near_its_threshold(n
     near = THRESHOLDS[name].value + side * 0.01
     assert not assess(numbers(stderr=0.01, **{name: near}), ASSEMBLED).certain
     assert assess(numbers(stderr=0.001, **{name: near}), ASSEMBLED).certain
+
+
+@pytest.mark.parametrize(
+    "name", ["explained_variance", "information", "implied_beta_low", "implied_beta_high"]
+)
+def test_the_nearest_values_are_those_of_the_page(name):
+    page = (ROOT / "docs" / "diagnosis.md").read_text("utf-8")
+    (row,) = re.findall(rf"^\| {name} \|(.*)\|", page, re.M)
+    below, value, above = (float(cell.split()[0]) for cell in row.split("|")[:3])
+    assert (below, above) == THRESHOLDS[name].nearest
+    assert value == THRESHOLDS[name].value
 
 
 def test_an_absolute_threshold_is_uncertain_where_no_calibration_has_been():

@@ -248,11 +248,11 @@ def test_an_adapt_that_is_refused_leaves_the_model_as_it_was(transform, form, rn
     refused = x[:64] + 7.0
     if form == "a column without a value":
         refused[:, 1] = np.nan
-        with pytest.raises(ValueError, match="Expected x with .* Received: none in column 1$"):
+        with pytest.raises(ValueError, match=r"Expected x with .* Received: none in column 1$"):
             model.adapt(refused)
     else:
         worse = np.full((64, 2), np.inf)
-        with pytest.raises(ValueError, match="Received: .*infinite"):
+        with pytest.raises(ValueError, match=r"Received: .*infinite"):
             model.adapt(iter([refused, worse]))
     np.testing.assert_array_equal(model.score(x[:5]), before)
 
@@ -266,7 +266,7 @@ def test_a_column_without_a_value_is_named_by_its_place_in_the_row(rng):
     ]
     model = make_missing(kvae.layers.Columns(columns))
     gaps = np.stack([rng.integers(0, 2, 20), np.full(20, np.nan)], axis=1)
-    with pytest.raises(ValueError, match="Expected x with .* Received: none in column 1$"):
+    with pytest.raises(ValueError, match=r"Expected x with .* Received: none in column 1$"):
         model.adapt(gaps)
 
 

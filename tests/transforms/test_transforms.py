@@ -170,7 +170,7 @@ def test_data_that_are_not_finite_are_refused(x):
 def test_a_column_without_an_observed_value_is_refused_and_named(make):
     observed = np.array([[True, False, False], [True, False, False]])
     transform = make()
-    with pytest.raises(ValueError, match="Expected x with .* Received: none in columns 1, 2$"):
+    with pytest.raises(ValueError, match=r"Expected x with .* Received: none in columns 1, 2$"):
         transform.adapt(np.ones((2, 3)), observed)
     assert not transform.is_adapted
 
@@ -181,7 +181,7 @@ def test_what_was_learned_stands_where_other_data_are_refused(make, rng):
     transform = make()
     transform.adapt(x[:10])
     before = transform(x).numpy()
-    with pytest.raises(ValueError, match="Received: none in column 0$"):
+    with pytest.raises(ValueError, match=r"Received: none in column 0$"):
         transform.adapt(x, np.tile([False, True], (20, 1)))
     np.testing.assert_array_equal(transform(x), before)
     transform.update_state(x[10:])  # goes on from the data of the first call

@@ -289,7 +289,7 @@ MEASURED = {
     "false_alarms": "number or null",
     "equal": "number or null",
 }
-TOLERANCE = dict.fromkeys(("error", "psnr", "score", "codes", "equal"), "number or null")
+TOLERANCE = dict.fromkeys(("error", "psnr", "score", "codes", "equal"), "bound or null")
 MANIFEST = {
     "schema": "count",
     "kvae": "text",
@@ -389,6 +389,7 @@ KINDS: dict[str, Any] = {
     "bytes": lambda value: type(value) is int and 0 < value < 2**53,
     "index": lambda value: type(value) is int and 0 <= value < 2**31,
     "number": lambda value: type(value) in (int, float) and abs(value) <= sys.float_info.max,
+    "bound": lambda value: type(value) in (int, float) and 0 <= value <= sys.float_info.max,
 }
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kvae import checks, memory
 from kvae.contract import Batch, Latent, Term
+from kvae.contract.latent import NO_WEIGHTS
 from kvae.losses.objective import Objective
 from kvae.sums import ordered_sum
 
@@ -72,7 +73,9 @@ class ImportanceWeightedELBO(Objective):
     def check(self, model: Any) -> None:
         """Raise if the objective cannot train the model, see above."""
         groups = model.regularizers()
-        for regularizer in groups.values():
+        for name, regularizer in groups.items():
+            if model.latent_specs()[name].kind == "codes":
+                raise ValueError(NO_WEIGHTS["codes"])
             parts = [part for part in regularizer.parts if part.is_kl] if regularizer else []
             if len(parts) != 1 or not parts[0].is_plain_kl:
                 raise ValueError(

@@ -75,7 +75,7 @@ def destination(
         )
     _clean(place)
     if not overwrite and os.path.lexists(target):
-        raise _taken(target, name)
+        raise _taken(target, name, "--overwrite" if name.startswith("--") else "overwrite=True")
     _check_kind(target, folder, name)
     for option, source in (sources or {}).items():
         if source is None or not source.exists():
@@ -109,7 +109,10 @@ def check_name(target: Path, name: str, suffixes: Sequence[str] = ()) -> None:
 
 def vacant(path: Any, name: str = "path") -> Path:
     """Return `path` if something new can be created there; errors as for `destination`."""
-    return destination(path, False, name)
+    try:
+        return destination(path, False, name)
+    except FileExistsError:
+        raise _taken(Path(path), name) from None
 
 
 @contextlib.contextmanager
@@ -255,10 +258,13 @@ def _check_kind(target: Path, folder: bool, name: str) -> None:
         )
 
 
-def _taken(target: Path, name: str) -> FileExistsError:
+def _taken(target: Path, name: str, overwrite: str | None = None) -> FileExistsError:
+    ways = "choose another path or remove it first"
+    if overwrite is not None:
+        ways = f"choose another path, remove it first or pass {overwrite}"
     return FileExistsError(
         f"Expected {name} to be free. Received: {name}={str(target)!r}, where something stands "
-        "already: choose another path or remove it first."
+        f"already: {ways}."
     )
 
 

@@ -59,6 +59,9 @@ def test_a_vacant_path_is_free_in_a_folder_that_exists(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(FileExistsError, match=r"Expected out to be free\. Received: out='.*taken'"):
         files.vacant(tmp_path / "taken", "out")
+    for name, option in (("path", "overwrite=True"), ("--output", "--overwrite")):
+        with pytest.raises(FileExistsError, match=f"remove it first or pass {option}"):
+            files.destination(tmp_path / "taken", False, name)
     with pytest.raises(FileNotFoundError, match=r"Expected the folder of path to exist.*'.*a/b'"):
         files.vacant(tmp_path / "a" / "b")
     with pytest.raises(NotADirectoryError, match=r"Expected the parent of path to be a folder"):

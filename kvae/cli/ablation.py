@@ -42,7 +42,7 @@ def run(
     """
     checks.choice("data", data, DATA)
     checks.choice("networks", training.get("networks", "mlp"), ("mlp", "conv"))
-    files.destination(output, overwrite, "output")
+    files.destination(output, overwrite, "--output")
     with quiet_native_logs():
         import kvae
 

@@ -67,7 +67,7 @@ def test_json_is_the_only_output_and_an_existing_folder_needs_overwrite(once, tm
     (path / "ablation.json").write_text("old")
     done = invoke("-o", path, "--data", "sprites", *TINY, "--json")
     assert done.exit_code == 2
-    assert "Expected output to be free" in " ".join(done.stderr.split())
+    assert "Expected --output to be free" in " ".join(done.stderr.split())
     assert (path / "ablation.json").read_text() == "old"
     done = invoke("-o", path, "--data", "sprites", *TINY, "--json", "--overwrite")
     assert done.exit_code == 0, done.output

@@ -55,16 +55,16 @@ class Threshold:
 
 
 # Each threshold was set near the geometric middle of the nearest values on either side in earlier
-# calibrations. benchmarks/verdicts.py runs the calibration and tests the thresholds on other models;
-# docs/diagnosis.md shows both results of the present rules, and `nearest` are its values. Where the
-# models overlap there or one side has no value (code_gain, noise_share, implied_beta_ratio),
-# `nearest` are those of the earlier ones, of fewer models.
+# calibrations. benchmarks/verdicts.py runs the calibration, and tests the thresholds on other
+# models; docs/diagnosis.md shows both results of the present rules, and `nearest` are its values.
+# Where the models overlap there or one side has no value (code_gain, noise_share,
+# implied_beta_ratio), `nearest` are those of the earlier ones, of fewer models.
 THRESHOLDS = {
     "code_gain": Threshold(
         0.1,
         "nats",
-        "trained with the KL alone: about 0, of a table up to 0.6; decoders that use the codes: 2 or "
-        "more",
+        "trained with the KL alone: about 0, of a table up to 0.6; decoders that use the codes: "
+        "2 or more",
         (1e-3, 5.9),
         absolute=True,
     ),

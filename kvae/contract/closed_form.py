@@ -50,8 +50,10 @@ def is_on_sphere(distribution: Any) -> bool | None:
 
     Example:
         >>> from kvae.contract.closed_form import is_on_sphere
-        >>> is_on_sphere(tfd.SphericalUniform(3)), is_on_sphere(tfd.Normal(0.0, 1.0))
-        (True, False)
+        >>> is_on_sphere(tfd.SphericalUniform(3))
+        True
+        >>> is_on_sphere(tfd.MultivariateNormalDiag(tf.zeros(3)))
+        False
     """
     if isinstance(distribution, tfd.MixtureSameFamily):
         return is_on_sphere(distribution.components_distribution)

@@ -380,7 +380,13 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 f"{type(X).__name__}"
             )
         options = {"dtype": "float32", "allow_nd": True, "ensure_min_samples": least}
+        options["ensure_all_finite"] = "allow-nan"
         rows: Any = validate_data(self, X, reset=reset, **options)
+        if np.isnan(rows).any():
+            raise ValueError(
+                "Expected an array without missing values: they are taken in a pandas DataFrame. "
+                "Received: NaN"
+            )
         if reset:
             names = [f"feature {place}" for place in range(rows.shape[-1])]
             advice = "Subtract a constant"

@@ -44,7 +44,7 @@ def find(model: Any, names: Sequence[str]) -> list[Signature]:
     if not names:
         raise ValueError("Expected at least one signature. Received: signatures=[]")
     known = {signature.name: signature for signature in model.signatures()}
-    return [known[checks.choice("signature", name, tuple(known))] for name in names]
+    return [known[checks.choice("signatures", name, tuple(known))] for name in names]
 
 
 def trace(

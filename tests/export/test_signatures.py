@@ -192,7 +192,7 @@ def test_other_batch_sizes_agree_with_decode(conv_vae, z, tmp_path, sizes):
 
 
 def test_unknown_signature_is_refused_by_name(vae, tmp_path):
-    with pytest.raises(ValueError, match=r"Expected signature to be one of 'decode'.*'dream'"):
+    with pytest.raises(ValueError, match=r"Expected signatures to be one of 'decode'.*'dream'"):
         kvae.export.tflite(vae, tmp_path / "x.tflite", signatures=["dream"])
 
 

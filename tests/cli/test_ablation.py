@@ -81,8 +81,8 @@ def test_json_is_the_only_output_and_an_existing_folder_needs_overwrite(once, tm
         (["--epochs", "0"], 2, "--epochs"),
         (["--examples", "10"], 2, "--examples"),
         (["--beta", "-1"], 2, "--beta"),
-        (["-o", "nowhere/out"], 2, "Expected the folder of output to exist"),
-        (["-o", "nowhere/out", "--overwrite"], 2, "Expected the folder of output to exist"),
+        (["-o", "nowhere/out"], 2, "Expected the folder of --output to exist"),
+        (["-o", "nowhere/out", "--overwrite"], 2, "Expected the folder of --output to exist"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_trained(

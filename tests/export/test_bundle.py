@@ -493,7 +493,8 @@ def test_a_map_takes_codes_from_all_examples_in_bounded_room():
     codes = codes_of(vae, {"x": x.astype("float32")})
     assert codes.shape == (100, 500)
     assert codes.nbytes <= CODES_BYTES
-    np.testing.assert_array_equal(codes[[0, -1]], vae.encode(x[[0, -1]])[0])
+    # Up to rounding, which may depend on the number of rows.
+    np.testing.assert_allclose(codes[[0, -1]], vae.encode(x[[0, -1]])[0], rtol=0.0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_a_hierarchy_is_exported_to_onnx(hierarchy, tmp_path):
 
 
 def test_an_error_names_the_signatures_that_the_model_has(hierarchy, tmp_path):
-    with pytest.raises(ValueError, match=r"to be one of 'score', .*Received: signature='decode'"):
+    with pytest.raises(ValueError, match=r"to be one of 'score', .*Received: signatures='decode'"):
         kvae.export.tflite(hierarchy, tmp_path / "x.tflite", signatures=["decode"])
 
 

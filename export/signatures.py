@@ -30,8 +30,13 @@ def main_signature(names: Sequence[str]) -> str:
     return "decode" if "decode" in names else names[0]
 
 
-def find(model: Any, names: Sequence[str]) -> list[Signature]:
+def find(model: Any, names: Sequence[str], argument: str = "signatures") -> list[Signature]:
     """Return the signatures `names` of a model, in that order.
+
+    Args:
+        model: a VAE or another model with `signatures`.
+        names: their names.
+        argument: that of the caller which holds the names, for messages.
 
     Raises:
         ValueError: If the model has no such signature, or `names` is empty.
@@ -44,7 +49,7 @@ def find(model: Any, names: Sequence[str]) -> list[Signature]:
     if not names:
         raise ValueError("Expected at least one signature. Received: signatures=[]")
     known = {signature.name: signature for signature in model.signatures()}
-    return [known[checks.choice("signatures", name, tuple(known))] for name in names]
+    return [known[checks.choice(argument, name, tuple(known))] for name in names]
 
 
 def trace(

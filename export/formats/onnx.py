@@ -66,7 +66,7 @@ def onnx(
     if signature is None:
         signature = main_signature([each.name for each in vae.signatures()])
     float32 = vae.float32_copy()
-    (wanted,) = find(float32, [signature])
+    (wanted,) = find(float32, [signature], "signature")
     # ONNX has no log1p and expm1, and its runtimes differ in softplus.
     with builtin_only():
         function = trace(wanted, batch_size)

@@ -143,7 +143,7 @@ class Transform(keras.layers.Layer):
 
     def keep_state(self) -> Callable[[], None]:
         """Return a function that puts back what has been learned up to now."""
-        kept = [(weight, np.array(weight)) for weight in self.weights]
+        kept = [(weight, weight.numpy()) for weight in self.weights]
 
         def put_back() -> None:
             self.reset_state()

@@ -15,7 +15,15 @@ __all__ = ["arguments_of", "saved_state", "with_arguments"]
 
 E = TypeVar("E", bound=BaseEstimator)
 # What is raised where a part of a file is missing, or of another type than the one written.
-DAMAGES = (KeyError, TypeError, ValueError, AttributeError, EOFError, OSError)
+DAMAGES = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+)
 
 
 def arguments_of(estimator: BaseEstimator) -> dict[str, Any]:
@@ -72,7 +80,7 @@ def saved_state(
             raise FileNotFoundError(f"{expected}{str(folder)!r} without {name}")
     try:
         yield json.loads((folder / file).read_text("utf-8"))
-    except (*DAMAGES, zipfile.BadZipFile) as error:
+    except DAMAGES as error:
         raise ValueError(
             f"{expected}{str(folder)!r}, which is damaged: {type(error).__name__}: {error}"
         ) from error

@@ -1,7 +1,8 @@
 # Each target makes the virtual environment it needs; nothing has to be set up by hand.
 #   make demo    train a VAE on bundled digits, draw it, export it, check the exports
 #   make check   lint, types and the quick tests: what to run before every commit
-#   make test    run all tests but those that take minutes
+#   make test    run the tests: of each battery a third, other cases for each check
+#   make test-all  run all tests but those that take minutes
 #   make lint    ruff, mypy, pyright and the direction of imports
 #   make docs    write the reference pages to site/
 #   make hooks   run lint and types before each git commit
@@ -26,7 +27,7 @@ FIRST_PART = tests/callbacks tests/conformance tests/models tests/networks tests
 # CI tries the lowest versions with `make test CONSTRAINTS=requirements/lowest.txt`.
 CONSTRAINTS ?=
 
-.PHONY: demo check test lint docs hooks wheel clean
+.PHONY: demo check test test-all lint docs hooks wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/kvae demo --overwrite --output $(OUTPUT)
@@ -34,9 +35,10 @@ demo: $(VENV)/installed
 check: lint
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) --quick
 
-test: $(VENV)/installed
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS) $(FIRST_PART); first=$$?; \
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(addprefix --ignore=,$(FIRST_PART)) && exit $$first
+test: TESTS = --sample
+test test-all: $(VENV)/installed
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS) $(TESTS) $(FIRST_PART); first=$$?; \
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(TESTS) $(addprefix --ignore=,$(FIRST_PART)) && exit $$first
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -1,14 +1,8 @@
 """Fixtures that all tests share."""
 
 import gc
-import os
 from subprocess import PIPE
 from types import SimpleNamespace
-
-# Without LLVM's optimizer XLA compiles in half of the time; results differ by rounding alone. The
-# processes that tests start inherit the variable. One that is set stays: `XLA_FLAGS= make test`
-# compiles as XLA does for users, and so does the workflow's job with the lowest versions.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import keras
 import numpy as np
@@ -16,19 +10,16 @@ import pytest
 
 import kvae
 from kvae.export.verification import processes
-from tests import graphs
+from tests import compiling, graphs, selection
 from tests.prepared import verifying
 from tests.small import make_vae
 
-# `--quick` runs each test function once, with its first parameters, and leaves out tests marked
-# slow, the folders that start other programs or train whole examples, tests that read an exported
-# model, and the examples of docstrings.
-SEPARATE_PROGRAMS = {"beam", "cli", "clients", "docs", "examples"}
-EXPORTS = {"tflite_result", "saved_model_result", "tflite_file", "bundle", "wheel"}
+compiling.quickly()
 
 
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="leave out what takes long: make check")
+    parser.addoption("--sample", action="store_true", help="a third of each battery: make test")
 
 
 # Tests that share what takes long to make: with xdist and --dist loadscope one process runs all
@@ -80,25 +71,13 @@ def pytest_collection_finish():
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--quick"):
-        return
-    kept = {}
-    for item in items:
-        if not _takes_long(item):
-            kept.setdefault(item.nodeid.split("[")[0], item)
-    first = {id(item) for item in kept.values()}
-    config.hook.pytest_deselected(items=[item for item in items if id(item) not in first])
-    items[:] = kept.values()
-
-
-def _takes_long(item):
-    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
-    return bool(
-        item.get_closest_marker("slow")
-        or folder in SEPARATE_PROGRAMS
-        or EXPORTS & set(item.fixturenames)
-        or item.nodeid.startswith("tests/test_doctests.py::test_example")
-    )
+    kept = list(items)
+    for name in ("sample", "quick"):
+        if config.getoption(f"--{name}"):
+            kept = getattr(selection, name)(kept)
+    chosen = {id(item) for item in kept}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
+    items[:] = kept
 
 
 @pytest.fixture(scope="session", autouse=True)

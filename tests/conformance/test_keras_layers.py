@@ -16,9 +16,11 @@ from tests.conformance.case import (
 )
 from tests.conformance.cases import collect, name
 from tests.helpers import assert_same_in_float32
+from tests.selection import cases_of
 
-LAYERS = collect(LayerCase, PriorCase, RegularizerCase, PlainLayerCase)
-every_layer = pytest.mark.parametrize("case", LAYERS)
+every_layer = pytest.mark.parametrize(
+    "case", collect(LayerCase, PriorCase, RegularizerCase, PlainLayerCase)
+)
 
 
 def layer_and_inputs(case, **kwargs):
@@ -89,11 +91,10 @@ def layer_name(case):
     return name(case).replace("-", "_")
 
 
-def together():
-    """Return the compiled model of all layers, its inputs and the events by name."""
+def together(cases):
+    """Return the compiled model of the layers of these cases, its inputs and the events by name."""
     x, y, inputs, outputs = {}, {}, {}, {}
-    for parameter in LAYERS:
-        (case,) = parameter.values
+    for case in cases:
         layer, arrays = layer_and_inputs(case, name=layer_name(case))
         key = f"{layer.name}_inputs"
         x[key], inputs[key] = arrays, keras.Input(arrays.shape[1:], name=key)
@@ -106,9 +107,15 @@ def together():
 
 
 @pytest.fixture(scope="module")
-def trained():
+def cases(request):
+    """The layers that train together, and are exported together."""
+    return cases_of(request, "test_fit_moves_every_weight")
+
+
+@pytest.fixture(scope="module")
+def trained(cases):
     """The model after one batch of `fit`, its inputs, and its weights before."""
-    model, x, y = together()
+    model, x, y = together(cases)
     before = {weight.path: np.array(weight) for weight in model.weights}
     history = model.fit(x, y, batch_size=64, verbose=0).history
     assert np.isfinite(history["loss"][0])
@@ -128,14 +135,14 @@ def test_fit_moves_every_weight(case, trained):
 
 
 @pytest.mark.slow
-def test_an_exported_model_says_what_the_trained_one_says(trained, tmp_path):
+def test_an_exported_model_says_what_the_trained_one_says(cases, trained, tmp_path):
     model, x, _, _ = trained
     model.export(tmp_path / "model", verbose=False)
     loaded = tf.saved_model.load(tmp_path / "model")
     served = loaded.serve(x)
     expected = model(x, training=False)
-    for parameter in LAYERS:
-        (case,) = parameter.values
+    assert cases
+    for case in cases:
         if getattr(case, "output", "mean") is not None:  # else a draw
             assert_same_in_float32(served[layer_name(case)], expected[layer_name(case)])
 

@@ -14,9 +14,13 @@ from tests.conformance.cases import collect, name
 from tests.conformance.record import record
 from tests.helpers import relative, run_python
 from tests.penalties import penalty
+from tests.selection import cases_of
 
 # The same graph in another process: equal but for threads that add in another order.
 FLOAT32 = 1e-6
+
+IN_A_FRESH_PROCESS = "test_a_keras_file_says_the_same_in_a_fresh_process_under_safe_mode"
+WITHOUT_KERAS = "test_a_saved_model_says_the_same_where_keras_cannot_be_imported"
 
 EVERYTHING = [
     parameter
@@ -52,17 +56,16 @@ def _inputs(case):
 
 
 @pytest.fixture(scope="module")
-def reloaded(tmp_path_factory):
+def reloaded(request, tmp_path_factory):
     """What every case said here and, after `.keras`, in a fresh process, by name."""
     folder = tmp_path_factory.mktemp("keras")
     here = {}
-    for parameter in EVERYTHING:
-        (case,) = parameter.values
+    for case in cases_of(request, IN_A_FRESH_PROCESS):
         model = case.make() if isinstance(case, ModelCase) else case.model()
         inputs = _inputs(case)
-        model.save(folder / f"{parameter.id}.keras")
-        np.savez(folder / f"{parameter.id}.npz", **inputs)
-        here[parameter.id] = record(model, inputs)
+        model.save(folder / f"{name(case)}.keras")
+        np.savez(folder / f"{name(case)}.npz", **inputs)
+        here[name(case)] = record(model, inputs)
     code = "import sys; from tests.conformance import record; record.main(sys.argv[1])"
     run_python(code, folder, folder, prepared=True)
     return here, json.loads((folder / "failures.json").read_text()), folder
@@ -82,14 +85,13 @@ def test_a_keras_file_says_the_same_in_a_fresh_process_under_safe_mode(case, rel
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def served(request, tmp_path_factory):
     """What every layer, prior and regularizer says here and as a SavedModel without Keras."""
     folder = tmp_path_factory.mktemp("saved_model")
     module, signatures, inputs, here = tf.Module(), {}, {}, {}
     module.held = []
-    for parameter in collect(LayerCase, PriorCase, RegularizerCase):
-        (case,) = parameter.values
-        key = parameter.id.replace("-", "_")
+    for case in cases_of(request, WITHOUT_KERAS):
+        key = name(case).replace("-", "_")
         arrays = _inputs(case)
         function, variables = _score(case)
         module.held += variables

@@ -1,7 +1,7 @@
 """Training of every model in processes of their own: one that is killed, and one that resumes.
 
-Each process handles all cases: starting TensorFlow is what takes the time. What fails is written to
-a file, by the name of the case.
+Each process handles all cases that it is given by name: starting TensorFlow is what takes the time.
+What fails is written to a file, by the name of the case.
 """
 
 import json
@@ -36,13 +36,17 @@ class Before(keras.callbacks.Callback):
             self.function()
 
 
-def killed(folder):
+def chosen(names):
+    return [case for case in collect(ModelCase) if case.id in names]
+
+
+def killed(folder, names):
     """Train every model in a folder of its name, and die while all of them are being trained.
 
     Each run of `fit` starts the next one before the batch that it is killed in.
     """
     sys.setrecursionlimit(20_000)
-    cases, failures = collect(ModelCase), {}
+    cases, failures = chosen(names), {}
 
     def start(index):
         if index == len(cases):
@@ -79,7 +83,7 @@ def fit(case, callbacks):
     return len(batches), history, {str(i): np.array(each) for i, each in enumerate(variables)}
 
 
-def resumed(folder):
+def resumed(folder, names):
     """Resume every run of `killed`; compare it with one that nobody killed, bit for bit."""
 
     def check(case):
@@ -90,10 +94,10 @@ def resumed(folder):
             for name, value in other.items():
                 np.testing.assert_array_equal(one[name], value, err_msg=name)
 
-    record(folder, "resumed", check)
+    record(folder, "resumed", names, check)
 
 
-def replicated(folder):
+def replicated(folder, names):
     """Train every model on two replicas from tf.data, and in one process from arrays.
 
     All random words are the same number, and what TFP draws is the point of the posterior: replicas
@@ -116,7 +120,7 @@ def replicated(folder):
         for name, value in alone.items():
             np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
 
-    record(folder, "replicated", check)
+    record(folder, "replicated", names, check)
 
 
 def steps(case, start, x, batch_size=None, **compiled):
@@ -129,10 +133,10 @@ def steps(case, start, x, batch_size=None, **compiled):
     return {**logs, **{str(i): np.array(weight) for i, weight in enumerate(model.weights)}}
 
 
-def record(folder, name, check):
+def record(folder, name, names, check):
     """Write what fails of a check of each case to `{name}.json`."""
     failures = {}
-    for case in collect(ModelCase):
+    for case in chosen(names):
         try:
             check(case)
         except Exception:

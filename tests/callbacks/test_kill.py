@@ -1,8 +1,6 @@
 """A process that is killed with a signal it cannot catch, at any moment, and started again."""
 
 import os
-import subprocess
-import sys
 import time
 
 import keras
@@ -12,14 +10,13 @@ import pytest
 from tests.callbacks import killed_run
 from tests.callbacks.killed_run import BATCHES, EVERY
 from tests.helpers import ROOT
+from tests.prepared import Process
 
 
 def start(folder, epochs):
-    command = [sys.executable, "-m", "tests.callbacks.killed_run", str(folder), str(epochs)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-    )
+    program = {"module": "tests.callbacks.killed_run"}
+    return Process(program, [folder, epochs], cwd=ROOT, env=environment)
 
 
 def trained(folder):
@@ -35,20 +32,19 @@ def kill_after(folder, epochs, batches, seconds):
     try:
         before = len(trained(folder))
         while len(trained(folder)) < before + batches:
-            assert process.poll() is None, process.stderr.read().decode()[-3000:]
+            assert process.poll() is None, process.communicate()[1][-3000:]
             time.sleep(0.001)
         time.sleep(seconds)
     finally:
         process.kill()
         process.wait()
-        process.stderr.close()
 
 
 def check(folder, unbroken, epochs, processes):
     """Finish the run and compare it with the one that nobody killed."""
     process = start(folder, epochs)
     _, error = process.communicate()
-    assert process.returncode == 0, error.decode()[-3000:]
+    assert process.returncode == 0, error[-3000:]
 
     runs = {}
     for pid, *batch in trained(folder):

@@ -20,10 +20,11 @@ BIN = $(VENV)/bin
 # One process a core, four at the most: each holds a TensorFlow of its own. Tests that share a model
 # or an exported file go to one process (tests/conftest.py).
 PYTEST_FLAGS ?= --numprocesses auto --maxprocesses 4 --dist loadscope
-# The tests run in two parts, each about half of the time, with new processes for the second. A process
-# keeps what XLA compiled, some 30 MB for each `fit` of a small dense model: one run of all tests would
-# end with 9 GB in each.
-FIRST_PART = tests/callbacks tests/conformance tests/models tests/networks tests/training
+# The tests run in parts, with new processes for each; the last one is all other folders. A process keeps
+# what XLA compiled, some 60 MB for each `fit` of a small dense model: one run of all tests would end
+# with 9 GB in each.
+PARTS = "tests/callbacks tests/conformance tests/networks tests/training" "tests/layers tests/models" \
+	"tests/clients tests/export"
 # CI tries the lowest versions with `make test CONSTRAINTS=requirements/lowest.txt`.
 CONSTRAINTS ?=
 
@@ -37,8 +38,12 @@ check: lint
 
 test: TESTS = --sample
 test test-all: $(VENV)/installed
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS) $(TESTS) $(FIRST_PART); first=$$?; \
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(TESTS) $(addprefix --ignore=,$(FIRST_PART)) && exit $$first
+	@failed=0; others=; for part in $(PARTS); do \
+		$(BIN)/python -m pytest $(PYTEST_FLAGS) $(TESTS) $$part || failed=1; \
+		for folder in $$part; do others="$$others --ignore=$$folder"; done; \
+	done; \
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(TESTS) $$others || failed=1; \
+	exit $$failed
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

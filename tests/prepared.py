@@ -23,8 +23,6 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from tests import compiling
-
 __all__ = ["Process", "verifying"]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -207,7 +205,6 @@ def run(request):
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    compiling.quickly()
     if (
         "numpy" in sys.modules
     ):  # a new process draws its seed from the system; Python does so itself

@@ -80,8 +80,9 @@ def decoder_sensitivity(
             "less": moved(code, noise[0], down),
         }
         nll = {name: -vector.log_prob(z, target) for name, z in codes.items()}
-        # In pairs of opposite noise: the part of log p that is linear in it cancels.
-        both = tf.concat([noise, -noise], axis=0)
+        # In pairs of opposite noise: the part of log p that is linear in it cancels. On a sphere
+        # the opposite of a draw is none.
+        both = noise if vector.on_sphere else tf.concat([noise, -noise], axis=0)
         prior = vector.prior()
         higher, lower = (prior.log_prob(moved(code, both, factor)) for factor in (up, down))
         dimensions: Any = float(vector.latent_dim)

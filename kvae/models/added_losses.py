@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from kvae.seeds import one_replica
 from kvae.training.keras_compat import layers_inside, losses_of_calls
 
 __all__ = ["AddedLosses", "weight_penalties"]
@@ -36,10 +37,25 @@ class AddedLosses:
         self._seen = losses_of_calls(self._layers)  # of earlier passes
 
     def taken(self) -> list[Any]:
-        """Take what was added since the last time, and return all losses of the pass, scalars."""
+        """Take what was added since the last time, and return all losses of the pass, scalars.
+
+        Raises:
+            ValueError: Under several replicas, if losses were added in a network that waits inside.
+        """
         seen, self._seen = {id(loss) for loss in self._seen}, losses_of_calls(self._layers)
         self._taken += [loss for loss in self._seen if id(loss) not in seen]
+        if self._taken and not one_replica():
+            self._check_nobody_waits_inside()
         return self._taken
+
+    def _check_nobody_waits_inside(self) -> None:
+        waiting = [layer for layer in self._layers if getattr(layer, "synchronized", False)]
+        if waiting:
+            raise ValueError(
+                "Expected no losses of activities under several replicas in a network whose "
+                "replicas wait for each other: one would take the losses of another. Received: "
+                f"the layer {waiting[0].name!r} with synchronized=True. Take synchronized=False."
+            )
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

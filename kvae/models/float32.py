@@ -30,7 +30,9 @@ def float32_model(model: keras.Model, replace: Callable[[Any], Any] | None = Non
     if replace is None and _is_float32(model):
         return model
     parts = {name: _float32_part(part, replace) for name, part in model.parts().items()}
-    return type(model).from_config({**model.get_config(), **parts, "dtype": "float32"})
+    copy = type(model).from_config({**model.get_config(), **parts, "dtype": "float32"})
+    copy.earlier_steps = model.training_steps()
+    return copy
 
 
 def _float32_part(part: Any, replace: Callable[[Any], Any] | None) -> Any:
@@ -97,6 +99,7 @@ def _without_parts(model: Any) -> Any:
         return model  # there is nothing to replace
     copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
     copy_weights(model, copy)
+    copy.earlier_steps = model.training_steps()
     return copy
 
 

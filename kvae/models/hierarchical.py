@@ -19,7 +19,12 @@ from kvae.models.data_input import (
     seen_by_encoder,
     shape_to_build,
 )
-from kvae.models.hierarchy_parts import check_counts, check_networks, check_posteriors
+from kvae.models.hierarchy_parts import (
+    check_counts,
+    check_networks,
+    check_penalized_once,
+    check_posteriors,
+)
 from kvae.models.latent_model import LatentModel
 from kvae.models.parts import (
     arguments_of,
@@ -130,6 +135,7 @@ class HierarchicalVAE(LatentModel):
             prior_networks=prior_networks,
             posterior_networks=posterior_networks,
         )
+        check_penalized_once([*state_networks, *prior_networks, *posterior_networks])
         self.encoder = encoder
         self.posteriors = list(posteriors)
         self.state_networks = list(state_networks)

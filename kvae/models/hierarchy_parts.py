@@ -1,13 +1,18 @@
 """Whether the parts of a hierarchy fit each other."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
+
+import keras
 
 from kvae.layers import Deterministic, IndependentNormal, MultivariateNormalDiag
 from kvae.models.part_network import build_network, emitted_shape, taken_shape
 from kvae.models.parts import check_are_layers, check_decoder, check_emits, kl_of
 from kvae.priors import GivenNormal
+from kvae.training.keras_compat import layers_inside
 
-__all__ = ["check_counts", "check_networks", "check_posteriors"]
+__all__ = ["check_counts", "check_networks", "check_penalized_once", "check_posteriors"]
 
 
 def check_posteriors(posteriors: Any) -> None:
@@ -58,6 +63,22 @@ def check_counts(depth: int, **networks: Any) -> None:
                 f"Received: {len(received)}"
             )
         check_are_layers(**{f"{name}[{place}]": each for place, each in enumerate(received)})
+
+
+def check_penalized_once(networks: Sequence[keras.layers.Layer]) -> None:
+    """Raise if a network that penalizes activities stands at two places.
+
+    Of a network that is called twice in a pass Keras keeps the losses of the last call.
+    """
+    places = Counter(map(id, networks))
+    for network in networks:
+        active = any(layer.activity_regularizer is not None for layer in layers_inside(network))
+        if active and places[id(network)] > 1:
+            raise ValueError(
+                "Expected a network with an activity_regularizer at one place only. Received: "
+                f"{network.name!r} at {places[id(network)]} places. Give each place a network of "
+                "its own."
+            )
 
 
 def check_networks(model: Any, input_shape: Any) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, final
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kvae import losses
@@ -31,6 +32,8 @@ from kvae.seeds import next_seed
 from kvae.sums import ordered_sum
 
 __all__ = ["LatentModel"]
+
+EARLIER_STEPS = "earlier_steps"  # beside the variables in a file of weights
 
 
 class LatentModel(ArrayMethods, TrainingMethods):
@@ -330,6 +333,18 @@ class LatentModel(ArrayMethods, TrainingMethods):
         for layer in self.posterior_layers():
             layer.advance_step()
 
+    def save_own_variables(self, store: Any) -> None:
+        """Put the model's own variables and the steps behind its weights into a file of weights."""
+        super().save_own_variables(store)
+        if self.earlier_steps:
+            store[EARLIER_STEPS] = np.int64(self.earlier_steps)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take them from a file of weights."""
+        own = {name: store[name] for name in list(store.keys())}
+        self.earlier_steps = int(np.asarray(own.pop(EARLIER_STEPS, 0)))
+        super().load_own_variables(own)
+
     def training_steps(self) -> int:
         """Return the training steps that are on record; 0 where none are.
 
@@ -337,7 +352,7 @@ class LatentModel(ArrayMethods, TrainingMethods):
         `ConditionalVAE.given` and `VAE.fit_prior` make it.
         """
         optimizers = [each for each, _ in self.update_groups().values()] if self.compiled else []
-        own = max((int(optimizer.iterations) for optimizer in optimizers), default=0)
+        own = max((int(each.iterations.numpy()) for each in optimizers), default=0)
         return self.earlier_steps + own
 
     def network_losses(self, batch: Batch) -> list[Any]:

@@ -194,17 +194,13 @@ class VAE(LatentModel):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this model again, as plain data."""
         # Only where they are on: the digest of other models stays what it was.
-        further = {"missing": self.missing, "earlier_steps": self.earlier_steps}
-        return {**config_of(self), **{name: value for name, value in further.items() if value}}
+        # Only where it is on: the digest of other models stays what it was.
+        return {**config_of(self), **({"missing": True} if self.missing else {})}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VAE":
         """Return the model that `get_config` described, with fresh weights."""
-        arguments = arguments_of(config, custom_objects)
-        earlier_steps = arguments.pop("earlier_steps", 0)
-        model = cls(**arguments)
-        model.earlier_steps = earlier_steps
-        return model
+        return cls(**arguments_of(config, custom_objects))
 
     # -- the contract ------------------------------------------------------------------------
 

@@ -107,6 +107,7 @@ class VampPrior(VectorPrior):
         Raises:
             ValueError: If `x` does not fit, or leaves the range from `low` to `high`.
         """
+        checks.unmasked("x", x, "Give examples without missing values.")
         x = np.asarray(x)
         if x.shape[1:] != self.data_shape or len(x) < self.num_components:
             raise ValueError(

@@ -92,7 +92,8 @@ class Chain(Transform):
 
     def unseen_columns(self) -> list[int]:
         """Return those of the transform that learns, see `Transform.unseen_columns`."""
-        return [column for each in self.transforms for column in each.unseen_columns()]
+        learning = [each for each in self.transforms if each.learns]
+        return [column for each in learning for column in each.unseen_columns()]
 
     def keep_state(self) -> Callable[[], None]:
         """Return what puts back what each transform has learned, see `Transform.keep_state`."""

@@ -73,7 +73,7 @@ class LearnedTransform(Transform):
     @property
     def is_adapted(self) -> bool:
         """Whether the numbers were given, or taken from data."""
-        return self.given is not None or (self.built and int(self.count) > 0)
+        return self.given is not None or (self.built and int(self.count.numpy()) > 0)
 
     def unseen_columns(self) -> list[int]:
         """Return the columns without an observed value, see `Transform.unseen_columns`."""
@@ -98,20 +98,20 @@ class LearnedTransform(Transform):
     def update_state(self, x: Any, observed: Any = None) -> None:
         """Add a batch of data, see `Transform.update_state`."""
         x = np.asarray(x)
-        if not self.built:
-            self.build((None, *x.shape[1:]))
-        size = tuple(self._own_weights()[0].shape)
         mask = np.ones(x.shape, bool) if observed is None else np.asarray(observed, bool)
-        values = np.where(mask, x, 0).astype("float64").reshape(-1, *size)
+        values = np.where(mask, x, 0).astype("float64")
         if not np.all(np.isfinite(values)):
             raise ValueError(
                 f"Expected data whose observed values are finite, to {self.purpose}. Received: "
                 "values that are NaN or infinite"
             )
-        self._seen.add(values, mask.reshape(-1, *size))
+        size = x.shape[1:][-1:] if not self.built else tuple(self._own_weights()[0].shape)
+        self._seen.add(values.reshape(-1, *size), mask.reshape(-1, *size))
         found = self.learned()
         if found is None:
             return
+        if not self.built:  # not for data that are refused
+            self.build((None, *x.shape[1:]))
         numbers, count = found
         for weight, value in zip(self._own_weights(), numbers, strict=True):
             weight.assign(np.reshape(value, size))

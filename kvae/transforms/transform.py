@@ -100,7 +100,8 @@ class Transform(keras.layers.Layer):
 
         Raises:
             ValueError: If there is nothing to learn from, or a value is not finite. The transform
-                is then as it was.
+                is then as it was, but for the width of the data, which is set by the first part of
+                them that can be learned from.
         """
         checks.unmasked("x", x)
         with relearning([self]):

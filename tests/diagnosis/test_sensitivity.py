@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 import kvae
+from kvae.diagnosis.sensitivity import decoder_sensitivity
 from tests.diagnosis import linear_gaussian as truth
 from tests.diagnosis.intervals import within
 
@@ -50,3 +53,38 @@ def test_implied_beta_of_an_optimum_on_the_sphere(latent_dim):
     assert within(report.sensitivity.implied_beta, 1.0)
     assert report.sensitivity.implied_beta.stderr < 0.05
     assert "implied_beta" not in [finding.name for finding in report.findings]
+
+
+@pytest.mark.parametrize("concentration", [8.0, 20.0])
+def test_implied_beta_on_the_sphere_under_a_prior_that_is_not_uniform(concentration):
+    """It is the ratio of two derivatives, here by 200,000 draws and a small step."""
+    posterior = tfd.PowerSpherical([1.0, 0.0, 0.0], concentration)
+    prior = tfd.PowerSpherical([0.0, 0.8, 0.6], 6.0)
+
+    def log_likelihood(z):
+        return 3.0 * z[..., 0]
+
+    class Vector:
+        latent_dim, on_sphere = 3, True
+
+        def draw(self, x, seed, draws):
+            return posterior.sample((draws, tf.shape(x)[0]), seed=seed), None
+
+        def log_prob(self, z, x):
+            return log_likelihood(z)
+
+        def prior(self):
+            return prior
+
+    mean, draws = posterior.mean(), posterior.sample(200_000, seed=[2, 3])
+
+    def moved(factor):
+        return tf.math.l2_normalize(mean + factor * (draws - mean), axis=-1)
+
+    def slope(function):
+        return float(np.mean(function(moved(1.01)) - function(moved(0.99)))) / 0.02
+
+    kl_slope = 2.0 * float(tf.reduce_sum(mean**2)) + slope(prior.log_prob)
+    rows = np.tile(mean, (4000, 1))
+    found = decoder_sensitivity(Vector(), np.zeros((4000, 1), "float32"), rows, [0, 1])
+    assert found.implied_beta.value == pytest.approx(-slope(log_likelihood) / kl_slope, rel=0.1)

@@ -42,13 +42,14 @@ def test_it_passes_the_checks_of_scikit_learn():
         TableSynthesizer().fit,
         kvae.estimators.AnomalyDetector().fit,
         kvae.transforms.Standardization().adapt,
+        kvae.priors.VampPrior(2, data_shape=3, num_components=5, low=None, high=None).adapt,
     ],
-    ids=["choices_for", "TableSynthesizer", "AnomalyDetector", "Standardization"],
+    ids=["choices_for", "TableSynthesizer", "AnomalyDetector", "Standardization", "VampPrior"],
 )
 def test_a_mask_is_refused_at_each_entrance(enter):
     """What lies under a mask, often -9999, would be learned."""
     x = np.ma.masked_less(np.random.default_rng(0).normal(size=(60, 3)), -1.0)
-    with pytest.raises(ValueError, match=r"Expected [xX] without a mask.*filled\(np.nan\)"):
+    with pytest.raises(ValueError, match=r"Expected [xX] without a mask.*missing"):
         enter(x)
 
 

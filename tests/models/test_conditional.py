@@ -325,7 +325,7 @@ def test_a_float32_copy_of_a_half_precision_model_has_its_weights(data):
 REPLICAS = """
 import numpy as np
 import kvae
-from tests.models.replicas import train_in_both
+from tests.models.replicas import train_in_both, two_replicas
 from tests.small import make_conditional
 
 x = np.random.default_rng(0).uniform(size=(50, 8, 8, 1)).astype("float32")
@@ -336,12 +336,19 @@ train_in_both(
     epochs=2,
     validation_data=data,
 )
+with two_replicas().scope():
+    model = make_conditional()
+    model.compile("sgd", jit_compile=False)
+model.fit(data, batch_size=25, verbose=0)
+print("steps", model.given(1).training_steps())
 """
 
 
 @pytest.mark.slow
 def test_two_replicas_train_as_one_process_does(tmp_path):
-    assert "same 2" in run_python(REPLICAS, tmp_path, prepared=True)
+    printed = run_python(REPLICAS, tmp_path, prepared=True)
+    assert "same 2" in printed
+    assert "steps 2" in printed, "the model at one condition has the record"
 
 
 # -- the model at one condition ------------------------------------------------------------------

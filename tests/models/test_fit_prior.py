@@ -95,6 +95,18 @@ def test_the_prior_of_a_linear_gaussian_model_is_found_again():
     assert fitted.sample(3, seed=0, condition=data["condition"][:3]).shape == (3, 3)
 
 
+def test_the_record_of_the_training_goes_with_the_weights(tmp_path):
+    x, _ = kvae.data.digits()
+    model = make_vae()
+    model.compile("adam")
+    model.fit(x[:64], batch_size=16, verbose=0)
+    fitted = model.fit_prior(x[:64], priors.GaussianMixture(2, num_components=2))
+    assert fitted.training_steps() == 4
+    fitted.save(tmp_path / "fitted.keras")
+    assert keras.models.load_model(tmp_path / "fitted.keras").training_steps() == 4
+    assert keras.models.clone_model(fitted).training_steps() == 0, "it has fresh weights"
+
+
 @pytest.mark.slow
 def test_draws_and_held_out_elbo_improve_and_the_model_is_left_as_it_was():
     keras.utils.set_random_seed(0)

@@ -452,6 +452,16 @@ def test_parts_that_do_not_fit_are_refused_in_one_sentence(arguments, message):
         build(**arguments())
 
 
+def test_a_network_that_penalizes_its_activities_stands_at_one_place():
+    """Keras keeps the losses of its last call alone."""
+    networks = kvae.networks.ladder_mlp(6, [2, 3, 3], 6, width=4)
+    one = networks["posterior_networks"][1]
+    one.layers[-1].activity_regularizer = keras.regularizers.L2(0.1)
+    networks["posterior_networks"] = [one, one]
+    with pytest.raises(ValueError, match=r"activity_regularizer at one place .* at 2 places"):
+        build([top(), lower(), lower()], **networks)
+
+
 def test_latents_that_are_no_first_layers_are_refused(model):
     z = np.zeros((1, 3), "float32")
     for latents in ({"z2": z}, {}, z):

@@ -61,6 +61,35 @@ def test_losses_of_activities_are_those_of_the_own_examples(tmp_path):
     assert run_python(CODE + ACTIVE, tmp_path, prepared=True).count("same 2") == 2
 
 
+WAITING = """
+from tests.models.replicas import two_replicas
+
+with two_replicas().scope():
+    vae = make_vae((6,), 2)
+    synchronized = keras.layers.BatchNormalization(synchronized=True)
+    layers = [keras.Input((6,)), synchronized, *vae.encoder.layers[1:]]
+    vae = kvae.VAE(
+        encoder=keras.Sequential(layers),
+        posterior=vae.posterior_layer,
+        decoder=vae.decoder,
+        likelihood=vae.likelihood_layer,
+    )
+    vae.encoder.layers[-2].activity_regularizer = keras.regularizers.L2(3.0)
+    vae.compile("sgd", jit_compile=False)
+try:
+    vae.fit(0.5 * x, batch_size=20, verbose=0)
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_losses_of_activities_beside_replicas_that_wait_are_refused(tmp_path):
+    """The other replica calls the same layers while one waits inside the encoder."""
+    printed = run_python(CODE + WAITING, tmp_path, prepared=True)
+    assert "Expected no losses of activities under several replicas" in printed
+
+
 @pytest.mark.slow
 def test_an_optimal_scale_is_that_of_the_global_batch(tmp_path):
     assert run_python(CODE + OPTIMAL, tmp_path, prepared=True).count("same 2") == 3

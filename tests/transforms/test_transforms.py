@@ -175,6 +175,24 @@ def test_a_column_without_an_observed_value_is_refused_and_named(make):
     assert not transform.is_adapted
 
 
+def test_a_chain_names_the_columns_of_the_transform_that_learns():
+    given = transforms.Standardization(mean=0.0, stddev=1.0)
+    transform = transforms.Chain([given, transforms.Arcsinh()])
+    with pytest.raises(ValueError, match=r"Received: none in column 2$"):
+        transform.adapt(np.ones((4, 3)), np.tile([True, True, False], (4, 1)))
+
+
+@pytest.mark.parametrize("make", [transforms.Standardization, transforms.Arcsinh])
+@pytest.mark.parametrize("observed", [None, [True, False, True]], ids=["NaN", "unobserved"])
+def test_refused_data_do_not_set_the_width(make, observed):
+    transform = make()
+    x = np.array([[1.0, np.nan, 2.0]] * 3)
+    with pytest.raises(ValueError, match="Received: "):
+        transform.adapt(x, None if observed is None else np.tile(observed, (3, 1)))
+    transform.adapt(np.array([[1.0, 2.0], [3.0, 5.0]]))
+    assert transform.is_adapted
+
+
 @pytest.mark.parametrize("make", [transforms.Standardization, transforms.Arcsinh])
 def test_what_was_learned_stands_where_other_data_are_refused(make, rng):
     x = rng.normal(3.0, 2.0, size=(20, 2))

@@ -12,7 +12,15 @@ tests that read an exported model, and the examples of docstrings.
 
 __all__ = ["cases_of", "quick", "sample"]
 
-BATTERIES = ("tests/conformance/", "tests/layers/")
+BATTERIES = (
+    "tests/callbacks/test_non_finite.py",
+    "tests/choices/",
+    "tests/conformance/",
+    "tests/diagnosis/test_every_model.py",
+    "tests/layers/",
+    "tests/models/test_missing.py",
+    "tests/networks/test_kinds.py",
+)
 FEW = 9  # a function with fewer cases runs them all
 ONE_IN = 3
 

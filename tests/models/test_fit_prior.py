@@ -63,10 +63,11 @@ def mmd(a, b, width):
     ("prior", "arguments", "tolerance"),
     [
         (priors.GaussianMixture(2, num_components=3), {}, 0.02),
-        (
+        pytest.param(
             priors.Flow(2, num_steps=6, hidden=(32, 32)),
             {"epochs": 30, "verbose": 0, "optimizer": keras.optimizers.Adam(3e-3)},
             0.25,
+            marks=pytest.mark.thorough,
         ),
     ],
     ids=["mixture", "flow"],
@@ -141,7 +142,9 @@ def test_it_is_saved_and_loaded(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("prior", ["gaussian_mixture", "flow"])
+@pytest.mark.parametrize(
+    "prior", ["gaussian_mixture", pytest.param("flow", marks=pytest.mark.thorough)]
+)
 def test_it_is_exported(prior, tmp_path):
     arguments = {"epochs": 1, "verbose": 0} if prior == "flow" else {}
     x = kvae.data.digits()[0][:N]
@@ -180,6 +183,7 @@ def test_a_factor_vae_keeps_its_discriminator():
     assert np.isfinite(fitted.fit(x, verbose=0).history["loss"]).all()
 
 
+@pytest.mark.thorough
 def test_a_flow_is_trained_in_float32_under_every_policy():
     x, found = draw_data(N, 0), []
     for policy in ("float32", "mixed_bfloat16"):

@@ -141,6 +141,7 @@ def test_the_logs_hold_a_kl_for_each_layer_and_the_loss_is_the_sum_of_its_terms(
     assert logs["elbo"] == pytest.approx(-logs["loss"], rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_twelve_layers_train_stably(x):
     model = make_hierarchy((2,) * 12, (6,), started=False, regularizer=warmed_up)
     model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
@@ -223,6 +224,7 @@ def test_penalties_of_a_whole_batch_see_an_image_as_its_elements(draws):
     assert np.isfinite([logs["z2_total_correlation"], logs["z2_dip"], logs["loss"]]).all()
 
 
+@pytest.mark.thorough
 def test_an_interrupted_training_ends_with_the_same_weights(x, tmp_path):
     start, ended = None, []
     for name, runs in (("whole", [2]), ("interrupted", [1, 2])):

@@ -30,7 +30,12 @@ def adapted(model, x):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: make_vae((6,), 2), lambda: make_hierarchy((2, 3), (6,))], ids=["vae", "ladder"]
+    "make",
+    [
+        lambda: make_vae((6,), 2),
+        pytest.param(lambda: make_hierarchy((2, 3), (6,)), marks=pytest.mark.thorough),
+    ],
+    ids=["vae", "ladder"],
 )
 def test_array_methods_compute_with_what_was_learned(make, x, tmp_path):
     keras.utils.set_random_seed(0)

@@ -86,7 +86,7 @@ def test_two_replicas_in_one_process_train_as_one(alone, tmp_path):
     assert len(np.unique(found["draws"])) == 2 * 4 * 3, "each replica has noise of its own"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_two_workers_train_as_one(alone, two_workers):
     for found in two_workers:
         check_equal(found, alone)
@@ -94,7 +94,7 @@ def test_two_workers_train_as_one(alone, two_workers):
     assert len(np.unique(every)) == 2 * 4 * 3, "each worker has noise of its own"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("steps", STEPS)
 def test_several_batches_an_execution_train_as_one_process(two_workers, steps):
     """With a short last batch, weights and an annealed KL; the last execution is short as well."""
@@ -103,7 +103,7 @@ def test_several_batches_an_execution_train_as_one_process(two_workers, steps):
         check_equal({name: found[f"{steps}/{name}"] for name in expected}, expected)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_workers_resume_in_the_middle_of_an_epoch_with_several_batches_an_execution(two_workers):
     for found in two_workers:
         assert found["resumed/seen"][0] == STOPPED + STEPS[0]
@@ -113,7 +113,7 @@ def test_workers_resume_in_the_middle_of_an_epoch_with_several_batches_an_execut
                 np.testing.assert_allclose(found[name], whole, rtol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_step_exchanges_the_gradient_and_one_message_more(two_workers):
     """The second is for the losses, which have to be finite; one execution exchanges its logs."""
     for found in two_workers:
@@ -123,7 +123,7 @@ def test_a_step_exchanges_the_gradient_and_one_message_more(two_workers):
             assert found[f"collectives/{name}"].tolist() == train + evaluate, name
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_killed_worker_comes_back(two_workers, tmp_path):
     dying, short = BATCHES + 5, str(SHORT)
     dies = json.dumps({"1": dying})

@@ -27,8 +27,8 @@ export function rowsOfStep(seed, step, count, batch) {
  * Return a function that says by how much the golden rows score worse than with the shipped weights, in
  * nats; infinity where a score is not finite.
  *
- * Both are scores of this file: the difference is of what was learned, not of rounding. The shipped weights
- * are put back for a moment, and what was learned after that.
+ * Both are scores of this file: the difference is of what was learned, not of rounding. Calls of the model
+ * meanwhile compute with what was learned, see `Model.shipped`.
  *
  * @param {Model} model
  * @param {object} bundle From `openBundle`.
@@ -48,28 +48,22 @@ export async function guardOf(model, bundle) {
     const { values } = golden[`inputs/score/${name}`];
     return values.slice((index * values.length) / count, ((index + 1) * values.length) / count);
   };
-  const mean = async () => {
+  const mean = async (run) => {
     let sum = 0;
     for (let index = 0; index < count; index++) {
       const inputs = Object.fromEntries(names.map((name) => [name, row(name, index)]));
-      const { score } = await model.run("score", inputs, false);
+      const { score } = await run("score", inputs);
       if (!Number.isFinite(score[0])) return Infinity;
       sum += score[0] / count;
     }
     return sum;
   };
-  const learned = await model.state();
-  let shipped;
-  try {
-    await model.reset();
-    shipped = await mean();
-  } finally {
-    await model.take(learned);
-  }
+  const shipped = await model.shipped(mean);
   if (!Number.isFinite(shipped)) {
     throw new Error("Expected finite scores of the golden rows with the shipped weights.");
   }
-  return async () => (await mean()) - shipped;
+  const learned = (signature, inputs) => model.run(signature, inputs, false);
+  return async () => (await mean(learned)) - shipped;
 }
 
 /**

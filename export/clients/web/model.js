@@ -35,7 +35,7 @@ export function presetsOf(manifest) {
 export class Model {
   #compiled;
   #described; // inputs and outputs of every signature, those that train included
-  #last = Promise.resolve(); // of the calls of `run`, which take turns
+  #last = Promise.resolve(); // of the calls of `run` and `shipped`, which take turns
 
   /** The threshold of this device in the place of the bundle's: as `calibration` in the manifest. */
   ownCalibration = null;
@@ -125,7 +125,11 @@ export class Model {
    * @returns {Promise<Object<string, Float32Array>>} The numbers of each output, flat.
    */
   run(signature, inputs, finite = true) {
-    const result = this.#last.then(() => this.#run(signature, inputs, finite));
+    return this.#turn(() => this.#run(signature, inputs, finite));
+  }
+
+  #turn(action) {
+    const result = this.#last.then(action);
     this.#last = result.catch(() => {});
     return result;
   }
@@ -261,6 +265,25 @@ export class Model {
   /** Put the shipped weights back. */
   async reset() {
     await this.run("reset", {});
+  }
+
+  /**
+   * Return what an action finds with the shipped weights; what was learned is back after it. All is one turn
+   * of the model: other calls wait, and compute with what was learned.
+   *
+   * @param {function(function(string, object): Promise<object>): Promise} action Gets a `run` of its own,
+   *     whose outputs may be not finite; the model's would wait for the action itself.
+   */
+  shipped(action) {
+    return this.#turn(async () => {
+      const { state } = await this.#run("save", {}, true);
+      try {
+        await this.#run("reset", {}, true);
+        return await action((signature, inputs) => this.#run(signature, inputs, false));
+      } finally {
+        await this.#run("restore", { state }, true);
+      }
+    });
   }
 
   /** The device's own threshold, or the one of the preset; undefined where there is none. */

@@ -1433,6 +1433,11 @@ def _checked(
 
 
 def _array(name: str, value: Any) -> np.ndarray:
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(
+            f"Expected {name} without a mask, which would be lost. Received: a masked array. Put "
+            "NaN where values are missing: x.filled(np.nan)."
+        )
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import kvae
+from kvae import checks
 from kvae.export import runtime
 from kvae.export.presets import default_preset
 from kvae.export.training.functions import NAMES
@@ -196,6 +197,16 @@ def test_samples_are_fixed_by_the_seed(decoder):
 def test_bad_codes_are_refused_in_words(decoder, bad, words):
     with pytest.raises(ValueError, match=words):
         decoder.decode(bad)
+
+
+def test_a_mask_is_refused_in_the_words_of_kvae(decoder, z):
+    """What lies under it, often -9999, would be taken for a value."""
+    masked = np.ma.masked_less(z, -1.0)
+    with pytest.raises(ValueError, match="without a mask") as expected:
+        checks.unmasked("z", masked)
+    with pytest.raises(ValueError, match="without a mask") as found:
+        decoder.decode(masked)
+    assert str(found.value) == str(expected.value)
 
 
 def test_bad_calls_are_refused_in_words(decoder):

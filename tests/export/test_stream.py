@@ -55,6 +55,8 @@ def test_refused_samples_leave_the_stream_as_it_was(model, rng):
         ValueError, match=r"samples of shape \(samples, 2\). Received: shape \(3,\)"
     ):
         stream.push(np.zeros(3))
+    with pytest.raises(ValueError, match="Expected samples without a mask"):
+        stream.push(np.ma.masked_less(signal[10:], 0.0))
     undisturbed.push(signal[:10])
     for found, expected in zip(
         stream.push(signal[10:]), undisturbed.push(signal[10:]), strict=True

@@ -249,6 +249,22 @@ def test_times_are_those_of_pandas(text, zone):
     assert numbers({**told, "zone": zone or None}, [text + zone]) == [expected]
 
 
+@pytest.mark.parametrize("zone", ["", "Z", " +01:00"])
+def test_parts_of_a_time_have_as_many_digits_as_pandas_takes(zone):
+    """An hour alone has two; where minutes follow, each part may have one."""
+    times = ["7", "07", "007", "7:", "7:8", "07:8", "7:08", "7:60", "7:008", "24:8"]
+    times += ["7:8:", "7:8:9", "7:08:9.5", "7:8:60", "7:8:009", "T7", "T7:8"]
+    texts = [f"2024-01-05{time if time[0] == 'T' else f' {time}'}{zone}" for time in times]
+    expected = []
+    for text in texts:
+        date = pd.to_datetime(pd.Series([text]), format="ISO8601", errors="coerce")[0]
+        expected.append(None if pd.isna(date) else date.timestamp() * 1e3)
+    told = {"kind": "date", "name": "column", "unit": "s", "step": "ms", "start": 0}
+    found = numbers({**told, "zone": zone or None}, texts)
+    read = [None if isinstance(each, str) else each for each in found]
+    assert dict(zip(texts, read, strict=True)) == dict(zip(texts, expected, strict=True))
+
+
 def test_a_line_of_a_series_whose_day_is_none_of_its_month_is_refused():
     text = "2024-02-28,1\n2024-02-29,2\n2024-02-30,3\n2024-03-02,4\n"
     found = javascript(REFUSED, {"text": text, "kind": series([2, 1])})

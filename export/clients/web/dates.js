@@ -1,9 +1,10 @@
 // Dates of ISO 8601 as text.
 
 const DATE = /^\d{4}-\d{2}-\d{2}([ T].*)?$/; // as kvae train reads them: 1/2/2024 is no date
-// A day, or a time with perhaps minutes, seconds and an offset: what pandas reads as ISO 8601.
+// A day, or a time with perhaps minutes, seconds and an offset: what pandas reads as ISO 8601. An hour alone
+// has two digits, and beside minutes each part has one or two.
 const TIME =
-  /^(\d{4}-\d\d-\d\d)(?:[ T](\d{1,2})(?::(\d\d)(?::(\d\d(?:\.\d+)?))?)?\s*([zZ]|[+-]\d\d(?::?\d\d)?)?)?$/;
+  /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d|\d(?=:))(?::(\d\d?)(?::(\d\d?(?:\.\d+)?))?)?\s*([zZ]|[+-]\d\d(?::?\d\d)?)?)?$/;
 const OFFSET = /^(?:UTC|GMT)?([+-])(\d\d):?(\d\d)/; // of a zone from UTC
 
 /** Return whether a text has the form of a date, perhaps with a time. */
@@ -28,7 +29,8 @@ export function timeOf(text) {
   if (hour === undefined) return midnight;
   const minutes = zone.length > "+01".length ? zone.slice(-2) : "00";
   const offset = /z/i.test(zone) ? "Z" : `${zone.slice(0, 3)}:${minutes}`;
-  return Date.parse(`${day}T${hour.padStart(2, "0")}:${minute}:${second}${offset}`);
+  const [h, m, s] = [hour, minute, second].map((part) => part.replace(/^\d(?!\d)/, "0$&"));
+  return Date.parse(`${day}T${h}:${m}:${s}${offset}`);
 }
 
 /** Return milliseconds since 1970 as a time of a zone with its offset from UTC. */

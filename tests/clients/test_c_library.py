@@ -274,13 +274,14 @@ def test_a_table_that_is_missing_is_an_error(c_project, folder):
     assert "Error: domain.tsv is missing\n" in done.stderr
 
 
+@pytest.mark.parametrize("target", [None, "nowhere"], ids=["itself", "nowhere"])
 @pytest.mark.parametrize("name", ["SHA256SUMS", "domain.tsv"])
-def test_a_file_that_is_there_and_does_not_open_is_an_error(c_project, folder, name):
-    """As one without permission is, which a test that runs as root cannot make."""
+def test_a_file_that_is_there_and_does_not_open_is_an_error(c_project, folder, name, target):
+    """As one without permission is, which a test that runs as root cannot make: a link."""
     if name != "SHA256SUMS":
         (folder / "SHA256SUMS").unlink()
     (folder / name).unlink(missing_ok=True)
-    (folder / name).symlink_to(name)
+    (folder / name).symlink_to(target or name)
     done = run(c_project / "bin" / "decode", folder / MODEL)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"Error: {name} cannot be read\n" in done.stderr

@@ -2,6 +2,12 @@
  *
  * Buffers of a signature are made when it is first used, and kept until the model is closed. */
 
+#if defined(__unix__) || defined(__APPLE__)
+#define _POSIX_C_SOURCE 200809L /* lstat */
+#include <sys/stat.h>
+#define POSIX 1
+#endif
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +47,19 @@ static kvae_status check_digest(FILE *file, const char *name, const char *sums, 
   return fail(error, KVAE_BAD_FILE, "%s is not the file that SHA256SUMS lists", name);
 }
 
+/* Returns whether nothing stands at a path, where `fopen` has just failed; a link that leads nowhere is
+ * something. */
+static int is_absent(const char *path) {
+  if (errno != ENOENT) return 0;
+#ifdef POSIX
+  struct stat entry;
+  return lstat(path, &entry) != 0 && errno == ENOENT;
+#else
+  (void)path;
+  return 1;
+#endif
+}
+
 /* Opens a file in the folder of the model; `*file` is NULL where there is none. One that is there and
  * does not open is refused: without SHA256SUMS nothing would be checked. */
 static kvae_status open_beside(const char *model, const char *name, const char *sums, FILE **file,
@@ -52,7 +71,7 @@ static kvae_status open_beside(const char *model, const char *name, const char *
   strcpy(path + folder, name);
   errno = 0;
   *file = fopen(path, "rb");
-  int absent = *file == NULL && errno == ENOENT;
+  int absent = *file == NULL && is_absent(path);
   free(path);
   if (*file == NULL && !absent) return fail(error, KVAE_BAD_FILE, "%s cannot be read", name);
   if (*file != NULL) return check_digest(*file, name, sums, error);

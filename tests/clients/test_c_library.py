@@ -19,6 +19,7 @@ MODEL = "model-float32.tflite"
 
 USAGE = """
 #include <kvae.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ int main(int count, char **arguments) {
   kvae_signature decode;
   kvae_decision decision;
   double z[4] = {0.0, 0.0, 1.0, 1.0}, bad[4] = {0.5, 0.5, 0.5, 7.0}, mean[8];
+  double large[2] = {0.0, 1e39};
   kvae_input points = {"z", z, 4}, one = {"z", z, 2}, rows = {"x", bad, 4};
   kvae_input twice[2] = {points, points}, pair[2] = {{"z_a", z, 4}, {"z_b", z, 2}};
   kvae_output means = {"mean", mean, 8}, small = {"mean", mean, 4}, other = {"moan", mean, 8};
@@ -64,6 +66,12 @@ int main(int count, char **arguments) {
   one.count = 3;
   expect(kvae_run(model, "decode", &one, 1, NULL, 0, &error), KVAE_BAD_ARGUMENT, &error,
          "whole number of rows of 2 numbers");
+  one = (kvae_input){"z", large, 2};
+  expect(kvae_run(model, "decode", &one, 1, NULL, 0, &error), KVAE_BAD_ARGUMENT, &error,
+         "numbers that are finite in float32: z has 1e+39");
+  large[1] = INFINITY;
+  expect(kvae_run(model, "decode", &one, 1, NULL, 0, &error), KVAE_BAD_ARGUMENT, &error,
+         "expected finite numbers: z");
   expect(kvae_score(model, &rows, 1, mean, 1, &error), KVAE_OUTSIDE_DOMAIN, &error,
          "Expected x to hold numbers in [0, 1]. Received: values in [0.5, 7]");
   expect(kvae_detect(model, &rows, 1, &decision, 1, &error), KVAE_NO_THRESHOLD, &error,

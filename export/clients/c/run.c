@@ -13,9 +13,14 @@
 static kvae_status check_values(const kvae_model *model, const kvae_port *port,
                                 const kvae_input *input, kvae_error *error) {
   char message[sizeof error->message];
-  for (size_t i = 0; i < input->count; i++)
-    if (input->values[i] < -FLT_MAX || input->values[i] > FLT_MAX)
+  for (size_t i = 0; i < input->count; i++) {
+    double value = input->values[i];
+    if (isinf(value))
       return fail(error, KVAE_BAD_ARGUMENT, "expected finite numbers: %s", port->name);
+    if (value < -FLT_MAX || value > FLT_MAX)
+      return fail(error, KVAE_BAD_ARGUMENT,
+                  "expected numbers that are finite in float32: %s has %g", port->name, value);
+  }
   if (!check_domain(&model->domain, port->name, input->values, input->count, message,
                     sizeof message))
     return fail(error, KVAE_OUTSIDE_DOMAIN, "%s", message);

@@ -18,7 +18,15 @@ import tensorflow as tf
 
 from kvae.noise import WORDS, box_muller, uniform_of_words
 
-__all__ = ["counted_noise", "seed_rows", "standard_normal", "threefry2x32", "uniform", "words"]
+__all__ = [
+    "counted_noise",
+    "further_keys",
+    "seed_rows",
+    "standard_normal",
+    "threefry2x32",
+    "uniform",
+    "words",
+]
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 ROUNDS = 20
@@ -91,6 +99,25 @@ def uniform(seed: Any) -> Any:
     """
     zero = tf.zeros_like(seed[:, 0])
     return uniform_of_words(threefry2x32((seed[:, 0], seed[:, 1]), (zero, zero + 1))[0])
+
+
+def further_keys(seed: Any, count: int) -> Any:
+    """Return `count` other keys of each key, independent of its standard normals and uniform.
+
+    Args:
+        seed: int32 tensor (batch, 2), a key for each row.
+        count: keys of each row.
+
+    Returns:
+        An int32 tensor (count, batch, 2).
+
+    Example:
+        >>> from kvae.threefry import further_keys
+        >>> further_keys(tf.constant([[7, 0], [8, 0]]), 3).shape
+        TensorShape([3, 2, 2])
+    """
+    counter = (tf.range(count, dtype=tf.int32)[:, None], tf.fill((count, 1), 2))
+    return tf.stack(threefry2x32((seed[:, 0], seed[:, 1]), counter), axis=-1)
 
 
 def seed_rows(rows: Any, seed: Any) -> Any:

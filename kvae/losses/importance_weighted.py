@@ -11,6 +11,7 @@ from kvae import checks, memory
 from kvae.contract import Batch, Latent, Term
 from kvae.contract.latent import NO_WEIGHTS
 from kvae.losses.objective import Objective
+from kvae.special_functions import softplus
 from kvae.sums import ordered_sum
 
 __all__ = ["ImportanceWeightedELBO", "log_weights"]
@@ -149,15 +150,30 @@ def _fixed(latent: Latent) -> Any:
 
 
 def log_weights(
-    model: Any, inputs: Mapping[str, Any], latents: Mapping[str, Latent], batch: Batch | None = None
+    model: Any,
+    inputs: Mapping[str, Any],
+    latents: Mapping[str, Latent],
+    batch: Batch | None = None,
+    from_prior: Mapping[str, Latent] | None = None,
 ) -> tuple[Any, Any]:
     """Return log p(x|z) and log p(z) - log q(z|x) of each draw in nats, each (K, B).
+
+    With K' further draws from the prior the proposal is a defensive mixture: the density of all
+    K + K' draws is that of a draw taken at random among them (the balance heuristic),
+
+        log p(z) - log((1 - a) q(z|x) + a p(z)),    a = K' / (K + K'),
+
+    at most -log a. No weight is then above p(x|z) / a, however far q(z|x) is off, nor above
+    1 / (1 - a) times that of draws from q(z|x) alone. In a hierarchy a draw is one of all groups:
+    p(z) and q(z|x) are products over them.
 
     Args:
         model: a `LatentModel`.
         inputs: tensors (B, ...) by name.
         latents: the inferred groups with K draws each.
         batch: whether the batch trains; by default it does not.
+        from_prior: the same groups with K' draws from the prior as their values; these are the
+            last in the results.
 
     Example:
         >>> inputs = {"x": tf.constant(x_test[:3])}
@@ -165,9 +181,33 @@ def log_weights(
         >>> log_likelihood, log_ratio = log_weights(vae, inputs, vae.infer(inputs, [0, 1], draws=5))
         >>> log_likelihood.shape, log_ratio.shape
         (TensorShape([5, 3]), TensorShape([5, 3]))
+
+    References:
+        Hesterberg: Weighted Average Importance Sampling and Defensive Mixture Distributions, 1995,
+        https://doi.org/10.1080/00401706.1995.10484303;
+        Veach, Guibas: Optimally Combining Sampling Techniques for Monte Carlo Rendering, 1995,
+        section 3.3 (the balance heuristic), https://doi.org/10.1145/218380.218498;
+        Owen, Zhou: Safe and Effective Importance Sampling, 2000, sections 2 and 4,
+        https://doi.org/10.1080/01621459.2000.10473909
     """
-    log_likelihood = Objective.log_likelihood(model, inputs, latents, batch or Batch())
-    return log_likelihood, -ordered_sum([latent.log_ratio() for latent in latents.values()])
+    # Each set by itself: the density at draws of the same tensor may cost less than elsewhere.
+    sets = [latents] if from_prior is None else [latents, from_prior]
+    ratios = [-ordered_sum([latent.log_ratio() for latent in each.values()]) for each in sets]
+    log_ratio = tf.concat(ratios, axis=0)
+    if from_prior is not None:
+        own, further = (tf.cast(tf.shape(ratio)[0], log_ratio.dtype) for ratio in ratios)
+        share, odds = further / (own + further), tf.math.log(own / further)
+        log_ratio = -tf.math.log(share) - softplus(odds - log_ratio)
+        latents = {
+            name: replace(
+                latent,
+                value=tf.concat([latent.value, from_prior[name].value], axis=0),
+                state=None,
+                _computed={},
+            )
+            for name, latent in latents.items()
+        }
+    return Objective.log_likelihood(model, inputs, latents, batch or Batch()), log_ratio
 
 
 def _times(value: Any, factors: list[Any]) -> Any:

@@ -93,6 +93,7 @@ class VectorFunctions(TensorFunctions):
         "interpolate_spherical",
         "impute",
         "posterior_draws",
+        "prior_draws",
     )
 
     def encode(self, x: Any, **others: Any) -> dict[str, Any]:

@@ -357,8 +357,15 @@ class VAE(LatentModel):
     ) -> np.ndarray:
         """Return `x` with an estimate in place of each missing element, (examples, *event_shape).
 
-        Observed elements come back as they are. Of K draws z_k from q(z|x observed) with weights
-        w_k = p(x observed|z_k) p(z_k) / q(z_k|x observed), the estimate is
+        Observed elements come back as they are. Half of K draws z_k are from q(z|x observed), the
+        others from the prior (one fewer for an odd K), so that estimates converge also where the
+        encoder is wrong about rows with gaps, as one that was trained on complete rows is. All
+        have the density of the mixture in their weights,
+
+            w_k = p(x observed|z_k) p(z_k) / (q(z_k|x observed) / 2 + p(z_k) / 2),
+
+        and no weight exceeds 2 p(x observed|z_k). A prior that cannot be sampled is left out. The
+        estimate is
 
             "mean": sum_k w_k E[x|z_k] / sum_k w_k, which converges to E[x missing|x observed] of
                 the model; for classes the one of the highest weighted probability;
@@ -383,7 +390,9 @@ class VAE(LatentModel):
 
         References:
             Mattei, Frellsen: MIWAE: Deep Generative Modelling and Imputation of Incomplete Data
-            Sets, 2019, sections 3.2 and 3.3, https://arxiv.org/abs/1812.02633
+            Sets, 2019, sections 3.2 and 3.3, https://arxiv.org/abs/1812.02633;
+            Owen, Zhou: Safe and Effective Importance Sampling, 2000, section 2 (the mixture),
+            https://doi.org/10.1080/01621459.2000.10473909
         """
         if not self.missing:
             raise ValueError(

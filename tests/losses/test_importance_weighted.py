@@ -1,5 +1,7 @@
 """The importance-weighted bound on linear-Gaussian models, whose likelihood is known."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -57,6 +59,22 @@ def test_the_weights_are_those_of_numpy(linear):
     found = log_weights(vae, {"x": tf.constant(x)}, latents)
     np.testing.assert_allclose(found[0], likelihood, rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(found[1], ratio, rtol=1e-5, atol=1e-4)
+
+
+def test_draws_from_the_prior_have_the_weights_of_the_mixture(linear, rng):
+    vae, x, _ = linear
+    latents = vae.infer({"x": tf.constant(x)}, [0, 1], draws=3)
+    values = rng.normal(size=(2, 50, 2)).astype("float32")
+    values[0, 0] = 40.0  # where log q is -6,000 nats
+    further = {"z": dataclasses.replace(latents["z"], value=tf.constant(values), _computed={})}
+    likelihood, ratio = log_weights(vae, {"x": tf.constant(x)}, latents, None, further)
+    z = np.concatenate([latents["z"].value, values]).astype("float64")
+    mean, _ = vae.encode(x)
+    q, p = norm.logpdf(z, mean, 0.6).sum(axis=-1), norm.logpdf(z).sum(axis=-1)
+    expected = p - np.logaddexp(np.log(0.6) + q, np.log(0.4) + p)
+    np.testing.assert_allclose(ratio, expected, rtol=1e-4, atol=1e-4)
+    of_data = norm.logpdf(x, z @ W.T, NOISE).sum(axis=-1)
+    np.testing.assert_allclose(likelihood, of_data, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("gradient", ["standard", "doubly_reparameterized"])

@@ -71,28 +71,27 @@ def saved_model(
     signatures = checks.names("signatures", signatures)
     find(vae, signatures)
     main = main_signature(signatures)
-    with _folder_of(Path(path)):
-        target = files.destination(path, overwrite)
-        float32 = vae.float32_copy()
-        wanted = find(float32, signatures)
-        functions = {signature.name: trace(signature, None) for signature in wanted}
-        module = ExportModule(functions.values())
-        reference = reference_of(float32, wanted, data, vae)
-        inputs = {Key(name, None): values for name, values in reference.inputs.items()}
-        with files.replacing(target, overwrite) as temporary:
-            served = {**functions, "serving_default": functions[main]}
-            tf.saved_model.save(module, str(temporary), signatures=served)
-            first = {
-                name: {key: value[:1] for key, value in values.items()}
-                for name, values in reference.inputs.items()
-            }
-            write_warmup(temporary, {**first, "serving_default": first[main]})
-            described = {"schema": SCHEMA, **description(vae)}
-            text = json.dumps(described, indent=2, allow_nan=False) + "\n"
-            (temporary / DESCRIPTION).write_text(text, "utf-8")
-            outputs, latencies = in_child(fresh_process, temporary, inputs)
-            outputs += in_session(temporary, inputs)
-            measured = measure(reference, outputs, PRESETS["float32"].tolerance)
+    target = _destination(Path(path), overwrite)
+    float32 = vae.float32_copy()
+    wanted = find(float32, signatures)
+    functions = {signature.name: trace(signature, None) for signature in wanted}
+    module = ExportModule(functions.values())
+    reference = reference_of(float32, wanted, data, vae)
+    inputs = {Key(name, None): values for name, values in reference.inputs.items()}
+    with _replacing(target, overwrite) as temporary:
+        served = {**functions, "serving_default": functions[main]}
+        tf.saved_model.save(module, str(temporary), signatures=served)
+        first = {
+            name: {key: value[:1] for key, value in values.items()}
+            for name, values in reference.inputs.items()
+        }
+        write_warmup(temporary, {**first, "serving_default": first[main]})
+        described = {"schema": SCHEMA, **description(vae)}
+        text = json.dumps(described, indent=2, allow_nan=False) + "\n"
+        (temporary / DESCRIPTION).write_text(text, "utf-8")
+        outputs, latencies = in_child(fresh_process, temporary, inputs)
+        outputs += in_session(temporary, inputs)
+        measured = measure(reference, outputs, PRESETS["float32"].tolerance)
     return ExportResult(
         format="saved_model",
         preset="float32",
@@ -106,17 +105,31 @@ def saved_model(
     )
 
 
-@contextlib.contextmanager
-def _folder_of(target: Path) -> Iterator[None]:
-    """Make the folder of a numbered target where there is none; remove it again on an error."""
+def _destination(target: Path, overwrite: bool) -> Path:
+    """Return `target`, checked; the folder of a numbered one may be still to be made."""
     folder = target.parent
-    makes = target.name.isdigit() and folder.parent.is_dir() and not folder.exists()
-    if makes:
-        folder.mkdir(exist_ok=True)
+    if not target.name.isdigit() or folder.exists() or not folder.parent.is_dir():
+        return files.destination(target, overwrite)
+    files.check_name(target, "path")
+    files.destination(folder, True)
+    return target
+
+
+@contextlib.contextmanager
+def _replacing(target: Path, overwrite: bool) -> Iterator[Path]:
+    """As `files.replacing`, with a folder to write to; the folder of versions is made if needed.
+
+    On an error the folder of versions that was made is removed again, unless another version is
+    there or is being written. An export that finds it gone makes it again.
+    """
+    numbered = target.name.isdigit()
+    makes = numbered and not target.parent.exists()
     try:
-        yield
+        with files.replacing(target, overwrite) as temporary:
+            temporary.mkdir(parents=numbered)
+            yield temporary
     except BaseException:
         if makes:
-            with contextlib.suppress(OSError):  # another export has written to it meanwhile
-                folder.rmdir()
+            with contextlib.suppress(OSError):  # it is not empty
+                target.parent.rmdir()
         raise

@@ -1,6 +1,7 @@
 """What TensorFlow Serving expects of a folder, by its published formats; it is not run here."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -125,6 +126,49 @@ def test_a_new_version_appears_whole_beside_the_old(conv_vae, tmp_path, monkeypa
     assert versions(tmp_path / "serving") == [1, 2]
     assert sorted(path.name for path in (tmp_path / "serving").iterdir()) == ["1", "2"]
     assert {path: path.stat().st_mtime_ns for path in first.path.rglob("*")} == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["reference_of", "in_child"])
+def test_a_refused_version_does_not_disturb_another_one_in_the_making(
+    conv_vae, tmp_path, monkeypatch, step
+):
+    """Version 1 is refused at `step`, while version 2 has been checked and is not yet written.
+
+    A server would poll a folder without versions: there is none before the writing begins.
+    """
+    folder, found = tmp_path / "serving", []
+    works, checked = threading.Event(), threading.Event()
+
+    def meanwhile(name, function):
+        def stopped(*arguments):
+            if threading.current_thread() is other:
+                if name == "reference_of":
+                    found.append(folder.exists())
+                if name == step:
+                    works.set()
+                    checked.wait(300)
+                    raise kvae.export.ExportError("Refused.")
+            elif name == "reference_of":
+                checked.set()
+                other.join()
+            return function(*arguments)
+
+        return stopped
+
+    def first():
+        with pytest.raises(kvae.export.ExportError, match="Refused"):
+            kvae.export.saved_model(conv_vae, folder / "1", signatures=["decode"])
+        found.append(folder.exists())
+
+    other = threading.Thread(target=first)
+    for name in ("reference_of", "in_child"):
+        monkeypatch.setattr(to_saved_model, name, meanwhile(name, getattr(to_saved_model, name)))
+    other.start()
+    assert works.wait(300)
+    kvae.export.saved_model(conv_vae, folder / "2", signatures=["decode"])
+    assert found == [False, False]
+    assert [path.name for path in folder.iterdir()] == ["2"]
 
 
 def test_a_version_that_stands_is_not_replaced(saved_model_result, conv_vae):

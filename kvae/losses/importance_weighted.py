@@ -186,8 +186,8 @@ def log_weights(
         Hesterberg: Weighted Average Importance Sampling and Defensive Mixture Distributions, 1995,
         https://doi.org/10.1080/00401706.1995.10484303;
         Veach, Guibas: Optimally Combining Sampling Techniques for Monte Carlo Rendering, 1995,
-        section 3.3 (the balance heuristic), https://doi.org/10.1145/218380.218498;
-        Owen, Zhou: Safe and Effective Importance Sampling, 2000, sections 2 and 4,
+        (the balance heuristic), https://doi.org/10.1145/218380.218498;
+        Owen, Zhou: Safe and Effective Importance Sampling, 2000,
         https://doi.org/10.1080/01621459.2000.10473909
     """
     # Each set by itself: the density at draws of the same tensor may cost less than elsewhere.

@@ -21,7 +21,7 @@ the effective draws.
 References:
     Mattei, Frellsen: MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets, 2019,
     sections 3.2 and 3.3, https://arxiv.org/abs/1812.02633
-    Owen, Zhou: Safe and Effective Importance Sampling, 2000, section 2 (the mixture),
+    Owen, Zhou: Safe and Effective Importance Sampling, 2000 (the mixture),
     https://doi.org/10.1080/01621459.2000.10473909
 """
 

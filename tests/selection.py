@@ -17,6 +17,7 @@ BATTERIES = (
     "tests/choices/",
     "tests/conformance/",
     "tests/diagnosis/test_every_model.py",
+    "tests/export/test_onnx.py",
     "tests/layers/",
     "tests/models/test_missing.py",
     "tests/networks/test_kinds.py",

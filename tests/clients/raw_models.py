@@ -101,7 +101,7 @@ def make_raw_model(kind, folder):
     normal = x[: WINDOWS // 2]
     if kind == "sensor":
         vae.adapt(normal)
-    vae.compile(keras.optimizers.Adam(3e-3))
+    vae.compile(keras.optimizers.Adam(3e-3), jit_compile=False)
     vae.fit(normal, epochs=30, verbose=0)
     few = normal[:64]  # more would only be encoded, decoded and diagnosed for longer
     names = ["decode", "sample", "reconstruct", "score"]

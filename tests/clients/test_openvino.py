@@ -55,7 +55,13 @@ def test_openvino_decodes_what_keras_decodes(tmp_path, rng, networks):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("signature", SIGNATURES)
+@pytest.mark.parametrize(
+    "signature",
+    [
+        name if name == "score" else pytest.param(name, marks=pytest.mark.thorough)
+        for name in SIGNATURES
+    ],
+)
 def test_openvino_runs_every_onnx_file(tmp_path, signature):
     python = servers_python("openvino")
     need(importlib.util.find_spec("tf2onnx"), "tf2onnx", "Run: pip install tf2onnx onnxruntime")

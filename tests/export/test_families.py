@@ -60,7 +60,15 @@ def test_a_conditional_model_is_exported_to_a_saved_model(conditional, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["float16", "int8-weights", "int8", "int8-full"])
+@pytest.mark.parametrize(
+    "preset",
+    [
+        pytest.param("float16", marks=pytest.mark.thorough),
+        pytest.param("int8-weights", marks=pytest.mark.thorough),
+        "int8",
+        "int8-full",
+    ],
+)
 def test_classes_stay_whole_numbers_in_every_precision(preset, tmp_path):
     keras.utils.set_random_seed(0)
     model = make_conditional((8, 8, 1), networks="conv")

@@ -23,8 +23,7 @@ PYTEST_FLAGS ?= --numprocesses auto --maxprocesses 4 --dist loadscope
 # The tests run in parts, with new processes for each; the last one is all other folders. A process keeps
 # what XLA compiled, some 60 MB for each `fit` of a small dense model: one run of all tests would end
 # with 9 GB in each.
-PARTS = "tests/callbacks tests/conformance tests/networks tests/training" "tests/layers tests/models" \
-	"tests/clients tests/export"
+PARTS = "tests/callbacks tests/conformance tests/networks tests/training" "tests/layers tests/models"
 # CI tries the lowest versions with `make test CONSTRAINTS=requirements/lowest.txt`.
 CONSTRAINTS ?=
 

@@ -8,7 +8,7 @@ from tests.clients.page import Page, flat
 from tests.helpers import relative
 from tests.small import SIGNATURES
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.thorough
 
 # What float32 promises against Keras, by WebGPU too.
 TOLERANCE = 1e-5

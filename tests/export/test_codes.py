@@ -19,7 +19,10 @@ NAMES = ["decode", "encode", "reconstruct", "score", "sample"]
 FLOAT32 = PRESETS["float32"].tolerance
 
 
-@pytest.fixture(scope="module", params=["vector", "finite-scalar"])
+@pytest.fixture(
+    scope="module",
+    params=["vector", pytest.param("finite-scalar", marks=pytest.mark.thorough)],
+)
 def model(request, digits):
     keras.utils.set_random_seed(0)
     levels = kvae.layers.FiniteScalarQuantizer([3, 2])

@@ -68,7 +68,12 @@ def test_an_open_batch_takes_any_number_of_rows(conv_vae, digits, tmp_path, rows
 @needs_extra
 @pytest.mark.parametrize(
     "name",
-    ["IndependentBeta", "IndependentNegativeBinomial", "IndependentStudentT", "PowerSpherical"],
+    [
+        "IndependentBeta",
+        pytest.param("IndependentNegativeBinomial", marks=pytest.mark.thorough),
+        pytest.param("IndependentStudentT", marks=pytest.mark.thorough),
+        pytest.param("PowerSpherical", marks=pytest.mark.thorough),
+    ],
 )
 def test_a_likelihood_with_special_functions_exports_its_score(name, rng, tmp_path):
     keras.utils.set_random_seed(0)

@@ -68,7 +68,14 @@ def test_int8_weights_keep_small_tensors_in_float16(conv_vae, digits, tmp_path):
     assert 0 < sum(held[np.float16]) <= 0.15 * (sum(held[np.float16]) + sum(held[np.int8]))
 
 
-@pytest.mark.parametrize("name", ["float16", "int8-weights", "int8"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("float16", marks=pytest.mark.thorough),
+        pytest.param("int8-weights", marks=pytest.mark.thorough),
+        "int8",
+    ],
+)
 def test_presets_hold_all_signatures(conv_vae, digits, tmp_path, name):
     result = kvae.export.tflite(
         conv_vae, tmp_path / "all.tflite", preset=name, signatures=SIGNATURES, data=digits[1]

@@ -26,7 +26,12 @@ def data(name, rng):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    [*sorted(COUNTS | SHARES), "IndependentStudentT", "MultivariateNormalTriL", "PowerSpherical"],
+    [
+        *(pytest.param(name, marks=pytest.mark.thorough) for name in sorted(COUNTS | SHARES)),
+        "IndependentStudentT",
+        "MultivariateNormalTriL",
+        pytest.param("PowerSpherical", marks=pytest.mark.thorough),
+    ],
 )
 def test_a_likelihood_with_special_functions_exports_its_score(name, rng, tmp_path):
     keras.utils.set_random_seed(0)

@@ -241,7 +241,14 @@ def test_constraints_hold_after_a_step(tmp_path):
     assert (constrained > 0.0).any()
 
 
-@pytest.mark.parametrize("trainable", ["scale", "heads", "all"])
+@pytest.mark.parametrize(
+    "trainable",
+    [
+        pytest.param("scale", marks=pytest.mark.thorough),
+        pytest.param("heads", marks=pytest.mark.thorough),
+        "all",
+    ],
+)
 def test_training_takes_less_than_two_fifths_of_the_file(trainable, tmp_path):
     """The model of docs/on_device_learning.md: 34 thousand weights."""
     shape = (64, 3)
@@ -263,7 +270,14 @@ def test_training_takes_less_than_two_fifths_of_the_file(trainable, tmp_path):
     assert sizes[1].size_bytes <= 1.4 * sizes[0].size_bytes, sizes
 
 
-@pytest.mark.parametrize("form", ["dense", "pictures", "windows"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "dense",
+        pytest.param("pictures", marks=pytest.mark.thorough),
+        pytest.param("windows", marks=pytest.mark.thorough),
+    ],
+)
 def test_weights_that_do_not_train_are_held_once(form, tmp_path):
     """The gradients to the encoder's head pass through the decoder: its kernels, transposed."""
     keras.utils.set_random_seed(0)

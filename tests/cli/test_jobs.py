@@ -259,7 +259,7 @@ def test_a_clock_is_no_channel(rng):
     assert Series.of(counter, window=10, stride=None).channels == ["heat", "energy"]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_bundle_of_a_series_may_learn(of_series, tmp_path):
     done = invoke(
         *("train", of_series / "later.csv", "--job", "anomaly", "-o", tmp_path / "run"),

@@ -15,7 +15,7 @@ from tests.helpers import ROOT
 PAGE = (ROOT / "docs" / "command_line.md").read_text("utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_its_lines_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)

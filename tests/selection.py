@@ -1,9 +1,9 @@
 """Which tests a run has: all of them, those of `--sample`, or those of `--quick`.
 
 `--sample` (make test) leaves out the tests marked `thorough`. In the batteries, where each check
-runs over many cases, it takes one case in three of each check, and other ones in the next check: a
-fault of a check shows in a third of the cases, and one of a case in a third of the checks. Every
-run takes the same tests. `make test-all` leaves nothing out.
+runs over many cases, it takes one case in three of each check, and other ones in the next check of
+the file: where a file has three such checks, each case is tried by one of them. Every run takes the
+same tests. `make test-all` leaves nothing out.
 
 `--quick` (make check) runs each test function once, with its first parameters. It leaves out the
 tests marked `slow` or `thorough`, the folders that start other programs or train whole examples,

@@ -185,7 +185,7 @@ def log_weights(
     References:
         Hesterberg: Weighted Average Importance Sampling and Defensive Mixture Distributions, 1995,
         https://doi.org/10.1080/00401706.1995.10484303;
-        Veach, Guibas: Optimally Combining Sampling Techniques for Monte Carlo Rendering, 1995,
+        Veach, Guibas: Optimally Combining Sampling Techniques for Monte Carlo Rendering, 1995
         (the balance heuristic), https://doi.org/10.1145/218380.218498;
         Owen, Zhou: Safe and Effective Importance Sampling, 2000,
         https://doi.org/10.1080/01621459.2000.10473909

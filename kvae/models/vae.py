@@ -193,7 +193,6 @@ class VAE(LatentModel):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments to make this model again, as plain data."""
-        # Only where they are on: the digest of other models stays what it was.
         # Only where it is on: the digest of other models stays what it was.
         return {**config_of(self), **({"missing": True} if self.missing else {})}
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kvae import checks
+from kvae.contact_sheet import contact_sheet
 from kvae.contract import Domain
 from kvae.evaluation import latent_axes
 from kvae.evaluation.gaussian_vector import one_encoded_vector, one_latent_vector
@@ -29,8 +30,11 @@ LINES_INCHES = (1.6, 1.0)  # width and height of a cell
 MOST_CHANNELS = 8  # more lines in a cell cannot be told apart
 
 
+Rows = np.ndarray | Sequence[np.ndarray]
+
+
 def grid(
-    images: np.ndarray,
+    images: Rows,
     title: str = "",
     rows: Sequence[str] = (),
     limits: tuple[float, float] = (0.0, 1.0),
@@ -38,7 +42,8 @@ def grid(
     """Return a figure with `images` in rows and columns.
 
     Args:
-        images: values, (rows, columns, height, width, channels); channels 1 or 3.
+        images: values, (rows, columns, height, width, channels); channels 1 or 3. Or a list of
+            the rows, which may have different numbers of columns.
         title: title of the figure.
         rows: labels of the rows.
         limits: the values that are drawn darkest and lightest, or with one channel the other way
@@ -50,35 +55,31 @@ def grid(
     Example:
         >>> kvae.pictures.grid(np.zeros((2, 3, 8, 8, 1))).savefig(folder / "grid.png")
     """
-    images = np.asarray(images)
-    if images.ndim != 5 or images.shape[-1] not in (1, 3):
+    cells = _cells(images)
+    if cells is None or not _is_image(cells):
         raise ValueError(
             "Expected images of shape (rows, columns, height, width, channels), channels 1 or 3. "
-            f"Received: shape {images.shape}"
+            f"Received: shape {_shape_of(images)}"
         )
-    low, high = limits
-    shades = np.clip((images - low) / ((high - low) or 1.0), 0.0, 1.0)
-    down, across = images.shape[:2]
-    figure = Figure((across * CELL_INCHES + 0.8, down * CELL_INCHES + 0.5), layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False)
-    for row in range(down):
-        for column in range(across):
-            axis = axes[row, column]
-            axis.imshow(shades[row, column].squeeze(), cmap="gray_r", vmin=0.0, vmax=1.0)
-            axis.set(xticks=[], yticks=[])
-        if row < len(rows):
-            axes[row, 0].set_ylabel(rows[row], fontsize=8)
+    height, width, _ = cells
+    down, across = len(images), max(map(len, images))
+    inches = CELL_INCHES / max(height, width)  # of a pixel
+    figure = Figure(
+        (across * width * inches + 0.8, down * height * inches + 0.5), layout="constrained"
+    )
+    contact_sheet(figure.subplots(), list(images), rows, limits)
     figure.suptitle(title, fontsize=10)
     return figure
 
 
-def lines(series: np.ndarray, title: str = "", rows: Sequence[str] = ()) -> Figure:
+def lines(series: Rows, title: str = "", rows: Sequence[str] = ()) -> Figure:
     """Return a figure with `series` in rows and columns, a line for each of the first 8 channels.
 
     All cells have the same axes.
 
     Args:
-        series: values, (rows, columns, time, channels).
+        series: values, (rows, columns, time, channels). Or a list of the rows, which may have
+            different numbers of columns.
         title: title of the figure.
         rows: labels of the rows.
 
@@ -88,24 +89,44 @@ def lines(series: np.ndarray, title: str = "", rows: Sequence[str] = ()) -> Figu
     Example:
         >>> kvae.pictures.lines(np.zeros((2, 3, 50, 1))).savefig(folder / "lines.png")
     """
-    series = np.asarray(series)
-    if series.ndim != 4 or 0 in series.shape:
+    cells = _cells(series)
+    if cells is None or len(cells) != 2:
         raise ValueError(
             "Expected series of shape (rows, columns, time, channels), none of them 0. Received: "
-            f"shape {series.shape}"
+            f"shape {_shape_of(series)}"
         )
-    down, across, _, channels = series.shape
+    channels = cells[-1]
+    down, across = len(series), max(map(len, series))
     width, height = LINES_INCHES
     figure = Figure((across * width + 0.8, down * height + 0.5), layout="constrained")
     axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    for axis, values in zip(axes.flat, series.reshape(-1, *series.shape[2:]), strict=True):
-        axis.plot(values[:, :MOST_CHANNELS], linewidth=0.8)
-        axis.tick_params(labelsize=6)
+    for line, row in zip(axes, series, strict=True):
+        for axis, values in zip(line, row, strict=False):
+            axis.plot(values[:, :MOST_CHANNELS], linewidth=0.8)
+            axis.tick_params(labelsize=6)
+        for axis in line[len(row) :]:
+            axis.set_visible(False)
     for row, label in zip(range(down), rows, strict=False):
         axes[row, 0].set_ylabel(label, fontsize=8)
     some = f" ({MOST_CHANNELS} of {channels} channels)" if channels > MOST_CHANNELS else ""
     figure.suptitle(title + some, fontsize=10)
     return figure
+
+
+def _cells(rows: Rows) -> tuple[int, ...] | None:
+    """Return the shape that all cells of all rows have; None if there is none, or one is empty."""
+    shapes = {np.shape(row)[1:] for row in rows}
+    if len(shapes) != 1 or 0 in (*map(len, rows), *next(iter(shapes))):
+        return None
+    return shapes.pop()
+
+
+def _shape_of(rows: Rows) -> tuple[int, ...] | list[tuple[int, ...]]:
+    return rows.shape if isinstance(rows, np.ndarray) else [np.shape(row) for row in rows]
+
+
+def _is_image(shape: Sequence[int]) -> bool:
+    return len(shape) == 3 and shape[-1] in (1, 3)
 
 
 def limits_of(domain: Domain, values: np.ndarray) -> tuple[float, float]:
@@ -136,18 +157,18 @@ def drawable(event_shape: Sequence[int]) -> bool:
         >>> kvae.pictures.drawable((8, 8, 1)), kvae.pictures.drawable((8, 8, 2))
         (True, False)
     """
-    return len(event_shape) == 2 or (len(event_shape) == 3 and event_shape[-1] in (1, 3))
+    return len(event_shape) == 2 or _is_image(event_shape)
 
 
-def _events(vae: VAE, values: np.ndarray, title: str, rows: Sequence[str] = ()) -> Figure:
+def _events(vae: VAE, values: Rows, title: str, rows: Sequence[str] = ()) -> Figure:
     return events(values, one_latent_vector(vae).domain, title, rows)
 
 
-def events(values: np.ndarray, domain: Domain, title: str = "", rows: Sequence[str] = ()) -> Figure:
+def events(values: Rows, domain: Domain, title: str = "", rows: Sequence[str] = ()) -> Figure:
     """Return a figure of events in rows and columns: images, or series with or without channels.
 
     Args:
-        values: (rows, columns, *event_shape).
+        values: (rows, columns, *event_shape), or a list of the rows.
         domain: the values that an event may have, see `limits_of`.
         title: title of the figure.
         rows: labels of the rows.
@@ -156,9 +177,10 @@ def events(values: np.ndarray, domain: Domain, title: str = "", rows: Sequence[s
         >>> figure = kvae.pictures.events(np.zeros((2, 3, 50)), kvae.layers.Domain())
         >>> figure.savefig(folder / "e.png")
     """
-    if values.ndim > 4:
-        return grid(values, title, rows, limits_of(domain, values))
-    return lines(values[..., None] if values.ndim == 3 else values, title, rows)
+    if np.ndim(values[0]) > 3:
+        return grid(values, title, rows, limits_of(domain, np.concatenate(values)))
+    with_channels = [row[..., None] if np.ndim(row) == 2 else row for row in values]
+    return lines(with_channels, title, rows)
 
 
 def reconstructions(vae: VAE, x: np.ndarray) -> Figure:

@@ -59,8 +59,6 @@ def picture(x: Any, vae: Any, title: str, columns: int) -> Any:
     Raises:
         ValueError: If the examples are no pictures or series.
     """
-    import numpy as np
-
     from kvae import pictures
 
     shape = x.shape[1:]
@@ -69,11 +67,5 @@ def picture(x: Any, vae: Any, title: str, columns: int) -> Any:
             "Expected --output .npy or .csv: the examples are no pictures or series. Received: "
             f"examples of shape {shape}"
         )
-    columns = min(columns, len(x))
-    rows = -(-len(x) // columns)
-    padding = np.repeat(x[-1:], rows * columns - len(x), axis=0)  # drawn, and hidden below
-    grid = np.concatenate([x, padding]).reshape(rows, columns, *shape)
-    figure = pictures.events(grid, vae.input_specs()["target"].domain, title)
-    for cell in figure.axes[len(x) :]:
-        cell.set_visible(False)
-    return figure
+    rows = [x[start : start + columns] for start in range(0, len(x), columns)]
+    return pictures.events(rows, vae.input_specs()["target"].domain, title)

@@ -9,6 +9,7 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
 from kvae import pictures
+from kvae.contact_sheet import contact_sheet
 from kvae.diagnosis.plotted import PlottedEvents, PlottedPosteriors
 from kvae.evaluation.estimate import Estimate
 
@@ -117,15 +118,16 @@ def _events(figure: Any, events: PlottedEvents) -> None:
     across = max(len(values) for _, values in rows)
     everything = np.concatenate([values for _, values in rows])
     low, high = pictures.limits_of(events.domain, everything)
+    if everything.ndim == 4:
+        labels, images = zip(*rows, strict=True)
+        contact_sheet(figure.subplots(), images, labels, (low, high))
+        return
     panels = figure.subplots(len(rows), across, squeeze=False)
     for line, (label, values) in zip(panels, rows, strict=True):
         for place, panel in enumerate(line):
             panel.set(xticks=[], yticks=[])
             if place >= len(values):
                 panel.set_axis_off()
-            elif values.ndim == 4:
-                shades = np.clip((values[place] - low) / ((high - low) or 1.0), 0.0, 1.0)
-                panel.imshow(shades.squeeze(), cmap="gray_r", vmin=0.0, vmax=1.0)
             else:
                 panel.plot(values[place][:, :8], lw=0.8)
                 panel.set_ylim(low, high)

@@ -28,13 +28,11 @@ def drawn(monkeypatch):
     return figures
 
 
-@pytest.mark.parametrize(("count", "cells"), [(3, 3), (13, 20)])
-def test_a_picture_shows_each_example_once(drawn, tmp_path, count, cells):
+@pytest.mark.parametrize("count", [3, 13])
+def test_a_picture_shows_each_example_once(drawn, tmp_path, count):
     done = invoke("sample", NAME, "-n", count, "-o", tmp_path / "new.png")
     assert done.exit_code == 0, done.output
-    axes = drawn[0].axes
-    assert len(axes) == cells
-    assert [each.get_visible() for each in axes] == [True] * count + [False] * (cells - count)
+    assert len(drawn[0].axes[0].images) == count
 
 
 def test_a_picture_shows_means_unless_draws_are_asked_for(drawn, tmp_path):

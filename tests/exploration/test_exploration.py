@@ -159,11 +159,11 @@ def test_figures_of_paths_and_traversals_show_what_the_functions_return(trained_
     between = kvae.interpolate(
         trained_vae, codes[[0, 2]], codes[[1, 3]], steps=3, path=path, encoded=True
     )
-    shown = np.array([axis.images[0].get_array() for axis in drawn.axes]).reshape(2, 3, 8, 8)
+    shown = np.array([image.get_array() for image in drawn.axes[0].images]).reshape(2, 3, 8, 8)
     np.testing.assert_allclose(shown, between.decoded[..., 0], atol=1e-5)
 
     drawn = kvae.pictures.traversals(trained_vae, x, dimensions=1, steps=4)
     best = kvae.evaluation.latent_axes(trained_vae, x)[0].index
     moved = kvae.traverse(trained_vae, x[:1], best, steps=4)
-    shown = np.array([axis.images[0].get_array() for axis in drawn.axes])
+    shown = np.array([image.get_array() for image in drawn.axes[0].images])
     np.testing.assert_allclose(shown, moved.decoded[0, 0, ..., 0], atol=1e-5)

@@ -1,7 +1,7 @@
 # Each target makes the virtual environment it needs; nothing has to be set up by hand.
 #   make demo    train a VAE on bundled digits, draw it, export it, check the exports
 #   make check   lint, types and the quick tests: what to run before every commit
-#   make test    run the tests a change must pass: of each battery a third, see tests/selection.py
+#   make test    run the tests a change must pass: of each battery a quarter, see tests/selection.py
 #   make test-all  run all tests but those that take minutes
 #   make lint    ruff, mypy, pyright and the direction of imports
 #   make docs    write the reference pages to site/

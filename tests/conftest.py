@@ -25,7 +25,7 @@ from tests.small import make_vae
 
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="leave out what takes long: make check")
-    parser.addoption("--sample", action="store_true", help="a third of each battery: make test")
+    parser.addoption("--sample", action="store_true", help="a quarter of each battery: make test")
 
 
 # Tests that share what takes long to make: with xdist and --dist loadscope one process runs all

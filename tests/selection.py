@@ -1,8 +1,8 @@
 """Which tests a run has: all of them, those of `--sample`, or those of `--quick`.
 
 `--sample` (make test) leaves out the tests marked `thorough`. In the batteries, where each check
-runs over many cases, it takes one case in three of each check, and other ones in the next check of
-the file: where a file has three such checks, each case is tried by one of them. Every run takes the
+runs over many cases, it takes one case in four of each check, and other ones in the next check of
+the file: where a file has four such checks, each case is tried by one of them. Every run takes the
 same tests. `make test-all` leaves nothing out.
 
 `--quick` (make check) runs each test function once, with its first parameters. It leaves out the
@@ -24,7 +24,7 @@ BATTERIES = (
     "tests/test_doctests.py::test_example",  # the workflow `docs` runs them all
 )
 FEW = 9  # a function with fewer cases runs them all
-ONE_IN = 3
+ONE_IN = 4
 
 SEPARATE_PROGRAMS = {"beam", "cli", "clients", "docs", "examples"}
 EXPORTS = {"tflite_result", "saved_model_result", "tflite_file", "bundle", "wheel"}

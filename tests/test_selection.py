@@ -24,7 +24,7 @@ def battery():
     ]
 
 
-def test_a_third_of_a_battery_runs(battery):
+def test_a_share_of_a_battery_runs(battery):
     assert len(sample(battery)) == pytest.approx(len(battery) / ONE_IN, abs=CHECKS)
 
 

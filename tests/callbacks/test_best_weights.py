@@ -339,7 +339,7 @@ def test_each_optimizer_gives_its_own_weights_their_averages(averaged, grey):
     assert_same(map(np.array, variables), map(np.array, averages))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_what_is_exported_after_fit_has_the_averages(grey, tmp_path):
     vae, noted = new_vae(), EachEpoch()
     best = kvae.callbacks.BestWeights(tmp_path / "best")
@@ -383,7 +383,7 @@ print("the same")
 """
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_every_replica_ends_with_the_best_weights(tmp_path):
     assert "the same" in run_python(REPLICAS, tmp_path, prepared=True)
 

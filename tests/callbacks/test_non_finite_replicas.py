@@ -47,7 +47,7 @@ for found, other in zip(state(vae), state(expected), strict=True):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "optimizer"), [("nll", "plain"), ("gradients", "plain"), ("nll", "scaled")]
 )

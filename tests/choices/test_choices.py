@@ -192,7 +192,7 @@ def test_the_printed_script_makes_the_model_that_is_built(kind, rng):
         assert list(rows) == [name for name in x.columns if name != "id"]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_table_is_saved_and_exported(rng, tmp_path):
     """The encoder's one-hot vectors and logarithms are made of operations that TFLite has."""
     choices = kvae.choices_for(frame(rng, missing=True), loss="elbo")

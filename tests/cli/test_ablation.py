@@ -38,7 +38,7 @@ def once(result, monkeypatch):
     monkeypatch.setattr(kvae.diagnosis, "ablation", ablation)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_it_writes_table_estimates_and_figures(once, tmp_path):
     path = tmp_path / "out"
     done = invoke("-o", path, "--data", "sprites", *TINY)

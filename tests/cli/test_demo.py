@@ -102,7 +102,7 @@ def test_a_second_run_refuses_to_overwrite(demo):
     assert before == sorted(path.stat().st_mtime_ns for path in (folder / "out").rglob("*"))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_without_json_it_prints_tables(demo):
     _, folder = demo
     said = run_python(

@@ -131,6 +131,7 @@ def test_a_csv_and_a_parquet_file_of_numbers_give_the_report_of_the_array(saved,
         assert_same_in_float32(json.loads(found.stdout), json.loads(expected.stdout))
 
 
+@pytest.mark.thorough
 def test_a_table_of_text_is_read_by_its_schema(saved, tmp_path):
     import pandas as pd
 

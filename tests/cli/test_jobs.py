@@ -365,7 +365,7 @@ def rows(count=60, **columns):
     return pd.DataFrame({"a": random.normal(size=count), "b": random.normal(size=count), **columns})
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_rows_with_repeated_labels_are_all_trained_on(tmp_path):
     frame = rows()
     pd.concat([frame, -frame]).to_parquet(tmp_path / "twice.parquet")
@@ -376,7 +376,7 @@ def test_rows_with_repeated_labels_are_all_trained_on(tmp_path):
     assert (results["rows"], results["held_out"]) == (96, 24)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_row_of_the_held_out_ones_may_have_values_of_its_own(tmp_path):
     held_out = np.random.default_rng(0).permutation(60)[0]  # by the seed of the command
     frame = rows(city=["Rome", "Oslo"] * 30, site="north", gap=np.nan, parts=[0, 1, 9] * 20)
@@ -393,7 +393,7 @@ def test_a_row_of_the_held_out_ones_may_have_values_of_its_own(tmp_path):
     assert new["gap"].isna().all()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_generate_run_fills_gaps_and_keeps_the_rest(tmp_path):
     key = [f"row {place}" for place in range(60)]
     frame = rows(pay=np.random.default_rng(1).integers(0, 10**9, 60).astype(float), key=key)
@@ -419,7 +419,7 @@ def test_a_generate_run_fills_gaps_and_keeps_the_rest(tmp_path):
         assert cells.str.fullmatch(r"\d+").all()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_rate_that_is_told_is_the_one_that_few_rows_guarantee(tmp_path):
     rows().to_csv(tmp_path / "few.csv", index=False)
     run = tmp_path / "run"
@@ -430,6 +430,7 @@ def test_the_rate_that_is_told_is_the_one_that_few_rows_guarantee(tmp_path):
     assert "at a false-alarm rate of 7.69%" in done.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("job", ["anomaly", "table", "generate"])
 def test_the_user_names_what_columns_hold(job, tmp_path):
     table = rows(400, code=["1", "2", "3", "A"] * 100, note=["1", "x", "y", "2"] * 100)
@@ -455,6 +456,7 @@ def test_the_user_names_what_columns_hold(job, tmp_path):
         assert set(drawn["code"]) <= {"1", "2", "3", "A"}
 
 
+@pytest.mark.thorough
 def test_kinds_are_those_of_columns_whose_names_are_numbers(tmp_path):
     frame = rows(code=[100, 200, 300] * 20).set_axis([0, 1, 2], axis=1)
     frame.to_parquet(tmp_path / "numbers.parquet")

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from typer.testing import CliRunner
 
 import kvae
@@ -54,6 +55,7 @@ def test_commands_take_a_name_in_the_place_of_a_model(tmp_path):
     assert verified.exit_code == 0, verified.output
 
 
+@pytest.mark.thorough
 def test_export_and_impute_take_a_name_too(tmp_path):
     exported = invoke("export", "pretrained:adult", "-o", tmp_path / "b", "--preset", "int4")
     assert "Expected preset to be one of" in exported.stderr

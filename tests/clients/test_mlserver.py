@@ -142,6 +142,7 @@ def test_the_metadata_describe_every_signature_in_raw_units(server, vae):
     assert more["signatures"]["sample"]["inputs"][0]["datatype"] == "INT32"
 
 
+@pytest.mark.thorough
 def test_a_condition_is_an_input_of_its_own(tmp_path):
     model, data = make_conditional(), examples(5)
     kvae.export.saved_model(model, tmp_path / "serving/1", data=data)

@@ -213,6 +213,7 @@ def test_no_two_parameters_of_a_row_have_one_name(first, rng):
     schema.likelihood()
 
 
+@pytest.mark.thorough
 def test_a_thousand_columns(rng):
     frame = pd.DataFrame(rng.normal(size=(30, 1000)), columns=[f"c{i}" for i in range(1000)])
     frame[frame > 2.0] = np.nan

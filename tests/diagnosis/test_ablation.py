@@ -108,6 +108,7 @@ def test_ablation_names_the_missing_variants():
         kvae.diagnosis.ablation(None, variants={"full": Variant()})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("seeds", "figures"), [(1, ["posteriors"]), (2, ["interpolations", "posteriors", "samples"])]
 )

@@ -58,6 +58,7 @@ def test_a_page_needs_the_name_of_one(trained_vae, digits, tmp_path):
         kvae.diagnose(trained_vae, digits[1]).save(tmp_path / "report.txt")
 
 
+@pytest.mark.thorough
 def test_few_examples_are_noted_and_widen_the_intervals(trained_vae, digits):
     few, many = (kvae.diagnose(trained_vae, digits[0][:n]) for n in (60, 1000))
     assert any(finding.name == "few_examples" for finding in few.findings)
@@ -91,6 +92,7 @@ def test_a_single_latent_dimension(digits):
     report.plot()
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_draws_that_coincide_are_measured(digits):
     """Without a KL the draws of a flow posterior, of which its moments are, may be one point."""

@@ -69,6 +69,7 @@ def test_a_source_date_epoch_that_is_no_time_is_refused(tmp_path, monkeypatch, w
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_the_same_model_makes_the_same_bytes(tmp_path, monkeypatch):
     """With SOURCE_DATE_EPOCH, and without measured times: they are of a machine and a moment."""
     vae = make_vae((6,), 2)

@@ -93,7 +93,7 @@ def test_a_bundle_of_a_hierarchy_has_no_axes(hierarchy, binary, tmp_path):
     np.testing.assert_allclose(found["z2_mean"], expected["z2"][0], atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_figures_of_pictures_with_a_condition(tmp_path):
     model, data = make_conditional((8, 8, 1)), examples(event_shape=(8, 8, 1))
     names = ["sample", "reconstruct"]

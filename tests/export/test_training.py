@@ -136,6 +136,7 @@ def test_the_optimizer_may_be_plain_descent(sensor, tmp_path):
     assert "train (scale)" in str(result)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("networks", ["conv"])
 def test_a_convolutional_model_trains_all_its_weights(networks, digits, tmp_path):
     keras.utils.set_random_seed(0)
@@ -151,6 +152,7 @@ def test_a_convolutional_model_trains_all_its_weights(networks, digits, tmp_path
     assert result.training["measured"]["loss_error"] < 1e-4
 
 
+@pytest.mark.thorough
 def test_a_mixture_prior_trains(tmp_path):
     """Its scales are functions of weights."""
     keras.utils.set_random_seed(0)
@@ -165,6 +167,7 @@ def test_a_mixture_prior_trains(tmp_path):
     assert result.training["measured"]["weight_error"] < 1e-4
 
 
+@pytest.mark.thorough
 def test_a_loss_of_one_term_trains(tmp_path):
     plain = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2, weight=0.0))
     result = kvae.export.tflite(
@@ -210,6 +213,7 @@ def test_data_that_are_no_plain_floats_train(make, tmp_path):
     assert model.score(x).mean() < before
 
 
+@pytest.mark.thorough
 def test_constraints_hold_after_a_step(tmp_path):
     keras.utils.set_random_seed(0)
     posterior = kvae.layers.MultivariateNormalDiag(2, activity_regularizer=kl(2))

@@ -62,6 +62,7 @@ def test_a_saved_model_holds_the_transform(sensor_bundle, x, tmp_path):
     )
 
 
+@pytest.mark.thorough
 def test_the_card_names_the_domain_of_raw_pixels(tmp_path):
     likelihood = layers.Transformed(layers.DiscretizedLogistic((4, 4, 1)), transforms.Pixels())
     vae = make_vae((4, 4, 1), 2, likelihood=likelihood)

@@ -451,7 +451,7 @@ def test_importing_kvae_and_its_exporter_loads_nothing_heavy(tmp_path):
     assert run_python(NOTHING_HEAVY, tmp_path).strip() == "[]"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_score_of_small_scales_is_exported(rng, tmp_path):
     """With TFLite's own softplus the likelihood's term would be off by 0.3%."""
     shape = (6,)

@@ -42,6 +42,7 @@ def table_model(encoding: TableEncoding, latent_dim: int, units: int, beta: floa
 def train_table_model(
     model: VAE,
     rows: np.ndarray,
+    hidden: np.ndarray,
     held_out: np.ndarray,
     steps: int,
     epochs: int,
@@ -57,6 +58,7 @@ def train_table_model(
     Args:
         model: what `table_model` returned.
         rows: what `TableEncoding.forward` returned.
+        hidden: some of them with hidden values; training reads both.
         held_out: other such rows.
         steps: most batches.
         epochs: most passes over the rows.
@@ -69,14 +71,15 @@ def train_table_model(
         seed: of the fit of the prior.
         callbacks: see `keras.Model.fit`.
     """
-    per_epoch = math.ceil(len(rows) / batch_size)
+    trained_on = np.concatenate([rows, hidden])
+    per_epoch = math.ceil(len(trained_on) / batch_size)
     epochs = max(1, min(epochs, round(steps / per_epoch)))
     model.compile(optimizer_of(learning_rate, epochs * per_epoch))
     stopping = keras.callbacks.EarlyStopping(
         "val_loss", patience=patience, restore_best_weights=True
     )
     history = model.fit(
-        rows,
+        trained_on,
         batch_size=batch_size,
         epochs=epochs,
         validation_data=held_out,

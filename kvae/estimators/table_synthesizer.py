@@ -20,6 +20,7 @@ from kvae.data.tables.arguments import check_schema
 from kvae.data.tables.column import plain, shown
 from kvae.data.tables.frame import is_frame
 from kvae.data.tables.gaps import filled_by_schema
+from kvae.estimators.hidden_values import with_hidden_values
 from kvae.estimators.rollback import rollback
 from kvae.estimators.saved_arguments import arguments_of, saved_state, with_arguments
 from kvae.estimators.table_conditions import Conditions
@@ -47,9 +48,10 @@ class TableSynthesizer(BaseEstimator):
     mixture of normals becomes its prior. A row is a draw from this prior, decoded to a
     distribution of each column, and a draw of those.
 
-    Missing values: the model learns from what is observed, as if values were missing at random.
-    Each generated row is given the pattern of missing values of a random training row, so that
-    rates and combinations are those of the training data; they do not depend on the row's values.
+    Missing values: the model learns from what is observed, as if values were missing at random,
+    and in each pass from some rows with hidden values, see `hidden`. Each generated row is given
+    the pattern of missing values of a random training row, so that rates and combinations are
+    those of the training data; they do not depend on the row's values.
 
     Numbers and dates stay inside the range of the training data, unless the schema was made with
     `TableSchema.infer(frame, within_range=False)`. Frequent values are values of the training
@@ -71,6 +73,9 @@ class TableSynthesizer(BaseEstimator):
         learning_rate: of Adam at the beginning; by half a cosine it goes to zero at the end of the
             most steps or passes.
         components: most normals of the fitted prior; at least 20 rows for each.
+        hidden: how many rows with hidden values training reads for each training row, at least 0;
+            for `impute`, and `log_likelihood` of rows with missing values, where the training rows
+            have none.
         random_state: int or `np.random.RandomState`, decides training and, as an int, makes every
             `sample` and `impute` return the same again.
         verbose: whether a bar shows how far the training is, on a terminal.
@@ -114,6 +119,7 @@ class TableSynthesizer(BaseEstimator):
         batch_size: int = 512,
         learning_rate: float = 2e-3,
         components: int = 100,
+        hidden: float = 0.5,
         random_state: Any = None,
         verbose: bool = False,
     ):
@@ -128,6 +134,7 @@ class TableSynthesizer(BaseEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.components = components
+        self.hidden = hidden
         self.random_state = random_state
         self.verbose = verbose
 
@@ -158,15 +165,21 @@ class TableSynthesizer(BaseEstimator):
         held_out, trained_on = order[: len(x) // 10], order[len(x) // 10 :]
         seed = random.randint(LARGEST_SEED)
         self.encoding_ = TableEncoding.fit(schema, x)
-        encoded = self.encoding_.forward(x)
+        parts = (
+            x[trained_on],
+            with_hidden_values(x[trained_on], float(self.hidden), random),
+            x[held_out],
+        )
+        rows, hidden, others = map(self.encoding_.forward, parts)
         of_fit = seeded(None if self.random_state is None else seed)
         with of_fit, training_bar(self.verbose) as bar:
             self.model_, self.history_ = train_table_model(
                 table_model(
                     self.encoding_, self._latent_dim(schema), int(self.units), float(self.beta)
                 ),
-                encoded[trained_on],
-                encoded[held_out],
+                rows,
+                hidden,
+                others,
                 int(self.steps),
                 int(self.epochs),
                 int(self.patience),
@@ -262,13 +275,16 @@ class TableSynthesizer(BaseEstimator):
 
     def _warn_of_columns_always_observed(self, x: np.ndarray) -> None:
         """Warn where values are missing in columns that the encoder always saw."""
-        places = np.flatnonzero(np.isnan(x).any(axis=0) & ~self._patterns.any(axis=0))
+        always = ~self._patterns.any(axis=0)
+        if self.hidden and len(always) > 1:  # `fit` hid some of them
+            return
+        places = np.flatnonzero(np.isnan(x).any(axis=0) & always)
         if len(places):
             names = ", ".join(shown(self.schema_.modelled[place].name) for place in places)
             warnings.warn(
                 f"No value of {names} was missing in fit, so that the posterior has not learned to "
-                "do without them, and estimates may be far off. Fit on rows in which some values "
-                "are hidden at random.",
+                "do without them, and estimates may be far off. Fit with hidden=0.5, or on rows in "
+                "which some values are hidden at random.",
                 stacklevel=3,
             )
 
@@ -352,6 +368,7 @@ class TableSynthesizer(BaseEstimator):
             checks.positive_int(name, getattr(self, name))
         checks.optional_positive_int("latent_dim", self.latent_dim)
         checks.positive("beta", self.beta)
+        checks.non_negative("hidden", self.hidden)
         checks.positive("learning_rate", self.learning_rate)
         check_schema(self.schema, self.overrides)
 
@@ -399,7 +416,7 @@ class TableSynthesizer(BaseEstimator):
         """
         folder = Path(path)
         with saved_state(cls, folder, "synthesizer.json", "model.keras") as state:
-            synthesizer = with_arguments(cls, state["arguments"])
+            synthesizer = with_arguments(cls, {"hidden": 0.0, **state["arguments"]})
             synthesizer.random_state = state["random_state"]
             synthesizer.encoding_ = TableEncoding.from_config(state["encoding"])
             if state["own_schema"]:

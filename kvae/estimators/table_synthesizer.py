@@ -34,7 +34,8 @@ from kvae.evaluation import log_likelihood
 __all__ = ["TableSynthesizer"]
 
 LEAST_ROWS = 10
-IMPUTATION_DRAWS = 64
+IMPUTATION_DRAWS = 256
+AVERAGED = 32  # imputations whose mean a number is
 
 
 class TableSynthesizer(BaseEstimator):
@@ -229,7 +230,7 @@ class TableSynthesizer(BaseEstimator):
         Args:
             frame: a DataFrame with the columns of the training frame.
             kind: "draw" for a draw given the observed values of the row, see `kvae.VAE.impute`;
-                "mean" for the most probable class, and the number at the mean rank.
+                "mean" for the most probable class, and the mean of 32 draws of a number or date.
         """
         check_is_fitted(self)
         checks.choice("kind", kind, ("draw", "mean"))
@@ -243,6 +244,13 @@ class TableSynthesizer(BaseEstimator):
             encoded = self.encoding_.forward(x[rows])
             drawn = self.model_.impute(encoded, IMPUTATION_DRAWS, seed, kind)
             estimated[rows] = self.encoding_.inverse(drawn)
+            numbers = np.flatnonzero([each is not None for each in self.encoding_.numbers])
+            if kind == "mean" and len(numbers):
+                several = self.model_.impute(
+                    encoded, IMPUTATION_DRAWS, seed, "draw", imputations=AVERAGED
+                )
+                mean = np.mean([self.encoding_.inverse(each) for each in several], axis=0)
+                estimated[np.ix_(rows, numbers)] = mean[:, numbers]
         result = filled_by_schema(self.schema_, frame, x, estimated)
         return result.to_numpy() if self._of_array else result
 
@@ -276,7 +284,7 @@ class TableSynthesizer(BaseEstimator):
     def _warn_of_columns_always_observed(self, x: np.ndarray) -> None:
         """Warn where values are missing in columns that the encoder always saw."""
         always = ~self._patterns.any(axis=0)
-        if self.hidden and len(always) > 1:  # `fit` hid some of them
+        if self.hidden and x.shape[1] > 1:  # `fit` hid some of them
             return
         places = np.flatnonzero(np.isnan(x).any(axis=0) & always)
         if len(places):

@@ -139,9 +139,18 @@ def _anomaly(
         *read_columns,
         *cut,
         f"A {example} whose score is {outside} nats is an anomaly: a false-alarm rate of "
-        f"{rate:.2%}, by the scores of {kept} that were not trained on.",
+        f"{rate:.2%}, by the scores of {kept} that were not trained on; {len(data) - kept} were.",
+        *_health(folder / "bundle"),
         f"Decide on other data by: kvae score {shlex.quote(str(output))} DATA",
     ]
+
+
+def _health(bundle: Path) -> list[str]:
+    """Return a warning where the diagnosis in a bundle says that its model has learned nothing."""
+    diagnosis = json.loads((bundle / "manifest.json").read_text("utf-8")).get("diagnosis")
+    if not diagnosis or diagnosis["verdict"]["state"] != "untrained":
+        return []
+    return ["The diagnosis calls the model untrained: give it more --epochs, or more data."]
 
 
 def _table(

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from kvae.cli.jobs import _health
 from kvae.cli.main import app
 from kvae.cli.score import _windows
 from kvae.cli.series import Series
@@ -419,6 +420,19 @@ def test_a_generate_run_fills_gaps_and_keeps_the_rest(tmp_path):
         assert cells.str.fullmatch(r"\d+").all()
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("untrained", True), ("healthy", False), ("collapsed", False), (None, False)],
+)
+def test_a_model_that_has_learned_nothing_is_named(tmp_path, state, told):
+    diagnosis = None if state is None else {"verdict": {"state": state}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"diagnosis": diagnosis}), "utf-8")
+    lines = _health(tmp_path)
+    assert [line.startswith("The diagnosis calls the model untrained") for line in lines] == [
+        True
+    ] * told
+
+
 @pytest.mark.thorough
 def test_the_rate_that_is_told_is_the_one_that_few_rows_guarantee(tmp_path):
     rows().to_csv(tmp_path / "few.csv", index=False)
@@ -426,6 +440,7 @@ def test_the_rate_that_is_told_is_the_one_that_few_rows_guarantee(tmp_path):
     done = invoke("train", tmp_path / "few.csv", "--job", "anomaly", "-o", run, "--epochs", 1)
     assert done.exit_code == 0, done.output
     assert "a false-alarm rate of 7.69%, by the scores of 12" in done.stdout  # 1 of 13
+    assert re.search(r"scores of 12 that were not trained on; \d+ were\.", done.stdout)
     done = invoke("score", run, tmp_path / "few.csv")
     assert "at a false-alarm rate of 7.69%" in done.stdout
 

@@ -420,17 +420,11 @@ def test_a_generate_run_fills_gaps_and_keeps_the_rest(tmp_path):
         assert cells.str.fullmatch(r"\d+").all()
 
 
-@pytest.mark.parametrize(
-    ("state", "told"),
-    [("untrained", True), ("healthy", False), ("collapsed", False), (None, False)],
-)
-def test_a_model_that_has_learned_nothing_is_named(tmp_path, state, told):
+@pytest.mark.parametrize("state", ["untrained", "healthy", "posterior_collapse", None])
+def test_a_model_that_has_learned_nothing_is_named(tmp_path, state):
     diagnosis = None if state is None else {"verdict": {"state": state}}
     (tmp_path / "manifest.json").write_text(json.dumps({"diagnosis": diagnosis}), "utf-8")
-    lines = _health(tmp_path)
-    assert [line.startswith("The diagnosis calls the model untrained") for line in lines] == [
-        True
-    ] * told
+    assert ("calls the model untrained" in " ".join(_health(tmp_path))) == (state == "untrained")
 
 
 @pytest.mark.thorough

@@ -25,6 +25,7 @@ from kvae.estimators.rollback import rollback
 from kvae.estimators.saved_arguments import arguments_of, saved_state, with_arguments
 from kvae.estimators.table_conditions import Conditions
 from kvae.estimators.table_encoding import TableEncoding
+from kvae.estimators.table_estimates import estimates
 from kvae.estimators.table_frames import frame_of_array, inferred_schema
 from kvae.estimators.table_model import table_model, train_table_model
 from kvae.estimators.table_quality import TableQuality
@@ -34,8 +35,6 @@ from kvae.evaluation import log_likelihood
 __all__ = ["TableSynthesizer"]
 
 LEAST_ROWS = 10
-IMPUTATION_DRAWS = 256
-AVERAGED = 32  # imputations whose mean a number is
 
 
 class TableSynthesizer(BaseEstimator):
@@ -230,7 +229,8 @@ class TableSynthesizer(BaseEstimator):
         Args:
             frame: a DataFrame with the columns of the training frame.
             kind: "draw" for a draw given the observed values of the row, see `kvae.VAE.impute`;
-                "mean" for the most probable class, and the mean of 32 draws of a number or date.
+                "mean" for the mean of 16 such draws of a number or date, and the most frequent of
+                their classes.
         """
         check_is_fitted(self)
         checks.choice("kind", kind, ("draw", "mean"))
@@ -241,16 +241,9 @@ class TableSynthesizer(BaseEstimator):
         if len(rows):
             self._warn_of_columns_always_observed(x)
             seed = check_random_state(self.random_state).randint(LARGEST_SEED)
-            encoded = self.encoding_.forward(x[rows])
-            drawn = self.model_.impute(encoded, IMPUTATION_DRAWS, seed, kind)
-            estimated[rows] = self.encoding_.inverse(drawn)
-            numbers = np.flatnonzero([each is not None for each in self.encoding_.numbers])
-            if kind == "mean" and len(numbers):
-                several = self.model_.impute(
-                    encoded, IMPUTATION_DRAWS, seed, "draw", imputations=AVERAGED
-                )
-                mean = np.mean([self.encoding_.inverse(each) for each in several], axis=0)
-                estimated[np.ix_(rows, numbers)] = mean[:, numbers]
+            estimated[rows] = estimates(
+                self.model_, self.encoding_, x[rows], seed, kind, learned=bool(self.hidden)
+            )
         result = filled_by_schema(self.schema_, frame, x, estimated)
         return result.to_numpy() if self._of_array else result
 

@@ -49,14 +49,7 @@ KINDS = ("mean", "draw")
 ANY_SEED = (0, 0)
 
 
-def imputed(
-    model: Any,
-    inputs: Mapping[str, Any],
-    rows: Any,
-    draws: int,
-    kind: str,
-    imputations: int | None = None,
-) -> Any:
+def imputed(model: Any, inputs: Mapping[str, Any], rows: Any, draws: int, kind: str) -> Any:
     """Return x with an estimate in place of each missing element, (B, *event_shape).
 
     Args:
@@ -65,8 +58,6 @@ def imputed(
         rows: int32 keys of the draws, (B, 2).
         draws: int K, draws of z for each example.
         kind: "mean" or "draw".
-        imputations: int n, draws of each missing element, from the same K draws of z; the result
-            is then (B, n, *event_shape).
     """
     x, batch = inputs["x"], Batch()
     latent = model.infer(inputs, ANY_SEED)["z"]
@@ -77,23 +68,15 @@ def imputed(
     weights = tf.nn.softmax(log_likelihood + log_ratio, axis=0)  # (K, B)
     likelihood = batch.notes["likelihood_of_draws"]
     layer, params = likelihood.layer, likelihood.params  # (K * B, ...)
-    known = not_missing(x, inputs.get("observed"))
     if kind == "mean":
         params = tf.reshape(params, [draws, -1, *params.shape[1:]])
         estimate = layer.weighted_center(params, weights)
     else:
-        # The first ones of these keys are those of the draws from the prior.
-        more = further_keys(rows, draws + (imputations or 1) - 1)[draws:]
-        keys = tf.reshape(tf.concat([rows[None], more], axis=0), [-1, 2])  # (n * B, 2)
-        chosen = tf.gather(params, _chosen(weights, keys))
-        estimate = tf.cast(dataclasses.replace(likelihood, params=chosen).draw(keys), tf.float32)
-        if imputations is not None:
-            estimate = tf.reshape(estimate, [imputations, -1, *estimate.shape[1:]])
-            estimate = tf.einsum("nb...->bn...", estimate)
-            x, known = x[:, None], known[:, None]
+        chosen = tf.gather(params, _chosen(weights, rows))
+        estimate = tf.cast(dataclasses.replace(likelihood, params=chosen).draw(rows), tf.float32)
     low, high = (tf.cast(bound, estimate.dtype) for bound in layer.domain.bounds())
     estimate = tf.maximum(tf.minimum(estimate, high), low)  # a transform may lead outside
-    return tf.where(known, x, tf.cast(estimate, x.dtype))
+    return tf.where(not_missing(x, inputs.get("observed")), x, tf.cast(estimate, x.dtype))
 
 
 def _posterior_draws(
@@ -133,43 +116,26 @@ def _prior_draws(
     return {"z": dataclasses.replace(latent, value=value, _computed={})}
 
 
-def _chosen(weights: Any, keys: Any) -> Any:
-    """Return rows out of K * B: one of the K draws of each example, by its weight, n * B times."""
+def _chosen(weights: Any, rows: Any) -> Any:
+    """Return the row of one of the K draws of each example, out of K * B, by its weight."""
     draws, examples = tf.unstack(tf.shape(weights))
-    cumulated = tf.cumsum(tf.cast(weights, tf.float32), axis=0)
-    below = cumulated < tf.reshape(uniform(keys), [-1, 1, examples])  # (n, K, B)
-    index = tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), axis=1), draws - 1)
-    return tf.reshape(index * examples + tf.range(examples), [-1])
+    below = tf.cumsum(tf.cast(weights, tf.float32), axis=0) < uniform(rows)
+    index = tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32), axis=0), draws - 1)
+    return index * examples + tf.range(examples)
 
 
 def impute(
-    model: Any,
-    x: Any,
-    draws: int,
-    seed: Any,
-    kind: str,
-    batch_size: int | None,
-    imputations: int | None,
+    model: Any, x: Any, draws: int, seed: Any, kind: str, batch_size: int | None
 ) -> np.ndarray:
     """Return arrays as `VAE.impute` does; arguments as there, `seed` is a number or a tensor."""
     draws, kind = checks.positive_int("draws", draws), checks.choice("kind", kind, KINDS)
     size = checks.optional_positive_int("batch_size", batch_size) or BATCH_SIZE
-    imputations = checks.optional_positive_int("imputations", imputations)
-    if imputations is not None and kind != "draw":
-        raise ValueError(
-            'Expected kind="draw" with imputations: there is one mean. Received: '
-            f"imputations={imputations}, kind={kind!r}"
-        )
-    at_once = max(draws, imputations or 0)
-    memory.check_draws(model, at_once)
-    size = min(size, memory.rows_at_once(model, at_once))
+    memory.check_draws(model, draws)
+    size = min(size, memory.rows_at_once(model, draws))
     arrays = model.named_inputs().check_x(x)
     arrays = dict(arrays) if isinstance(arrays, dict) else {"x": arrays}
     arrays["seed"] = seed_rows(tf.range(len(arrays["x"])), seed).numpy()
-    fixed = {"draws": draws, "kind": kind, "imputations": imputations}
-    found = model.run("impute", arrays, size, fixed)["imputed"]
-    if imputations is not None:
-        found = np.moveaxis(found, 1, 0)
+    found = model.run("impute", arrays, size, {"draws": draws, "kind": kind})["imputed"]
     # From the data as they were given: the model computes in float32.
     given = plain_array(x["x"] if isinstance(x, Mapping) else x, "x")
     known = ~np.isnan(given)

@@ -116,13 +116,7 @@ class VectorFunctions(TensorFunctions):
         return self.model.generate({"z": paths.spherical(z_a, z_b, t)}, condition).decoded()
 
     def impute(
-        self,
-        x: Any,
-        seed: Any,
-        draws: int = DRAWS,
-        kind: str = "mean",
-        imputations: int | None = None,
-        **others: Any,
+        self, x: Any, seed: Any, draws: int = DRAWS, kind: str = "mean", **others: Any
     ) -> dict[str, Any]:
         """Return `imputed`: x with an estimate in place of each missing element, see `imputation`.
 
@@ -131,11 +125,9 @@ class VectorFunctions(TensorFunctions):
             seed: int32 keys, (batch, 2).
             draws: int K, draws of z for each example.
             kind: "mean" or "draw".
-            imputations: int n of several draws.
             **others: the model's other inputs by name.
         """
-        inputs = self._inputs(x, others)
-        return {"imputed": imputed(self.model, inputs, seed, draws, kind, imputations)}
+        return {"imputed": imputed(self.model, self._inputs(x, others), seed, draws, kind)}
 
     def posterior_draws(self, x: Any, seed: Any, draws: int, **others: Any) -> dict[str, Any]:
         """Return `draws` draws of z for each example, (batch, draws, latent_dim)."""

@@ -353,7 +353,6 @@ class VAE(LatentModel):
         seed: int | None = None,
         kind: str = "mean",
         batch_size: int | None = None,
-        imputations: int | None = None,
     ) -> np.ndarray:
         """Return `x` with an estimate in place of each missing element, (examples, *event_shape).
 
@@ -369,8 +368,8 @@ class VAE(LatentModel):
 
             "mean": sum_k w_k E[x|z_k] / sum_k w_k, which converges to E[x missing|x observed] of
                 the model; for classes the one of the highest weighted probability;
-            "draw": a draw from p(x|z_k) with k drawn in proportion to w_k. `imputations` or several
-                seeds give a multiple imputation.
+            "draw": a draw from p(x|z_k) with k drawn in proportion to w_k. Several seeds give a
+                multiple imputation.
 
         Where a transform is not affine, "mean" is the mean of the transformed data, mapped back.
         Estimates are clipped to the likelihood's domain; a mean of whole numbers is not rounded.
@@ -383,9 +382,6 @@ class VAE(LatentModel):
             seed: int, makes the draws reproducible; see `sample` for the default.
             kind: "mean" or "draw".
             batch_size: examples computed at once, at most; by default what fits into the memory.
-            imputations: int n, of kind "draw": return n imputations, (n, examples, *event_shape),
-                for little more than the time of one. They share the K draws of z; the first of
-                them is what is returned without this argument, (examples, *event_shape).
 
         Raises:
             ValueError: If the model does not have `missing=True`, if `x` is not valid, or if K
@@ -402,7 +398,7 @@ class VAE(LatentModel):
                 "Expected a model with missing=True, whose encoder is shown what is observed. "
                 f"Received: the {type(self).__name__} {self.name!r} with missing=False"
             )
-        return impute(self, x, draws, self._row_seed(seed), kind, batch_size, imputations)
+        return impute(self, x, draws, self._row_seed(seed), kind, batch_size)
 
     def fit_prior(
         self,

@@ -110,36 +110,6 @@ def test_several_seeds_are_several_imputations(linear):
     assert np.all(first[missing] != other[missing])
 
 
-def test_many_imputations_of_a_row_have_the_conditional_distribution(linear):
-    vae, x = linear
-    drawn = vae.impute(x, draws=5000, seed=5, kind="draw", imputations=1000)
-    assert drawn.shape == (1000, *x.shape)
-    for place in np.flatnonzero(np.isnan(x).sum(axis=1) == 2):
-        row, missing = x[place], np.isnan(x[place])
-        mean, covariance, _ = conditional(row.astype("float64"))
-        found = drawn[:, place][:, missing]
-        # Of 1,000 draws, and of about a thousand effective ones of z that they share.
-        error = np.sqrt(np.diag(covariance) * (1 / 1000 + 1 / 1000))
-        assert np.all(np.abs(found.mean(axis=0) - mean) < 5 * error)
-        np.testing.assert_allclose(np.cov(found.T), covariance, atol=0.25 * covariance.max())
-    known = ~np.isnan(x)
-    np.testing.assert_array_equal(drawn[:, known], np.tile(x[known], (1000, 1)))
-
-
-def test_the_first_imputation_is_the_one_without_a_number_and_all_differ(linear):
-    vae, x = linear
-    drawn = vae.impute(x, draws=20, seed=0, kind="draw", imputations=3)
-    np.testing.assert_allclose(drawn[0], vae.impute(x, draws=20, seed=0, kind="draw"), rtol=1e-5)
-    few = vae.impute(x[:5], draws=20, seed=0, kind="draw", imputations=2, batch_size=2)
-    np.testing.assert_allclose(few, drawn[:2, :5], rtol=1e-5, atol=1e-6)
-    first, second, third = drawn[:, np.isnan(x)]
-    assert np.all((first != second) & (second != third) & (first != third))
-    with pytest.raises(ValueError, match=r"one mean. Received: imputations=3, kind='mean'"):
-        vae.impute(x, imputations=3)
-    with pytest.raises(ValueError, match="Expected imputations to be a positive integer"):
-        vae.impute(x, kind="draw", imputations=0)
-
-
 def test_a_model_in_float64_draws_what_one_in_float32_draws(linear):
     vae, x = linear
     with dtype_policy("float64"):

@@ -229,7 +229,7 @@ class TableSynthesizer(BaseEstimator):
         Args:
             frame: a DataFrame with the columns of the training frame.
             kind: "draw" for a draw given the observed values of the row, see `kvae.VAE.impute`;
-                "mean" for the mean of 16 such draws of a number or date, and the most frequent of
+                "mean" for the mean of 32 such draws of a number or date, and the most frequent of
                 their classes.
         """
         check_is_fitted(self)

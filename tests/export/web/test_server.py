@@ -1,5 +1,6 @@
 """The server answers on the loopback alone, with the files of the site alone."""
 
+import gzip
 import http.client
 import shutil
 import socket
@@ -28,7 +29,12 @@ def ask(server, target, method="GET", **headers):
     """Return status, headers and body of an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
     try:
-        connection.putrequest(method, target, skip_host="Host" in headers)
+        connection.putrequest(
+            method,
+            target,
+            skip_host="Host" in headers,
+            skip_accept_encoding="Accept-Encoding" in headers,
+        )
         for name, value in headers.items():
             connection.putheader(name, value)
         connection.endheaders()
@@ -48,6 +54,19 @@ def test_every_file_is_served_with_its_type(server, site):
     types["node_modules/@litertjs/core/wasm/litert_wasm_internal.wasm"] = "application/wasm"
     for address, kind in types.items():
         assert ask(server, f"/{address}")[1]["Content-Type"] == kind
+
+
+def test_text_is_compressed_for_who_takes_it(server, site):
+    accepts = {"Accept-Encoding": "gzip, deflate, br"}
+    for address in ("app.js", "style.css", "index.html"):
+        _, headers, body = ask(server, f"/{address}", **accepts)
+        assert headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(body) == site.read(address)
+        assert len(body) < 0.5 * len(site.read(address))
+        assert int(headers["Content-Length"]) == len(body)
+        assert "Content-Encoding" not in ask(server, f"/{address}")[1]
+    model = next(address for address in site if address.endswith(".tflite"))
+    assert ask(server, f"/{model}", **accepts)[2] == site.read(model)
 
 
 def test_head_has_no_body_and_nothing_can_be_sent(server):

@@ -38,7 +38,7 @@ def build(folder, *options):
     cmake = _found("cmake", "CMake")
     _found("cc", "A C compiler")
     settings = [f"-DLITERT_ROOT={litert_folder()}", f"-DCMAKE_INSTALL_PREFIX={folder}"]
-    flags = f"-DCMAKE_C_FLAGS={' '.join(WARNINGS)}"
+    flags = f"-DCMAKE_C_FLAGS={' '.join([*WARNINGS, '-Wconversion'])}"
     _run(cmake, "-S", SOURCES, "-B", folder / "build", *settings, flags, *options)
     _run(cmake, "--build", folder / "build", "--target", "install")
     return folder

@@ -119,7 +119,7 @@ static kvae_status fetch(Buffer *buffer, const kvae_port *port, double *row, int
   for (size_t i = 0; i < port->size; i++) {
     double value = port->type == KVAE_INT32   ? ((int32_t *)memory)[i]
                    : port->type == KVAE_UINT8 ? ((uint8_t *)memory)[i]
-                                              : ((float *)memory)[i];
+                                              : (double)((float *)memory)[i];
     finite = finite && isfinite(value);
     if (row != NULL) row[i] = value;
   }

@@ -177,8 +177,9 @@ def test_without_inputs_it_decodes_the_origin(decode, client_bundle):
     [
         ((), "usage"),
         (("--help",), "usage"),
-        (("absent.tflite",), "the file does not load"),
-        (("manifest.json",), "the file does not load"),
+        (("absent.tflite",), "Error: absent.tflite cannot be opened: No such file or directory"),
+        (("",), "Error: the path of the file is empty"),
+        (("manifest.json",), "manifest.json is no TFLite model"),
         (("model-float32.tflite", "paint"), "the file has no such signature: paint"),
         (("model-float32.tflite", "decode", "y=1"), "no such input: y=1"),
         (("model-float32.tflite", "decode", "z"), "expected NAME=VALUES: z"),

@@ -1,5 +1,6 @@
 """The C library: its errors, threads, damaged files, and what other projects get of it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -43,7 +44,8 @@ int main(int count, char **arguments) {
   kvae_output means = {"mean", mean, 8}, small = {"mean", mean, 4}, other = {"moan", mean, 8};
 
   (void)count;
-  expect(kvae_open(arguments[2], &model, &error), KVAE_BAD_FILE, &error, "does not load");
+  expect(kvae_open(arguments[2], &model, &error), KVAE_BAD_FILE, &error,
+         "absent.tflite cannot be opened: No such file or directory");
   if (model != NULL || kvae_open(arguments[2], &model, NULL) != KVAE_BAD_FILE) wrong = 1;
   expect(kvae_open(arguments[1], &model, &error), KVAE_OK, &error, "");
   expect(kvae_describe(model, "decode", &decode, &error), KVAE_OK, &error, "");
@@ -273,6 +275,27 @@ def test_a_file_that_is_cut_off_is_refused(c_project, folder, share):
     done = run(c_project / "bin" / "decode", folder / MODEL)
     assert (done.returncode, done.stdout) == (1, "")
     assert "SHA256SUMS lists" in done.stderr
+
+
+def test_what_is_no_model_is_said_with_its_path(c_project, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").touch()
+    (tmp_path / "text").write_text("timestamp,ax,ay,az")
+    (tmp_path / "short").write_bytes(b"\x1c\0\0\0TFL")
+    os.mkfifo(tmp_path / "pipe")
+    told = {
+        "folder": "is a folder",
+        "empty": "is no TFLite model",
+        "text": "is no TFLite model",
+        "short": "is no TFLite model",
+        "pipe": "is no regular file",
+        "folder/absent": "cannot be opened: No such file or directory",
+        "empty/absent": "cannot be opened: Not a directory",
+    }
+    for name, sentence in told.items():
+        done = run(c_project / "bin" / "decode", tmp_path / name)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"Error: {tmp_path / name} {sentence}\n" in done.stderr
 
 
 def test_a_table_that_is_missing_is_an_error(c_project, folder):

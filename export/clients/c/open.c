@@ -3,7 +3,7 @@
  * Buffers of a signature are made when it is first used, and kept until the model is closed. */
 
 #if defined(__unix__) || defined(__APPLE__)
-#define _POSIX_C_SOURCE 200809L /* lstat */
+#define _POSIX_C_SOURCE 200809L /* lstat, strerror_r */
 #include <sys/stat.h>
 #define POSIX 1
 #endif
@@ -174,15 +174,54 @@ static kvae_status set_threads(Options *options, int threads, kvae_error *error)
   return check(added, "LiteRT takes no number of threads", error);
 }
 
+/* Says why a file cannot be opened, by the number of the system's error. */
+static kvae_status not_opened(const char *path, int number, kvae_error *error) {
+#ifdef POSIX
+  char reason[256] = "";
+  (void)strerror_r(number, reason, sizeof reason); /* strerror may share its text between threads */
+#else
+  const char *reason = strerror(number);
+#endif
+  return fail(error, KVAE_BAD_FILE, "%s cannot be opened: %s", path, reason);
+}
+
+/* Refuses a path at which no file can be read. Others would say so of the tables beside it, or wait. */
+static kvae_status check_path(const char *path, kvae_error *error) {
+  if (*path == '\0') return fail(error, KVAE_BAD_ARGUMENT, "the path of the file is empty");
+#ifdef POSIX
+  struct stat entry;
+  if (stat(path, &entry) != 0) return not_opened(path, errno, error);
+  if (S_ISDIR(entry.st_mode)) return fail(error, KVAE_BAD_FILE, "%s is a folder", path);
+  if (!S_ISREG(entry.st_mode)) return fail(error, KVAE_BAD_FILE, "%s is no regular file", path);
+#endif
+  errno = 0;
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) return not_opened(path, errno, error);
+  fclose(file);
+  return KVAE_OK;
+}
+
+/* Refuses a file without the identifier of TFLite, its bytes 4 to 7. */
+static kvae_status check_identifier(const char *path, kvae_error *error) {
+  char start[8];
+  FILE *file = fopen(path, "rb");
+  size_t got = file == NULL ? 0 : fread(start, 1, sizeof start, file);
+  if (file != NULL) fclose(file);
+  if (got == sizeof start && memcmp(start + 4, "TFL3", 4) == 0) return KVAE_OK;
+  return fail(error, KVAE_BAD_FILE, "%s is no TFLite model", path);
+}
+
 static kvae_status open_file(kvae_model *model, const char *path, int threads, kvae_error *error) {
+  TRY(check_path(path, error));
   model->path = malloc(strlen(path) + 1);
   if (model->path == NULL) return no_memory(error);
   strcpy(model->path, path);
   TRY(read_folder(model, error));
+  TRY(check_identifier(path, error));
   TRY(check(LiteRtCreateEnvironment(0, NULL, &model->environment), "LiteRT does not start", error));
   int loaded = LiteRtCreateModelFromFile(model->environment, path, &model->file);
   if (loaded != 0)
-    return fail(error, KVAE_BAD_FILE, "the file does not load: status %d", loaded);
+    return fail(error, KVAE_BAD_FILE, "%s does not load: status %d", path, loaded);
   TRY(read_functions(model, error));
   TRY(take_digest(model, error));
   TRY(check(LiteRtCreateOptions(&model->options), "LiteRT does not start", error));

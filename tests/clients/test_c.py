@@ -180,7 +180,11 @@ def test_without_inputs_it_decodes_the_origin(decode, client_bundle):
         (("absent.tflite",), "Error: absent.tflite cannot be opened: No such file or directory"),
         (("",), "Error: the path of the file is empty"),
         (("manifest.json",), "manifest.json is no TFLite model"),
-        (("model-float32.tflite", "paint"), "the file has no such signature: paint"),
+        (
+            ("model-float32.tflite", "paint"),
+            "the file has no such signature: paint. It has: decode, encode, ",
+        ),
+        (("model-float32.tflite", "list", "x=1"), "list takes no inputs: x=1"),
         (("model-float32.tflite", "decode", "y=1"), "no such input: y=1"),
         (("model-float32.tflite", "decode", "z"), "expected NAME=VALUES: z"),
         (("model-float32.tflite", "decode", "z=1,2"), "expected a whole number of rows"),
@@ -205,6 +209,21 @@ def test_a_mistake_is_said_in_words(decode, client_bundle, arguments, sentence):
     error = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert len(error) == 1
     assert sentence in error[0]
+
+
+@pytest.mark.slow
+def test_signatures_are_listed_with_their_inputs_and_outputs(decode, client_bundle):
+    done = decode(client_bundle.path / "model-float32.tflite", "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = dict(line.split(": ") for line in done.stdout.splitlines())
+    assert set(told) == set(SIGNATURES)
+    for signature, line in told.items():
+        taken, given = (
+            dict(port.rsplit(" ", 1) for port in side.split(", ")) for side in line.split(" -> ")
+        )
+        inputs, expected = client_bundle.inputs[signature], client_bundle.expected[signature]
+        assert taken == {name: str(values[0].size) for name, values in inputs.items()}
+        assert given == {name: str(values[0].size) for name, values in expected.items()}
 
 
 @pytest.mark.slow

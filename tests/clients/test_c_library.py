@@ -52,7 +52,12 @@ int main(int count, char **arguments) {
   if (decode.input_count != 1 || strcmp(decode.inputs[0].name, "z") != 0) wrong = 1;
   if (decode.inputs[0].size != 2 || decode.inputs[0].type != KVAE_FLOAT32) wrong = 1;
   expect(kvae_run(model, "paint", &points, 1, &means, 1, &error), KVAE_BAD_ARGUMENT, &error,
-         "no such signature: paint");
+         "no such signature: paint. It has: ");
+  if (kvae_signature_name(NULL, 0) != NULL) wrong = 1;
+  size_t names = 0, decodes = 0;
+  for (const char *name; (name = kvae_signature_name(model, names)) != NULL; names++)
+    decodes += strcmp(name, "decode") == 0;
+  if (decodes != 1 || kvae_signature_name(model, names + 1) != NULL) wrong = 1;
   expect(kvae_run(model, "decode", NULL, 0, &means, 1, &error), KVAE_BAD_ARGUMENT, &error,
          "decode needs the input z");
   expect(kvae_run(model, "decode", &rows, 1, &means, 1, &error), KVAE_BAD_ARGUMENT, &error,
@@ -380,7 +385,7 @@ def test_the_shared_library_exports_its_functions_alone(tmp_path):
     symbols = run("nm", "-D", "--defined-only", library).stdout.split("\n")
     exported = {line.split()[-1].split("@")[0] for line in symbols if line}
     header = (SOURCES / "kvae.h").read_text()
-    assert exported == set(re.findall(r"KVAE_API \w+ (\w+)\(", header))
+    assert exported == set(re.findall(r"KVAE_API [\w ]+[ *](\w+)\(", header))
     done = run(shared / "bin" / "decode", GOLDENS / "vae" / "bundle" / MODEL)
     assert done.returncode == 0, done.stderr[-2000:]
 

@@ -15,6 +15,11 @@
  *
  *   decode model-float32.tflite detect x=@rows.txt
  *
+ * "list" prints the signatures, with the names of their inputs and outputs and how many numbers a row
+ * of each has, as in "decode: z 8 -> mean 192":
+ *
+ *   decode model-float32.tflite list
+ *
  * Where SHA256SUMS lies beside MODEL, as in a bundle, the files that are read are compared with it.
  * Where domain.tsv lies there, the inputs that it describes (x, condition, ...) are checked against it;
  * NAN is a missing number where it says that numbers may be missing.
@@ -192,24 +197,54 @@ static void detect(size_t rows) {
            work.decisions[row].p_value, work.decisions[row].is_anomaly);
 }
 
-int main(int count, char **arguments) {
-  if (count < 2 || strcmp(arguments[1], "--help") == 0)
-    fail("usage: decode MODEL [SIGNATURE [NAME=VALUES ...]], or detect for SIGNATURE", NULL);
-  const char *wanted = count > 2 ? arguments[2] : "decode";
+static void print_ports(const kvae_port *ports, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    printf("%s %s %zu", i > 0 ? "," : "", ports[i].name, ports[i].size);
+}
+
+static void list(void) {
+  kvae_error error;
+  kvae_signature signature;
+  const char *name;
+  for (size_t i = 0; (name = kvae_signature_name(work.model, i)) != NULL; i++) {
+    check(kvae_describe(work.model, name, &signature, &error), &error);
+    printf("%s:", name);
+    print_ports(signature.inputs, signature.input_count);
+    printf(" ->");
+    print_ports(signature.outputs, signature.output_count);
+    printf("\n");
+  }
+}
+
+/* Runs a signature, or detects, on the rows of the arguments. */
+static void call(const char *wanted, int count, char **arguments) {
   int deciding = strcmp(wanted, "detect") == 0;
   kvae_error error;
   kvae_signature signature;
-  keep_quiet();
-  check(kvae_open(arguments[1], &work.model, &error), &error);
   check(kvae_describe(work.model, deciding ? "score" : wanted, &signature, &error), &error);
   work.inputs = allocate(NULL, signature.input_count + 1, sizeof(kvae_input));
   for (size_t i = 0; i < signature.input_count; i++)
     work.inputs[work.input_count++] = (kvae_input){signature.inputs[i].name, NULL, 0};
-  size_t rows = read_arguments(count - 3, arguments + 3, &signature);
+  size_t rows = read_arguments(count, arguments, &signature);
   if (deciding)
     detect(rows);
   else
     run(wanted, &signature, rows);
+}
+
+int main(int count, char **arguments) {
+  if (count < 2 || strcmp(arguments[1], "--help") == 0)
+    fail("usage: decode MODEL [SIGNATURE [NAME=VALUES ...]], or detect or list for SIGNATURE", NULL);
+  const char *wanted = count > 2 ? arguments[2] : "decode";
+  int listing = strcmp(wanted, "list") == 0;
+  kvae_error error;
+  if (listing && count > 3) fail("list takes no inputs", arguments[3]);
+  keep_quiet();
+  check(kvae_open(arguments[1], &work.model, &error), &error);
+  if (listing)
+    list();
+  else
+    call(wanted, count - 3, arguments + 3);
   if (fflush(stdout) != 0 || ferror(stdout)) fail("the output cannot be written", NULL);
   finish();
   return 0;

@@ -117,6 +117,10 @@ KVAE_API kvae_status kvae_open(const char *path, kvae_model **model, kvae_error 
 KVAE_API kvae_status kvae_open_threads(const char *path, int threads, kvae_model **model,
                                        kvae_error *error);
 
+/* The name of a signature of the file by its place, from 0 on; NULL beyond the last. It is valid until
+ * the model is closed. */
+KVAE_API const char *kvae_signature_name(const kvae_model *model, size_t index);
+
 /* Says what inputs and outputs a signature has. The answer is valid until the model is closed. */
 KVAE_API kvae_status kvae_describe(kvae_model *model, const char *signature, kvae_signature *found,
                                    kvae_error *error);

@@ -343,6 +343,19 @@ int kvae_has_(const kvae_model *model, const char *name) {
   return 0;
 }
 
+/* Refuses the name of a signature, and names those that the file has. */
+static kvae_status no_signature(const kvae_model *model, const char *name, kvae_error *error) {
+  if (error == NULL) return KVAE_BAD_ARGUMENT;
+  size_t room = sizeof error->message, length = 0;
+  fail(error, KVAE_BAD_ARGUMENT, "the file has no such signature: %s. It has:", name);
+  for (size_t i = 0; i < model->function_count; i++) {
+    length += strlen(error->message + length);
+    snprintf(error->message + length, room - length, "%s %s", i > 0 ? "," : "",
+             model->functions[i].name);
+  }
+  return KVAE_BAD_ARGUMENT;
+}
+
 kvae_status kvae_find_(kvae_model *model, const char *name, Function **found, kvae_error *error) {
   for (size_t i = 0; i < model->function_count; i++) {
     Function *function = *found = &model->functions[i];
@@ -352,7 +365,11 @@ kvae_status kvae_find_(kvae_model *model, const char *name, Function **found, kv
     if (status != KVAE_OK) release(function);
     return status;
   }
-  return fail(error, KVAE_BAD_ARGUMENT, "the file has no such signature: %s", name);
+  return no_signature(model, name, error);
+}
+
+const char *kvae_signature_name(const kvae_model *model, size_t index) {
+  return model != NULL && index < model->function_count ? model->functions[index].name : NULL;
 }
 
 kvae_status kvae_describe(kvae_model *model, const char *signature, kvae_signature *found,

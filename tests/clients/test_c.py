@@ -194,7 +194,8 @@ def test_without_inputs_it_decodes_the_origin(decode, client_bundle):
             ("model-float32.tflite", "decode", "z=1,2,-1e39,4,5"),
             "expected numbers that are finite in float32: z has -1e+39",
         ),
-        (("model-float32.tflite", "decode", "z=1,2,three,4,5"), "expected finite numbers: z"),
+        (("model-float32.tflite", "decode", "z=1,2,three,4,5"), "z: 'three' is no number"),
+        (("model-float32.tflite", "decode", "z=1,2,3s,4,5"), "z: '3s' is no number"),
         (("model-float32.tflite", "decode", "z=@absent"), "a file cannot be opened: absent"),
         (("model-float32.tflite", "sample", "seed=1,0.5"), "expected whole numbers"),
         (("model-float32.tflite", "sample", "seed=1,3e9"), "expected whole numbers"),
@@ -209,6 +210,27 @@ def test_a_mistake_is_said_in_words(decode, client_bundle, arguments, sentence):
     error = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert len(error) == 1
     assert sentence in error[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("timestamp,ax\n1,2\n", "z: 'timestamp' in line 1 is no number"),
+        ("1,2\r\n3,n/a\r\n", "z: 'n/a' in line 2 is no number"),
+        ("1 2\n\n2026-11-30T08:03 1", "z: '2026-11-30T08:03' in line 3 is no number"),
+        ("1;2;3;4;5\n", "z: '1;2;3;4;5' in line 1 is no number"),
+        ("a" * 1000, f"z: '{40 * 'a'}' in line 1 is no number"),
+    ],
+)
+def test_what_is_no_number_in_a_file_is_said_with_its_line(
+    decode, client_bundle, tmp_path, text, sentence
+):
+    (tmp_path / "z.csv").write_bytes(text.encode())
+    model = client_bundle.path / "model-float32.tflite"
+    done = decode(model, "decode", f"z=@{tmp_path / 'z.csv'}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Error: {sentence}\n" in done.stderr
 
 
 @pytest.mark.slow

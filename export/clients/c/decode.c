@@ -63,6 +63,7 @@ typedef struct {
   kvae_output *outputs;
   size_t input_count, output_count;
   kvae_decision *decisions;
+  char *text; /* of the input that is parsed */
 } Work;
 
 static Work work;
@@ -73,6 +74,7 @@ static void finish(void) {
   free(work.inputs);
   free(work.outputs);
   free(work.decisions);
+  free(work.text);
   kvae_close(work.model);
 }
 
@@ -115,16 +117,34 @@ static char *text_of(const char *values) {
   return text;
 }
 
+static int separates(char character) {
+  return character == ',' || isspace((unsigned char)character);
+}
+
+/* Reports the first thing in a text that is no number; of a file with its line. */
+static void refuse(const kvae_input *input, const char *text, const char *here, int of_file) {
+  char message[256], place[32] = "";
+  int length = 0;
+  size_t line = 1;
+  while (length < 40 && here[length] != '\0' && !separates(here[length])) length++;
+  for (const char *at = text; at < here; at++) line += *at == '\n';
+  if (of_file) snprintf(place, sizeof place, " in line %zu", line);
+  snprintf(message, sizeof message, "%.80s: '%.*s'%s is no number", input->name, length, here,
+           place);
+  fail(message, NULL);
+}
+
 static void parse(kvae_input *input, const char *values) {
-  char *text = text_of(values), *here = text;
+  char *text = text_of(values), *here = work.text = text;
   double *numbers = NULL;
   size_t space = 0;
   for (;;) {
-    while (isspace((unsigned char)*here) || *here == ',') here++;
+    while (separates(*here)) here++;
     if (*here == '\0') break;
     char *end;
     double value = strtod(here, &end);
-    if (end == here) fail("expected finite numbers", input->name);
+    if (end == here || (*end != '\0' && !separates(*end)))
+      refuse(input, text, here, values[0] == '@');
     if (input->count == space) {
       space = 2 * space + 64;
       input->values = numbers = allocate(numbers, space, sizeof(double));
@@ -133,6 +153,7 @@ static void parse(kvae_input *input, const char *values) {
     here = end;
   }
   free(text);
+  work.text = NULL;
   if (input->count == 0) fail("expected a whole number of rows of numbers", input->name);
 }
 

@@ -196,6 +196,8 @@ def test_without_inputs_it_decodes_the_origin(decode, client_bundle):
         ),
         (("model-float32.tflite", "decode", "z=1,2,three,4,5"), "z: 'three' is no number"),
         (("model-float32.tflite", "decode", "z=1,2,3s,4,5"), "z: '3s' is no number"),
+        (("model-float32.tflite", "score"), "an input is missing, and a row of zeros"),
+        (("model-float32.tflite", "detect"), "would be judged: x"),
         (("model-float32.tflite", "decode", "z=@absent"), "a file cannot be opened: absent"),
         (("model-float32.tflite", "sample", "seed=1,0.5"), "expected whole numbers"),
         (("model-float32.tflite", "sample", "seed=1,3e9"), "expected whole numbers"),

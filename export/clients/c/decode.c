@@ -3,8 +3,8 @@
  *   decode MODEL [SIGNATURE [NAME=VALUES ...]]
  *
  * VALUES are numbers with commas between them, or @FILE for numbers in a text file. Several rows
- * may stand one after the other; an input that is not named is all zeros. Every output is printed
- * as its name and its numbers, one line for each row:
+ * may stand one after the other. An input that is not named is all zeros; "score" and "detect" need
+ * all of theirs. Every output is printed as its name and its numbers, one line for each row:
  *
  *   decode model-float32.tflite
  *   decode model-float32.tflite decode z=@points.txt
@@ -158,8 +158,9 @@ static void parse(kvae_input *input, const char *values) {
 }
 
 /* Parses the NAME=VALUES arguments; returns how many rows they hold, one if there are none. Inputs
- * without one are zeros. */
-static size_t read_arguments(int count, char **arguments, const kvae_signature *signature) {
+ * without one are zeros, or an error where rows are judged. */
+static size_t read_arguments(int count, char **arguments, const kvae_signature *signature,
+                             int judging) {
   size_t rows = 1;
   for (int i = 0; i < count; i++) {
     const char *equals = strchr(arguments[i], '=');
@@ -177,6 +178,7 @@ static size_t read_arguments(int count, char **arguments, const kvae_signature *
   }
   for (size_t j = 0; j < signature->input_count; j++) {
     if (work.inputs[j].values != NULL) continue;
+    if (judging) fail("an input is missing, and a row of zeros would be judged", work.inputs[j].name);
     size_t numbers = rows * signature->inputs[j].size;
     double *zeros = allocate(NULL, numbers, sizeof(double));
     for (size_t i = 0; i < numbers; i++) zeros[i] = 0.0;
@@ -239,14 +241,14 @@ static void list(void) {
 
 /* Runs a signature, or detects, on the rows of the arguments. */
 static void call(const char *wanted, int count, char **arguments) {
-  int deciding = strcmp(wanted, "detect") == 0;
+  int deciding = strcmp(wanted, "detect") == 0, judging = deciding || strcmp(wanted, "score") == 0;
   kvae_error error;
   kvae_signature signature;
   check(kvae_describe(work.model, deciding ? "score" : wanted, &signature, &error), &error);
   work.inputs = allocate(NULL, signature.input_count + 1, sizeof(kvae_input));
   for (size_t i = 0; i < signature.input_count; i++)
     work.inputs[work.input_count++] = (kvae_input){signature.inputs[i].name, NULL, 0};
-  size_t rows = read_arguments(count, arguments, &signature);
+  size_t rows = read_arguments(count, arguments, &signature, judging);
   if (deciding)
     detect(rows);
   else

@@ -1,6 +1,7 @@
 """The C library trains on the device what Python trains there."""
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -299,7 +300,7 @@ def test_nan_in_a_saved_file_is_refused(learner, learn, tmp_path):
 def test_a_save_that_fails_leaves_the_old_file(learner, learn, rows, tmp_path):
     (tmp_path / "folder").mkdir()
     (line,) = learn(learner, "save", tmp_path / "folder")
-    assert line.endswith("folder cannot be written")
+    assert line.endswith("folder cannot be written: it is a folder")
     (line,) = learn(learner, "save", tmp_path / "no such folder" / "learned")
     assert line.endswith("learned cannot be written")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few", "folder", "rows"]
@@ -328,6 +329,37 @@ def test_a_save_follows_no_link_and_is_private(learner, learn, tmp_path):
     (tmp_path / "learned.part").touch(0o644)
     assert learn(learner, "save", path) == []
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_save_writes_to_what_a_link_leads_to(learner, learn, tmp_path):
+    (tmp_path / "store").mkdir()
+    target, link, far = tmp_path / "store" / "kept", tmp_path / "link", tmp_path / "store" / "far"
+    link.symlink_to("store/far")
+    far.symlink_to(target)
+    for _ in range(2):  # at first there is nothing at the target
+        assert learn(learner, "save", link) == []
+        assert link.is_symlink()
+        assert far.is_symlink()
+        Model(learner).restore(target)
+    assert sorted(path.name for path in target.parent.iterdir()) == ["far", "kept"]
+
+
+def test_a_save_replaces_nothing_but_files(learner, learn, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "to pipe").symlink_to("pipe")
+    (tmp_path / "itself").symlink_to("itself")
+    reasons = {
+        "pipe": "it is no regular file",
+        "to pipe": "it is no regular file",
+        "empty": "it is a folder",
+        "itself": "its links lead nowhere",
+    }
+    for name, reason in reasons.items():
+        (line,) = learn(learner, "save", tmp_path / name)
+        assert line.endswith(f"{name} cannot be written: {reason}")
+    assert (tmp_path / "pipe").is_fifo()
+    assert {path.name for path in tmp_path.iterdir()} == set(reasons)
 
 
 def test_what_adapt_expects_is_said(learner, learn, rows, tmp_path):

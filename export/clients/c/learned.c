@@ -2,11 +2,12 @@
  * state in float32, the least byte of each number first, and the 32 bytes of their SHA-256. */
 
 #if defined(__unix__) || defined(__APPLE__)
-#define _POSIX_C_SOURCE 200809L /* fdopen, fileno, fsync */
+#define _POSIX_C_SOURCE 200809L /* fdopen, fileno, fsync, lstat, readlink */
 #define _DARWIN_C_SOURCE        /* flock, which POSIX does not have */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #define POSIX 1
 #endif
@@ -53,6 +54,46 @@ static FILE *create(const char *path) {
 
 static int to_disk(FILE *file) { return fflush(file) == 0 && fsync(fileno(file)) == 0; }
 
+/* Returns the path that a link leads to, NULL without memory or where it cannot be read. */
+static char *linked(const char *path) {
+  enum { ROOM = 4096 };
+  const char *slash = strrchr(path, '/');
+  size_t folder = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+  char *target = malloc(folder + ROOM);
+  if (target == NULL) return NULL;
+  memcpy(target, path, folder);
+  ssize_t length = readlink(path, target + folder, ROOM);
+  if (length <= 0 || length == ROOM) {
+    free(target);
+    return NULL;
+  }
+  target[folder + (size_t)length] = '\0';
+  if (target[folder] == '/') memmove(target, target + folder, (size_t)length + 1);
+  return target;
+}
+
+/* Follows symbolic links, so that they stay. Sets `*file` to a path at which a regular file or nothing
+ * stands; free it, after an error too. */
+static kvae_status resolve(const char *path, char **file, kvae_error *error) {
+  enum { MOST_LINKS = 40 };
+  struct stat entry;
+  *file = malloc(strlen(path) + 1);
+  if (*file == NULL) return no_memory(error);
+  strcpy(*file, path);
+  for (int i = 0; lstat(*file, &entry) == 0; i++) {
+    if (S_ISREG(entry.st_mode)) return KVAE_OK;
+    char *target = S_ISLNK(entry.st_mode) && i < MOST_LINKS ? linked(*file) : NULL;
+    if (target == NULL)
+      return fail(error, KVAE_BAD_FILE, "%s cannot be written: %s", path,
+                  S_ISLNK(entry.st_mode)   ? "its links lead nowhere"
+                  : S_ISDIR(entry.st_mode) ? "it is a folder"
+                                           : "it is no regular file");
+    free(*file);
+    *file = target;
+  }
+  return KVAE_OK;
+}
+
 /* Lets one thread of one process at a time write to the folder of a file, where the system locks
  * folders. Returns what `unlock` takes. */
 static int lock(const char *path) {
@@ -81,6 +122,12 @@ static void unlock(int descriptor) {
 
 static FILE *create(const char *path) { return fopen(path, "wb"); }
 static int to_disk(FILE *file) { return fflush(file) == 0; }
+static kvae_status resolve(const char *path, char **file, kvae_error *error) {
+  *file = malloc(strlen(path) + 1);
+  if (*file == NULL) return no_memory(error);
+  strcpy(*file, path);
+  return KVAE_OK;
+}
 static int lock(const char *path) { return (void)path, -1; }
 static void unlock(int descriptor) { (void)descriptor; }
 
@@ -125,7 +172,7 @@ static kvae_status write_file(const char *path, const char *header, const double
 }
 
 kvae_status kvae_save(kvae_model *model, const char *path, kvae_error *error) {
-  char header[HEADER + 1];
+  char header[HEADER + 1], *file = NULL;
   size_t size;
   TRY(state_size(model, &size, error));
   header_of(model, header);
@@ -133,7 +180,9 @@ kvae_status kvae_save(kvae_model *model, const char *path, kvae_error *error) {
   if (state == NULL) return no_memory(error);
   kvae_output output = {"state", state, size};
   kvae_status status = kvae_run(model, "save", NULL, 0, &output, 1, error);
-  if (status == KVAE_OK) status = write_file(path, header, state, size, error);
+  if (status == KVAE_OK) status = resolve(path, &file, error);
+  if (status == KVAE_OK) status = write_file(file, header, state, size, error);
+  free(file);
   free(state);
   return status;
 }

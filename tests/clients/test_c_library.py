@@ -255,6 +255,8 @@ def test_a_model_has_the_threads_that_it_was_opened_with(c_project, tmp_path):
     assert found[1][1] == found[3][1]
     refused = run(workers, model, 0)
     assert (refused.returncode, refused.stdout) == (0, "1 expected at least one thread: 0\n")
+    refused = run(workers, model, 257)
+    assert (refused.returncode, refused.stdout) == (0, "1 expected at most 256 threads: 257\n")
 
 
 @pytest.fixture

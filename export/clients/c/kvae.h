@@ -113,7 +113,10 @@ typedef struct {
  * `*model` is NULL after an error. */
 KVAE_API kvae_status kvae_open(const char *path, kvae_model **model, kvae_error *error);
 
-/* Opens a file as kvae_open does, with threads for the work inside of a call: 1 there. */
+#define KVAE_MOST_THREADS 256
+
+/* Opens a file as kvae_open does, with threads for the work inside of a call: 1 there, here 1 to
+ * KVAE_MOST_THREADS. */
 KVAE_API kvae_status kvae_open_threads(const char *path, int threads, kvae_model **model,
                                        kvae_error *error);
 

@@ -242,6 +242,9 @@ kvae_status kvae_open_threads(const char *path, int threads, kvae_model **model,
   *model = NULL;
   if (threads < 1)
     return fail(error, KVAE_BAD_ARGUMENT, "expected at least one thread: %d", threads);
+  if (threads > KVAE_MOST_THREADS) /* LiteRT ends the process where the system has no more */
+    return fail(error, KVAE_BAD_ARGUMENT, "expected at most %d threads: %d", KVAE_MOST_THREADS,
+                threads);
   *model = calloc(1, sizeof(kvae_model));
   if (*model == NULL) return no_memory(error);
   kvae_status status = open_file(*model, path, threads, error);

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 GOLDENS = ROOT / "tests" / "goldens" / "v1"
 MODEL = "model-float32.tflite"
+SENSOR = ROOT / "kvae/zoo/bundles/sensor-64/model-float16.tflite"  # with thresholds
 
 USAGE = """
 #include <kvae.h>
@@ -216,6 +218,31 @@ int main(int count, char **arguments) {
 """
 
 
+# MODEL: judges a row of a bundle with thresholds, with room for more rows than there is memory for.
+ROOM = """
+#include <kvae.h>
+#include <stdint.h>
+#include <stdio.h>
+
+int main(int count, char **arguments) {
+  kvae_error error = {""};
+  kvae_model *model;
+  kvae_decision decision;
+  static double window[128], drawn[1];
+  kvae_input x = {"x", window, 128};
+  (void)count;
+  if (kvae_open(arguments[1], &model, &error) != KVAE_OK) return 1;
+  if (kvae_detect(model, &x, 1, &decision, 1, &error) != KVAE_OK) return 2;
+  if (kvae_detect(model, &x, 1, &decision, SIZE_MAX / 16, &error) != KVAE_BAD_ARGUMENT) return 3;
+  printf("%s\\n", error.message);
+  if (kvae_sample(model, 1, INT32_MAX, NULL, 0, drawn, 1, &error) != KVAE_BAD_ARGUMENT) return 4;
+  printf("%s\\n", error.message);
+  kvae_close(model);
+  return 0;
+}
+"""
+
+
 def program(c_project, folder, text):
     """Compile a program that uses the installed library."""
     litert = litert_folder()
@@ -235,6 +262,16 @@ def test_every_mistake_has_a_status_and_a_sentence(c_project, tmp_path):
     mistakes = program(c_project, tmp_path, USAGE)
     done = run(mistakes, GOLDENS / "vae" / "bundle" / MODEL, tmp_path / "absent.tflite")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr[-2000:]
+
+
+def test_rows_are_counted_before_memory_is_taken_for_them(c_project, tmp_path):
+    done = run(program(c_project, tmp_path, ROOM), SENSOR)
+    assert done.returncode == 0, done.stderr[-2000:]
+    most = (2**64 - 1) // 16 if sys.maxsize > 2**32 else (2**32 - 1) // 16
+    detected, drawn = done.stdout.splitlines()
+    assert detected.startswith("expected room for 1 ")
+    assert detected.endswith(f": score has room for {most}")
+    assert drawn == "expected room for 2147483647 rows of 128 numbers: mean has room for 1"
 
 
 def test_models_in_several_threads_draw_what_one_thread_draws(c_project, tmp_path):

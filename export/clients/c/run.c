@@ -150,18 +150,33 @@ kvae_status kvae_run_row_(const kvae_model *model, const Function *function, siz
   return KVAE_OK;
 }
 
+/* Finds a signature, and checks the inputs and the room for the outputs of all their rows. */
+static kvae_status check_call(kvae_model *model, const char *signature, const kvae_input *inputs,
+                              size_t input_count, const kvae_output *outputs, size_t output_count,
+                              Function **function, size_t *rows, kvae_error *error) {
+  TRY(kvae_find_(model, signature, function, error));
+  TRY(kvae_check_inputs_(model, (*function)->name, (*function)->ports, (*function)->inputs, inputs,
+                         input_count, rows, error));
+  return check_outputs(*function, outputs, output_count, *rows, error);
+}
+
+/* Runs a signature on rows that were checked. */
+static kvae_status run_rows(const kvae_model *model, const Function *function, size_t rows,
+                            const kvae_input *inputs, size_t input_count,
+                            const kvae_output *outputs, size_t output_count, kvae_error *error) {
+  for (size_t row = 0; row < rows; row++)
+    TRY(kvae_run_row_(model, function, row, inputs, input_count, outputs, output_count, 1, error));
+  return KVAE_OK;
+}
+
 kvae_status kvae_run(kvae_model *model, const char *signature, const kvae_input *inputs,
                      size_t input_count, const kvae_output *outputs, size_t output_count,
                      kvae_error *error) {
   Function *function;
   size_t rows;
-  TRY(kvae_find_(model, signature, &function, error));
-  TRY(kvae_check_inputs_(model, function->name, function->ports, function->inputs, inputs,
-                         input_count, &rows, error));
-  TRY(check_outputs(function, outputs, output_count, rows, error));
-  for (size_t row = 0; row < rows; row++)
-    TRY(kvae_run_row_(model, function, row, inputs, input_count, outputs, output_count, 1, error));
-  return KVAE_OK;
+  TRY(check_call(model, signature, inputs, input_count, outputs, output_count, &function, &rows,
+                 error));
+  return run_rows(model, function, rows, inputs, input_count, outputs, output_count, error);
 }
 
 /* -- sampling and deciding ----------------------------------------------------------------------- */
@@ -172,6 +187,12 @@ kvae_status kvae_sample(kvae_model *model, int32_t seed, size_t rows, const kvae
   Function *function;
   TRY(kvae_find_(model, "sample", &function, error));
   if (rows == 0) return fail(error, KVAE_BAD_ARGUMENT, "expected at least one row");
+  const kvae_port *outputs = function->ports + function->inputs;
+  size_t name = 0;
+  while (name < 2 && port_of(outputs, function->ports_out, decoded[name]) == function->ports_out)
+    name++;
+  kvae_output output = {decoded[name], values, count};
+  TRY(check_outputs(function, &output, 1, rows, error));
   if (rows > INT32_MAX || rows > SIZE_MAX / (2 * sizeof(double))) return no_memory(error);
   double *seeds = malloc(2 * rows * sizeof(double));
   kvae_input *inputs = malloc((other_count + 1) * sizeof(kvae_input));
@@ -183,11 +204,6 @@ kvae_status kvae_sample(kvae_model *model, int32_t seed, size_t rows, const kvae
     }
     inputs[0] = (kvae_input){"seed", seeds, 2 * rows};
     for (size_t i = 0; i < other_count; i++) inputs[i + 1] = others[i];
-    const kvae_port *outputs = function->ports + function->inputs;
-    size_t name = 0;
-    while (name < 2 && port_of(outputs, function->ports_out, decoded[name]) == function->ports_out)
-      name++;
-    kvae_output output = {decoded[name], values, count};
     status = kvae_run(model, "sample", inputs, other_count + 1, &output, 1, error);
   }
   free(inputs);
@@ -207,10 +223,13 @@ kvae_status kvae_detect(kvae_model *model, const kvae_input *inputs, size_t inpu
     return fail(error, KVAE_NO_THRESHOLD,
                 "expected a bundle with thresholds, written with calibration rows");
   if (rows == 0) return fail(error, KVAE_BAD_ARGUMENT, "expected at least one row");
-  if (rows > SIZE_MAX / sizeof(double)) return no_memory(error);
-  double *scores = malloc(rows * sizeof(double));
+  Function *function;
+  size_t found;
+  kvae_output output = {"score", NULL, rows};
+  TRY(check_call(model, "score", inputs, input_count, &output, 1, &function, &found, error));
+  double *scores = output.values = malloc(rows * sizeof(double));
   if (scores == NULL) return no_memory(error);
-  kvae_status status = kvae_score(model, inputs, input_count, scores, rows, error);
+  kvae_status status = run_rows(model, function, rows, inputs, input_count, &output, 1, error);
   for (size_t i = 0; status == KVAE_OK && i < rows; i++) {
     float score = (float)scores[i];
     decisions[i] = (kvae_decision){score, p_value(&model->decision, score),

@@ -243,6 +243,81 @@ int main(int count, char **arguments) {
 """
 
 
+# MODEL: gives NULL to every function, in each place where it is not allowed.
+NULLS = """
+#include <kvae.h>
+#include <stdio.h>
+#include <string.h>
+
+static kvae_error error;
+
+static int refused(kvae_status status, int line) {
+  int said = status == KVAE_BAD_ARGUMENT && strstr(error.message, "expected ") != NULL &&
+             strstr(error.message, ", not NULL") != NULL;
+  if (!said) printf("line %d: status %d, %s\\n", line, status, error.message);
+  error.message[0] = 0;
+  return said;
+}
+
+#define REFUSED(call) fine = refused(call, __LINE__) && fine
+
+int main(int count, char **arguments) {
+  static double window[128], numbers[128];
+  kvae_model *model, *other;
+  kvae_recent *recent;
+  kvae_signature found;
+  kvae_decision decision;
+  kvae_training how = KVAE_TRAINING;
+  kvae_input x = {"x", window, 128}, nameless = {NULL, window, 128}, empty = {"x", NULL, 128};
+  kvae_output score = {"score", numbers, 1}, unnamed = {NULL, numbers, 1};
+  kvae_output none = {"score", NULL, 1};
+  int fine = 1;
+  (void)count;
+  if (kvae_open(arguments[1], &model, &error) != KVAE_OK) return 2;
+  if (kvae_recent_open(0.5, 10, 0, &recent, &error) != KVAE_OK) return 3;
+  REFUSED(kvae_open(NULL, &other, &error));
+  if (other != NULL) return 4;
+  REFUSED(kvae_open(arguments[1], NULL, &error));
+  REFUSED(kvae_describe(NULL, "score", &found, &error));
+  REFUSED(kvae_describe(model, NULL, &found, &error));
+  REFUSED(kvae_describe(model, "score", NULL, &error));
+  REFUSED(kvae_run(NULL, "score", &x, 1, &score, 1, &error));
+  REFUSED(kvae_run(model, NULL, &x, 1, &score, 1, &error));
+  REFUSED(kvae_run(model, "score", NULL, 1, &score, 1, &error));
+  REFUSED(kvae_run(model, "score", &nameless, 1, &score, 1, &error));
+  REFUSED(kvae_run(model, "score", &empty, 1, &score, 1, &error));
+  REFUSED(kvae_run(model, "score", &x, 1, NULL, 1, &error));
+  REFUSED(kvae_run(model, "score", &x, 1, &unnamed, 1, &error));
+  REFUSED(kvae_run(model, "score", &x, 1, &none, 1, &error));
+  REFUSED(kvae_sample(NULL, 1, 1, NULL, 0, numbers, 128, &error));
+  REFUSED(kvae_sample(model, 1, 1, NULL, 1, numbers, 128, &error));
+  REFUSED(kvae_sample(model, 1, 1, NULL, 0, NULL, 128, &error));
+  REFUSED(kvae_score(NULL, &x, 1, numbers, 1, &error));
+  REFUSED(kvae_score(model, &x, 1, NULL, 1, &error));
+  REFUSED(kvae_detect(NULL, &x, 1, &decision, 1, &error));
+  REFUSED(kvae_detect(model, NULL, 1, &decision, 1, &error));
+  REFUSED(kvae_detect(model, &empty, 1, &decision, 1, &error));
+  REFUSED(kvae_detect(model, &x, 1, NULL, 1, &error));
+  REFUSED(kvae_adapt(NULL, &x, 1, &how, NULL, &error));
+  REFUSED(kvae_adapt(model, &x, 1, NULL, NULL, &error));
+  REFUSED(kvae_save(NULL, "learned", &error));
+  REFUSED(kvae_save(model, NULL, &error));
+  REFUSED(kvae_restore(NULL, "learned", &error));
+  REFUSED(kvae_restore(model, NULL, &error));
+  REFUSED(kvae_reset(NULL, &error));
+  REFUSED(kvae_recent_open(0.5, 10, 0, NULL, &error));
+  REFUSED(kvae_recent_push(NULL, numbers, 1, &error));
+  REFUSED(kvae_recent_push(recent, NULL, 1, &error));
+  REFUSED(kvae_recent_decide(NULL, numbers, &decision, 1, &error));
+  REFUSED(kvae_recent_decide(recent, NULL, &decision, 1, &error));
+  REFUSED(kvae_recent_decide(recent, numbers, NULL, 1, &error));
+  kvae_recent_close(recent);
+  kvae_close(model);
+  return fine ? 0 : 1;
+}
+"""
+
+
 def program(c_project, folder, text):
     """Compile a program that uses the installed library."""
     litert = litert_folder()
@@ -272,6 +347,11 @@ def test_rows_are_counted_before_memory_is_taken_for_them(c_project, tmp_path):
     assert detected.startswith("expected room for 1 ")
     assert detected.endswith(f": score has room for {most}")
     assert drawn == "expected room for 2147483647 rows of 128 numbers: mean has room for 1"
+
+
+def test_null_is_refused_with_a_sentence(c_project, tmp_path):
+    done = run(program(c_project, tmp_path, NULLS), SENSOR)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr[-2000:]
 
 
 def test_models_in_several_threads_draw_what_one_thread_draws(c_project, tmp_path):

@@ -259,11 +259,12 @@ static void close_training(Training *training) {
 
 kvae_status kvae_adapt(kvae_model *model, const kvae_input *inputs, size_t input_count,
                        const kvae_training *how, kvae_adaptation *done, kvae_error *error) {
-  Training training = {.model = model, .rate = how->learning_rate};
   kvae_adaptation result = {0, 0, NAN, NAN, NAN, 0};
-  double guard = how->guard_nats;
   if (done != NULL) *done = result;
+  TRY(expect(how, "a kvae_training", error));
   TRY(kvae_trains_(model, error));
+  Training training = {.model = model, .rate = how->learning_rate};
+  double guard = how->guard_nats;
   TRY(check_training(how, error));
   kvae_status status = open_training(&training, inputs, input_count, guard < HUGE_VAL, error);
   if (status == KVAE_OK) {

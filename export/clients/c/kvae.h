@@ -5,6 +5,8 @@
  * Numbers are double, which holds every float32, int32 and uint8 number exactly. Rows stand one after
  * the other in an array.
  *
+ * NULL where a function needs a place, a name or numbers is KVAE_BAD_ARGUMENT.
+ *
  * Threads: the library has no global state. One model may be used by one thread at a time; different
  * models may be used at the same time. Open one model for each thread, or put a lock around it.
  *
@@ -33,7 +35,7 @@ typedef enum {
   KVAE_OK = 0,
   KVAE_NO_MEMORY,
   KVAE_BAD_FILE,     /* the model, or domain.tsv or decision.tsv beside it, is absent or damaged */
-  KVAE_BAD_ARGUMENT, /* a name, a number of rows, or a number that the input cannot hold */
+  KVAE_BAD_ARGUMENT, /* a name, NULL, a number of rows, or a number that the input cannot hold */
   KVAE_OUTSIDE_DOMAIN, /* a value that domain.tsv refuses */
   KVAE_NO_THRESHOLD,   /* the bundle was written without calibration rows */
   KVAE_NOT_FINITE,     /* an output is NaN or infinite: the inputs are beyond what the file computes */

@@ -22,6 +22,7 @@
 enum { HEADER = 15 + DIGEST_CHARACTERS + 1 }; /* "kvae learned 1 ", the digest, and the end of line */
 
 kvae_status kvae_trains_(const kvae_model *model, kvae_error *error) {
+  TRY(expect(model, "a model", error));
   if (kvae_has_(model, "train") && kvae_has_(model, "save")) return KVAE_OK;
   return fail(error, KVAE_BAD_ARGUMENT,
               "expected a file that trains its weights, exported with trainable=...");
@@ -174,6 +175,7 @@ static kvae_status write_file(const char *path, const char *header, const double
 kvae_status kvae_save(kvae_model *model, const char *path, kvae_error *error) {
   char header[HEADER + 1], *file = NULL;
   size_t size;
+  TRY(expect(path, "the path of a file", error));
   TRY(state_size(model, &size, error));
   header_of(model, header);
   double *state = malloc(size * sizeof(double));
@@ -217,6 +219,7 @@ static kvae_status read_state(const uint8_t *bytes, size_t length, const char *h
 kvae_status kvae_restore(kvae_model *model, const char *path, kvae_error *error) {
   char header[HEADER + 1];
   size_t size;
+  TRY(expect(path, "the path of a file", error));
   TRY(state_size(model, &size, error));
   header_of(model, header);
   FILE *file = fopen(path, "rb");

@@ -64,6 +64,12 @@ static inline kvae_status check(int found, const char *what, kvae_error *error) 
   return found == 0 ? KVAE_OK : fail(error, KVAE_LITERT, "%s: status %d", what, found);
 }
 
+/* Refuses NULL: `what` says what was expected. */
+static inline kvae_status expect(const void *pointer, const char *what, kvae_error *error) {
+  return pointer != NULL ? KVAE_OK
+                         : fail(error, KVAE_BAD_ARGUMENT, "expected %s, not NULL", what);
+}
+
 #define TRY(call)                                \
   do {                                           \
     kvae_status status_ = (call);                \

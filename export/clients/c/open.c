@@ -239,7 +239,9 @@ kvae_status kvae_open(const char *path, kvae_model **model, kvae_error *error) {
 
 kvae_status kvae_open_threads(const char *path, int threads, kvae_model **model,
                               kvae_error *error) {
+  TRY(expect(model, "a place for the model", error));
   *model = NULL;
+  TRY(expect(path, "the path of a model", error));
   if (threads < 1)
     return fail(error, KVAE_BAD_ARGUMENT, "expected at least one thread: %d", threads);
   if (threads > KVAE_MOST_THREADS) /* LiteRT ends the process where the system has no more */
@@ -360,6 +362,8 @@ static kvae_status no_signature(const kvae_model *model, const char *name, kvae_
 }
 
 kvae_status kvae_find_(kvae_model *model, const char *name, Function **found, kvae_error *error) {
+  TRY(expect(model, "a model", error));
+  TRY(expect(name, "the name of a signature", error));
   for (size_t i = 0; i < model->function_count; i++) {
     Function *function = *found = &model->functions[i];
     if (strcmp(function->name, name) != 0) continue;
@@ -379,6 +383,7 @@ kvae_status kvae_describe(kvae_model *model, const char *signature, kvae_signatu
                           kvae_error *error) {
   Function *function;
   TRY(kvae_find_(model, signature, &function, error));
+  TRY(expect(found, "a place for the description", error));
   found->inputs = function->ports;
   found->outputs = function->ports + function->inputs;
   found->input_count = function->inputs;

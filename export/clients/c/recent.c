@@ -17,6 +17,7 @@ struct kvae_recent {
 
 kvae_status kvae_recent_open(double rate, size_t size, int two_sided, kvae_recent **recent,
                              kvae_error *error) {
+  TRY(expect(recent, "a place for the threshold", error));
   *recent = NULL;
   if (!(rate > 0.0 && rate < 1.0))
     return fail(error, KVAE_BAD_ARGUMENT, "expected a rate in (0, 1): %g", rate);
@@ -44,6 +45,8 @@ kvae_status kvae_recent_open(double rate, size_t size, int two_sided, kvae_recen
 
 kvae_status kvae_recent_push(kvae_recent *recent, const double *scores, size_t count,
                              kvae_error *error) {
+  TRY(expect(recent, "a threshold", error));
+  if (count > 0) TRY(expect(scores, "scores", error));
   for (size_t i = 0; i < count; i++)
     if (!isfinite((float)scores[i]))
       return fail(error, KVAE_BAD_ARGUMENT, "expected scores to be finite");
@@ -77,6 +80,9 @@ static void decide(kvae_recent *recent, size_t count) {
 
 kvae_status kvae_recent_decide(kvae_recent *recent, const double *scores,
                                kvae_decision *decisions, size_t count, kvae_error *error) {
+  TRY(expect(recent, "a threshold", error));
+  if (count > 0) TRY(expect(scores, "scores", error));
+  if (count > 0) TRY(expect(decisions, "room for the decisions", error));
   if (recent->held < recent->least)
     return fail(error, KVAE_NO_THRESHOLD, "expected at least %zu scores, for a rate of %g: %zu",
                 recent->least, recent->rate, recent->held);

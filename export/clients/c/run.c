@@ -50,7 +50,9 @@ kvae_status kvae_check_inputs_(const kvae_model *model, const char *signature,
                                const kvae_port *ports, size_t port_count, const kvae_input *inputs,
                                size_t count, size_t *rows, kvae_error *error) {
   *rows = 1;
+  if (count > 0) TRY(expect(inputs, "inputs", error));
   for (size_t i = 0; i < count; i++) {
+    TRY(expect(inputs[i].name, "the name of an input", error));
     size_t at = port_of(ports, port_count, inputs[i].name);
     if (at == port_count)
       return fail(error, KVAE_BAD_ARGUMENT, "the signature has no such input: %s", inputs[i].name);
@@ -62,6 +64,7 @@ kvae_status kvae_check_inputs_(const kvae_model *model, const char *signature,
       return fail(error, KVAE_BAD_ARGUMENT,
                   "expected a whole number of rows of %zu numbers: %s has %zu", port->size,
                   port->name, inputs[i].count);
+    TRY(expect(inputs[i].values, "the numbers of an input", error));
     size_t found = inputs[i].count / port->size;
     if (i > 0 && found != *rows)
       return fail(error, KVAE_BAD_ARGUMENT, "expected inputs with the same number of rows: %s",
@@ -81,7 +84,9 @@ kvae_status kvae_check_inputs_(const kvae_model *model, const char *signature,
 static kvae_status check_outputs(const Function *function, const kvae_output *outputs, size_t count,
                                  size_t rows, kvae_error *error) {
   const kvae_port *ports = function->ports + function->inputs;
+  if (count > 0) TRY(expect(outputs, "outputs", error));
   for (size_t i = 0; i < count; i++) {
+    TRY(expect(outputs[i].name, "the name of an output", error));
     size_t at = port_of(ports, function->ports_out, outputs[i].name);
     if (at == function->ports_out)
       return fail(error, KVAE_BAD_ARGUMENT, "the signature has no such output: %s",
@@ -176,6 +181,8 @@ kvae_status kvae_run(kvae_model *model, const char *signature, const kvae_input 
   size_t rows;
   TRY(check_call(model, signature, inputs, input_count, outputs, output_count, &function, &rows,
                  error));
+  for (size_t i = 0; i < output_count; i++)
+    TRY(expect(outputs[i].values, "room for the numbers of an output", error));
   return run_rows(model, function, rows, inputs, input_count, outputs, output_count, error);
 }
 
@@ -193,6 +200,8 @@ kvae_status kvae_sample(kvae_model *model, int32_t seed, size_t rows, const kvae
     name++;
   kvae_output output = {decoded[name], values, count};
   TRY(check_outputs(function, &output, 1, rows, error));
+  TRY(expect(values, "room for the draws", error));
+  if (other_count > 0) TRY(expect(others, "the other inputs", error));
   if (rows > INT32_MAX || rows > SIZE_MAX / (2 * sizeof(double))) return no_memory(error);
   double *seeds = malloc(2 * rows * sizeof(double));
   kvae_input *inputs = malloc((other_count + 1) * sizeof(kvae_input));
@@ -219,6 +228,8 @@ kvae_status kvae_score(kvae_model *model, const kvae_input *inputs, size_t input
 
 kvae_status kvae_detect(kvae_model *model, const kvae_input *inputs, size_t input_count,
                         kvae_decision *decisions, size_t rows, kvae_error *error) {
+  TRY(expect(model, "a model", error));
+  TRY(expect(decisions, "room for the decisions", error));
   if (!model->decides)
     return fail(error, KVAE_NO_THRESHOLD,
                 "expected a bundle with thresholds, written with calibration rows");

@@ -210,14 +210,26 @@ static void run(const char *name, const kvae_signature *signature, size_t rows) 
     }
 }
 
+/* Prints the fewest digits, from 15 on, that read back as the same number. */
+static void print_shortest(double number) {
+  char text[32];
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, number);
+    if (strtod(text, NULL) == number) break;
+  }
+  printf("%s", text);
+}
+
 static void detect(size_t rows) {
   kvae_error error;
   work.decisions = allocate(NULL, rows, sizeof(kvae_decision));
   check(kvae_detect(work.model, work.inputs, work.input_count, work.decisions, rows, &error),
         &error);
-  for (size_t row = 0; row < rows; row++)
-    printf("score %.9g\np_value %.17g\nis_anomaly %d\n", (double)work.decisions[row].score,
-           work.decisions[row].p_value, work.decisions[row].is_anomaly);
+  for (size_t row = 0; row < rows; row++) {
+    printf("score %.9g\np_value ", (double)work.decisions[row].score);
+    print_shortest(work.decisions[row].p_value);
+    printf("\nis_anomaly %d\n", work.decisions[row].is_anomaly);
+  }
 }
 
 static void print_ports(const kvae_port *ports, size_t count) {

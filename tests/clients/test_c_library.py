@@ -389,7 +389,8 @@ def test_an_altered_file_is_refused_before_it_is_parsed(c_project, folder, name)
     (folder / name).write_bytes(content)
     done = run(c_project / "bin" / "decode", folder / MODEL)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"Error: {name} is not the file that SHA256SUMS lists\n" in done.stderr
+    sentence = f"{name} is not the file that SHA256SUMS lists, or SHA256SUMS is damaged"
+    assert f"Error: {sentence}\n" in done.stderr
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8])

@@ -9,6 +9,8 @@
 
 /* -- running ------------------------------------------------------------------------------------- */
 
+static const char *plural(size_t count) { return count == 1 ? "" : "s"; }
+
 /* Refuses numbers outside the domain, and those that the tensor cannot hold. */
 static kvae_status check_values(const kvae_model *model, const kvae_port *port,
                                 const kvae_input *input, kvae_error *error) {
@@ -62,8 +64,8 @@ kvae_status kvae_check_inputs_(const kvae_model *model, const char *signature,
         return fail(error, KVAE_BAD_ARGUMENT, "an input is named twice: %s", port->name);
     if (inputs[i].count == 0 || inputs[i].count % port->size != 0)
       return fail(error, KVAE_BAD_ARGUMENT,
-                  "expected a whole number of rows of %zu numbers: %s has %zu", port->size,
-                  port->name, inputs[i].count);
+                  "expected a whole number of rows of %zu number%s: %s has %zu", port->size,
+                  plural(port->size), port->name, inputs[i].count);
     TRY(expect(inputs[i].values, "the numbers of an input", error));
     size_t found = inputs[i].count / port->size;
     if (i > 0 && found != *rows)
@@ -93,8 +95,9 @@ static kvae_status check_outputs(const Function *function, const kvae_output *ou
                   outputs[i].name);
     if (outputs[i].count % ports[at].size != 0 || outputs[i].count / ports[at].size != rows)
       return fail(error, KVAE_BAD_ARGUMENT,
-                  "expected room for %zu rows of %zu numbers: %s has room for %zu", rows,
-                  ports[at].size, outputs[i].name, outputs[i].count);
+                  "expected room for %zu row%s of %zu number%s: %s has room for %zu", rows,
+                  plural(rows), ports[at].size, plural(ports[at].size), outputs[i].name,
+                  outputs[i].count);
   }
   return KVAE_OK;
 }

@@ -11,6 +11,15 @@
 
 static const char *plural(size_t count) { return count == 1 ? "" : "s"; }
 
+/* Refuses a number by its place in `values` of the input. */
+static kvae_status refuse(const char *wanted, const char *name, size_t place, double value,
+                          kvae_error *error) {
+  char text[32];
+  snprintf(text, sizeof text, "%g", value);
+  return fail(error, KVAE_BAD_ARGUMENT, "expected %s: %s[%zu] is %s", wanted, name, place,
+              isnan(value) ? "NaN" : text); /* %g may write -nan */
+}
+
 /* Refuses numbers outside the domain, and those that the tensor cannot hold. */
 static kvae_status check_values(const kvae_model *model, const kvae_port *port,
                                 const kvae_input *input, kvae_error *error) {
@@ -18,7 +27,7 @@ static kvae_status check_values(const kvae_model *model, const kvae_port *port,
   for (size_t i = 0; i < input->count; i++) {
     double value = input->values[i];
     if (isinf(value))
-      return fail(error, KVAE_BAD_ARGUMENT, "expected finite numbers: %s", port->name);
+      return refuse("finite numbers", port->name, i, value, error);
     if (value < -FLT_MAX || value > FLT_MAX)
       return fail(error, KVAE_BAD_ARGUMENT,
                   "expected numbers that are finite in float32: %s has %g", port->name, value);
@@ -30,13 +39,13 @@ static kvae_status check_values(const kvae_model *model, const kvae_port *port,
   for (size_t i = 0; i < input->count; i++) {
     double value = input->values[i];
     if (isnan(value) && !(missing && port->type == KVAE_FLOAT32))
-      return fail(error, KVAE_BAD_ARGUMENT, "expected finite numbers: %s", port->name);
+      return refuse("finite numbers", port->name, i, value, error);
     if (port->type == KVAE_INT32 &&
         !(value >= INT32_MIN && value <= INT32_MAX && value == (double)(int32_t)value))
-      return fail(error, KVAE_BAD_ARGUMENT, "expected whole numbers of 32 bits: %s", port->name);
+      return refuse("whole numbers of 32 bits", port->name, i, value, error);
     if (port->type == KVAE_UINT8 &&
         !(value >= 0 && value <= UINT8_MAX && value == (double)(uint8_t)value))
-      return fail(error, KVAE_BAD_ARGUMENT, "expected whole numbers in [0, 255]: %s", port->name);
+      return refuse("whole numbers in [0, 255]", port->name, i, value, error);
   }
   return KVAE_OK;
 }

@@ -573,3 +573,12 @@ def test_the_documented_program_learns_and_decides(c_project, learner, tmp_path)
     assert float(last) < float(first)
     assert int(alarms) <= 5
     Model(learner).restore(tmp_path / "learned.bin")
+    mistakes = {
+        (): "usage: learn MODEL ROWS.txt LEARN THRESHOLD",
+        (learner / FILE, "absent.txt", 1, 1): "absent.txt: No such file or directory",
+        (learner / FILE, "rows.txt", 200, 100): "expected more than LEARN + THRESHOLD windows: 300",
+    }
+    for arguments, sentence in mistakes.items():
+        command = list(map(str, [program, *arguments]))
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{sentence}\n")

@@ -178,7 +178,8 @@ static size_t read_arguments(int count, char **arguments, const kvae_signature *
   }
   for (size_t j = 0; j < signature->input_count; j++) {
     if (work.inputs[j].values != NULL) continue;
-    if (judging) fail("an input is missing, and a row of zeros would be judged", work.inputs[j].name);
+    if (judging)
+      fail("an input is missing, and a row of zeros would be judged", work.inputs[j].name);
     size_t numbers = rows * signature->inputs[j].size;
     double *zeros = allocate(NULL, numbers, sizeof(double));
     for (size_t i = 0; i < numbers; i++) zeros[i] = 0.0;
@@ -269,7 +270,7 @@ static void call(const char *wanted, int count, char **arguments) {
 
 int main(int count, char **arguments) {
   if (count < 2 || strcmp(arguments[1], "--help") == 0)
-    fail("usage: decode MODEL [SIGNATURE [NAME=VALUES ...]], or detect or list for SIGNATURE", NULL);
+    fail("usage: decode MODEL [SIGNATURE [NAME=VALUES ...]], SIGNATURE also detect or list", NULL);
   const char *wanted = count > 2 ? arguments[2] : "decode";
   int listing = strcmp(wanted, "list") == 0;
   kvae_error error;

@@ -44,8 +44,8 @@ static kvae_status check_digest(FILE *file, const char *name, const char *sums, 
   if (!digest_of(file, digest)) return fail(error, KVAE_BAD_FILE, "%s cannot be read", name);
   rewind(file);
   if (has_line(sums, digest, name)) return KVAE_OK;
-  return fail(error, KVAE_BAD_FILE, "%s is not the file that SHA256SUMS lists, or SHA256SUMS is damaged",
-              name);
+  return fail(error, KVAE_BAD_FILE,
+              "%s is not the file that SHA256SUMS lists, or SHA256SUMS is damaged", name);
 }
 
 /* Returns whether nothing stands at a path, where `fopen` has just failed; a link that leads nowhere is

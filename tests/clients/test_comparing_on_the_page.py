@@ -20,6 +20,11 @@ for (const value of arguments[0]) {
   menu.dispatchEvent(new Event("change"));
 }
 """
+CHOOSE_BUNDLE = """
+const menu = document.getElementById("bundle");
+menu.value = arguments[0];
+menu.dispatchEvent(new Event("change"));
+"""
 # Nothing was fetched for half a second.
 AT_REST = """
 const last = performance.getEntriesByType("resource").map((entry) => entry.responseEnd);
@@ -74,9 +79,15 @@ def test_two_bundles_decode_the_same_point(page, client_bundle):
         page.wait(AT_REST)
         assert page.said("compared-names").endswith(int8)
         page.set("other", "people", "change")
-        page.wait("return !document.getElementById('error').hidden")
+        page.wait("return !document.getElementById('compare-error').hidden")
         assert not page.find("comparison").is_displayed()
         said = f"Expected a model of examples of 8 {TIMES} 8 {TIMES} 1 from 5 latent variables. "
-        assert said + "Received: one of examples of" in page.error()
+        assert said + "Received: one of examples of" in page.said("compare-error")
+        assert page.error() == ""
+        page.script(CHOOSE_BUNDLE, "bundles/people/")  # the one that was refused
+        page.wait("return document.getElementById('name').textContent === 'people'")
+        page.wait("return !document.getElementById('workbench').hidden")
+        page.settle()
+        assert (page.error(), page.said()) == ("", "Draw 0 from the prior")
     finally:
         shutil.rmtree(copy)

@@ -1,6 +1,8 @@
 """Parts of the page that have a state, without a browser."""
 
+import hashlib
 import io
+import json
 
 import numpy as np
 
@@ -243,3 +245,49 @@ return said;
 
 def test_contributions_end_where_another_model_is_opened():
     assert with_elements(JUDGE) == []
+
+
+COMPARE = """
+globalThis.document.baseURI = "http://127.0.0.1/";
+globalThis.fetch = async (address) => new Response(given[address.pathname.split("/").pop()]);
+globalThis.Option = function (text, value) { Object.assign(this, { text, value }); };
+const { Compare } = await load("compare.js");
+const said = [];
+const actions = [];
+const attempt = (action) => {
+  const done = (async () => action())().catch(({ message }) => said.push(message));
+  actions.push(done);
+  return done;
+};
+const menu = elements.other;
+menu.replaceChildren = (...options) => { menu.value = options[0].value; };
+const model = (latent) => ({
+  manifest: { model: { event_shape: [8], latents: { z: { shape: [latent] } } } },
+});
+const choices = ["people", "digits"].map((text) => ({ text, preset: null, address: text }));
+const compare = new Compare(attempt, {});
+elements.compare.hidden = false;
+compare.use(model(5), {}, {}, choices);
+menu.value = "people";
+menu.dispatchEvent(new Event("change"));
+await Promise.all(actions);
+const refused = elements["compare-error"].textContent;
+const bundle = {};
+await compare.use(model(5), {}, bundle, choices.slice(0, 1));
+const after = menu.value;
+menu.value = "people"; // another precision of the bundle keeps the choice
+await compare.use(model(5), {}, bundle, choices.slice(0, 1));
+return [said, refused, after, menu.value, elements["compare-error"].textContent];
+"""
+
+
+def test_a_model_that_cannot_be_compared_is_refused_on_its_tab_and_stops_nothing_else():
+    described = {"event_shape": [4], "latents": {"z": {"shape": [2]}}}
+    manifest = json.dumps({"schema": 2, "model": described})
+    digest = hashlib.sha256(manifest.encode()).hexdigest()
+    files = {"manifest.json": manifest, "SHA256SUMS": f"{digest}  manifest.json\n"}
+    words = (
+        "Expected a model of examples of 8 from 5 latent variables. "
+        "Received: one of examples of 4 from 2 latent variables"
+    )
+    assert with_elements(COMPARE, files) == [[], words, "", "people", words]

@@ -49,29 +49,48 @@ export class Compare {
    */
   use(model, kind, bundle, choices) {
     this.#free();
+    const same = bundle === this.#bundle;
+    const before = same ? element("other").value : null; // another bundle may not fit to it
     [this.#models, this.#kind, this.#bundle, this.#choices] = [[model], kind, bundle, choices];
-    const before = element("other").value;
     const options = choices.map(({ text }) => new Option(text, text));
-    // Another bundle may not fit: none is opened before it is asked for.
+    // None of the other bundles is opened before it is asked for.
     if (!choices[0]?.preset) options.unshift(new Option("…", ""));
     element("other").replaceChildren(...options);
     if (choices.some(({ text }) => text === before)) element("other").value = before;
-    return element("compare").hidden ? null : this.#load();
+    return same && !element("compare").hidden ? this.#load() : null; // a bundle opens on another tab
   }
 
+  /** Show what is chosen; why that cannot be compared is said on the tab, and stops nothing else. */
   async #load() {
     this.#free();
     element("comparison").hidden = true;
+    element("compare-error").hidden = true;
     const chosen = this.#choices.find(({ text }) => text === element("other").value);
     if (!chosen) return;
-    const { preset, address, text } = chosen;
     const [own] = this.#models;
+    try {
+      await this.#open(chosen, own);
+    } catch (error) {
+      if (!this.#asks(chosen, own)) return;
+      console.error(error);
+      element("compare-error").textContent = String(error.message ?? error);
+      element("compare-error").hidden = false;
+    }
+  }
+
+  /** Whether nothing else was chosen meanwhile. */
+  #asks({ text }, own) {
+    return own === this.#models[0] && element("other").value === text;
+  }
+
+  async #open(chosen, own) {
+    const { preset, address, text } = chosen;
     const bundle = address ? await openBundle(address) : this.#bundle;
     check(own.manifest, bundle.manifest);
     const { Model } = await import("./model.js");
     const model = await Model.load(bundle, preset, own.accelerator);
-    if (own !== this.#models[0] || element("other").value !== text) {
-      model.delete(); // something else was chosen meanwhile
+    if (!this.#asks(chosen, own)) {
+      model.delete();
       return;
     }
     this.#free(); // of two loads of one choice the later one counts

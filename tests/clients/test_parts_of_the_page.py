@@ -5,6 +5,7 @@ import io
 import json
 
 import numpy as np
+import pytest
 
 from tests.clients.dom import with_elements
 from tests.clients.javascript import javascript
@@ -291,3 +292,46 @@ def test_a_model_that_cannot_be_compared_is_refused_on_its_tab_and_stops_nothing
         "Received: one of examples of 4 from 2 latent variables"
     )
     assert with_elements(COMPARE, files) == [[], words, "", "people", words]
+
+
+PLACE = """
+const { place } = await load("accelerator.js");
+const [fetched, compiled] = [[], []];
+const read = async (name) => {
+  fetched.push(name);
+  return Uint8Array.from(given.golden);
+};
+const compile = async (accelerator, opened) => {
+  await opened.read("model.tflite");
+  compiled.push(accelerator);
+  return {
+    accelerator,
+    preset: given.preset,
+    signatures: { decode: { inputs: { z: {} } } },
+    run: async () => ({ mean: [1] }),
+    delete() {},
+  };
+};
+const { why } = await place({ read }, compile, { requestAdapter: async () => ({}) });
+return [why, fetched, compiled];
+"""
+
+
+def placed(preset):
+    golden = io.BytesIO()
+    np.savez(golden, **{"inputs/decode/z": np.zeros((1, 2), "float32")})
+    return javascript(PLACE, {"preset": preset, "golden": list(golden.getvalue())})
+
+
+def test_a_file_is_fetched_once_for_both_accelerators():
+    assert placed("float32") == [
+        "WebGPU: it differs from WebAssembly by at most 0",
+        ["model.tflite", "golden.npz"],
+        ["wasm", "webgpu"],
+    ]
+
+
+@pytest.mark.parametrize("preset", ["int8", "int8-full"])
+def test_a_file_in_int8_is_not_tried_by_webgpu(preset):
+    why = "WebAssembly: this file computes in int8"
+    assert placed(preset) == [why, ["model.tflite"], ["wasm"]]

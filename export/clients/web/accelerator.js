@@ -11,29 +11,37 @@ const BUDGET = 1e-5;
 // WGSL allows sine and cosine, of which normals and arcs are made, an absolute error of 2^-11; a normal
 // multiplies it by up to sqrt(2 log 2^24).
 const DRAWN_BUDGET = Math.sqrt(48 * Math.log(2)) * 2 ** -11;
+const INT8 = ["int8", "int8-full"]; // presets whose products are in int8, beyond any budget of float32
 const DRAWN = ["sample", "interpolate_spherical", "impute"];
 
 /**
  * Return the model of a file where it shall run, and a sentence that says why there.
  *
  * @param {{manifest: object, read: function(string): Promise<Uint8Array>}} bundle From `openBundle`.
- * @param {function(string): Promise<Model>} load Compiles the file for "wasm" or "webgpu".
+ * @param {function(string, object): Promise<Model>} load Compiles the file for "wasm" or "webgpu", from the
+ *     bundle that it is given, which fetches a file once.
  * @param {object} gpu `navigator.gpu`, undefined where there is none.
  * @returns {Promise<{model: Model, why: string}>}
  */
 export async function place(bundle, load, gpu = navigator.gpu) {
-  const model = await load("wasm");
+  const fetched = {};
+  const read = (name) => (fetched[name] ??= bundle.read(name));
+  const opened = { ...bundle, read };
+  const model = await load("wasm", opened);
   if (model.training) return { model, why: "WebAssembly: this file trains its weights there" };
+  if (INT8.includes(model.preset)) {
+    return { model, why: "WebAssembly: this file computes in int8" };
+  }
   if (!(await gpu?.requestAdapter().catch(() => null))) {
     return { model, why: "WebAssembly: this browser has no WebGPU on this device" };
   }
   let other;
   try {
-    other = await load("webgpu");
+    other = await load("webgpu", opened);
     if (other.accelerator !== "webgpu") {
       throw new Error("LiteRT.js cannot run all of this file by WebGPU");
     }
-    const golden = parseNpz(await bundle.read(GOLDEN), GOLDEN);
+    const golden = parseNpz(await read(GOLDEN), GOLDEN);
     const error = await compared(model, other, golden);
     model.delete();
     return { model: other, why: `WebGPU: it differs from WebAssembly by at most ${error}` };

@@ -101,7 +101,7 @@ export class Model {
       asked.why = `${asked.where}: the address of the page asks for ${NAMES[accelerator]}`;
       return asked;
     }
-    const { model, why } = await place(bundle, (name) => Model.load(bundle, preset, name));
+    const { model, why } = await place(bundle, (name, opened) => Model.load(opened, preset, name));
     model.why = why;
     return model;
   }

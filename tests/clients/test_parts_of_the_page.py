@@ -248,6 +248,63 @@ def test_contributions_end_where_another_model_is_opened():
     assert with_elements(JUDGE) == []
 
 
+FILES = """
+const { Judge } = await load("judge.js");
+const { Kind } = await load("kind.js");
+const errors = [];
+let last;
+const attempt = (action) => {
+  last = (async () => action())().catch(({ message }) => errors.push(message));
+  return last;
+};
+const judge = new Judge({ attempt, shown: () => [0, 1, 2], others: () => ({}) });
+const model = {
+  signatures: {},
+  has: (name) => given.signatures.includes(name),
+  score: async () => 1,
+  reconstruct: async (x) => x,
+};
+const kind = new Kind({ model: { event_shape: [3], inputs: {} } });
+await judge.use(model, kind);
+const shown = [];
+for (const { text, row } of given.files) {
+  if (text) elements.file.files = [{ name: "a.csv", text: async () => text }];
+  if (row) elements.row.value = row;
+  elements[text ? "file" : "row"].dispatchEvent({ type: "change" });
+  await last;
+  shown.push({
+    hidden: given.watched.filter((id) => elements[id].hidden),
+    ends: kind.scale.ends(),
+  });
+}
+return { errors, shown };
+"""
+ROWS = "Value 0,Value 1,Value 2\n"
+
+
+def judged(*files, watched=(), signatures=("score", "reconstruct")):
+    """Return the errors, and after each file or row which elements are hidden and the scale."""
+    steps = [{"text": each} if isinstance(each, str) else {"row": each} for each in files]
+    return with_elements(FILES, {"files": steps, "watched": watched, "signatures": signatures})
+
+
+def test_a_result_is_hidden_where_the_next_file_or_row_is_refused():
+    watched = ["judged", "result", "row-label"]
+    found = judged(f"{ROWS}1,2,3\n1,q,3\n", 2, 1, "other\n1\n", f"{ROWS}1,2,3\n", watched=watched)
+    assert [step["hidden"] for step in found["shown"]] == [
+        [],
+        ["result"],
+        [],
+        ["judged", "row-label"],
+        ["row-label"],
+    ]
+    assert [error.split(".")[0] for error in found["errors"]] == [
+        "Expected a number in the column Value 1",
+        "Expected a CSV file with a line of names, among them Value 0, Value 1, Value 2, and rows "
+        "below",
+    ]
+
+
 COMPARE = """
 globalThis.document.baseURI = "http://127.0.0.1/";
 globalThis.fetch = async (address) => new Response(given[address.pathname.split("/").pop()]);

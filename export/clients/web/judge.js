@@ -64,11 +64,8 @@ export class Judge {
   /** Take a model, or another precision of the one there is. */
   use(model, kind) {
     if (this.#kind !== kind) {
-      this.#source = null;
-      this.#overview.clear();
+      this.#forget();
       element("file").value = "";
-      element("judged").hidden = true;
-      element("row-label").hidden = true;
       this.#gaps.use(kind);
     }
     this.#gaps.known = imputes(model);
@@ -92,9 +89,22 @@ export class Judge {
     this.#overview.use({ count, example }, this.#kind.noun, this.#model);
   }
 
+  /** Show nothing of a file. */
+  #forget() {
+    this.#source = null;
+    this.#overview.clear();
+    element("judged").hidden = true;
+    element("row-label").hidden = true;
+  }
+
   async #open(file) {
     if (!file) return;
-    this.#source = await sourceOf([file], this.#kind);
+    try {
+      this.#source = await sourceOf([file], this.#kind);
+    } catch (error) {
+      this.#forget(); // what another file has shown must not stand below the error
+      throw error;
+    }
     const { count } = this.#source;
     element("row-label").hidden = count === 1;
     element("row-name").textContent = `${this.#kind.noun} of ${count}`;
@@ -112,7 +122,16 @@ export class Judge {
     return this.#choose();
   }
 
-  #choose() {
+  async #choose() {
+    try {
+      await this.#judge();
+    } catch (error) {
+      element("result").hidden = true; // it is of another example
+      throw error;
+    }
+  }
+
+  #judge() {
     const field = element("row");
     const { count, example, words, where } = this.#source ?? { count: 0 };
     if (!count) return null;
@@ -149,7 +168,7 @@ export class Judge {
     const imputed = await model.impute(x, row, others("impute"));
     for (const each of [whole.filter((value) => !Number.isNaN(value)), imputed])
       kind.scale.grow(each);
-    element("judged").hidden = false;
+    for (const id of ["judged", "result"]) element(id).hidden = false;
     element("contribution-words").hidden = true;
     element("gap-words").hidden = false;
     element("judged-words").textContent = words;
@@ -166,7 +185,7 @@ export class Judge {
     const remade = model.has("reconstruct")
       ? await model.reconstruct(x, others("reconstruct"))
       : null;
-    element("judged").hidden = false;
+    for (const id of ["judged", "result"]) element(id).hidden = false;
     element("contribution-words").hidden = false;
     element("gap-words").hidden = true;
     element("judged-words").textContent = words;

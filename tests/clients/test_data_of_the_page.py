@@ -70,6 +70,42 @@ def test_a_line_of_names_may_be_numbers():
     assert windows(text, [4, 2]) == [[0, 1, 10, 11, 12, 13, 14, 15]]
 
 
+SOURCE = """
+const { sourceOf } = await load("source.js");
+const file = { name: "x.npy", text: async () => given.text };
+try {
+  await sourceOf([file], given.kind);
+} catch (error) {
+  return error.message;
+}
+"""
+
+
+@pytest.mark.parametrize("text", ["\x93NUMPY\x01\x00v\x00\n", "\ufffdPNG\n1,2\n"])
+def test_a_file_that_is_no_text_is_named(text):
+    words = "Expected a CSV file. Received: x.npy, which is no text file in UTF-8"
+    assert javascript(SOURCE, {"text": text, "kind": series([2, 1])}) == words
+    assert javascript(SOURCE, {"text": text, "kind": {"name": "row", "columns": []}}) == words
+
+
+def test_a_line_without_numbers_is_quoted_in_part():
+    found = javascript(REFUSED, {"text": "1\n" + 9000 * "a" + "\n", "kind": series([2, 1])})
+    assert found == (
+        "Expected a CSV file with 2 lines or more of 1 number. "
+        f"Received: line 2 with {60 * 'a'} \u2026"
+    )
+    wide = javascript(REFUSED, {"text": "1\n" + 300 * "b," + "b\n", "kind": series([2, 1])})
+    assert wide.endswith(f"Received: line 2 with {', '.join(50 * 'b')}, \u2026")
+    column = classes("yes", "no")
+    (refused,) = numbers(column, [9000 * "a"])
+    assert refused == f"Expected one of yes, no in the column column. Received: {60 * 'a'} \u2026"
+    names = javascript(
+        REFUSED,
+        {"text": 9000 * "a" + "\n1\n", "kind": {"name": "row", "columns": [{"name": "x"}]}},
+    )
+    assert names.endswith(f"Received: {60 * 'a'} \u2026")
+
+
 ROWS = """
 const { Kind } = await load("kind.js");
 const { examplesOf } = await load("csv.js");

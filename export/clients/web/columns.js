@@ -8,6 +8,7 @@ import { spanOf } from "./domain.js";
 import { plain } from "./number.js";
 
 const STEPS = { D: 86400e3, h: 3600e3, m: 60e3, s: 1e3, ms: 1, us: 1e-3, ns: 1e-6 }; // milliseconds
+const [MOST_QUOTED, LONGEST_QUOTED] = [50, 60]; // cells and characters of one in an error
 
 /** What is read as a missing value: `GAPS` of kvae/cli/table_cells.py. */
 export const GAPS = ["", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"];
@@ -118,6 +119,14 @@ export function numeric(cells) {
   return cells.every((cell) => isGap(cell) || Number.isFinite(numberOf(cell)));
 }
 
+/** Return cells for an error: the first ones, each cut. */
+export function quoted(cells) {
+  const shown = cells
+    .slice(0, MOST_QUOTED)
+    .map((cell) => (cell.length > LONGEST_QUOTED ? `${cell.slice(0, LONGEST_QUOTED)} …` : cell));
+  return [...shown, ...(cells.length > MOST_QUOTED ? ["…"] : [])].join(", ");
+}
+
 function isGap(text) {
   return GAPS.includes(text.trim());
 }
@@ -197,7 +206,9 @@ export class Column {
         ? "a date with a time zone such as 2024-01-31T00:00Z"
         : "a date without a time zone such as 2024-01-31";
       const expected = classes ?? (told?.kind === "date" ? dates : "a number");
-      throw new Error(`Expected ${expected} in the column ${this.name}. Received: ${trimmed}`);
+      throw new Error(
+        `Expected ${expected} in the column ${this.name}. Received: ${quoted([trimmed])}`,
+      );
     }
     if (this.span === 1) return [value];
     return Array.from({ length: this.span }, (_, index) =>

@@ -1,6 +1,6 @@
 // Reads CSV files: windows of a series, rows of a table.
 
-import { numeric, placesOf } from "./columns.js";
+import { numeric, placesOf, quoted } from "./columns.js";
 import { windowsOf } from "./windows.js";
 
 /**
@@ -64,7 +64,7 @@ function rowsOf(lines, { columns }) {
     };
   }
   if (places.includes(-1) || !rows.length) {
-    const found = rows.length ? names.join(", ") : "no rows";
+    const found = rows.length ? quoted(names) : "no rows";
     throw new Error(
       `Expected a CSV file with a line of names, among them ${wanted.join(", ")}, ` +
         `and rows below. Received: ${found}`,

@@ -15,7 +15,7 @@ export async function sourceOf(files, kind) {
   const [first, ...more] = files;
   if (kind.name !== "picture") {
     if (more.length) throw new Error("Expected one CSV file. Received: several files");
-    return { ...examplesOf(await first.text(), kind), words: [first.name] };
+    return { ...examplesOf(await textOf(first), kind), words: [first.name] };
   }
   const pictures = [];
   for (const file of files) pictures.push(await pixelsOf(file, kind));
@@ -24,6 +24,14 @@ export async function sourceOf(files, kind) {
     example: (row) => pictures[row].values,
     words: more.length ? [`${pictures.length} pictures`] : [first.name, pictures[0].words],
   };
+}
+
+async function textOf(file) {
+  const text = await file.text();
+  if (/[\0\ufffd]/.test(text)) {
+    throw new Error(`Expected a CSV file. Received: ${file.name}, which is no text file in UTF-8`);
+  }
+  return text;
 }
 
 /** Return a sentence that says which files there can be. */

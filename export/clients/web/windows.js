@@ -1,7 +1,7 @@
 // Windows of a series in a CSV file: a column for each channel, and perhaps one of dates. Where the bundle
 // names the channels and the file has a line with these names, the columns are found by them.
 
-import { numberOf, numeric, placesOf } from "./columns.js";
+import { numberOf, numeric, placesOf, quoted } from "./columns.js";
 import { isDate, timeOf } from "./dates.js";
 
 const GAP = 1.5; // of the usual time between two lines, as in kvae.data.windows
@@ -29,7 +29,7 @@ export function windowsOf(lines, kind) {
   const wide = whole ? 1 : channels;
   const length = whole ? samples * channels : samples; // of a window, in rows
   const told = (row) =>
-    `line ${row + 1 + lines.length - body.length} with ${(body[row] ?? rows[row]).join(", ")}`;
+    `line ${row + 1 + lines.length - body.length} with ${quoted(body[row] ?? rows[row])}`;
 
   const wrong = rows.findIndex((row) => row.length !== wide || !numeric(row));
   const dates = place < 0 ? null : body.map((row) => row[place].trim());

@@ -78,6 +78,82 @@ def test_a_draw_is_shown_by_a_precision_that_can_only_decode():
     ]
 
 
+ADDRESS = """
+const { Explore } = await load("explore.js");
+const { Kind } = await load("kind.js");
+const described = { latent_dim: 2, event_shape: [2], latents: { z: {} }, inputs: { label: {} } };
+const manifest = { axes: [], model: { sha256: "", ...described } };
+const model = {
+  manifest,
+  preset: "float32",
+  signatures: { sample: { inputs: { seed: {} } }, decode: { inputs: { z: {} } } },
+  has: (name) => ["sample", "decode"].includes(name),
+  decode: async (z) => {
+    if (z[0] > 1e6) throw new Error("The output is NaN or infinite");
+    return Float32Array.from(z);
+  },
+  sample: async (seed) => ({ decoded: [seed, seed], z: [seed, 0] }),
+};
+let error = null;
+let last;
+const attempt = (action) => {
+  error = null;
+  return last = (async () => action())().catch(({ message }) => { error = message; });
+};
+const explore = new Explore(attempt);
+const fields = { values: { label: [3] } };
+explore.use(model, new Kind(manifest), fields, "name", null);
+await attempt(() => explore.start(new URLSearchParams(given.address)));
+if (given.typed !== null) {
+  elements.seed.value = given.typed;
+  elements.seed.dispatchEvent({ type: "change" });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+return [elements.shown.textContent, fields.values.label, error];
+"""
+DRAW_0 = "Draw 0 from the prior"
+
+
+def started(address, typed=None):
+    """Return what is shown at an address, the other input, and the error."""
+    return with_elements(ADDRESS, {"address": address, "typed": typed})
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "expected"),
+    [
+        ("seed=1e99", "seed", "a whole number of 32 bits"),
+        ("seed=-2147483649", "seed", "a whole number of 32 bits"),
+        ("seed=abc", "seed", "a whole number of 32 bits"),
+        ("seed=7.5", "seed", "a whole number of 32 bits"),
+        ("z=a,b", "z", "2 numbers with commas between them"),
+        ("z=1", "z", "2 numbers with commas between them"),
+        ("z=1e99,0", "z", "2 numbers with commas between them"),
+        ("label=1,2", "label", "a number"),
+    ],
+)
+def test_what_is_no_point_in_the_address_is_said_above_draw_0(address, name, expected):
+    received = address.removeprefix(f"{name}=")
+    words = f"Expected {name} in the address to be {expected}. Received: {received}"
+    assert started(address) == [DRAW_0, [3], words]
+
+
+def test_a_point_of_the_address_that_cannot_be_decoded_gives_way_to_draw_0():
+    assert started("z=1e9,0&label=4") == [DRAW_0, [3], "The output is NaN or infinite"]
+
+
+def test_a_point_of_the_address_is_shown():
+    assert started("") == [DRAW_0, [3], None]
+    assert started("seed=-7&label=4") == ["Draw -7 from the prior", [4], None]
+    assert started("z=1,2") == ["A point set by the sliders", [3], None]
+
+
+def test_a_number_that_is_no_seed_shows_draw_0():
+    words = "Expected the draw number to be a whole number of 32 bits. Received: 99999999999"
+    assert started("seed=5", "99999999999") == [DRAW_0, [3], words]
+    assert started("seed=5", "8") == ["Draw 8 from the prior", [3], None]
+
+
 TABS = """
 const tabs = ["first", "second", "third"].map((id) => elements[id]);
 ["first", "second", "third"].forEach((id) => Object.assign(elements[id], {

@@ -6,7 +6,7 @@ import { save, saveFilm } from "./download.js";
 import { Latest } from "./latest.js";
 import { LatentMap } from "./map.js";
 import { Names } from "./names.js";
-import { Point } from "./point.js";
+import { isSeed, Point, SEEDS } from "./point.js";
 import { randomPoint } from "./random_point.js";
 import { Walk } from "./walk.js";
 import { Ways } from "./ways.js";
@@ -63,14 +63,12 @@ export class Explore {
       jump: (z) => attempt(() => this.#to(new Point({ z }, this.#fields.values))),
     });
     const listen = (id, action) => element(id).addEventListener("click", () => attempt(action));
-    listen("next", () => this.draw(Number(element("seed").value) + 1));
+    listen("next", () => this.#drawTyped(1));
     listen("undo", () => this.undo());
     listen("save", () => save(this.#kind, [this.values], this.#file));
     listen("keep-a", () => this.#keep("a"));
     listen("keep-b", () => this.#keep("b"));
-    element("seed").addEventListener("change", () =>
-      attempt(() => this.draw(Math.trunc(Number(element("seed").value)) || 0)),
-    );
+    element("seed").addEventListener("change", () => attempt(() => this.#drawTyped()));
     element("axes").addEventListener("shown", () => this.#preview());
     document.addEventListener("keydown", (event) => {
       const editing = event.target.matches("input:not([type=range]), textarea");
@@ -128,16 +126,41 @@ export class Explore {
     this.#map.use(codes, this.#ranges, names);
   }
 
-  /** Show the point that the address names, or a draw. */
+  /**
+   * Show the point that the address names, or a draw.
+   *
+   * @throws {Error} After draw 0 is shown, where the address names what is no point of the model.
+   */
   async start(parameters) {
     const size = this.hasAxes ? this.#model.manifest.model.latent_dim : 0;
-    const found = Point.read(parameters, this.#fields.values, size);
-    if (found) this.#fields.values = found.others;
-    if (found?.z) await this.#to(found);
-    else await this.draw(found?.seed ?? 0);
-    if (element("walk").hidden) return;
-    this.#walk.keep("b", await this.#vector(2));
-    this.#walk.keep("a", await this.#vector(1));
+    const before = this.#fields.values;
+    const refused = [];
+    const found = Point.read(parameters, before, size, (words) => refused.push(words));
+    try {
+      if (found) this.#fields.values = found.others;
+      if (found?.z) await this.#to(found);
+      else await this.draw(found?.seed ?? 0);
+    } catch (error) {
+      if (!found) throw error;
+      refused.push(error.message ?? error);
+      this.#fields.values = before;
+      this.#committed = null; // nothing to come back to
+      await this.draw(0);
+    }
+    if (!element("walk").hidden) {
+      this.#walk.keep("b", await this.#vector(2));
+      this.#walk.keep("a", await this.#vector(1));
+    }
+    if (refused.length) throw new Error(refused.join(". "));
+  }
+
+  /** Show the draw of the number in its field, and so many further; draw 0 where that is no seed. */
+  async #drawTyped(further = 0) {
+    const { value } = element("seed");
+    const seed = (Math.trunc(Number(value)) || 0) + further;
+    await this.draw(isSeed(seed) ? seed : 0);
+    if (!isSeed(seed))
+      throw new Error(`Expected the draw number to be ${SEEDS}. Received: ${seed}`);
   }
 
   /** Show a draw from the prior; it is the same for a seed on every device. */

@@ -1,9 +1,12 @@
 // The point that is shown: a draw from the prior by its seed, or a latent vector; and the other
 // inputs. It stands in the address of the page, so that a link shows the same.
 
+import { quoted } from "./columns.js";
 import { exact } from "./number.js";
 
 const OWN = ["seed", "z"];
+/** What a seed is. */
+export const SEEDS = "a whole number of 32 bits";
 
 export class Point {
   /**
@@ -43,23 +46,39 @@ export class Point {
    * @param {URLSearchParams} parameters
    * @param {Object<string, number[]>} others What the other inputs are unless it names them.
    * @param {number} size Length of z.
+   * @param {function(string)} refuse Called with a sentence for each value that is none.
    */
-  static read(parameters, others, size) {
-    const named = Object.entries(others).map(([name, values]) => {
-      const found = numbers(parameters.get(name));
-      return [name, found?.length === values.length ? found : values];
+  static read(parameters, others, size, refuse = () => {}) {
+    const found = (name, expected, fits) => {
+      const text = parameters.get(name);
+      if (!text) return null;
+      const values = text.split(",").map(Number);
+      if (values.every((value) => Number.isFinite(Math.fround(value))) && fits(values))
+        return values;
+      refuse(`Expected ${name} in the address to be ${expected}. Received: ${quoted([text])}`);
+      return null;
+    };
+    const named = Object.entries(others).map(([name, { length }]) => {
+      return [name, found(name, count(length), (values) => values.length === length)];
     });
-    const beside = Object.fromEntries(named);
-    const [seed] = numbers(parameters.get("seed")) ?? [];
-    if (Number.isInteger(seed)) return new Point({ seed }, beside);
-    const z = numbers(parameters.get("z"));
-    if (z && z.length === size) return new Point({ z }, beside);
-    return Object.keys(others).some((name) => parameters.has(name)) ? new Point({}, beside) : null;
+    const beside = Object.fromEntries(
+      named.map(([name, values]) => [name, values ?? others[name]]),
+    );
+    const seed = found("seed", SEEDS, ([value, ...more]) => isSeed(value) && !more.length);
+    if (seed) return new Point({ seed: seed[0] }, beside);
+    const z = size
+      ? found("z", count(size), ({ length }) => length === size)
+      : found("z", "absent, since this model has no latent axes", () => false);
+    if (z) return new Point({ z }, beside);
+    return named.some(([, values]) => values) ? new Point({}, beside) : null;
   }
 }
 
-function numbers(text) {
-  if (!text) return null;
-  const found = text.split(",").map(Number);
-  return found.every(Number.isFinite) ? found : null;
+/** Return whether a number is a seed. */
+export function isSeed(value) {
+  return value === (value | 0);
+}
+
+function count(length) {
+  return length === 1 ? "a number" : `${length} numbers with commas between them`;
 }

@@ -154,6 +154,76 @@ def test_a_number_that_is_no_seed_shows_draw_0():
     assert started("seed=5", "8") == ["Draw 8 from the prior", [3], None]
 
 
+WALK = """
+let address = null;
+globalThis.history.replaceState = (state, title, query) => { address = query; };
+globalThis.Option = function (text, value) { Object.assign(this, { text, value }); };
+const { Explore } = await load("explore.js");
+const { Kind } = await load("kind.js");
+const manifest = {
+  axes: [],
+  model: { sha256: "", latent_dim: 2, event_shape: [2], latents: { z: {} }, inputs: {} },
+};
+const names = ["decode", "sample", "interpolate", "interpolate_spherical"];
+const decode = async (z) => Float32Array.from(z);
+const model = {
+  manifest,
+  signatures: Object.fromEntries(names.map((name) => [name, { inputs: { z: {} } }])),
+  has: (name) => names.includes(name),
+  decode,
+  sample: async (seed) => ({ decoded: [seed, 0], z: seed === 2 ? [0, 4] : [seed, 0] }),
+  interpolate: () => decode([1, 1]),
+};
+const explore = new Explore((action) => action());
+explore.use(model, new Kind(manifest), { values: {} }, "name", null);
+const links = [];
+const link = async () => {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await explore.remember();
+  links.push(address);
+};
+await explore.start(new URLSearchParams("seed=3"));
+await link();
+elements.said.textContent = "The link is copied.";
+for (const way of ["line", "arc"]) {
+  elements.way.value = way;
+  elements.share.value = 0.5;
+  elements.share.dispatchEvent({ type: "input" });
+  await link();
+}
+const said = elements.said.textContent;
+await explore.draw(5);
+await link();
+return [said, links];
+"""
+
+
+def test_the_link_in_the_middle_of_a_walk_is_that_of_the_point_on_it():
+    said, links = with_elements(WALK)
+    assert said == ""
+    first, line, arc, last = links
+    assert (first, line, last) == ("?seed=3", "?z=0.5,2", "?seed=5")
+    z = [float(value) for value in arc.removeprefix("?z=").split(",")]
+    np.testing.assert_allclose(z, [2.5 / np.sqrt(2)] * 2, rtol=1e-6)
+
+
+SPHERICAL = """
+const { spherical } = await load("paths.js");
+return given.map(({ a, b, t }) => spherical(a, b, t));
+"""
+
+
+def test_points_on_the_arc_are_those_of_the_signature():
+    from kvae.models import paths
+
+    generator = np.random.default_rng(0)
+    ends = [generator.normal(size=(2, 5)) for _ in range(4)]
+    ends += [np.stack([a, scale * a]) for (a, _), scale in zip(ends, (2, -1, 0, -3), strict=True)]
+    given = [{"a": a.tolist(), "b": b.tolist(), "t": t} for a, b in ends for t in (0, 0.3, 1)]
+    expected = [paths.spherical(*map(np.array, each.values())) for each in given]
+    np.testing.assert_allclose(javascript(SPHERICAL, given), expected, rtol=1e-6, atol=1e-6)
+
+
 TABS = """
 const tabs = ["first", "second", "third"].map((id) => elements[id]);
 ["first", "second", "third"].forEach((id) => Object.assign(elements[id], {

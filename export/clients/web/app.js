@@ -200,6 +200,7 @@ element("bundle").addEventListener("change", () => {
 element("preset").addEventListener("change", () => attempt(() => change(element("preset").value)));
 element("share-link").addEventListener("click", () =>
   attempt(async () => {
+    await explore.remember();
     await navigator.clipboard.writeText(location.href);
     element("said").textContent = "The link is copied.";
   }),

@@ -36,6 +36,7 @@ export class Explore {
     element("axes").ariaBusy = String(busy);
   });
   #ranges;
+  #vectorShown = () => null; // returns the latent vector of a walk that is shown, null where the point is
   #walk;
   #ways = new Ways({
     others: (signature) => this.#others(signature),
@@ -53,7 +54,10 @@ export class Explore {
     this.#walk = new Walk({
       attempt,
       show: (words, a, b, t, way) =>
-        this.#show(words, (model) => this.#ways.decoded(way, a, b, t, model)),
+        this.#show(words, {
+          call: (model) => this.#ways.decoded(way, a, b, t, model),
+          vector: () => this.#ways.point(way, a, b, t),
+        }),
       strip: (a, b, way, count) => this.#saveWalk(a, b, way, count),
       film: (a, b, way, count, pause) => this.#saveFilm(a, b, way, count, pause),
     });
@@ -211,7 +215,7 @@ export class Explore {
     // To compare, each model decodes the vector that was drawn.
     const again = async (model) =>
       point.z && model.has("decode") ? decode(model) : (await draw(model)).decoded;
-    await this.#show(words, first, again);
+    await this.#show(words, { call: first, again });
     if (this.hasAxes && this.#point.z) {
       this.#axes.set(this.#point.z);
       this.#map.set(this.#point.z);
@@ -227,9 +231,13 @@ export class Explore {
     }
     this.#committed = point;
     element("undo").disabled = !this.#past.length;
-    const parameters = new URLSearchParams(location.search);
-    point.write(parameters);
-    history.replaceState(null, "", `?${String(parameters).replaceAll("%2C", ",")}`);
+    write(point);
+  }
+
+  /** Keep what is shown in the address, the place on a walk too. */
+  async remember() {
+    const z = await this.#vectorShown();
+    write(z ? new Point({ z }, this.#fields.values) : this.#point);
   }
 
   /** Return what a model makes of the point that is shown. */
@@ -237,7 +245,7 @@ export class Explore {
     return this.#call(model);
   }
 
-  #show(words, call, again = call) {
+  #show(words, { call, again = call, vector = () => null }) {
     return this.#latest.run(async () => {
       const start = performance.now();
       const values = await call(this.#model);
@@ -250,7 +258,8 @@ export class Explore {
       element("shown").textContent = words;
       const { preset, where } = this.#model;
       element("timing").textContent = `${milliseconds.toFixed(1)} ms, ${preset}, ${where}`;
-      this.#call = again;
+      [this.#call, this.#vectorShown] = [again, vector];
+      element("said").textContent = ""; // it was of another picture
       element("view").dispatchEvent(new Event("shown"));
     });
   }
@@ -315,6 +324,13 @@ export class Explore {
     }
     return examples;
   }
+}
+
+/** Write a point into the address. */
+function write(point) {
+  const parameters = new URLSearchParams(location.search);
+  point.write(parameters);
+  history.replaceState(null, "", `?${String(parameters).replaceAll("%2C", ",")}`);
 }
 
 /** Return the axes of a model that can be explored; none of another one. */

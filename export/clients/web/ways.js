@@ -1,6 +1,7 @@
 // The ways from a point A to a point B: straight, along the arc, through the examples.
 
 import { CodeGraph } from "./code_graph.js";
+import { linear, spherical } from "./paths.js";
 
 const SIGNATURES = { line: "interpolate", arc: "interpolate_spherical", examples: "decode" };
 const BREATH = 50; // milliseconds of work after which the page may answer
@@ -56,6 +57,12 @@ export class Ways {
     const z = found.at(t);
     this.#on.gone(found.points, z);
     return model.decode(z, others);
+  }
+
+  /** Return the latent vector at share `t` of a way, as `decoded`. */
+  async point(way, a, b, t) {
+    if (way !== "examples") return (way === "arc" ? spherical : linear)(a, b, t);
+    return (await this.#through(a, b, this.#on.others("decode")))?.at(t) ?? null;
   }
 
   async #through(a, b, others) {

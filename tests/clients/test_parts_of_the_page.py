@@ -451,6 +451,11 @@ def test_a_result_is_hidden_where_the_next_file_or_row_is_refused():
     ]
 
 
+def test_the_scale_of_a_file_is_not_that_of_the_file_before():
+    found = judged(f"{ROWS}1,2,3\n1,2,1e6\n", 2, f"{ROWS}1,2,3\n")
+    assert [step["ends"] for step in found["shown"]] == [[0, 3], [0, 1e6], [0, 3]]
+
+
 COMPARE = """
 globalThis.document.baseURI = "http://127.0.0.1/";
 globalThis.fetch = async (address) => new Response(given[address.pathname.split("/").pop()]);

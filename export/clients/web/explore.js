@@ -117,7 +117,7 @@ export class Explore {
     element("walk").hidden = !(this.hasAxes && this.#ways.known.length);
     this.#walk.hasFilm = kind.name === "picture";
     if (!other) return;
-    [this.#past, this.#committed, this.#point] = [[], null, null];
+    [this.#past, this.#committed, this.#point, this.values] = [[], null, null, null];
     this.#drawing = display(element("picture"), kind, "What the model decodes");
     const names = new Names(model.manifest.model.sha256);
     this.#axes = new Axes(element("axes"), kind, this.#ranges, names, {

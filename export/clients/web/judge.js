@@ -105,6 +105,9 @@ export class Judge {
       this.#forget(); // what another file has shown must not stand below the error
       throw error;
     }
+    const { scale } = this.#kind;
+    scale.reset(); // values of the last file must not flatten the drawings of this one
+    scale.grow(this.#on.shown() ?? []);
     const { count } = this.#source;
     element("row-label").hidden = count === 1;
     element("row-name").textContent = `${this.#kind.noun} of ${count}`;

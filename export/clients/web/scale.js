@@ -15,6 +15,12 @@ export class Scale {
     this.#ends = Array.from({ length: channels }, () => [...ends]);
   }
 
+  /** Forget the examples so far. */
+  reset() {
+    if (this.#fixed) return;
+    this.#ends = this.#ends.map(() => [Infinity, -Infinity]);
+  }
+
   /** Take the numbers of an example into account. */
   grow(values) {
     if (this.#fixed) return;

@@ -164,6 +164,25 @@ def numbers(told, texts):
     return javascript(NUMBERS, {"told": told, "texts": texts})
 
 
+EMPTY = """
+const { Column } = await load("columns.js");
+const told = { kind: "number", name: "age", offset: 0 };
+return [true, false].map((missing) => {
+  const domain = { low: 0, high: 2, integer: false, one_hot: false, missing };
+  try {
+    return new Column("age", 0, domain, domain, told, missing).numbers(" NA ");
+  } catch (error) {
+    return error.message;
+  }
+});
+"""
+
+
+def test_an_empty_cell_where_no_value_can_be_missing_is_refused_by_its_column():
+    words = "Expected a number in the column age. Received: a missing value"
+    assert javascript(EMPTY) == [[None], words]
+
+
 def classes(*categories, other=None):
     return {"kind": "category", "name": "column", "categories": categories, "other": other}
 

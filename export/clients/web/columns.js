@@ -35,6 +35,7 @@ export function columnsOf(manifest, { size, domain }) {
         domain.one_hot ? { ...domain, one_hot: false } : domain,
         range,
         told,
+        domain.missing,
       );
     });
   }
@@ -42,7 +43,7 @@ export function columnsOf(manifest, { size, domain }) {
   return domain.columns.map((part, index) => {
     const told = known.length === domain.columns.length ? known[index] : null;
     const name = told ? String(told.name) : part.name;
-    const column = new Column(name, start, part, ranges[index] ?? part, told);
+    const column = new Column(name, start, part, ranges[index] ?? part, told, domain.missing);
     start += column.span;
     return column;
   });
@@ -133,6 +134,7 @@ function isGap(text) {
 
 export class Column {
   #domain;
+  #missing;
   #told;
 
   /**
@@ -141,9 +143,11 @@ export class Column {
    * @param {object} domain Of its values.
    * @param {{low: ?number, high: ?number}} range Of the examples.
    * @param {?object} told What the schema says of it.
+   * @param {boolean} [missing] Whether its values may be missing.
    */
-  constructor(name, start, domain, range, told) {
+  constructor(name, start, domain, range, told, missing = true) {
     Object.assign(this, { name, start, span: spanOf(domain) });
+    this.#missing = missing;
     this.#domain = domain;
     this.#told = told;
     /** The ends of its values, for drawings. */
@@ -190,7 +194,8 @@ export class Column {
   /**
    * Return the numbers that a text stands for.
    *
-   * @throws {Error} If it stands for none. One of `GAPS` is a missing value, unless it is a class too.
+   * @throws {Error} If it stands for none. One of `GAPS` is a missing value, unless it is a class too;
+   *     where values cannot be missing it is refused.
    */
   numbers(text) {
     const trimmed = text.trim();
@@ -199,16 +204,15 @@ export class Column {
       trimmed !== "" && this.#told?.categories?.some((each) => [text, trimmed].includes(each));
     const missing = isGap(text) && !named;
     const value = missing ? NaN : read(text, this.#told);
-    if (!missing && Number.isNaN(value)) {
+    if (missing ? !this.#missing : Number.isNaN(value)) {
       const told = this.#told;
       const classes = told?.categories ? `one of ${told.categories.slice(0, 5).join(", ")}` : null;
       const dates = told?.zone
         ? "a date with a time zone such as 2024-01-31T00:00Z"
         : "a date without a time zone such as 2024-01-31";
+      const found = missing ? "a missing value" : quoted([trimmed]);
       const expected = classes ?? (told?.kind === "date" ? dates : "a number");
-      throw new Error(
-        `Expected ${expected} in the column ${this.name}. Received: ${quoted([trimmed])}`,
-      );
+      throw new Error(`Expected ${expected} in the column ${this.name}. Received: ${found}`);
     }
     if (this.span === 1) return [value];
     return Array.from({ length: this.span }, (_, index) =>

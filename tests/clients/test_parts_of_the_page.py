@@ -456,6 +456,18 @@ def test_the_scale_of_a_file_is_not_that_of_the_file_before():
     assert [step["ends"] for step in found["shown"]] == [[0, 3], [0, 1e6], [0, 3]]
 
 
+def test_a_bundle_without_reconstructions_says_so_and_speaks_of_no_contributions():
+    watched = ["contribution-words", "no-reconstruction"]
+    rows = f"{ROWS}1,2,3\n"
+    for signatures, hidden in (
+        (["score", "reconstruct"], ["no-reconstruction"]),
+        (["score"], ["contribution-words"]),
+        (["reconstruct"], watched),
+    ):
+        found = judged(rows, watched=watched, signatures=signatures)
+        assert (found["errors"], found["shown"][0]["hidden"]) == ([], hidden)
+
+
 COMPARE = """
 globalThis.document.baseURI = "http://127.0.0.1/";
 globalThis.fetch = async (address) => new Response(given[address.pathname.split("/").pop()]);

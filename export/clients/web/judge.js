@@ -173,6 +173,7 @@ export class Judge {
       kind.scale.grow(each);
     for (const id of ["judged", "result"]) element(id).hidden = false;
     element("contribution-words").hidden = true;
+    element("no-reconstruction").hidden = true;
     element("gap-words").hidden = false;
     element("judged-words").textContent = words;
     if (score !== null && erased(x, whole)) this.#sayScore(score);
@@ -189,7 +190,9 @@ export class Judge {
       ? await model.reconstruct(x, others("reconstruct"))
       : null;
     for (const id of ["judged", "result"]) element(id).hidden = false;
-    element("contribution-words").hidden = false;
+    const parts = remade && score !== null ? "Contri\u00adbution" : null;
+    element("contribution-words").hidden = !parts;
+    element("no-reconstruction").hidden = Boolean(remade);
     element("gap-words").hidden = true;
     element("judged-words").textContent = words;
     this.#decide(score, model);
@@ -200,7 +203,6 @@ export class Judge {
       said: [`The ${kind.noun} that is judged`, "Its reconstruction"],
       given: true,
     };
-    const parts = remade && score !== null ? "Contri\u00adbution" : null;
     const paint = panels(place, kind, headings, parts);
     kind.scale.grow(x.filter((value) => !Number.isNaN(value)));
     if (remade) kind.scale.grow(remade);

@@ -18,12 +18,12 @@ def load_vae(path: Path) -> Any:
         FileNotFoundError: If there is no such file.
         ValueError: If it is damaged, or needs classes that are not known.
     """
+    if not path.is_file():  # before TensorFlow, which takes seconds
+        raise FileNotFoundError(f"Expected MODEL to name a file. Received: {str(path)!r}")
     import keras
 
     import kvae  # noqa: F401 - registers its classes
 
-    if not path.is_file():
-        raise FileNotFoundError(f"Expected MODEL to name a file. Received: {str(path)!r}")
     try:
         return keras.saving.load_model(path)
     except Exception as error:  # of zip, of JSON, of Keras, of a layer's own code

@@ -64,6 +64,31 @@ def test_a_bundle_is_served_until_ctrl_c_without_tensorflow():
     assert process.returncode == 0
 
 
+REFUSE = """
+import sys
+from kvae.cli.main import app
+try:
+    app(["web", "nothing.keras"], standalone_mode=False)
+except Exception as error:
+    print(error)
+print("tensorflow" in sys.modules)
+"""
+
+
+def test_a_file_that_does_not_exist_is_refused_without_tensorflow():
+    command = [sys.executable, "-c", REFUSE]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.endswith("False\n")
+    assert "Expected MODEL to name a file" in done.stdout + done.stderr
+
+
 def test_a_run_folder_is_exported_and_written_with_a_bundle(tmp_path, monkeypatch):
     small = functools.partial(kvae.export.bundle, signatures=["decode"])
     monkeypatch.setattr(kvae.export, "bundle", small)

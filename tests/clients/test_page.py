@@ -1,5 +1,7 @@
 """The page at its start and on every screen, with its numbers compared with Keras."""
 
+import shutil
+
 import pytest
 from selenium.webdriver.common.keys import Keys
 
@@ -69,12 +71,29 @@ def test_the_own_server_shows_the_page(page, client_bundle):
 
 def test_the_page_recovers_when_a_good_bundle_follows_a_bad_one(page):
     page.open("?bundle=absent")
-    assert "it is not a bundle" in page.error()
+    assert "it is not a bundle. The menu Model has digits, conditional, " in page.error()
     page.set("bundle", "bundles/people/", "change")
     page.wait("return !document.getElementById('workbench').hidden")
     assert page.error() == ""
     assert page.find("name").text == "people"
     assert "bundle=bundles" in page.browser.current_url
+
+
+def test_an_intact_file_of_a_bundle_with_a_damaged_one_can_be_chosen(page):
+    damaged = page.root / "bundles" / "damaged"
+    shutil.copytree(page.root / "bundles" / "digits", damaged)
+    try:
+        with (damaged / "model-float32.tflite").open("ab") as file:
+            file.write(b"0")
+        page.open("?bundle=bundles/damaged/&seed=3")
+        assert page.error() == "Files altered since the bundle was made: model-float32.tflite"
+        page.set("preset", "int8", "change")
+        page.wait("return !document.getElementById('workbench').hidden")
+        page.settle()
+        assert (page.error(), page.said()) == ("", "Draw 3 from the prior")
+        assert "preset=int8" in page.browser.current_url
+    finally:
+        shutil.rmtree(damaged)
 
 
 @pytest.mark.parametrize("bundle", ["digits", "sensor", "people", "survey"])

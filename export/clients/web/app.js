@@ -72,8 +72,10 @@ async function load(opened, address, preset, stale) {
       `LiteRT.js is missing: start the page by 'kvae web', or run 'npm install' in its folder. (${error.message})`,
     );
   });
-  const loaded = await Model.verified(opened, preset, query.get("accelerator"));
+  if (stale()) return;
   const { manifest } = opened;
+  offerPresets(manifest, presetsOf(manifest), preset); // where this file is damaged, another may be intact
+  const loaded = await Model.verified(opened, preset, query.get("accelerator"));
   const known = model?.manifest === manifest;
   const read = known ? codes : await readCodes(opened);
   if (stale()) {
@@ -98,14 +100,6 @@ async function load(opened, address, preset, stale) {
   await learn.use(model, kind, bundle);
   if (stale()) return;
   element("runs").textContent = `${model.why}.`;
-  const sizes = Object.fromEntries(
-    manifest.artefacts.map((file) => [file.preset, file.size_bytes]),
-  );
-  const options = presetsOf(manifest).map(
-    (name) => new Option(`${name}, ${bytes(sizes[name])}`, name),
-  );
-  element("preset").replaceChildren(...options);
-  element("preset").value = model.preset;
   explore.use(model, kind, fields, nameOf(address, manifest), codes);
   if (!explore.hasDraws && !model.has("score")) {
     throw new Error(
@@ -120,7 +114,7 @@ async function load(opened, address, preset, stale) {
   });
   const judged = judge.use(model, kind);
   const compared = compare.use(model, kind, bundle, [
-    ...options
+    ...[...element("preset").options]
       .filter(({ value }) => value !== model.preset)
       .map(({ text, value }) => ({ text, preset: value, address: null })),
     ...[...element("bundle").options]
@@ -131,12 +125,26 @@ async function load(opened, address, preset, stale) {
   await Promise.all([judged, compared]);
 }
 
+/** Offer the files of a bundle, and choose one, the first by default. */
+function offerPresets({ artefacts }, presets, chosen) {
+  const sizes = Object.fromEntries(artefacts.map((file) => [file.preset, file.size_bytes]));
+  const options = presets.map((name) => new Option(`${name}, ${bytes(sizes[name])}`, name));
+  element("preset").replaceChildren(...options);
+  element("preset").value = chosen || presets[0];
+}
+
 async function open(address, preset, parameters) {
   const stale = choose();
   element("workbench").hidden = true;
+  element("preset").replaceChildren();
   element("loading").hidden = false;
   try {
-    const opened = await openBundle(address);
+    const opened = await openBundle(address).catch((error) => {
+      const others = [...element("bundle").options].filter(({ value }) => value !== address);
+      if (ofPage().includes(address) || !others.length) throw error;
+      const names = others.map(({ text }) => text).join(", ");
+      throw new Error(`${error.message} The menu Model has ${names}.`);
+    });
     if (stale()) return;
     await load(opened, address, preset, stale);
     if (stale()) return;
@@ -167,11 +175,16 @@ async function change(preset) {
   }
 }
 
+/** Return the addresses of the page's bundles. */
+function ofPage() {
+  return document.querySelector("meta[name=bundles]").content.split(" ");
+}
+
 /** Offer the bundles of the page, and the one that the address names. */
 function offerBundles() {
-  const [first, ...others] = document.querySelector("meta[name=bundles]").content.split(" ");
-  const chosen = query.get("bundle") ?? first;
-  const addresses = [...new Set([first, ...others, chosen])];
+  const own = ofPage();
+  const chosen = query.get("bundle") ?? own[0];
+  const addresses = [...new Set([...own, chosen])];
   const menu = element("bundle");
   menu.append(
     ...addresses.map(
@@ -197,7 +210,14 @@ element("bundle").addEventListener("change", () => {
   const own = ["preset", "seed", "z", ...Object.keys(fields?.values ?? {})];
   attempt(() => open(address, null, remember("bundle", address, own)));
 });
-element("preset").addEventListener("change", () => attempt(() => change(element("preset").value)));
+element("preset").addEventListener("change", () => {
+  const preset = element("preset").value;
+  attempt(() =>
+    element("workbench").hidden // the file before could not be opened
+      ? open(element("bundle").value, preset, remember("preset", preset))
+      : change(preset),
+  );
+});
 element("share-link").addEventListener("click", () =>
   attempt(async () => {
     await explore.remember();

@@ -407,23 +407,25 @@ const judge = new Judge({ attempt, shown: () => [0, 1, 2], others: () => ({}) })
 const model = {
   signatures: {},
   has: (name) => given.signatures.includes(name),
-  score: async () => 1,
+  score: () => new Promise((resolve) => setTimeout(() => resolve(1), 5)),
   reconstruct: async (x) => x,
 };
 const kind = new Kind({ model: { event_shape: [3], inputs: {} } });
 await judge.use(model, kind);
 const shown = [];
-for (const { text, row } of given.files) {
+for (const { text, row, wait } of given.files) {
   if (text) elements.file.files = [{ name: "a.csv", text: async () => text }];
   if (row) elements.row.value = row;
   elements[text ? "file" : "row"].dispatchEvent({ type: "change" });
-  await last;
+  if (wait === false) await new Promise((resolve) => setTimeout(resolve)); // it goes on
+  else await last;
   shown.push({
     hidden: given.watched.filter((id) => elements[id].hidden),
     ends: kind.scale.ends(),
   });
 }
-return { errors, shown };
+await new Promise((resolve) => setTimeout(resolve, 50));
+return { errors, shown, hidden: given.watched.filter((id) => elements[id].hidden) };
 """
 ROWS = "Value 0,Value 1,Value 2\n"
 
@@ -449,6 +451,12 @@ def test_a_result_is_hidden_where_the_next_file_or_row_is_refused():
         "Expected a CSV file with a line of names, among them Value 0, Value 1, Value 2, and rows "
         "below",
     ]
+
+
+def test_a_result_that_comes_after_the_next_file_was_refused_is_not_shown():
+    steps = [{"text": f"{ROWS}1,2,3\n", "wait": False}, {"text": "other\n1\n"}]
+    given = {"files": steps, "watched": ["judged"], "signatures": ["score", "reconstruct"]}
+    assert with_elements(FILES, given)["hidden"] == ["judged"]
 
 
 def test_the_scale_of_a_file_is_not_that_of_the_file_before():

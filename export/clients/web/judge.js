@@ -169,6 +169,7 @@ export class Judge {
     const others = (signature) => this.#on.others(signature);
     const score = model.has("score") ? await model.score(x, others("score")) : null;
     const imputed = await model.impute(x, row, others("impute"));
+    if (!this.#source) return; // another file was refused meanwhile
     for (const each of [whole.filter((value) => !Number.isNaN(value)), imputed])
       kind.scale.grow(each);
     for (const id of ["judged", "result"]) element(id).hidden = false;
@@ -189,6 +190,7 @@ export class Judge {
     const remade = model.has("reconstruct")
       ? await model.reconstruct(x, others("reconstruct"))
       : null;
+    if (!this.#source) return; // another file was refused meanwhile
     for (const id of ["judged", "result"]) element(id).hidden = false;
     const parts = remade && score !== null ? "Contri\u00adbution" : null;
     element("contribution-words").hidden = !parts;

@@ -81,9 +81,14 @@ try {
 """
 
 
-@pytest.mark.parametrize("text", ["\x93NUMPY\x01\x00v\x00\n", "\ufffdPNG\n1,2\n"])
+def test_a_header_in_another_encoding_is_read_over():
+    text = "\ufffdC,bar\n1,10\n2,20\n"  # what a browser makes of a degree sign in Latin-1
+    assert windows(text, [2, 2]) == [[1, 10, 2, 20]]
+
+
+@pytest.mark.parametrize("text", ["\x93NUMPY\x01\x00v\x00\n", "\ufffdPNG\n\x00\x00\n1,2\n"])
 def test_a_file_that_is_no_text_is_named(text):
-    words = "Expected a CSV file. Received: x.npy, which is no text file in UTF-8"
+    words = "Expected a CSV file. Received: x.npy, which is no text file"
     assert javascript(SOURCE, {"text": text, "kind": series([2, 1])}) == words
     assert javascript(SOURCE, {"text": text, "kind": {"name": "row", "columns": []}}) == words
 

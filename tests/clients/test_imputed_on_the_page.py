@@ -124,7 +124,8 @@ def test_a_part_of_a_picture_is_erased_and_imputed(page, gap_models):
     for name in ("top", "middle"):
         tick(page, name)
     assert page.said("judged-words") == "noise.png"
-    assert page.find("contribution-words").is_displayed()
+    assert not page.find("gap-words").is_displayed()
+    assert page.find("no-reconstruction").is_displayed()
 
 
 def test_a_line_drawn_over_a_picture_erases_it_until_it_is_undone(page, gap_models):

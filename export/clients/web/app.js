@@ -4,7 +4,7 @@
 // runs; by default by WebGPU where that is verified, else on the CPU. `seed=7` or `z=0.1,...` and other inputs by name say which point is shown.
 
 import { nameOf, tellAbout } from "./about.js";
-import { openBundle } from "./bundle.js";
+import { NoBundleError, openBundle } from "./bundle.js";
 import { readCodes } from "./codes.js";
 import { Compare } from "./compare.js";
 import { Explore } from "./explore.js";
@@ -141,7 +141,7 @@ async function open(address, preset, parameters) {
   try {
     const opened = await openBundle(address).catch((error) => {
       const others = [...element("bundle").options].filter(({ value }) => value !== address);
-      if (ofPage().includes(address) || !others.length) throw error;
+      if (!(error instanceof NoBundleError) || !others.length) throw error;
       const names = others.map(({ text }) => text).join(", ");
       throw new Error(`${error.message} The menu Model has ${names}.`);
     });

@@ -14,6 +14,9 @@ export class BundleError extends Error {
   name = "BundleError";
 }
 
+/** There is no bundle at an address. */
+export class NoBundleError extends BundleError {}
+
 /**
  * Open a bundle.
  *
@@ -92,11 +95,12 @@ async function fetchBytes(folder, name) {
   if (!response.ok) {
     const told = response.status === 500 && response.headers.get("Content-Type") === "text/plain";
     if (told) throw new BundleError(await response.text()); // `kvae web` says what is wrong
-    throw new BundleError(
-      name === SUMS
-        ? `${folder} holds no ${SUMS} (status ${response.status}): it is not a bundle.`
-        : `Files missing from the bundle: ${name} (status ${response.status})`,
-    );
+    if (name === SUMS) {
+      throw new NoBundleError(
+        `${folder} holds no ${SUMS} (status ${response.status}): it is not a bundle.`,
+      );
+    }
+    throw new BundleError(`Files missing from the bundle: ${name} (status ${response.status})`);
   }
   try {
     return new Uint8Array(await response.arrayBuffer());

@@ -24,6 +24,7 @@ def synthesizer(x):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_fun:UserWarning")
 def test_it_passes_the_checks_of_scikit_learn():

@@ -33,6 +33,7 @@ def test_about_says_what_the_manifest_says(page, client_bundle):
         assert finding["sentence"] in page.find("findings").text
     rows = page.cells(".files")
     assert [row[0] for row in rows] == [each["preset"] for each in manifest["artefacts"]]
+    assert page.find("facts").text.startswith("Description\nHandwritten digits.\nTrained on\n")
 
 
 def test_only_files_of_the_page_are_loaded(page):

@@ -4,6 +4,7 @@ import { bytes, plain } from "./number.js";
 
 const element = (id) => document.getElementById(id);
 const FACTS = {
+  description: "Description",
   training_data: "Trained on",
   preprocessing: "Preprocessing",
   author: "Author",

@@ -25,7 +25,9 @@ export class Row {
     const body = this.#table.createTBody();
     this.#cells = columns.map((column) => {
       const line = body.insertRow();
-      line.append(cell("th", column.name, "row"));
+      const name = cell("th", "", "row");
+      name.append(...breakable(column.name));
+      line.append(name);
       const [value, ...others] = [0, ...more].map(() => line.insertCell());
       const bar = more.length ? null : line.insertCell();
       const fill = document.createElement("span");
@@ -59,6 +61,12 @@ export class Row {
       });
     }
   }
+}
+
+/** Return a name such as hours_per_week in parts between which a line may break. */
+function breakable(name) {
+  const parts = name.split(/(?<=_)/);
+  return parts.flatMap((part, place) => (place ? [document.createElement("wbr"), part] : [part]));
 }
 
 function cell(tag, text, scope) {

@@ -132,10 +132,7 @@ def non_negative(name: str, value: Any) -> float:
             f"Expected {name} to be a number: the value of a variable would be read only once. "
             f"Received: {name}={value!r}"
         )
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
+    number = _number(value)
     if not 0.0 <= number < float("inf"):
         raise ValueError(
             f"Expected {name} to be a finite number of at least 0. Received: {name}={value!r}"
@@ -145,10 +142,7 @@ def non_negative(name: str, value: Any) -> float:
 
 def positive(name: str, value: Any) -> float:
     """Return `value` as a finite float above zero, or raise naming the argument `name`."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = 0.0
+    number = _number(value)
     if not 0.0 < number < float("inf"):
         raise ValueError(
             f"Expected {name} to be a finite number above 0. Received: {name}={value!r}"
@@ -174,13 +168,22 @@ def _below_one(name: str, value: Any, number: float) -> float:
 
 def finite(name: str, value: Any) -> float:
     """Return `value` as a finite float, or raise naming the argument `name`."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
+    number = _number(value)
     if not math.isfinite(number):
         raise ValueError(f"Expected {name} to be a finite number. Received: {name}={value!r}")
     return number
+
+
+def _number(value: Any) -> float:
+    """Return a number as a float, and NaN for all else, text such as "3" included."""
+    if isinstance(value, str | bytes):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # an int beyond all floats
+        return math.inf
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def choice(name: str, value: Any, allowed: Sequence[str]) -> str:

@@ -7,7 +7,17 @@ import keras
 
 from kvae import checks
 
-__all__ = ["CHANNELS_LAST", "SHAPED", "Make", "activated", "conv1d", "conv2d", "dense", "residual"]
+__all__ = [
+    "CHANNELS_LAST",
+    "SHAPED",
+    "Make",
+    "activated",
+    "conv1d",
+    "conv2d",
+    "conv2d_transpose",
+    "dense",
+    "residual",
+]
 
 # Makes a layer: make(units, **arguments of the layer).
 Make = Callable[..., keras.layers.Layer]
@@ -34,6 +44,12 @@ def conv2d(filters: int, **arguments: Any) -> keras.layers.Layer:
     """Return a 3x3 convolution without an activation."""
     given = {**SHAPED, "kernel_size": 3, **_given(arguments)}
     return keras.layers.Conv2D(checks.positive_int("filters", filters), **given)
+
+
+def conv2d_transpose(filters: int, **arguments: Any) -> keras.layers.Layer:
+    """Return a 3x3 transposed convolution without an activation."""
+    given = {**SHAPED, "kernel_size": 3, **_given(arguments)}
+    return keras.layers.Conv2DTranspose(checks.positive_int("filters", filters), **given)
 
 
 def activated(x: Any, activation: str, name: str) -> Any:

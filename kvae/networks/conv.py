@@ -8,6 +8,7 @@ import keras
 from kvae import checks
 from kvae.networks import blocks
 from kvae.networks.condition import joined
+from kvae.networks.transposed import picture_params
 
 __all__ = ["conv_decoder", "conv_encoder"]
 
@@ -51,14 +52,8 @@ def conv_encoder(
     inputs = keras.Input(checks.image_shape(event_shape, "event_shape"))
     outputs = inputs
     for index, channels in enumerate(filters):
-        outputs = keras.layers.Conv2D(
-            checks.positive_int("filters", channels),
-            kernel_size=3,
-            strides=2,
-            **blocks.SHAPED,
-            activation=activation,
-            kernel_initializer="he_normal",
-            name=f"{name}_conv_{index}",
+        outputs = blocks.conv2d(
+            channels, strides=2, activation=activation, name=f"{name}_conv_{index}"
         )(outputs)
     outer, outputs = joined(
         inputs, keras.layers.Flatten(**blocks.CHANNELS_LAST)(outputs), condition_dim, name
@@ -105,12 +100,12 @@ def conv_decoder(
         >>> kvae.networks.conv_decoder(16, (28, 20, 2)).output_shape
         (None, 28, 20, 2)
     """
-    height, width, channels = checks.image_shape(params_shape, "params_shape")
+    shape = checks.image_shape(params_shape, "params_shape")
     filters = [checks.positive_int("filters", size) for size in filters]
     if not filters:
         raise ValueError("Expected filters to name at least one layer. Received: filters=()")
     step = 2 ** len(filters)
-    rows, columns = -(-height // step), -(-width // step)
+    rows, columns = (-(-side // step) for side in shape[:2])
     inputs = keras.Input((checks.positive_int("latent_dim", latent_dim),))
     dense = checks.positive_int("dense", dense)
     outer, outputs = joined(inputs, inputs, condition_dim, name)
@@ -124,20 +119,5 @@ def conv_decoder(
         name=f"{name}_dense_1",
     )(outputs)
     outputs = keras.layers.Reshape((rows, columns, filters[0]))(outputs)
-    for index, size in enumerate(filters):
-        outputs = keras.layers.Conv2DTranspose(
-            size,
-            kernel_size=3,
-            strides=2,
-            **blocks.SHAPED,
-            activation=activation,
-            kernel_initializer="he_normal",
-            name=f"{name}_conv_{index}",
-        )(outputs)
-    if (rows * step, columns * step) != (height, width):
-        crop = ((0, rows * step - height), (0, columns * step - width))
-        outputs = keras.layers.Cropping2D(crop, **blocks.CHANNELS_LAST)(outputs)
-    outputs = keras.layers.Conv2D(channels, kernel_size=3, name=f"{name}_params", **blocks.SHAPED)(
-        outputs
-    )
+    outputs = picture_params(outputs, filters, shape, activation, name)
     return keras.Model(outer, outputs, name=name)

@@ -7,6 +7,7 @@ import keras
 
 from kvae import checks
 from kvae.networks import blocks
+from kvae.networks.transposed import picture_params
 
 __all__ = ["grid_decoder", "grid_encoder"]
 
@@ -80,13 +81,12 @@ def grid_decoder(
         (None, 28, 28, 1)
     """
     rows, columns, dim = checks.image_shape(grid_shape, "grid_shape")
-    height, width, channels = checks.image_shape(params_shape, "params_shape")
+    shape = checks.image_shape(params_shape, "params_shape")
     step = 2 ** len(filters)
-    over = rows * step - height, columns * step - width
-    if min(over) < 0:
+    if rows * step < shape[0] or columns * step < shape[1]:
         raise ValueError(
             f"Expected grid_shape to cover params_shape at a step of {step}. Received: grid_shape="
-            f"{(rows, columns, dim)}, params_shape={(height, width, channels)}"
+            f"{(rows, columns, dim)}, params_shape={shape}"
         )
     inputs = keras.Input((rows, columns, dim))
     outputs = inputs
@@ -94,21 +94,5 @@ def grid_decoder(
         outputs = blocks.conv2d(filters[0], activation=activation, name=f"{name}_conv_first")(
             outputs
         )
-    for index, size in enumerate(filters):
-        outputs = keras.layers.Conv2DTranspose(
-            checks.positive_int("filters", size),
-            kernel_size=3,
-            strides=2,
-            **blocks.SHAPED,
-            activation=activation,
-            kernel_initializer="he_normal",
-            name=f"{name}_conv_{index}",
-        )(outputs)
-    if any(over):
-        outputs = keras.layers.Cropping2D(((0, over[0]), (0, over[1])), **blocks.CHANNELS_LAST)(
-            outputs
-        )
-    outputs = keras.layers.Conv2D(channels, kernel_size=3, name=f"{name}_params", **blocks.SHAPED)(
-        outputs
-    )
+    outputs = picture_params(outputs, filters, shape, activation, name)
     return keras.Model(inputs, outputs, name=name)

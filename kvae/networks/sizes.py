@@ -6,7 +6,7 @@ import keras
 
 from kvae.networks.blocks import CHANNELS_LAST
 
-__all__ = ["doubled", "halved_sizes"]
+__all__ = ["cropped", "doubled", "halved_sizes"]
 
 
 def halved_sizes(height: int, width: int) -> list[tuple[int, int]]:
@@ -31,7 +31,17 @@ def doubled(x: Any, size: tuple[int, int]) -> Any:
         >>> doubled(keras.Input((3, 1, 8)), (5, 2)).shape
         (None, 5, 2, 8)
     """
-    x = keras.layers.UpSampling2D(2, **CHANNELS_LAST)(x)
+    return cropped(keras.layers.UpSampling2D(2, **CHANNELS_LAST)(x), size)
+
+
+def cropped(x: Any, size: tuple[int, int]) -> Any:
+    """Return x, (batch, h, w, c), without the last rows and columns that are over `size`.
+
+    Example:
+        >>> from kvae.networks.sizes import cropped
+        >>> cropped(keras.Input((6, 2, 8)), (5, 2)).shape
+        (None, 5, 2, 8)
+    """
     crop = ((0, x.shape[1] - size[0]), (0, x.shape[2] - size[1]))
     if crop == ((0, 0), (0, 0)):
         return x

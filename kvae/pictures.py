@@ -11,6 +11,7 @@ from kvae.contract import Domain
 from kvae.evaluation import latent_axes
 from kvae.evaluation.gaussian_vector import one_encoded_vector, one_latent_vector
 from kvae.exploration import interpolate, traverse
+from kvae.line_sheet import line_sheet
 from kvae.models import VAE
 
 __all__ = [
@@ -99,15 +100,7 @@ def lines(series: Rows, title: str = "", rows: Sequence[str] = ()) -> Figure:
     down, across = len(series), max(map(len, series))
     width, height = LINES_INCHES
     figure = Figure((across * width + 0.8, down * height + 0.5), layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    for line, row in zip(axes, series, strict=True):
-        for axis, values in zip(line, row, strict=False):
-            axis.plot(values[:, :MOST_CHANNELS], linewidth=0.8)
-            axis.tick_params(labelsize=6)
-        for axis in line[len(row) :]:
-            axis.set_visible(False)
-    for row, label in zip(range(down), rows, strict=False):
-        axes[row, 0].set_ylabel(label, fontsize=8)
+    line_sheet(figure.subplots(), [row[..., :MOST_CHANNELS] for row in series], rows)
     some = f" ({MOST_CHANNELS} of {channels} channels)" if channels > MOST_CHANNELS else ""
     figure.suptitle(title + some, fontsize=10)
     return figure

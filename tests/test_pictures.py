@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 
 import kvae
 from tests.small import make_vae
@@ -45,7 +46,7 @@ def test_rows_may_have_different_numbers_of_columns(rng):
     assert left[:2] == left[3:] == sorted(left[:2])
     series = rng.normal(size=(5, 20, 2))
     figure = pictures.lines([series[:3], series[3:]])
-    assert [axis.get_visible() for axis in figure.axes] == [True] * 5 + [False]
+    assert drawn(figure).shape == (5, 2, 20, 2)
 
 
 @pytest.mark.parametrize(
@@ -119,26 +120,60 @@ def test_traversals_move_one_dimension_at_a_time_the_most_informative_first(trai
 
 
 def drawn(figure):
-    """The lines of each cell, (channels, time), in reading order."""
-    return [np.array([line.get_ydata() for line in axis.lines]) for axis in figure.axes]
+    """The lines of each cell as they are drawn, (channels, time, 2), in reading order."""
+    (axes,) = figure.axes
+    channels = [part for part in axes.collections if isinstance(part, LineCollection)]
+    return np.stack([part.get_segments() for part in channels], axis=1)
+
+
+def numbers_of(ticks):
+    return np.array([float(tick.get_text().replace("\u2212", "-")) for tick in ticks])
+
+
+def read_off(figure, name, parts):
+    """What the ticks of an axis say of the curves, by row ("y") or column ("x") of cells."""
+    (axes,) = figure.axes
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[name]
+    places = np.reshape(axis.get_ticklocs(), (parts, -1))
+    numbers = np.reshape(numbers_of(axis.get_ticklabels()), (parts, -1))
+    cells = drawn(figure)[..., "xy".index(name)]
+    rows = cells.reshape(parts, -1, *cells.shape[1:])
+    columns = cells.reshape(-1, parts, *cells.shape[1:]).swapaxes(0, 1)
+    lines = [np.polyfit(*each, 1) for each in zip(places, numbers, strict=True)]
+    drawings = rows if name == "y" else columns
+    return [np.polyval(line, each) for line, each in zip(lines, drawings, strict=True)]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_series_are_drawn_as_lines(rng, channels, tmp_path):
     series = rng.normal(size=(2, 3, 20, channels))
     figure = pictures.lines(series, "A title", ["one", "two"])
-    for cell, values in zip(drawn(figure), series.reshape(6, 20, channels), strict=True):
-        np.testing.assert_array_equal(cell, values.T)
-    assert not any(axis.images for axis in figure.axes)
-    assert len({axis.get_ylim() for axis in figure.axes}) == 1  # comparable
-    assert [figure.axes[i].get_ylabel() for i in (0, 3)] == ["one", "two"]
+    (axes,) = figure.axes
+    found = drawn(figure).reshape(2, 3, channels, 20, 2)
+    left, top = found[..., 0, 0][..., 0], found[..., 1].min(axis=(1, 2, 3))
+    assert np.all(np.diff(left, axis=1) > 0)
+    assert top[1] > found[0, ..., 1].max()
+    for cells, values in zip(read_off(figure, "y", 2), series, strict=True):
+        np.testing.assert_allclose(cells, np.moveaxis(values, -1, -2), atol=1e-9)
+    steps = np.broadcast_to(np.arange(20.0), (2, channels, 20))
+    for cells in read_off(figure, "x", 3):
+        np.testing.assert_allclose(cells, steps, atol=1e-9)
+    assert [text.get_text() for text in axes.texts] == ["one", "two"]
+    assert figure.get_suptitle() == "A title"
     figure.savefig(tmp_path / "lines.png")
     assert (tmp_path / "lines.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.parametrize("value", [0.0, 3e6, np.nan])
+def test_a_series_that_stays_at_one_value_is_drawn(value, tmp_path):
+    figure = pictures.lines(np.full((1, 2, 1, 1), value))
+    figure.savefig(tmp_path / "lines.png")
+    assert numbers_of(figure.axes[0].get_xticklabels()).tolist() == [0.0, 0.0]
+
+
 def test_of_many_channels_the_first_eight_are_drawn(rng):
     figure = pictures.lines(rng.normal(size=(1, 1, 20, 12)), "Series")
-    assert drawn(figure)[0].shape == (8, 20)
+    assert drawn(figure).shape == (1, 8, 20, 2)
     assert figure.get_suptitle() == "Series (8 of 12 channels)"
 
 
@@ -153,13 +188,13 @@ def test_a_model_of_series_is_drawn_as_lines(event_shape, rng):
     vae = make_vae(event_shape, 2)
     x = rng.uniform(size=(4, *event_shape)).astype("float32")
     channels = event_shape[1] if len(event_shape) == 2 else 1
-    cells = drawn(pictures.reconstructions(vae, x))
-    np.testing.assert_array_equal(cells[:4], x.reshape(4, 20, channels).transpose(0, 2, 1))
-    model = vae.reconstruct(x).reshape(4, 20, channels).transpose(0, 2, 1)
-    np.testing.assert_allclose(cells[4:], model, atol=1e-6)
+    given, remade = read_off(pictures.reconstructions(vae, x), "y", 2)
+    for cells, values in ((given, x), (remade, vae.reconstruct(x))):
+        values = values.reshape(4, 20, channels).transpose(0, 2, 1)
+        np.testing.assert_allclose(cells, values, atol=1e-6)
     for figure in (
         pictures.samples(vae, rows=2, columns=2),
         pictures.interpolations(vae, x, steps=2),
         pictures.traversals(vae, x, dimensions=2, steps=2),
     ):
-        assert np.shape(drawn(figure)) == (4, channels, 20)
+        assert drawn(figure).shape == (4, channels, 20, 2)

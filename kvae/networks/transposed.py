@@ -31,10 +31,10 @@ def picture_params(
         >>> picture_params(keras.Input((7, 5, 8)), [16], (14, 9, 2), "relu", "decoder").shape
         (None, 14, 9, 2)
     """
-    *size, channels = params_shape
+    height, width, channels = params_shape
     for index, units in enumerate(filters):
         x = blocks.conv2d_transpose(
             units, strides=2, activation=activation, name=f"{name}_conv_{index}"
         )(x)
     last = keras.layers.Conv2D(channels, kernel_size=3, name=f"{name}_params", **blocks.SHAPED)
-    return last(cropped(x, tuple(size)))
+    return last(cropped(x, (height, width)))

@@ -1088,7 +1088,7 @@ def p_values(scores: Any, calibration: Any, two_sided: bool = False) -> np.ndarr
         two_sided: whether a score that is too low is an anomaly too.
 
     Raises:
-        ValueError: If a score is NaN, which is neither high nor low.
+        ValueError: If a score is NaN, which is neither high nor low, or scores have a mask.
 
     Example:
         >>> from kvae.export import runtime
@@ -1109,7 +1109,7 @@ def p_values(scores: Any, calibration: Any, two_sided: bool = False) -> np.ndarr
 def _float32(scores: Any) -> np.ndarray:
     """Return scores in float32, infinite where that ends."""
     with np.errstate(over="ignore"):
-        return np.asarray(scores).astype("float32")
+        return _array("scores", scores).astype("float32")
 
 
 def limits(calibration: Any, rate: float, two_sided: bool = False) -> tuple[float, float]:
@@ -1215,7 +1215,7 @@ class RecentThreshold:
         push.
 
         Raises:
-            ValueError: If a score is not finite; nothing is added then.
+            ValueError: If a score is not finite, or scores have a mask; nothing is added then.
         """
         scores = _float32(scores).reshape(-1)
         if not np.all(np.isfinite(scores)):

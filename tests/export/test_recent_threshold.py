@@ -49,7 +49,12 @@ def test_a_score_that_is_not_finite_is_refused():
     recent = RecentThreshold(0.1)
     with pytest.raises(ValueError, match="finite"):
         recent.push([0.0, np.nan])
+    masked = np.ma.masked_greater([0.0, 9.0], 1.0)
+    with pytest.raises(ValueError, match="Expected scores without a mask"):
+        recent.push(masked)
     assert recent.count == 0
+    with pytest.raises(ValueError, match="Expected scores without a mask"):
+        p_values(masked, np.arange(9.0))
     with pytest.raises(ValueError, match="size of at least 99"):
         RecentThreshold(0.01, 50)
 

@@ -1,6 +1,8 @@
 """A progress bar over the epochs of `fit`, with the time that is left."""
 
 import contextlib
+import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +12,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 __all__ = ["TrainingBar", "training_bar"]
 
+EVERY = 60.0  # seconds between two lines where there is no bar
+
 
 class TrainingBar(keras.callbacks.Callback):
-    """One line that shows epoch, loss and time left; nothing where the output is no terminal."""
+    """One line that shows epoch, loss and time left.
+
+    Where the output is no terminal, a line goes to the standard error once a minute.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,9 +36,9 @@ class TrainingBar(keras.callbacks.Callback):
             TimeRemainingColumn(),
         )
         console = Console()
-        self._bar = Progress(
-            *columns, console=console, transient=True, disable=not console.is_terminal
-        )
+        self._begun = self._said = time.monotonic()
+        self._lines = not console.is_terminal
+        self._bar = Progress(*columns, console=console, transient=True, disable=self._lines)
         self._bar.start()
         self._task = self._bar.add_task("", total=self.params["epochs"])
 
@@ -39,7 +46,13 @@ class TrainingBar(keras.callbacks.Callback):
         """Show the epoch's loss."""
         names = ("loss", "val_loss")
         shown = [f"{name} {logs[name]:.4g}" for name in names if logs and name in logs]
-        self._bar.update(self._task, completed=epoch + 1, description=", ".join(shown))
+        losses = ", ".join(shown)
+        self._bar.update(self._task, completed=epoch + 1, description=losses)
+        now = time.monotonic()
+        if self._lines and now - self._said >= EVERY:
+            self._said = now
+            place, minutes = f"{epoch + 1}/{self.params['epochs']}", (now - self._begun) / 60
+            print(f"epoch {place}: {losses}; {minutes:.1f} minutes", file=sys.stderr, flush=True)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Remove the bar."""

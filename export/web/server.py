@@ -88,7 +88,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def _answer(self, body: bool) -> None:
-        address = urlsplit(self.path).path.removeprefix("/") or INDEX
+        address = _address(self.path)
         if self.headers.get("Host") not in self.server.hosts:
             wrong = b"The header Host is not that of this server."
             return self._send(HTTPStatus.FORBIDDEN, wrong, body=body)
@@ -102,7 +102,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         headers = {"Content-Type": _type(address)}
         if _suffix(address) in COMPRESSED:
             headers["Vary"] = "Accept-Encoding"
-            if "gzip" in self.headers.get("Accept-Encoding", ""):
+            if _takes_gzip(self.headers.get("Accept-Encoding", "")):
                 headers["Content-Encoding"] = "gzip"
                 content = gzip.compress(content, mtime=0)
         self._send(HTTPStatus.OK, content, headers, body)
@@ -137,3 +137,21 @@ def _suffix(address: str) -> str:
 def _type(address: str) -> str:
     suffix = _suffix(address)
     return TYPES.get(suffix) or mimetypes.types_map.get(suffix, "application/octet-stream")
+
+
+def _address(target: str) -> str:
+    """Return the address below the page that a request names; one that is none names no file."""
+    try:
+        return urlsplit(target).path.removeprefix("/") or INDEX
+    except ValueError:  # such as http://[/
+        return target
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Return whether a header Accept-Encoding names gzip, or all codings, with a weight above 0."""
+    weights = {}
+    for part in accepted.lower().split(","):
+        coding, _, weight = part.replace(" ", "").partition(";q=")
+        weights[coding] = weight
+    weight = weights.get("gzip", weights.get("*", "0"))
+    return weight.strip("0.") != "" or weight == ""

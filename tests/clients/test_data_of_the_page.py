@@ -64,6 +64,38 @@ def test_quotes_are_read_as_pandas_reads_them(text):
     assert [[cell.strip() for cell in line] for line in lines] == expected.to_numpy().tolist()
 
 
+@pytest.mark.parametrize("kind", [{"name": "row", "columns": [{"name": "a"}, {"name": "b"}]}, None])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('a,b,note\n1,2,"x\ny"\n3,4,"broken\n5,6,ok\n', "quotes that end. Received: line 4"),
+        (
+            "a,b\n1,2\n1,5,2\n",
+            "rows of 2 cells, one for each name. Received: row 2 with 3: 1, 5, 2",
+        ),
+    ],
+)
+def test_a_file_that_pandas_refuses_is_refused(kind, text, expected):
+    with pytest.raises(pd.errors.ParserError):
+        pd.read_csv(io.StringIO(text))
+    given = {"text": text, "kind": kind or series([2, 2], ["a", "b"])}
+    assert expected in javascript(REFUSED, given)
+
+
+@pytest.mark.parametrize("text", ["0x10", "0b11", "0o7", "1_0", "1e", ".", "+", "1e5e5", "1 2"])
+def test_what_is_text_to_pandas_is_no_number(text):
+    frame = pd.read_csv(io.StringIO(f"a,b\n{text},1\n"))
+    assert not pd.api.types.is_numeric_dtype(frame["a"])
+    given = {"text": f"a,b\n{text},1\n", "kind": series([1, 2], ["a", "b"])}
+    assert text in javascript(REFUSED, given)
+
+
+@pytest.mark.parametrize("text", ["+1.5", "-.5", "5.", "1e3", "1E-3", " 7 ", "007"])
+def test_numbers_are_read_as_pandas_reads_them(text):
+    frame = pd.read_csv(io.StringIO(f"a\n{text}\n"), dtype="float64")
+    assert windows(f"a\n{text}\n", [1, 1]) == [[pytest.approx(frame["a"][0])]]
+
+
 def test_a_line_of_names_may_be_numbers():
     text = "0,1\n10,11\n12,13\n14,15\n"
     assert windows(text, [3, 2], ["0", "1"]) == [[10, 11, 12, 13, 14, 15]]

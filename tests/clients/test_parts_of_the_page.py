@@ -129,6 +129,9 @@ def started(address, typed=None):
         ("z=a,b", "z", "2 numbers with commas between them"),
         ("z=1", "z", "2 numbers with commas between them"),
         ("z=1e99,0", "z", "2 numbers with commas between them"),
+        ("z=,1", "z", "2 numbers with commas between them"),
+        ("seed=0x10", "seed", "a whole number of 32 bits"),
+        ("label=,", "label", "a number"),
         ("label=1,2", "label", "a number"),
     ],
 )

@@ -12,6 +12,7 @@ import { Fields } from "./fields.js";
 import { Judge } from "./judge.js";
 import { Kind } from "./kind.js";
 import { Learn } from "./learn.js";
+import { Newest } from "./newest.js";
 import { bytes } from "./number.js";
 import { Tabs } from "./tabs.js";
 
@@ -19,14 +20,8 @@ const element = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 
 let bundle, codes, fields, kind, model;
-let choices = 0; // of a bundle or a file so far: the newest one counts
+const choices = new Newest(); // of a bundle or a file
 const retired = []; // models to free once nothing calls them
-
-/** Begin a choice; return a function that says whether a newer one has begun since. */
-function choose() {
-  const own = ++choices;
-  return () => own !== choices;
-}
 
 /** Show an error as a sentence; without one, take the last one away. */
 function say(error) {
@@ -134,7 +129,7 @@ function offerPresets({ artefacts }, presets, chosen) {
 }
 
 async function open(address, preset, parameters) {
-  const stale = choose();
+  const stale = choices.next();
   element("workbench").hidden = true;
   element("preset").replaceChildren();
   element("loading").hidden = false;
@@ -162,7 +157,7 @@ async function open(address, preset, parameters) {
 
 /** Show another file of the open bundle. */
 async function change(preset) {
-  const stale = choose();
+  const stale = choices.next();
   try {
     await load(bundle, element("bundle").value, preset, stale);
     if (stale()) return;

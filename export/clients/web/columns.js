@@ -8,6 +8,7 @@ import { spanOf } from "./domain.js";
 import { plain } from "./number.js";
 
 const STEPS = { D: 86400e3, h: 3600e3, m: 60e3, s: 1e3, ms: 1, us: 1e-3, ns: 1e-6 }; // milliseconds
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i; // no 0x10, which is a text to pandas
 const [MOST_QUOTED, LONGEST_QUOTED] = [50, 60]; // cells and characters of one in an error
 
 /** What is read as a missing value: `GAPS` of kvae/cli/table_cells.py. */
@@ -110,9 +111,17 @@ export function placesOf(names, head) {
   );
 }
 
-/** Return the number that a text is, NaN where it is none. */
+/** Throw where a row has more cells than the line of names: which of them are meant is not known. */
+export function checkWidths(rows, width) {
+  const long = rows.findIndex((row) => row.length > width);
+  if (long < 0) return;
+  const found = `row ${long + 1} with ${rows[long].length}: ${quoted(rows[long])}`;
+  throw new Error(`Expected rows of ${width} cells, one for each name. Received: ${found}`);
+}
+
+/** Return the number that a text is, as pandas reads it; NaN where it is none. */
 export function numberOf(text) {
-  return text.trim() === "" ? NaN : Number(text);
+  return NUMBER.test(text.trim()) ? Number(text) : NaN;
 }
 
 /** Return whether all texts are numbers, or missing. */

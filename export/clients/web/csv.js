@@ -1,6 +1,6 @@
 // Reads CSV files: windows of a series, rows of a table.
 
-import { numeric, placesOf, quoted } from "./columns.js";
+import { checkWidths, numeric, placesOf, quoted } from "./columns.js";
 import { windowsOf } from "./windows.js";
 
 /**
@@ -10,7 +10,7 @@ import { windowsOf } from "./windows.js";
 export function cellsOf(text) {
   const lines = [[""]];
   const written = new Set(); // lines with a quoted cell, which may be empty
-  let quoted = false;
+  let [quoted, opened] = [false, 0];
   const comma = separatorOf(text);
   for (let place = 0; place < text.length; place++) {
     const letter = text[place];
@@ -20,11 +20,18 @@ export function cellsOf(text) {
       place++;
     } else if (letter === '"' && (quoted || /^ *$/.test(line.at(-1)))) {
       quoted = !quoted;
+      opened = place;
       written.add(line);
     } else if (quoted) line[line.length - 1] += letter;
     else if (letter === comma) line.push("");
     else if (letter === "\n") lines.push([""]);
     else if (letter !== "\r" && letter !== "\ufeff") line[line.length - 1] += letter;
+  }
+  if (quoted) {
+    const number = text.slice(0, opened).split("\n").length;
+    throw new Error(
+      `Expected quotes that end. Received: line ${number}, where one begins and never ends`,
+    );
   }
   return lines.filter((line) => line.length > 1 || written.has(line) || line[0].trim() !== "");
 }
@@ -70,6 +77,7 @@ function rowsOf(lines, { columns }) {
         `and rows below. Received: ${found}`,
     );
   }
+  checkWidths(rows, head.length);
   return { count: rows.length, example: (row) => numbersOf(columns, rows[row], places) };
 }
 

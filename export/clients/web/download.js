@@ -61,7 +61,8 @@ export function csv(kind, examples) {
   const lines = [];
   if (kind.name === "row") {
     lines.push(kind.columns.map(({ name }) => quoted(name)));
-    for (const row of examples) lines.push(kind.columns.map((column) => quoted(column.made(row))));
+    for (const row of examples)
+      lines.push(kind.columns.map((column) => quoted(written(column, row))));
   } else {
     const [samples, channels] = kind.grid;
     lines.push(kind.channels.map(quoted));
@@ -74,7 +75,12 @@ export function csv(kind, examples) {
   return lines.map((line) => `${line.join(",")}\n`).join("");
 }
 
+/** Return a value as text; a number's minus is one that other programs read. */
+function written(column, row) {
+  const text = column.made(row);
+  return column.classes ? text : text.replace("\u2212", "-");
+}
+
 function quoted(text) {
-  const plain = text.replace("−", "-");
-  return /[",\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -194,6 +194,7 @@ export class Explore {
   }
 
   async #to(point, commit = true) {
+    this.#walk.stop();
     this.#point = point;
     this.#map.setWay(null);
     if (commit) this.#commit();

@@ -6,6 +6,7 @@ import { distribution } from "./distribution.js";
 import { asData } from "./domain.js";
 import { erased, Gaps, showGaps } from "./gaps.js";
 import { Latest } from "./latest.js";
+import { Newest } from "./newest.js";
 import { plain } from "./number.js";
 import { Overview } from "./overview.js";
 import { panels } from "./panels.js";
@@ -24,10 +25,12 @@ export class Judge {
     },
     () => this.#on.attempt(() => this.#choose()),
   );
+  #files = new Newest();
   #kind;
   #latest = new Latest((busy) => {
     element("judged").ariaBusy = String(busy);
   });
+  #rows = new Newest();
   #model;
   #on;
   #overview = new Overview({
@@ -64,6 +67,7 @@ export class Judge {
   /** Take a model, or another precision of the one there is. */
   use(model, kind) {
     if (this.#kind !== kind) {
+      this.#files.next(); // one that is still read is of other data
       this.#forget();
       element("file").value = "";
       this.#gaps.use(kind);
@@ -91,6 +95,7 @@ export class Judge {
 
   /** Show nothing of a file. */
   #forget() {
+    this.#rows.next();
     this.#source = null;
     this.#overview.clear();
     element("judged").hidden = true;
@@ -99,12 +104,17 @@ export class Judge {
 
   async #open(file) {
     if (!file) return;
+    const stale = this.#files.next();
+    let source;
     try {
-      this.#source = await sourceOf([file], this.#kind);
+      source = await sourceOf([file], this.#kind);
     } catch (error) {
+      if (stale()) return;
       this.#forget(); // what another file has shown must not stand below the error
       throw error;
     }
+    if (stale()) return;
+    this.#source = source;
     const { scale } = this.#kind;
     scale.reset(); // values of the last file must not flatten the drawings of this one
     scale.grow(this.#on.shown() ?? []);
@@ -117,6 +127,7 @@ export class Judge {
   }
 
   #take(values) {
+    this.#files.next();
     const x = asData(values, this.#kind.domain, this.#kind.shape.at(-1) ?? 1);
     element("row-label").hidden = true;
     element("file").value = "";
@@ -125,16 +136,25 @@ export class Judge {
     return this.#choose();
   }
 
+  /** Judge the chosen example; an error hides the result, which is of another one. */
   async #choose() {
-    try {
-      await this.#judge();
-    } catch (error) {
-      element("result").hidden = true; // it is of another example
+    const stale = this.#rows.next();
+    const refused = (error) => {
+      if (stale()) return;
+      element("result").hidden = true;
       throw error;
+    };
+    let judge = null;
+    try {
+      judge = this.#chosen(stale);
+    } catch (error) {
+      refused(error);
     }
+    if (judge) await this.#latest.run(() => judge().catch(refused));
   }
 
-  #judge() {
+  /** Return a function that judges the chosen example, null where there is none. */
+  #chosen(stale) {
     const field = element("row");
     const { count, example, words, where } = this.#source ?? { count: 0 };
     if (!count) return null;
@@ -156,20 +176,19 @@ export class Judge {
       missing && `${missing} of ${x.length} values missing`,
     ];
     const told = said.filter(Boolean).join(", ");
-    return this.#latest.run((stale) =>
+    return () =>
       missing && imputes(this.#model)
-        ? this.#impute(x, whole, row - 1, told)
-        : this.#show(x, told, stale),
-    );
+        ? this.#impute(x, whole, row - 1, told, stale)
+        : this.#show(x, told, stale);
   }
 
   /** Show what the model puts in the place of what is missing. */
-  async #impute(x, whole, row, words) {
+  async #impute(x, whole, row, words, stale) {
     const [model, kind] = [this.#model, this.#kind];
     const others = (signature) => this.#on.others(signature);
     const score = model.has("score") ? await model.score(x, others("score")) : null;
     const imputed = await model.impute(x, row, others("impute"));
-    if (!this.#source) return; // another file was refused meanwhile
+    if (stale()) return;
     for (const each of [whole.filter((value) => !Number.isNaN(value)), imputed])
       kind.scale.grow(each);
     for (const id of ["judged", "result"]) element(id).hidden = false;
@@ -190,7 +209,7 @@ export class Judge {
     const remade = model.has("reconstruct")
       ? await model.reconstruct(x, others("reconstruct"))
       : null;
-    if (!this.#source) return; // another file was refused meanwhile
+    if (stale()) return;
     for (const id of ["judged", "result"]) element(id).hidden = false;
     const parts = remade && score !== null ? "Contri\u00adbution" : null;
     element("contribution-words").hidden = !parts;

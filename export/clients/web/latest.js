@@ -12,7 +12,8 @@ export class Latest {
   }
 
   /**
-   * Run an asynchronous action after the one that runs, unless a newer one comes before.
+   * Run an asynchronous action after the one that runs, unless a newer one comes before. An error is
+   * that of the newest action; others are of what nobody wants any more.
    *
    * @param {function(): Promise} action
    */
@@ -25,7 +26,11 @@ export class Latest {
       while (this.#wish) {
         const action = this.#wish;
         this.#wish = null;
-        await action(() => this.#wish !== null);
+        try {
+          await action(() => this.#wish !== null);
+        } catch (error) {
+          if (!this.#wish) throw error;
+        }
       }
     } finally {
       this.#busy = false;

@@ -8,6 +8,7 @@ import { forget, keep, kept } from "./kept.js";
 import { learnedOf, stateOf } from "./learned.js";
 import { line } from "./line.js";
 import { drawLosses } from "./losses.js";
+import { Newest } from "./newest.js";
 import { plain } from "./number.js";
 import { pauses } from "./pauses.js";
 import { acceptedBy, sourceOf, suffixesOf } from "./source.js";
@@ -21,6 +22,7 @@ const RATE = 0.01; // of false alarms, where the bundle names none
 export class Learn {
   #bundle;
   #digest;
+  #files = new Newest();
   #forgotten = null;
   #going = false; // whether it trains or scores, until that is stopped
   #kind;
@@ -60,6 +62,7 @@ export class Learn {
 
   /** Take a model, and give it what it learned here before. */
   async use(model, kind, bundle) {
+    this.#files.next(); // those that are still read are of other data
     [this.#model, this.#kind, this.#bundle] = [model, kind, bundle];
     [this.#forgotten, this.#going, this.#losses, this.#own, this.#parts] = [
       null,
@@ -100,7 +103,16 @@ export class Learn {
   async #open() {
     const files = [...element("learn-file").files];
     if (!files.length) return;
-    const { count, example, words } = await sourceOf(files, this.#kind);
+    const stale = this.#files.next();
+    let source;
+    try {
+      source = await sourceOf(files, this.#kind);
+    } catch (error) {
+      if (stale()) return;
+      throw error;
+    }
+    if (stale()) return;
+    const { count, example, words } = source;
     const { noun } = this.#kind;
     if (count < 2) throw new Error(`Expected at least two ${noun}s to learn. Received: one`);
     const held = Math.min(Math.max(1, Math.floor(HELD_BACK * count)), MOST_HELD_BACK);

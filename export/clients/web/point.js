@@ -1,7 +1,7 @@
 // The point that is shown: a draw from the prior by its seed, or a latent vector; and the other
 // inputs. It stands in the address of the page, so that a link shows the same.
 
-import { quoted } from "./columns.js";
+import { numberOf, quoted } from "./columns.js";
 import { exact } from "./number.js";
 
 const OWN = ["seed", "z"];
@@ -52,7 +52,7 @@ export class Point {
     const found = (name, expected, fits) => {
       const text = parameters.get(name);
       if (!text) return null;
-      const values = text.split(",").map(Number);
+      const values = text.split(",").map(numberOf);
       if (values.every((value) => Number.isFinite(Math.fround(value))) && fits(values))
         return values;
       refuse(`Expected ${name} in the address to be ${expected}. Received: ${quoted([text])}`);

@@ -1,5 +1,7 @@
 // The controls of a walk from a point A to a point B.
 
+import { Newest } from "./newest.js";
+
 const element = (id) => document.getElementById(id);
 const STEPS = 40; // pictures of the film
 const STRIP = 10; // pictures of a strip
@@ -8,6 +10,7 @@ const WAYS = { line: "straight", arc: "along the arc", examples: "through the ex
 
 export class Walk {
   #ends = { a: null, b: null };
+  #films = new Newest();
   #on;
 
   /** @param {{show: function, strip: function, film: function, attempt: function}} on What the page does. */
@@ -16,8 +19,12 @@ export class Walk {
     const listen = (id, event, action) =>
       element(id).addEventListener(event, () => on.attempt(action));
     listen("interpolate", "click", () => this.#film());
-    listen("share", "input", () => this.#show());
+    listen("share", "input", () => {
+      this.stop();
+      return this.#show();
+    });
     listen("way", "change", () => {
+      this.stop();
       this.#explain();
       return this.#show();
     });
@@ -45,9 +52,15 @@ export class Walk {
 
   /** Set an end, "a" or "b", to a latent vector. */
   keep(end, z) {
+    this.stop();
     this.#ends[end] = Float32Array.from(z);
     element("share").value = end === "a" ? 0 : 1;
     this.#say(Number(element("share").value));
+  }
+
+  /** Show no further picture of a film: something else was chosen. */
+  stop() {
+    this.#films.next();
   }
 
   #say(t) {
@@ -79,10 +92,11 @@ export class Walk {
   }
 
   async #film() {
+    const stale = this.#films.next();
     // Who asked for less motion gets a few pictures instead of a film.
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const steps = still ? 4 : STEPS;
-    for (let step = 0; step <= steps; step++) {
+    for (let step = 0; step <= steps && !stale(); step++) {
       element("share").value = step / steps;
       await this.#show();
       await new Promise((resolve) => setTimeout(resolve, still ? 600 : PAUSE));

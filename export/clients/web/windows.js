@@ -1,7 +1,7 @@
 // Windows of a series in a CSV file: a column for each channel, and perhaps one of dates. Where the bundle
 // names the channels and the file has a line with these names, the columns are found by them.
 
-import { numberOf, numeric, placesOf, quoted } from "./columns.js";
+import { checkWidths, numberOf, numeric, placesOf, quoted } from "./columns.js";
 import { isDate, timeOf } from "./dates.js";
 
 const GAP = 1.5; // of the usual time between two lines, as in kvae.data.windows
@@ -61,6 +61,7 @@ function byName(lines, { channels, named }) {
   const [head = []] = lines;
   const places = placesOf(channels, head);
   if (!named || places.includes(-1)) return null;
+  checkWidths(lines.slice(1), head.length);
   const dates = head.findIndex((_, place) => lines.length > 1 && isDate(lines[1][place] ?? ""));
   const kept = dates < 0 || places.includes(dates) ? places : [dates, ...places];
   return lines.map((line) => kept.map((place) => line[place] ?? ""));

@@ -69,6 +69,30 @@ def test_text_is_compressed_for_who_takes_it(server, site):
     assert ask(server, f"/{model}", **accepts)[2] == site.read(model)
 
 
+@pytest.mark.parametrize(
+    ("accepted", "taken"),
+    [
+        ("gzip", True),
+        ("br;q=1.0, GZIP;q=0.8, *;q=0.1", True),
+        ("*", True),
+        ("gzip;q=0, identity", False),
+        ("gzip; q=0.0", False),
+        ("*;q=0", False),
+        ("identity, br", False),
+        ("x-gzip-like", False),
+        ("", False),
+    ],
+)
+def test_who_refuses_gzip_gets_plain_text(server, site, accepted, taken):
+    _, headers, body = ask(server, "/app.js", **{"Accept-Encoding": accepted})
+    assert (headers.get("Content-Encoding") == "gzip") == taken
+    assert (gzip.decompress(body) if taken else body) == site.read("app.js")
+
+
+def test_an_address_that_is_none_names_no_file(server):
+    assert ask(server, "//[")[0] == 404
+
+
 def test_head_has_no_body_and_nothing_can_be_sent(server):
     status, headers, body = ask(server, "/app.js", "HEAD")
     assert (status, body) == (200, b"")

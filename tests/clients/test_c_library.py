@@ -422,6 +422,32 @@ def test_what_is_no_model_is_said_with_its_path(c_project, tmp_path):
         assert f"Error: {tmp_path / name} {sentence}\n" in done.stderr
 
 
+def test_an_empty_cell_is_no_number(c_project, tmp_path):
+    """What stands behind it would move into its place."""
+    decode, model = c_project / "bin" / "decode", GOLDENS / "vae" / "bundle" / MODEL
+    empty = {
+        "1,,2": 1,
+        ",1": 1,
+        "1,": 1,
+        "1,2,\n3,4\n": 1,
+        "1,2\n , 3": 2,
+        "1,2\r\n3,\r\n": 2,
+        ",": 1,
+    }
+    for text, line in empty.items():
+        (tmp_path / "z.csv").write_bytes(text.encode())
+        for values, place in ((text, ""), (f"@{tmp_path / 'z.csv'}", f" in line {line}")):
+            done = run(decode, model, "decode", f"z={values}")
+            assert (done.returncode, done.stdout) == (1, ""), text
+            hint = "is no number; write nan where a value is missing"
+            assert f"Error: z: an empty cell{place} {hint}\n" in done.stderr, text
+    expected = run(decode, model, "decode", "z=1,2,3,4")
+    assert expected.returncode == 0
+    for text in ("1 2 3 4", " 1 , 2\r\n3,\t4\r\n\n", "\n1\n2\n3\n4"):
+        (tmp_path / "z.csv").write_bytes(text.encode())
+        assert run(decode, model, "decode", f"z=@{tmp_path / 'z.csv'}").stdout == expected.stdout
+
+
 def test_a_table_that_is_missing_is_an_error(c_project, folder):
     (folder / "domain.tsv").unlink()
     done = run(c_project / "bin" / "decode", folder / MODEL)

@@ -2,8 +2,8 @@
  *
  *   decode MODEL [SIGNATURE [NAME=VALUES ...]]
  *
- * VALUES are numbers with commas between them, or @FILE for numbers in a text file. Several rows
- * may stand one after the other. An input that is not named is all zeros; "score" and "detect" need
+ * VALUES are numbers with commas or spaces between them, or @FILE for numbers in a text file. An empty
+ * cell, as in "1,,2", is refused. Several rows may stand one after the other. An input that is not named is all zeros; "score" and "detect" need
  * all of theirs. Every output is printed as its name and its numbers, one line for each row:
  *
  *   decode model-float32.tflite
@@ -121,17 +121,49 @@ static int separates(char character) {
   return character == ',' || isspace((unsigned char)character);
 }
 
+/* Writes in which line of a file something stands; nothing of what is no file. */
+static void place_of(const char *text, const char *here, int of_file, char *place, size_t room) {
+  size_t line = 1;
+  for (const char *at = text; at < here; at++) line += *at == '\n';
+  place[0] = '\0';
+  if (of_file) snprintf(place, room, " in line %zu", line);
+}
+
 /* Reports the first thing in a text that is no number; of a file with its line. */
 static void refuse(const kvae_input *input, const char *text, const char *here, int of_file) {
-  char message[256], place[32] = "";
+  char message[256], place[32];
   int length = 0;
-  size_t line = 1;
   while (length < 40 && here[length] != '\0' && !separates(here[length])) length++;
-  for (const char *at = text; at < here; at++) line += *at == '\n';
-  if (of_file) snprintf(place, sizeof place, " in line %zu", line);
+  place_of(text, here, of_file, place, sizeof place);
   snprintf(message, sizeof message, "%.80s: '%.*s'%s is no number", input->name, length, here,
            place);
   fail(message, NULL);
+}
+
+/* Reports a comma beside which a number is missing. */
+static void refuse_empty(const kvae_input *input, const char *text, const char *comma, int of_file) {
+  char message[256], place[32];
+  place_of(text, comma, of_file, place, sizeof place);
+  snprintf(message, sizeof message,
+           "%.80s: an empty cell%s is no number; write nan where a value is missing", input->name,
+           place);
+  fail(message, NULL);
+}
+
+/* Returns where the next number begins, or the end of the text: behind spaces, ends of lines, and one
+ * comma if it stands between two numbers of a line. */
+static char *next_number(const kvae_input *input, const char *text, char *here, int of_file) {
+  const char *comma = NULL;
+  int starts = here == text; /* whether nothing stands before this on its line */
+  for (; separates(*here); here++) {
+    if (*here == ',' && (starts || comma != NULL)) refuse_empty(input, text, here, of_file);
+    if (*here == '\n' && comma != NULL) break;
+    if (*here == '\n') starts = 1;
+    if (*here == ',') comma = here;
+  }
+  if (comma != NULL && (*here == '\n' || *here == '\0'))
+    refuse_empty(input, text, comma, of_file);
+  return here;
 }
 
 static void parse(kvae_input *input, const char *values) {
@@ -139,7 +171,7 @@ static void parse(kvae_input *input, const char *values) {
   double *numbers = NULL;
   size_t space = 0;
   for (;;) {
-    while (separates(*here)) here++;
+    here = next_number(input, text, here, values[0] == '@');
     if (*here == '\0') break;
     char *end;
     double value = strtod(here, &end);

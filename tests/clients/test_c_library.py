@@ -448,6 +448,16 @@ def test_an_empty_cell_is_no_number(c_project, tmp_path):
         assert run(decode, model, "decode", f"z=@{tmp_path / 'z.csv'}").stdout == expected.stdout
 
 
+@pytest.mark.parametrize("content", [b"1,2\n\x003,4\n", b"1,2\n\0", b"\x001,2"])
+def test_a_file_that_is_no_text_is_refused(c_project, tmp_path, content):
+    (tmp_path / "z.csv").write_bytes(content)
+    model = GOLDENS / "vae" / "bundle" / MODEL
+    done = run(c_project / "bin" / "decode", model, "decode", f"z=@{tmp_path / 'z.csv'}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Error: a file is no text, it holds a byte of 0: {tmp_path / 'z.csv'}\n" in done.stderr
+    assert "Sanitizer" not in done.stderr
+
+
 def test_a_table_that_is_missing_is_an_error(c_project, folder):
     (folder / "domain.tsv").unlink()
     done = run(c_project / "bin" / "decode", folder / MODEL)

@@ -114,6 +114,10 @@ static char *text_of(const char *values) {
   if (ferror(file)) fail("a file cannot be read", values + 1);
   fclose(file);
   text[length] = '\0';
+  if (strlen(text) != length) {
+    free(text);
+    fail("a file is no text, it holds a byte of 0", values + 1);
+  }
   return text;
 }
 

@@ -773,8 +773,14 @@ class Model:
 
         Args:
             path: the file; one that is there is replaced.
+
+        Raises:
+            ValueError: If `path` is the file of the model itself, also by a link.
         """
         self._training()
+        own = self.bundle.root / self.bundle.artefact(self.preset)["file"]
+        if os.path.exists(path) and own.exists() and os.path.samefile(path, own):
+            raise ValueError(f"Expected another path than that of the model file: {str(path)!r}")
         content = self._header() + self._state().astype("<f4").tobytes()
         content += hashlib.sha256(content).digest()
         target = Path(path)

@@ -362,6 +362,19 @@ def test_a_save_replaces_nothing_but_files(learner, learn, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == set(reasons)
 
 
+def test_a_save_does_not_replace_the_model_file(learner, learn, tmp_path):
+    bundle = shutil.copytree(learner, tmp_path / "bundle")
+    file = bundle / FILE
+    old = file.read_bytes()
+    (tmp_path / "soft").symlink_to(file)
+    (tmp_path / "hard").hardlink_to(file)
+    for path in (file, tmp_path / "soft", tmp_path / "hard"):
+        (line,) = learn(bundle, "save", path)
+        assert line == f"status 3 {path} is the file of the model itself"
+    assert file.read_bytes() == old
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["bundle", "hard", "soft"]
+
+
 def test_what_adapt_expects_is_said(learner, learn, rows, tmp_path):
     wrong = {
         ("rows", 0, 0, 0.01, -1): "expected steps and check_every of at least 1",

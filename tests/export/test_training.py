@@ -509,6 +509,20 @@ def test_a_failed_save_leaves_the_old_file(model, tmp_path, monkeypatch):
     assert [each.name for each in tmp_path.iterdir()] == ["learned.bin"]
 
 
+def test_a_save_does_not_replace_the_model_file(learner, tmp_path):
+    bundle = shutil.copytree(learner, tmp_path / "bundle")
+    model = runtime.Model(bundle)
+    file = bundle / "model-float32.tflite"
+    old = file.read_bytes()
+    (tmp_path / "soft").symlink_to(file)
+    (tmp_path / "hard").hardlink_to(file)
+    for path in (file, str(tmp_path / "soft"), tmp_path / "hard"):
+        with pytest.raises(ValueError, match="another path than that of the model file"):
+            model.save(path)
+    assert file.read_bytes() == old
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["bundle", "hard", "soft"]
+
+
 def test_several_threads_may_save_to_one_path(model, learner, tmp_path):
     """What one has written is neither cut short nor renamed by another."""
     path, again = tmp_path / "learned.bin", runtime.Model(learner)

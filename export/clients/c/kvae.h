@@ -172,7 +172,8 @@ KVAE_API kvae_status kvae_adapt(kvae_model *model, const kvae_input *inputs, siz
  * something of the rows that were learned: keep it as private as them.
  *
  * A file at the path is replaced, of a symbolic link the file that it leads to: the link stays. Folders,
- * devices, pipes and other things that are no regular file are refused (KVAE_BAD_FILE). */
+ * devices, pipes and other things that are no regular file are refused (KVAE_BAD_FILE), and so is the
+ * file of the model itself, also by a link (KVAE_BAD_ARGUMENT). */
 KVAE_API kvae_status kvae_save(kvae_model *model, const char *path, kvae_error *error);
 
 /* Takes what kvae_save, Python or the page wrote. A damaged file, one of another model file and one

@@ -95,6 +95,15 @@ static kvae_status resolve(const char *path, char **file, kvae_error *error) {
   return KVAE_OK;
 }
 
+/* Refuses the file of the model itself, by whatever name or link. */
+static kvae_status spare_model(const kvae_model *model, const char *file, const char *path,
+                               kvae_error *error) {
+  struct stat own, other;
+  if (stat(model->path, &own) != 0 || stat(file, &other) != 0) return KVAE_OK;
+  if (own.st_dev != other.st_dev || own.st_ino != other.st_ino) return KVAE_OK;
+  return fail(error, KVAE_BAD_ARGUMENT, "%s is the file of the model itself", path);
+}
+
 /* Lets one thread of one process at a time write to the folder of a file, where the system locks
  * folders. Returns what `unlock` takes. */
 static int lock(const char *path) {
@@ -128,6 +137,11 @@ static kvae_status resolve(const char *path, char **file, kvae_error *error) {
   if (*file == NULL) return no_memory(error);
   strcpy(*file, path);
   return KVAE_OK;
+}
+static kvae_status spare_model(const kvae_model *model, const char *file, const char *path,
+                               kvae_error *error) {
+  if (strcmp(model->path, file) != 0) return KVAE_OK;
+  return fail(error, KVAE_BAD_ARGUMENT, "%s is the file of the model itself", path);
 }
 static int lock(const char *path) { return (void)path, -1; }
 static void unlock(int descriptor) { (void)descriptor; }
@@ -183,6 +197,7 @@ kvae_status kvae_save(kvae_model *model, const char *path, kvae_error *error) {
   kvae_output output = {"state", state, size};
   kvae_status status = kvae_run(model, "save", NULL, 0, &output, 1, error);
   if (status == KVAE_OK) status = resolve(path, &file, error);
+  if (status == KVAE_OK) status = spare_model(model, file, path, error);
   if (status == KVAE_OK) status = write_file(file, header, state, size, error);
   free(file);
   free(state);

@@ -478,6 +478,34 @@ def test_a_file_that_is_there_and_does_not_open_is_an_error(c_project, folder, n
     assert f"Error: {name} cannot be read\n" in done.stderr
 
 
+def test_a_link_to_the_model_is_read_with_the_tables_of_the_model(c_project, folder, tmp_path):
+    decode, link, again = c_project / "bin" / "decode", tmp_path / "link", tmp_path / "again"
+    link.symlink_to(folder / MODEL)
+    again.symlink_to("link")
+    for path in (link, again):
+        done = run(decode, path, "score", "x=0.5,0.5,0.5,7")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "Expected x to hold numbers in [0, 1]" in done.stderr
+    judged = tmp_path / "judged"
+    judged.symlink_to(SENSOR)  # with thresholds
+    assert run(decode, judged, "detect", f"x={','.join(['0'] * 128)}").returncode == 0
+    with (folder / MODEL).open("ab") as file:
+        file.write(b"\0")
+    done = run(decode, again)
+    assert f"Error: {MODEL} is not the file that SHA256SUMS lists" in done.stderr
+
+
+def test_a_bundle_of_links_is_read_with_the_tables_beside_the_link(c_project, folder, tmp_path):
+    """The cache of the Hugging Face hub is of this form."""
+    (tmp_path / "blobs").mkdir()
+    for number, file in enumerate([each for each in folder.iterdir() if each.is_file()]):
+        file.rename(tmp_path / "blobs" / str(number))
+        file.symlink_to(f"../blobs/{number}")
+    done = run(c_project / "bin" / "decode", folder / MODEL, "score", "x=0.5,0.5,0.5,7")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Expected x to hold numbers in [0, 1]" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["domain.tsv", "decision.tsv"])
 @pytest.mark.parametrize("content", [b"x\n", b"\x00", b"\xff\t" * 5000])
 def test_a_damaged_table_is_an_error_without_digests_too(c_project, folder, name, content):

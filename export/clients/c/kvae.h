@@ -107,7 +107,8 @@ typedef struct {
   int stopped;  /* 1 if the guard stopped the training */
 } kvae_adaptation;
 
-/* Opens a .tflite file; domain.tsv and decision.tsv in its folder are read where they are.
+/* Opens a .tflite file; domain.tsv and decision.tsv in its folder are read where they are. Of a symbolic
+ * link without such files and without SHA256SUMS beside it, the folder of the file that it leads to counts.
  *
  * Where SHA256SUMS lies beside it, as in a bundle, the digests of these files are compared before
  * anything in them is parsed. Open no other .tflite file than one you trust: LiteRT may crash.

@@ -3,7 +3,7 @@
  * Buffers of a signature are made when it is first used, and kept until the model is closed. */
 
 #if defined(__unix__) || defined(__APPLE__)
-#define _POSIX_C_SOURCE 200809L /* lstat, strerror_r */
+#define _XOPEN_SOURCE 700 /* lstat, realpath, strerror_r */
 #include <sys/stat.h>
 #define POSIX 1
 #endif
@@ -61,15 +61,22 @@ static int is_absent(const char *path) {
 #endif
 }
 
+/* Returns the path of a file in the folder of another, NULL without memory. */
+static char *path_beside(const char *model, const char *name) {
+  size_t folder = (size_t)(name_of(model) - model);
+  char *path = malloc(folder + strlen(name) + 1);
+  if (path == NULL) return NULL;
+  memcpy(path, model, folder);
+  strcpy(path + folder, name);
+  return path;
+}
+
 /* Opens a file in the folder of the model; `*file` is NULL where there is none. One that is there and
  * does not open is refused: without SHA256SUMS nothing would be checked. */
 static kvae_status open_beside(const char *model, const char *name, const char *sums, FILE **file,
                                kvae_error *error) {
-  size_t folder = (size_t)(name_of(model) - model);
-  char *path = malloc(folder + strlen(name) + 1);
+  char *path = path_beside(model, name);
   if (path == NULL) return no_memory(error);
-  memcpy(path, model, folder);
-  strcpy(path + folder, name);
   errno = 0;
   *file = fopen(path, "rb");
   int absent = *file == NULL && is_absent(path);
@@ -212,11 +219,46 @@ static kvae_status check_identifier(const char *path, kvae_error *error) {
   return fail(error, KVAE_BAD_FILE, "%s is no TFLite model", path);
 }
 
+#ifdef POSIX
+
+/* Sets `*there` to whether one of the files that are read stands beside a path. */
+static kvae_status has_tables(const char *path, int *there, kvae_error *error) {
+  static const char *const names[] = {"SHA256SUMS", "domain.tsv", "decision.tsv"};
+  struct stat entry;
+  *there = 0;
+  for (size_t i = 0; i < sizeof names / sizeof *names && !*there; i++) {
+    char *beside = path_beside(path, names[i]);
+    if (beside == NULL) return no_memory(error);
+    *there = lstat(beside, &entry) == 0 || errno != ENOENT;
+    free(beside);
+  }
+  return KVAE_OK;
+}
+
+#endif
+
+/* Sets `*file` to the path in whose folder the tables are: of a link without tables beside it, that of
+ * the file it leads to. Stores that keep the files of a bundle as links have the tables beside it. */
+static kvae_status locate(const char *path, char **file, kvae_error *error) {
+#ifdef POSIX
+  struct stat entry;
+  int there = 1;
+  if (lstat(path, &entry) == 0 && S_ISLNK(entry.st_mode)) TRY(has_tables(path, &there, error));
+  if (!there) {
+    *file = realpath(path, NULL);
+    if (*file != NULL) return KVAE_OK;
+    return errno == ENOMEM ? no_memory(error) : not_opened(path, errno, error);
+  }
+#endif
+  *file = malloc(strlen(path) + 1);
+  if (*file == NULL) return no_memory(error);
+  strcpy(*file, path);
+  return KVAE_OK;
+}
+
 static kvae_status open_file(kvae_model *model, const char *path, int threads, kvae_error *error) {
   TRY(check_path(path, error));
-  model->path = malloc(strlen(path) + 1);
-  if (model->path == NULL) return no_memory(error);
-  strcpy(model->path, path);
+  TRY(locate(path, &model->path, error));
   TRY(read_folder(model, error));
   TRY(check_identifier(path, error));
   TRY(check(LiteRtCreateEnvironment(0, NULL, &model->environment), "LiteRT does not start", error));

@@ -271,6 +271,13 @@ def test_a_damaged_or_foreign_file_is_refused_and_changes_nothing(learner, learn
     assert "learned belongs to another model file" in line
 
 
+def test_what_is_restored_is_a_file(learner, learn, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    found = learn(learner, *("restore", tmp_path / "pipe", "restore", tmp_path))
+    told = [f"{tmp_path / 'pipe'} is no regular file", f"{tmp_path} is a folder"]
+    assert found == [f"status 2 {sentence}" for sentence in told]
+
+
 def test_what_is_learned_belongs_to_the_file_that_was_opened(learner, learn, rows, tmp_path):
     """Another file lies at its path before the save."""
     copy = shutil.copytree(learner, tmp_path / "copy")

@@ -478,6 +478,21 @@ def test_a_file_that_is_there_and_does_not_open_is_an_error(c_project, folder, n
     assert f"Error: {name} cannot be read\n" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["SHA256SUMS", "domain.tsv", "decision.tsv"])
+def test_a_pipe_in_the_place_of_a_table_is_an_error(c_project, folder, name):
+    """Nothing waits for somebody to write into it."""
+    (folder / "SHA256SUMS").unlink()
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    done = run(c_project / "bin" / "decode", folder / MODEL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Error: {name} is no regular file\n" in done.stderr
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    done = run(c_project / "bin" / "decode", folder / MODEL)
+    assert f"Error: {name} is a folder\n" in done.stderr
+
+
 def test_a_link_to_the_model_is_read_with_the_tables_of_the_model(c_project, folder, tmp_path):
     decode, link, again = c_project / "bin" / "decode", tmp_path / "link", tmp_path / "again"
     link.symlink_to(folder / MODEL)

@@ -177,8 +177,8 @@ KVAE_API kvae_status kvae_adapt(kvae_model *model, const kvae_input *inputs, siz
  * file of the model itself, also by a link (KVAE_BAD_ARGUMENT). */
 KVAE_API kvae_status kvae_save(kvae_model *model, const char *path, kvae_error *error);
 
-/* Takes what kvae_save, Python or the page wrote. A damaged file, one of another model file and one
- * that holds NaN are KVAE_BAD_FILE. */
+/* Takes what kvae_save, Python or the page wrote. A damaged file, one of another model file, one that
+ * holds NaN, and what is no regular file are KVAE_BAD_FILE. */
 KVAE_API kvae_status kvae_restore(kvae_model *model, const char *path, kvae_error *error);
 
 /* Puts the shipped weights back. */

@@ -237,8 +237,8 @@ kvae_status kvae_restore(kvae_model *model, const char *path, kvae_error *error)
   TRY(expect(path, "the path of a file", error));
   TRY(state_size(model, &size, error));
   header_of(model, header);
-  FILE *file = fopen(path, "rb");
-  if (file == NULL) return fail(error, KVAE_BAD_FILE, "%s cannot be opened", path);
+  FILE *file;
+  TRY(kvae_regular_(path, &file, error));
   size_t space = HEADER + 4 * size + DIGEST_BYTES + 1; /* one more than there should be */
   uint8_t *bytes = malloc(space);
   double *state = malloc(size * sizeof(double));

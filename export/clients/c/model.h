@@ -85,6 +85,9 @@ kvae_status kvae_trains_(const kvae_model *model, kvae_error *error);
 /* Finds a signature and makes it ready to run. */
 kvae_status kvae_find_(kvae_model *model, const char *name, Function **found, kvae_error *error);
 
+/* Opens a regular file for reading; folders, pipes and devices are refused. */
+kvae_status kvae_regular_(const char *path, FILE **file, kvae_error *error);
+
 /* Opens a file in the folder of the model after its digest was compared; `*file` is NULL where there
  * is none. */
 kvae_status kvae_beside_(const kvae_model *model, const char *name, FILE **file, kvae_error *error);

@@ -3,8 +3,10 @@
  * Buffers of a signature are made when it is first used, and kept until the model is closed. */
 
 #if defined(__unix__) || defined(__APPLE__)
-#define _XOPEN_SOURCE 700 /* lstat, realpath, strerror_r */
+#define _XOPEN_SOURCE 700 /* fdopen, lstat, realpath, strerror_r */
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #define POSIX 1
 #endif
 
@@ -20,6 +22,53 @@
 static const char *name_of(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash == NULL ? path : slash + 1;
+}
+
+/* Opens a regular file for reading, and does not wait for others as `fopen` does for a pipe. Where the
+ * result is NULL, `*otherwise` says what stands there, or is NULL and errno says why nothing opens. */
+static FILE *open_regular(const char *path, const char **otherwise) {
+  *otherwise = NULL;
+#ifdef POSIX
+  struct stat entry;
+  int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENXIO) *otherwise = "no regular file"; /* a socket */
+  if (descriptor < 0) return NULL;
+  FILE *file = NULL;
+  if (fstat(descriptor, &entry) == 0) {
+    if (S_ISREG(entry.st_mode))
+      file = fdopen(descriptor, "rb");
+    else
+      *otherwise = S_ISDIR(entry.st_mode) ? "a folder" : "no regular file";
+  }
+  if (file == NULL) {
+    int number = errno;
+    close(descriptor);
+    errno = number;
+  }
+  return file;
+#else
+  errno = 0;
+  return fopen(path, "rb");
+#endif
+}
+
+/* Says why a file cannot be opened, by the number of the system's error. */
+static kvae_status not_opened(const char *path, int number, kvae_error *error) {
+#ifdef POSIX
+  char reason[256] = "";
+  (void)strerror_r(number, reason, sizeof reason); /* strerror may share its text between threads */
+#else
+  const char *reason = strerror(number);
+#endif
+  return fail(error, KVAE_BAD_FILE, "%s cannot be opened: %s", path, reason);
+}
+
+kvae_status kvae_regular_(const char *path, FILE **file, kvae_error *error) {
+  const char *otherwise;
+  *file = open_regular(path, &otherwise);
+  if (*file != NULL) return KVAE_OK;
+  if (otherwise == NULL) return not_opened(path, errno, error);
+  return fail(error, KVAE_BAD_FILE, "%s is %s", path, otherwise);
 }
 
 /* Reads a text file whole. */
@@ -48,7 +97,7 @@ static kvae_status check_digest(FILE *file, const char *name, const char *sums, 
               "%s is not the file that SHA256SUMS lists, or SHA256SUMS is damaged", name);
 }
 
-/* Returns whether nothing stands at a path, where `fopen` has just failed; a link that leads nowhere is
+/* Returns whether nothing stands at a path, where opening has just failed; a link that leads nowhere is
  * something. */
 static int is_absent(const char *path) {
   if (errno != ENOENT) return 0;
@@ -77,10 +126,11 @@ static kvae_status open_beside(const char *model, const char *name, const char *
                                kvae_error *error) {
   char *path = path_beside(model, name);
   if (path == NULL) return no_memory(error);
-  errno = 0;
-  *file = fopen(path, "rb");
-  int absent = *file == NULL && is_absent(path);
+  const char *otherwise;
+  *file = open_regular(path, &otherwise);
+  int absent = *file == NULL && otherwise == NULL && is_absent(path);
   free(path);
+  if (otherwise != NULL) return fail(error, KVAE_BAD_FILE, "%s is %s", name, otherwise);
   if (*file == NULL && !absent) return fail(error, KVAE_BAD_FILE, "%s cannot be read", name);
   if (*file != NULL) return check_digest(*file, name, sums, error);
   if (sums == NULL || !has_line(sums, NULL, name)) return KVAE_OK;
@@ -160,9 +210,10 @@ static kvae_status read_functions(kvae_model *model, kvae_error *error) {
 /* Takes the digest of a file that trains: what it learns belongs to it, whatever lies there later. */
 static kvae_status take_digest(kvae_model *model, kvae_error *error) {
   if (!kvae_has_(model, "train")) return KVAE_OK;
-  FILE *file = fopen(model->path, "rb");
-  int read = file != NULL && digest_of(file, model->digest);
-  if (file != NULL) fclose(file);
+  FILE *file;
+  TRY(kvae_regular_(model->path, &file, error));
+  int read = digest_of(file, model->digest);
+  fclose(file);
   return read ? KVAE_OK : fail(error, KVAE_BAD_FILE, "the file cannot be read");
 }
 
@@ -182,29 +233,11 @@ static kvae_status set_threads(Options *options, int threads, kvae_error *error)
   return check(added, "LiteRT takes no number of threads", error);
 }
 
-/* Says why a file cannot be opened, by the number of the system's error. */
-static kvae_status not_opened(const char *path, int number, kvae_error *error) {
-#ifdef POSIX
-  char reason[256] = "";
-  (void)strerror_r(number, reason, sizeof reason); /* strerror may share its text between threads */
-#else
-  const char *reason = strerror(number);
-#endif
-  return fail(error, KVAE_BAD_FILE, "%s cannot be opened: %s", path, reason);
-}
-
-/* Refuses a path at which no file can be read. Others would say so of the tables beside it, or wait. */
+/* Refuses a path at which no file can be read. Others would say so of the tables beside it. */
 static kvae_status check_path(const char *path, kvae_error *error) {
   if (*path == '\0') return fail(error, KVAE_BAD_ARGUMENT, "the path of the file is empty");
-#ifdef POSIX
-  struct stat entry;
-  if (stat(path, &entry) != 0) return not_opened(path, errno, error);
-  if (S_ISDIR(entry.st_mode)) return fail(error, KVAE_BAD_FILE, "%s is a folder", path);
-  if (!S_ISREG(entry.st_mode)) return fail(error, KVAE_BAD_FILE, "%s is no regular file", path);
-#endif
-  errno = 0;
-  FILE *file = fopen(path, "rb");
-  if (file == NULL) return not_opened(path, errno, error);
+  FILE *file;
+  TRY(kvae_regular_(path, &file, error));
   fclose(file);
   return KVAE_OK;
 }
@@ -212,9 +245,10 @@ static kvae_status check_path(const char *path, kvae_error *error) {
 /* Refuses a file without the identifier of TFLite, its bytes 4 to 7. */
 static kvae_status check_identifier(const char *path, kvae_error *error) {
   char start[8];
-  FILE *file = fopen(path, "rb");
-  size_t got = file == NULL ? 0 : fread(start, 1, sizeof start, file);
-  if (file != NULL) fclose(file);
+  FILE *file;
+  TRY(kvae_regular_(path, &file, error));
+  size_t got = fread(start, 1, sizeof start, file);
+  fclose(file);
   if (got == sizeof start && memcmp(start + 4, "TFL3", 4) == 0) return KVAE_OK;
   return fail(error, KVAE_BAD_FILE, "%s is no TFLite model", path);
 }

@@ -458,6 +458,15 @@ def test_a_file_that_is_no_text_is_refused(c_project, tmp_path, content):
     assert "Sanitizer" not in done.stderr
 
 
+def test_a_closed_standard_output_is_an_error(c_project):
+    """Otherwise a file that the program opens takes its place, and the output."""
+    decode, model = c_project / "bin" / "decode", GOLDENS / "vae" / "bundle" / MODEL
+    for wanted in ("decode", "list"):
+        done = run("sh", "-c", 'exec "$0" "$@" >&-', decode, model, wanted)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "Error: the standard output is closed\n"
+
+
 def test_a_table_that_is_missing_is_an_error(c_project, folder):
     (folder / "domain.tsv").unlink()
     done = run(c_project / "bin" / "decode", folder / MODEL)

@@ -3,8 +3,9 @@
  *   decode MODEL [SIGNATURE [NAME=VALUES ...]]
  *
  * VALUES are numbers with commas or spaces between them, or @FILE for numbers in a text file. An empty
- * cell, as in "1,,2", is refused. Several rows may stand one after the other. An input that is not named is all zeros; "score" and "detect" need
- * all of theirs. Every output is printed as its name and its numbers, one line for each row:
+ * cell, as in "1,,2", is refused. Several rows may stand one after the other. An input that is not named
+ * is all zeros; "score" and "detect" need all of theirs. Every output is printed as its name and its
+ * numbers, one line for each row:
  *
  *   decode model-float32.tflite
  *   decode model-float32.tflite decode z=@points.txt
@@ -25,9 +26,10 @@
  * NAN is a missing number where it says that numbers may be missing.
  */
 
-#define _POSIX_C_SOURCE 200809L /* dup, dup2, fileno */
+#define _POSIX_C_SOURCE 200809L /* dup, dup2, fcntl, fileno */
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -311,6 +313,8 @@ int main(int count, char **arguments) {
   int listing = strcmp(wanted, "list") == 0;
   kvae_error error;
   if (listing && count > 3) fail("list takes no inputs", arguments[3]);
+  if (fcntl(STDOUT_FILENO, F_GETFD) < 0) /* the next file that is opened would take its place */
+    fail("the standard output is closed", NULL);
   keep_quiet();
   check(kvae_open(arguments[1], &work.model, &error), &error);
   if (listing)

@@ -382,6 +382,63 @@ def test_a_save_does_not_replace_the_model_file(learner, learn, tmp_path):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["bundle", "hard", "soft"]
 
 
+# LINK FILE: follows a link, and writes a file, where something that the system gives is refused.
+REFUSING = """
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <stdlib.h>
+
+static int blocks = 1000, streams = 1000; /* that are still given */
+static void *block_of(size_t size) { return blocks-- > 0 ? malloc(size) : NULL; }
+static FILE *stream_of(int descriptor, const char *mode) {
+  return streams-- > 0 ? fdopen(descriptor, mode) : NULL;
+}
+
+#define malloc block_of
+#define fdopen stream_of
+#include "learned.c"
+
+static int next_descriptor(void) {
+  int descriptor = open("/dev/null", O_RDONLY);
+  close(descriptor);
+  return descriptor;
+}
+
+int main(int count, char **arguments) {
+  static const char header[HEADER + 1];
+  kvae_error error = {""};
+  char *file;
+  double state = 1.0;
+  int next = next_descriptor();
+  (void)count;
+  streams = 0;
+  printf("%d", write_file(arguments[2], header, &state, 1, &error));
+  printf(" %s, %d left open\\n", error.message, next_descriptor() - next);
+  streams = 1000;
+  blocks = 1;
+  printf("%d", resolve(arguments[1], &file, &error));
+  printf(" %s\\n", error.message);
+  free(file);
+  blocks = 1;
+  printf("%d", write_file(arguments[2], header, &state, 1, &error));
+  printf(" %s\\n", error.message);
+  return 0;
+}
+"""
+
+
+def test_a_save_without_memory_leaves_nothing_and_says_so(c_project, tmp_path):
+    program, saves = built(c_project, tmp_path, REFUSING), tmp_path / "saves"
+    saves.mkdir()
+    (saves / "link").symlink_to("learned")
+    assert lines(program, saves / "link", saves / "learned") == [
+        f"2 {saves / 'learned'} cannot be written, 0 left open",
+        "1 there is not enough memory",
+        "1 there is not enough memory",
+    ]
+    assert [path.name for path in saves.iterdir()] == ["link"]
+
+
 def test_what_adapt_expects_is_said(learner, learn, rows, tmp_path):
     wrong = {
         ("rows", 0, 0, 0.01, -1): "expected steps and check_every of at least 1",

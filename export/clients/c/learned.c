@@ -50,27 +50,35 @@ static kvae_status state_size(kvae_model *model, size_t *size, kvae_error *error
 static FILE *create(const char *path) {
   if (unlink(path) != 0 && errno != ENOENT) return NULL;
   int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  return descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+  if (descriptor < 0) return NULL;
+  FILE *file = fdopen(descriptor, "wb");
+  if (file == NULL) {
+    close(descriptor);
+    unlink(path);
+  }
+  return file;
 }
 
 static int to_disk(FILE *file) { return fflush(file) == 0 && fsync(fileno(file)) == 0; }
 
-/* Returns the path that a link leads to, NULL without memory or where it cannot be read. */
-static char *linked(const char *path) {
+/* Sets `*found` to the path that a link leads to, NULL where it cannot be read. */
+static kvae_status linked(const char *path, char **found, kvae_error *error) {
   enum { ROOM = 4096 };
   const char *slash = strrchr(path, '/');
   size_t folder = slash == NULL ? 0 : (size_t)(slash - path) + 1;
   char *target = malloc(folder + ROOM);
-  if (target == NULL) return NULL;
+  *found = NULL;
+  if (target == NULL) return no_memory(error);
   memcpy(target, path, folder);
   ssize_t length = readlink(path, target + folder, ROOM);
   if (length <= 0 || length == ROOM) {
     free(target);
-    return NULL;
+    return KVAE_OK;
   }
   target[folder + (size_t)length] = '\0';
   if (target[folder] == '/') memmove(target, target + folder, (size_t)length + 1);
-  return target;
+  *found = target;
+  return KVAE_OK;
 }
 
 /* Follows symbolic links, so that they stay. Sets `*file` to a path at which a regular file or nothing
@@ -82,8 +90,9 @@ static kvae_status resolve(const char *path, char **file, kvae_error *error) {
   if (*file == NULL) return no_memory(error);
   strcpy(*file, path);
   for (int i = 0; lstat(*file, &entry) == 0; i++) {
+    char *target = NULL;
     if (S_ISREG(entry.st_mode)) return KVAE_OK;
-    char *target = S_ISLNK(entry.st_mode) && i < MOST_LINKS ? linked(*file) : NULL;
+    if (S_ISLNK(entry.st_mode) && i < MOST_LINKS) TRY(linked(*file, &target, error));
     if (target == NULL)
       return fail(error, KVAE_BAD_FILE, "%s cannot be written: %s", path,
                   S_ISLNK(entry.st_mode)   ? "its links lead nowhere"
@@ -105,19 +114,18 @@ static kvae_status spare_model(const kvae_model *model, const char *file, const 
 }
 
 /* Lets one thread of one process at a time write to the folder of a file, where the system locks
- * folders. Returns what `unlock` takes. */
-static int lock(const char *path) {
+ * folders. Sets `*locked` to what `unlock` takes. */
+static kvae_status lock(const char *path, int *locked, kvae_error *error) {
   const char *slash = strrchr(path, '/');
   size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
   char *folder = malloc(length + 2);
-  if (folder == NULL) return -1;
+  if (folder == NULL) return no_memory(error);
   memcpy(folder, path, length);
   strcpy(folder + length, ".");
-  int descriptor = open(folder, O_RDONLY | O_CLOEXEC);
+  *locked = open(folder, O_RDONLY | O_CLOEXEC);
   free(folder);
-  if (descriptor < 0) return -1;
-  while (flock(descriptor, LOCK_EX) != 0 && errno == EINTR) continue;
-  return descriptor;
+  while (*locked >= 0 && flock(*locked, LOCK_EX) != 0 && errno == EINTR) continue;
+  return KVAE_OK;
 }
 
 /* Lets the next one write; what was renamed is on the disk before. */
@@ -143,7 +151,10 @@ static kvae_status spare_model(const kvae_model *model, const char *file, const 
   if (strcmp(model->path, file) != 0) return KVAE_OK;
   return fail(error, KVAE_BAD_ARGUMENT, "%s is the file of the model itself", path);
 }
-static int lock(const char *path) { return (void)path, -1; }
+static kvae_status lock(const char *path, int *locked, kvae_error *error) {
+  (void)path, (void)error, *locked = -1;
+  return KVAE_OK;
+}
 static void unlock(int descriptor) { (void)descriptor; }
 
 #endif
@@ -175,7 +186,12 @@ static kvae_status write_file(const char *path, const char *header, const double
   if (beside == NULL) return no_memory(error);
   strcpy(beside, path);
   strcat(beside, ending);
-  int locked = lock(path);
+  int locked = -1;
+  kvae_status status = lock(path, &locked, error);
+  if (status != KVAE_OK) {
+    free(beside);
+    return status;
+  }
   FILE *file = create(beside);
   int written = file != NULL && write_all(file, header, state, size);
   if (file != NULL) written = fclose(file) == 0 && written;

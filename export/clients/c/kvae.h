@@ -5,7 +5,8 @@
  * Numbers are double, which holds every float32, int32 and uint8 number exactly. Rows stand one after
  * the other in an array.
  *
- * NULL where a function needs a place, a name or numbers is KVAE_BAD_ARGUMENT.
+ * NULL where a function needs a place, a name or numbers is KVAE_BAD_ARGUMENT; kvae_signature_name, which
+ * has no status, returns NULL.
  *
  * Threads: the library has no global state. One model may be used by one thread at a time; different
  * models may be used at the same time. Open one model for each thread, or put a lock around it.
@@ -42,7 +43,7 @@ typedef enum {
   KVAE_LITERT          /* LiteRT failed */
 } kvae_status;
 
-/* What went wrong, as a sentence. Every function takes one, or NULL. */
+/* What went wrong, as a sentence. Every function that returns a kvae_status takes one, or NULL. */
 typedef struct {
   char message[4096];
 } kvae_error;
@@ -123,8 +124,8 @@ KVAE_API kvae_status kvae_open(const char *path, kvae_model **model, kvae_error 
 KVAE_API kvae_status kvae_open_threads(const char *path, int threads, kvae_model **model,
                                        kvae_error *error);
 
-/* The name of a signature of the file by its place, from 0 on; NULL beyond the last. It is valid until
- * the model is closed. */
+/* Returns the name of a signature of the file by its place, from 0 on; NULL beyond the last, and where
+ * the model is NULL. It is valid until the model is closed. */
 KVAE_API const char *kvae_signature_name(const kvae_model *model, size_t index);
 
 /* Says what inputs and outputs a signature has. The answer is valid until the model is closed. */
@@ -171,6 +172,8 @@ KVAE_API kvae_status kvae_adapt(kvae_model *model, const kvae_input *inputs, siz
 
 /* Writes what was learned to a file, at once or not at all; the file of Python's Model.save. It says
  * something of the rows that were learned: keep it as private as them.
+ *
+ * PATH.part, beside the file, is written first and then takes its name; what stands there is removed.
  *
  * A file at the path is replaced, of a symbolic link the file that it leads to: the link stays. Folders,
  * devices, pipes and other things that are no regular file are refused (KVAE_BAD_FILE), and so is the

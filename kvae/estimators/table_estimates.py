@@ -36,14 +36,13 @@ def estimates(
     encoded = encoding.forward(x)
     if kind == "draw":
         return encoding.inverse(model.impute(encoded, DRAWS, seed, "draw"))
-    draws, found = FEW_DRAWS if learned else DRAWS, []
+    draws, result = FEW_DRAWS if learned else DRAWS, np.empty_like(x)
+    classes = [place for place, number in enumerate(encoding.numbers) if number is None]
     for start in range(0, len(x), ROWS_AT_ONCE):
-        rows = np.repeat(encoded[start : start + ROWS_AT_ONCE], AVERAGED, axis=0)
+        part = slice(start, start + ROWS_AT_ONCE)
+        rows = np.repeat(encoded[part], AVERAGED, axis=0)
         drawn = model.impute(rows, draws, (seed + start) % LARGEST_SEED, "draw")
-        found.append(encoding.inverse(drawn).reshape(-1, AVERAGED, x.shape[1]))
-    several = np.concatenate(found)  # (rows, AVERAGED, width)
-    result = several.mean(axis=1)
-    for place, number in enumerate(encoding.numbers):
-        if number is None:
-            result[:, place] = mode(several[:, :, place], axis=1).mode
+        several = encoding.inverse(drawn).reshape(-1, AVERAGED, x.shape[1])
+        result[part] = several.mean(axis=1)
+        result[part, classes] = mode(several[:, :, classes], axis=1).mode
     return result

@@ -190,6 +190,7 @@ class TableSynthesizer(BaseEstimator):
                 bar,
             )
         self._patterns, self._counts = np.unique(np.isnan(x), axis=0, return_counts=True)
+        self._learned_gaps = len(hidden) > 0
 
     @property
     def schema_(self) -> TableSchema:
@@ -242,7 +243,7 @@ class TableSynthesizer(BaseEstimator):
             self._warn_of_columns_always_observed(x)
             seed = check_random_state(self.random_state).randint(LARGEST_SEED)
             estimated[rows] = estimates(
-                self.model_, self.encoding_, x[rows], seed, kind, learned=bool(self.hidden)
+                self.model_, self.encoding_, x[rows], seed, kind, learned=self._learned_gaps
             )
         result = filled_by_schema(self.schema_, frame, x, estimated)
         return result.to_numpy() if self._of_array else result
@@ -277,7 +278,7 @@ class TableSynthesizer(BaseEstimator):
     def _warn_of_columns_always_observed(self, x: np.ndarray) -> None:
         """Warn where values are missing in columns that the encoder always saw."""
         always = ~self._patterns.any(axis=0)
-        if self.hidden and x.shape[1] > 1:  # `fit` hid some of them
+        if self._learned_gaps:  # `fit` hid some of them
             return
         places = np.flatnonzero(np.isnan(x).any(axis=0) & always)
         if len(places):
@@ -397,6 +398,7 @@ class TableSynthesizer(BaseEstimator):
             "encoding": self.encoding_.get_config(),
             "patterns": self._patterns.astype(int).tolist(),
             "counts": self._counts.tolist(),
+            "learned_gaps": self._learned_gaps,
             "history": self.history_,
             "array": self._of_array,
             "n_features_in": self.n_features_in_,
@@ -425,6 +427,7 @@ class TableSynthesizer(BaseEstimator):
             synthesizer.model_ = keras.saving.load_model(folder / "model.keras")
             synthesizer._patterns = np.array(state["patterns"], bool)
             synthesizer._counts = np.array(state["counts"])
+            synthesizer._learned_gaps = state.get("learned_gaps", False)
             synthesizer.history_ = state["history"]
             synthesizer._of_array = state["array"]
             synthesizer.n_features_in_ = state["n_features_in"]

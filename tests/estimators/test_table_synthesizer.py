@@ -245,6 +245,23 @@ def test_gaps_are_filled_where_training_had_none(related):
     assert error < 0.2  # 0.25 with hidden=0; of a column's mean 0.86
 
 
+@pytest.mark.parametrize(
+    ("hidden", "later", "warned"), [(0.0, 0.5, 1), (0.5, 0.0, 0), (1e-4, 1e-4, 1)]
+)
+def test_what_fit_has_hidden_counts_and_not_the_argument(related, tmp_path, hidden, later, warned):
+    arguments = {"units": 8, "epochs": 1, "batch_size": 64, "random_state": 0}
+    fitted = TableSynthesizer(**arguments, hidden=hidden).fit(related[0][:100])
+    fitted.set_params(hidden=later)
+    fitted.save(tmp_path / "table")
+    gaps = related[1][:20].copy()
+    gaps[:, 3:] = np.nan
+    for each in (fitted, TableSynthesizer.load(tmp_path / "table")):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            assert np.isfinite(each.impute(gaps, "mean")).all()
+        assert len([w for w in found if "was missing in fit" in str(w.message)]) == warned
+
+
 def test_without_hidden_values_gaps_are_filled_from_the_prior_with_a_warning():
     random = np.random.default_rng(0)
     covariance = np.array([[1.0, 0.9], [0.9, 1.0]])
